@@ -1,0 +1,198 @@
+"""The telemetry schema in its in-process form: one model call, and what a request held beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from enum import IntFlag
+from typing import NamedTuple
+
+UNKNOWN = "unknown"
+"""What a dimension that nobody sent is called in rollups and views."""
+
+SUCCESS, ERROR, CANCELLED = "success", "error", "cancelled"
+REAL, TEST, DEMO = "real", "test", "demo"
+PROVIDER, ESTIMATED, MISSING = "provider", "estimated", "missing"
+
+
+class Flag(IntFlag):
+    """What was unusual about a call. The names, in lower case, are the values of the view's `flags`."""
+
+    CLOCK_MOVED = 1
+    """The claimed start was impossible; `time` is the receipt (LEDGER §8)."""
+    RESPONSE_REPEATED = 2
+    """The provider's response id was seen before without overlap: a gateway cache (LEDGER §1)."""
+    USAGE_NORMALISED = 4
+    """The span's input count left out cached tokens; they were added."""
+    USAGE_INVALID = 8
+    """A count was negative, fractional, absurd, or broke part <= total; it became NULL."""
+    USAGE_LOSSY = 16
+    """The payload is known to have lost part of the provider's usage; nothing was guessed."""
+    ESTIMATE_UNMARKED = 32
+    """The instrumentation is known to write its own token estimate into the usage keys."""
+    SEVERAL_CALLS = 64
+    """One span stands for several provider calls; the usage is the last one's."""
+    RAW_IDENTITY = 128
+    """A user or tenant value looked like a person and was hashed (DESIGN §9)."""
+    TEXT_CUT = 256
+    """A tag, model or id was longer than 200 bytes and was cut (LEDGER §15)."""
+    TEXT_CLEANED = 512
+    """NUL or invalid characters were replaced (LEDGER §15)."""
+    CACHE_PRICE_ASSUMED = 1024
+    """The price list has no price for cached tokens; the input price was used."""
+    LATENCY_UNKNOWN = 2048
+    """The span's end is before its start, or it has no length of its own."""
+
+
+class Source(NamedTuple):
+    """Where a field's value came from.
+
+    Attributes:
+        field: name of the `ModelCall` field.
+        attribute: the attribute key as sent (`→` before a path inside a JSON value), or a word in
+            angle brackets for what is not an attribute (`<span name>`, `<span times>`, `<default>`).
+        rank: 0 explicit application key, 10 dialect key, 20 + distance an ancestor's, 50 the resource's,
+            60 a fallback. Usage: 10 provider, 30 repaired, 70 estimated, 80 missing. Lower is better;
+            a duplicate's field of better rank replaces it (LEDGER §6).
+    """
+
+    field: str
+    attribute: str
+    rank: int
+
+
+@dataclass(slots=True, eq=False)
+class ModelCall:
+    """One billed call of a language model: the telemetry schema (DESIGN §3) before it is priced.
+
+    Missing is None; zero means measured zero. Token totals include their parts: input includes cache
+    reads and writes, output includes reasoning; `cache_write_tokens` includes `cache_write_1h_tokens`.
+    Times are nanoseconds since 1970 UTC, durations whole microseconds, money whole pico-USD.
+    """
+
+    trace_id: bytes = b""
+    """16 bytes; empty for a direct report."""
+    span_id: bytes = b""
+    """8 bytes; empty for a direct report."""
+    parent_span_id: bytes = b""
+    time_ns: int = 0
+    """Claimed start of the call; 0 for a direct report that did not say."""
+    received_ns: int = 0
+    """Stamp of our receiver (wall clock)."""
+    latency_us: int | None = None
+    time_to_first_token_us: int | None = None
+
+    provider: str = UNKNOWN
+    model: str = UNKNOWN
+    """The model that answered, else the requested one."""
+    request_model: str | None = None
+    operation: str = "chat"
+
+    endpoint_tag: str | None = None
+    prompt_version: str | None = None
+    user_id: str | None = None
+    tenant_id: str | None = None
+    environment: str = "prod"
+    data_mode: str = REAL
+    service_name: str | None = None
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    input_image_tokens: int | None = None
+    output_image_tokens: int | None = None
+    usage_source: str = MISSING
+
+    status: str = SUCCESS
+    error_type: str | None = None
+    http_status: int | None = None
+    streaming: bool | None = None
+    service_tier: str | None = None
+    """As the provider names it: `default`, `priority`, `flex`, `batch`, ..."""
+    reported_cost_pico_usd: int | None = None
+    """The cost that the span itself reports; beside ours, never instead of it."""
+
+    external_request_id: str | None = None
+    """The application's id of the logical request, or a label (see `request_id_given`)."""
+    request_id_given: bool = False
+    """True when the application gave `external_request_id`: only then it groups attempts (LEDGER §5)."""
+    response_id: str | None = None
+    conversation_id: str | None = None
+    attempt: int | None = None
+    report_key: bytes = b""
+    """Direct reports only: the 16-byte identity of LEDGER §4; empty for a span."""
+
+    dialect: str = ""
+    """Name of the dialect module that read it (`otel_genai`, `openinference`, ..., `report`)."""
+    sources: tuple[Source, ...] = ()
+    """One entry per field that was read; shared between calls of the same shape, never mutated."""
+    flags: int = 0
+    """Bits of `Flag`."""
+
+
+class Sighting(NamedTuple):
+    """A span of GenAI interest that is not counted: an agent, a wrapper, a duplicate, an ancestor with tags.
+
+    Attributes:
+        reason: why it does not count, in words a developer understands.
+        tags: `ModelCall` field name → value, for what a call below it may still need (never content).
+        wrapper: True when the span stands for a call whose emitter may have sent no inner span.
+        call: the call it would be if it were promoted, or the duplicate's own reading; None for context only.
+    """
+
+    trace_id: bytes
+    span_id: bytes
+    parent_span_id: bytes
+    name: str
+    reason: str
+    tags: tuple[tuple[str, str], ...] = ()
+    wrapper: bool = False
+    call: ModelCall | None = None
+
+
+class Rejection(NamedTuple):
+    """A span or report that was refused for good; it lands in quarantine.
+
+    Attributes:
+        reason: a stable word for metrics (`bad_span_id`, `too_late`, `bad_field`, ...).
+        detail: the field and what was expected, in English; never content.
+    """
+
+    trace_id: bytes
+    span_id: bytes
+    name: str
+    reason: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one request held, decoded. `spans` counts every span in it, whatever became of them."""
+
+    calls: list[ModelCall] = field(default_factory=list)
+    sightings: list[Sighting] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+    spans: int = 0
+    size_bytes: int = 0
+    """Bytes that this batch holds in memory, as a bound for the queue."""
+
+
+class Outcome(NamedTuple):
+    """What became of a batch, after the commit.
+
+    Attributes:
+        rejections: those found at the door and those the ledger refused; their number is `rejected_spans`.
+    """
+
+    accepted: int
+    duplicates: int
+    rejections: Sequence[Rejection]
+
+
+Consume = Callable[[Batch], Awaitable[Outcome]]
+"""The receiver's whole knowledge of what comes after it. Returns after the commit; raises `PipelineError`."""
