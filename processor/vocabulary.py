@@ -1,0 +1,278 @@
+"""One spelling for what instrumentations spell in many ways: providers, environments, data modes.
+
+Source:
+    OpenTelemetry GenAI conventions, `gen_ai.provider.name` well-known values; the other spellings were
+    seen in captured exports of the instrumentations named beside them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from processor.call import DEMO, REAL, TEST
+
+FRAMEWORKS: Final = frozenset(
+    {
+        "",
+        "unknown",
+        "none",
+        "null",
+        "agno",
+        "ai",
+        "autogen",
+        "az.ai.agents",
+        "az.ai.inference",  # azure-ai-inference says it of every host it talks to
+        "az.ai.openai",
+        "crewai",
+        "dspy",
+        "gateway",  # Vercel's AI gateway: the model id names the vendor
+        "google_adk",
+        "haystack",
+        "instructor",
+        "langchain",
+        "langgraph",
+        "langsmith",
+        "litellm",
+        "litellm_proxy",
+        "llamaindex",
+        "llama_index",
+        "microsoft.agent_framework",
+        "microsoft.foundry",  # azure-ai-projects, for a plain OpenAI client too
+        "openai_agents",
+        "openai-agents",
+        "portkey",
+        "pydantic-ai",
+        "pydantic_ai",
+        "semantic_kernel",
+        "semantic-kernel",
+        "smolagents",
+        "spring_ai",
+        "strands",
+        "strands-agents",
+        "traceloop",
+        "vercel",
+    }
+)
+"""Names that stand in the provider attribute but send no bill: the next source of the provider decides."""
+
+PROVIDERS: Final[dict[str, str]] = {
+    "anthropic": "anthropic",
+    "claude": "anthropic",
+    "aws": "aws.bedrock",
+    "aws.bedrock": "aws.bedrock",
+    "aws_bedrock": "aws.bedrock",
+    "amazon": "aws.bedrock",
+    "amazon-bedrock": "aws.bedrock",
+    "amazon_bedrock": "aws.bedrock",
+    "bedrock": "aws.bedrock",
+    "bedrock_converse": "aws.bedrock",
+    "converse": "aws.bedrock",
+    "sagemaker": "aws.sagemaker",
+    "aws.sagemaker": "aws.sagemaker",
+    "azure": "azure.ai.openai",
+    "azure-openai": "azure.ai.openai",
+    "azure_openai": "azure.ai.openai",
+    "azureopenai": "azure.ai.openai",
+    "azure.openai": "azure.ai.openai",
+    "azure.ai.openai": "azure.ai.openai",
+    "azure.ai.inference": "azure.ai.inference",
+    "azure_ai": "azure.ai.inference",
+    "azure-ai": "azure.ai.inference",
+    "azure.ai.foundry": "azure.ai.inference",
+    "baseten": "baseten",
+    "cerebras": "cerebras",
+    "cloudflare": "cloudflare",
+    "workers-ai": "cloudflare",
+    "cohere": "cohere",
+    "cohere_chat": "cohere",
+    "databricks": "databricks",
+    "deepinfra": "deepinfra",
+    "deepseek": "deepseek",
+    "fireworks": "fireworks_ai",
+    "fireworks_ai": "fireworks_ai",
+    "fireworks-ai": "fireworks_ai",
+    "gcp": "gcp.gemini",
+    "gcp.gemini": "gcp.gemini",
+    "gcp.gen_ai": "gcp.gemini",
+    "gemini": "gcp.gemini",
+    "google": "gcp.gemini",
+    "google.generative-ai": "gcp.gemini",
+    "google.generativeai": "gcp.gemini",
+    "google-generativeai": "gcp.gemini",
+    "google_generativeai": "gcp.gemini",
+    "google_genai": "gcp.gemini",
+    "google-genai": "gcp.gemini",
+    "google-gla": "gcp.gemini",
+    "gcp.vertex_ai": "gcp.vertex_ai",
+    "google.vertex": "gcp.vertex_ai",
+    "google_vertexai": "gcp.vertex_ai",
+    "google-vertex": "gcp.vertex_ai",
+    "google-vertexai": "gcp.vertex_ai",
+    "vertex.anthropic": "gcp.vertex_ai",
+    "vertex": "gcp.vertex_ai",
+    "vertex_ai": "gcp.vertex_ai",
+    "vertexai": "gcp.vertex_ai",
+    "vertex-ai": "gcp.vertex_ai",
+    "anthropic_vertex": "gcp.vertex_ai",
+    "github": "github",
+    "groq": "groq",
+    "huggingface": "huggingface",
+    "hugging_face": "huggingface",
+    "ibm": "ibm.watsonx.ai",
+    "ibm.watsonx.ai": "ibm.watsonx.ai",
+    "watsonx": "ibm.watsonx.ai",
+    "meta": "meta",
+    "minimax": "minimax",
+    "mistral": "mistral_ai",
+    "mistral_ai": "mistral_ai",
+    "mistral-ai": "mistral_ai",
+    "mistralai": "mistral_ai",
+    "moonshot": "moonshot_ai",
+    "moonshot_ai": "moonshot_ai",
+    "moonshotai": "moonshot_ai",
+    "novita": "novita",
+    "ollama": "ollama",
+    "ollama_chat": "ollama",
+    "openai": "openai",
+    "open_ai": "openai",
+    "openai-chat": "openai",
+    "openai-responses": "openai",
+    "openai_responses": "openai",
+    "openrouter": "openrouter",
+    "perplexity": "perplexity",
+    "replicate": "replicate",
+    "together": "together_ai",
+    "together_ai": "together_ai",
+    "together-ai": "together_ai",
+    "togetherai": "together_ai",
+    "vllm": "vllm",
+    "hosted_vllm": "vllm",
+    "voyage": "voyage_ai",
+    "voyage_ai": "voyage_ai",
+    "voyageai": "voyage_ai",
+    "x_ai": "x_ai",
+    "x-ai": "x_ai",
+    "x.ai": "x_ai",
+    "xai": "x_ai",
+    "zai": "zai",
+    "z.ai": "zai",
+    "z-ai": "zai",
+}
+"""Spelling as sent, in lower case → our spelling. Whole names only: a substring is never a match."""
+
+_VERCEL_SUFFIXES: Final = frozenset(
+    {
+        "chat",
+        "completion",
+        "embedding",
+        "generative-ai",
+        "image",
+        "messages",
+        "responses",
+        "speech",
+        "transcription",
+    }
+)
+"""What the Vercel AI SDK appends to the provider: `openai.chat`, `vertex.anthropic.messages`."""
+
+_ENVIRONMENTS: Final[dict[str, str]] = {
+    "prod": "prod",
+    "production": "prod",
+    "prd": "prod",
+    "live": "prod",
+    "staging": "staging",
+    "stage": "staging",
+    "stg": "staging",
+    "dev": "dev",
+    "devel": "dev",
+    "develop": "dev",
+    "development": "dev",
+}
+
+_DATA_MODES: Final[dict[str, str]] = {
+    "real": REAL,
+    "live": REAL,
+    "test": TEST,
+    "testing": TEST,
+    "demo": DEMO,
+    "synthetic": DEMO,
+}
+
+_MODEL_FAMILIES: Final[tuple[tuple[str, str], ...]] = (
+    ("gpt-", "openai"),
+    ("chatgpt-", "openai"),
+    ("o1", "openai"),
+    ("o3", "openai"),
+    ("o4", "openai"),
+    ("ft:gpt-", "openai"),
+    ("text-embedding-3-", "openai"),
+    ("text-embedding-ada-", "openai"),
+    ("claude-", "anthropic"),
+    ("gemini-", "gcp.gemini"),
+    ("models/gemini-", "gcp.gemini"),
+    ("publishers/google/", "gcp.vertex_ai"),
+    ("publishers/anthropic/", "gcp.vertex_ai"),
+    ("anthropic.claude-", "aws.bedrock"),
+    ("us.anthropic.claude-", "aws.bedrock"),
+    ("eu.anthropic.claude-", "aws.bedrock"),
+    ("apac.anthropic.claude-", "aws.bedrock"),
+    ("global.anthropic.claude-", "aws.bedrock"),
+    ("amazon.nova-", "aws.bedrock"),
+    ("amazon.titan-", "aws.bedrock"),
+    ("arn:aws:bedrock:", "aws.bedrock"),
+    ("mistral-", "mistral_ai"),
+    ("codestral-", "mistral_ai"),
+    ("command-r", "cohere"),
+    ("grok-", "x_ai"),
+    ("deepseek-chat", "deepseek"),
+    ("deepseek-reasoner", "deepseek"),
+    ("kimi-", "moonshot_ai"),
+)
+"""Beginnings of model ids that only their vendor's own API uses."""
+
+
+def provider_name(raw: str | None) -> str | None:
+    """Our spelling of a provider, or None where the value names no provider.
+
+    A name that is in no table is kept in lower case: an own gateway or a new vendor is a provider too.
+    """
+    if not raw:
+        return None
+    known = PROVIDERS.get(raw)
+    return known if known is not None else _unusual_provider(raw)
+
+
+def _unusual_provider(raw: str) -> str | None:
+    name = raw.strip().lower()
+    if name in FRAMEWORKS:
+        return None
+    if name in PROVIDERS:
+        return PROVIDERS[name]
+    stem, _, suffix = name.rpartition(".")
+    return provider_name(stem) if stem and suffix in _VERCEL_SUFFIXES else name
+
+
+def provider_of_model(model: str | None) -> str | None:
+    """The provider that a model id speaks of by itself, for spans that name none; None when it is open.
+
+    `openai/gpt-4o-mini` names its provider; `gpt-4o-mini` belongs to one family; `llama-3` to nobody.
+    """
+    if not model:
+        return None
+    name = model.strip().lower()
+    head, slash, _ = name.partition("/")
+    if slash and head in PROVIDERS:
+        return PROVIDERS[head]
+    return next((provider for start, provider in _MODEL_FAMILIES if name.startswith(start)), None)
+
+
+def environment_name(raw: str | None) -> str:
+    """`prod`, `staging` or `dev` for their many spellings; others trimmed; `prod` for none."""
+    if not raw:
+        return "prod"
+    return _ENVIRONMENTS.get(raw) or _ENVIRONMENTS.get(raw.strip().lower()) or raw.strip() or "prod"
+
+
+def data_mode_name(raw: str | None) -> str | None:
+    """`real`, `test` or `demo`; None for anything else."""
+    return _DATA_MODES.get(raw.strip().lower()) if raw else None
