@@ -1,0 +1,55 @@
+"""The command line: `spanledger`."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+
+import typer
+
+from processor.errors import ConfigError, PipelineError
+from service import commands
+
+PANELS = ("Run", "Ask the ledger", "Look closer", "Administer")
+"""The headings of `spanledger --help`, in order; a command names its own with `rich_help_panel`."""
+
+
+def build() -> typer.Typer:
+    """The application with every module of `service.commands` registered.
+
+    A command module imports nothing heavy at its top: `--help` has to answer in half a second.
+    """
+    app = typer.Typer(
+        name="spanledger",
+        help="Turns the OpenTelemetry spans your LLM calls already emit into an exact cost ledger.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_top)
+    for module in pkgutil.iter_modules(commands.__path__):
+        if not module.name.startswith("_"):
+            importlib.import_module(f"{commands.__name__}.{module.name}").register(app)
+    known = {panel: place for place, panel in enumerate(PANELS)}
+    app.registered_commands.sort(key=lambda command: known.get(str(command.rich_help_panel), len(known)))
+    app.registered_groups.sort(key=lambda group: known.get(str(group.rich_help_panel), len(known)))
+    return app
+
+
+def _top() -> None:
+    """A group even while it has one command."""
+
+
+def main() -> None:
+    """Run one command; what a user can put right is told in a line, without a traceback."""
+    try:
+        build()()
+    except (ConfigError, PipelineError) as error:
+        print(f"spanledger: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, ConfigError) else 1)
+
+
+if __name__ == "__main__":
+    main()
