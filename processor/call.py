@@ -76,7 +76,9 @@ class ModelCall:
     """8 bytes; empty for a direct report."""
     parent_span_id: bytes = b""
     time_ns: int = 0
-    """Claimed start of the call; 0 for a direct report that did not say."""
+    """Start of the call: as claimed, or our receipt where the claim is impossible or missing (LEDGER §8)."""
+    claimed_time_ns: int = 0
+    """The start that the sender claimed, as keys need it (LEDGER §3); set by admission, 0 when none."""
     received_ns: int = 0
     """Stamp of our receiver (wall clock)."""
     latency_us: int | None = None
