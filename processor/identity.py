@@ -39,17 +39,12 @@ _PHONE: Final = re.compile(
 _WORD: Final = r"[^\W\d_][^\W\d_]*(?:['’.\-][^\W\d_]*)*"
 _FULL_NAME: Final = re.compile(rf"{_WORD}(?:,?\s+{_WORD}){{1,3}}")
 _LOGIN_NAME: Final = re.compile(r"[^\W\d_]{2,20}\.[^\W\d_]{2,20}")
-_COMPANY_WORDS: Final = frozenset(
-    re.findall(
-        r"\w+",
-        """
-        ag bank bv capital co company corp corporation foundation gmbh group health holding holdings inc
-        insurance international kg labs limited llc llp ltd media ministry oy partners plc pty sa sarl
-        school se services software solutions spa studio studios systems team technologies university
-        """,
-    )
-)
-)
+_COMPANY_NAMES: Final = """
+ag bank bv capital co company corp corporation foundation gmbh group health holding holdings inc
+insurance international kg labs limited llc llp ltd media ministry oy partners plc pty sa sarl school se
+services software solutions spa studio studios systems team technologies university
+"""
+_COMPANY_WORDS: Final = frozenset(_COMPANY_NAMES.split())
 """A tenant with one of these words is an organisation and not a person."""
 
 
