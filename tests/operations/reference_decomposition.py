@@ -14,7 +14,7 @@ CLASSES = ("input", "cache_read", "cache_write", "output", "other")
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one (provider, model) did in one window. Costs in pico-USD by class; `other` is counted in calls."""
+    """What one (provider, model) did in one window; costs in pico-USD by class (`other` counts in calls)."""
 
     requests: int
     calls: int
@@ -66,7 +66,9 @@ def decompose(before: Window, after: Window, *, per_call: bool = False) -> Terms
         return Terms(gone=-old_cost)
     forward = _points(before, after, per_call)
     backward = _points(after, before, per_call)
-    doubled = [(b - a) + (c - d) for (a, b), (c, d) in zip(pairwise(forward), pairwise(backward), strict=True)]
+    doubled = [
+        (b - a) + (c - d) for (a, b), (c, d) in zip(pairwise(forward), pairwise(backward), strict=True)
+    ]
     volume, attempts, mix, *tokens, price = _halves(doubled)
     return Terms(volume, attempts, mix, tuple(tokens), price)
 

@@ -21,7 +21,11 @@ def random_cell(rng: random.Random) -> Cell:
         return rng.choice((0, rng.randint(0, limit)))
 
     tokens = (some(top * 50), some(top), some(top), some(top * 9))
-    costs = (0,) * 5 if unpriced == calls else (some(top * 10**6), some(top), some(top), some(top * 10**7), some(3))
+    costs = (
+        (0,) * 5
+        if unpriced == calls
+        else (some(top * 10**6), some(top), some(top), some(top * 10**7), some(3))
+    )
     return Cell(rng.choice((0, calls, rng.randint(0, calls))), calls, unpriced, tokens, costs)
 
 
@@ -68,7 +72,7 @@ def test_the_order_of_models_does_not_matter() -> None:
     rng = random.Random(13)
     for _ in range(500):
         before, after = random_windows(rng)
-        turned = dict(reversed(before.items())), dict(reversed(after.items()))
+        turned = dict(reversed(list(before.items()))), dict(reversed(list(after.items())))
         assert decompose(before, after) == decompose(*turned)
 
 
