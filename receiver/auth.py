@@ -1,0 +1,85 @@
+"""Who may send: the authenticator's contract and how a key is read from headers."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from processor.errors import PipelineError
+
+
+class Unauthenticated(PipelineError):
+    """No key, or not one of ours. The text never holds what was sent."""
+
+    def __init__(self, detail: str = "a valid API key is required: authorization: Bearer sl_…") -> None:
+        super().__init__(detail)
+
+
+class Forbidden(PipelineError):
+    """The key is ours, but not for this."""
+
+
+class Authenticator(Protocol):
+    """Decides before the body is read.
+
+    `headers` has names in lower case; a header that came several times is joined by a comma, so that two
+    keys are never one valid key. Raises `Unauthenticated` or `Forbidden`; may raise `Retryable`.
+    """
+
+    async def check(self, headers: Mapping[str, str]) -> None:
+        """Return when the sender may ingest."""
+
+
+class Open:
+    """Lets everybody in: the local demo, or a service behind a gateway that authenticates."""
+
+    async def check(self, headers: Mapping[str, str]) -> None:
+        """Return."""
+
+
+class HashedKeys:
+    """A fixed set of keys, of which only SHA-256 digests are kept."""
+
+    def __init__(self, digests: Iterable[bytes]) -> None:
+        self._digests = tuple(digests)
+
+    async def check(self, headers: Mapping[str, str]) -> None:
+        """Compare with every key, each in constant time, so that the time taken tells nothing."""
+        token = read_token(headers)
+        digest = hashlib.sha256((token or "").encode("utf-8", "surrogateescape")).digest()
+        matches = [hmac.compare_digest(digest, known) for known in self._digests]
+        if token is None or not any(matches):
+            raise Unauthenticated
+
+
+def read_token(headers: Mapping[str, str]) -> str | None:
+    """The key in `authorization: Bearer KEY` or `x-api-key: KEY`; None without one.
+
+    The scheme is read in any case (RFC 9110 §11.1), the key exactly as sent. When both headers are there
+    and differ, there is no key.
+    """
+    scheme, _, bearer = headers.get("authorization", "").partition(" ")
+    tokens = {bearer.strip()} if scheme.lower() == "bearer" else set()
+    tokens.add(headers.get("x-api-key", "").strip())
+    tokens.discard("")
+    return tokens.pop() if len(tokens) == 1 else None
+
+
+def basic_as_bearer(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """The same headers, with the password of Basic authentication as the Bearer key.
+
+    Only for the path that Langfuse SDKs export to: they send `Basic base64(public:secret)` and can be
+    configured in no other way. Everywhere else Basic is no authentication.
+    """
+    scheme, _, encoded = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return headers
+    try:
+        pair = base64.b64decode(encoded.strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return headers
+    return {**headers, "authorization": f"Bearer {pair.partition(':')[2]}"}

@@ -1,0 +1,115 @@
+"""What a user sets about the receiver: addresses, limits, timeouts, TLS."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Final, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+MIB: Final = 1 << 20
+
+
+class Address(NamedTuple):
+    """Where to listen. `host` without brackets; port 0 asks the system for a free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """True when only this machine can reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def parse_address(text: str) -> Address:
+    """`127.0.0.1:4317`, `[::1]:4317`, `localhost:4317` or `:4317` (every interface) as an address.
+
+    Raises ValueError saying what was expected.
+    """
+    host, colon, port = text.strip().rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"expected HOST:PORT, got {text!r}")
+    bare = host.removeprefix("[").removesuffix("]")
+    if ":" in bare and not host.startswith("["):
+        raise ValueError(f"an IPv6 host needs brackets, as in [::1]:{port}; got {text!r}")
+    return Address(bare or "0.0.0.0", int(port))
+
+
+class TlsConfig(BaseModel):
+    """PEM files of both transports."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    certificate: Path = Field(description="Certificate chain of the server, PEM.")
+    key: Path = Field(description="Its private key, PEM.")
+    client_ca: Path | None = Field(
+        None, description="Mutual TLS: every sender must show a certificate signed by this authority."
+    )
+
+    @model_validator(mode="after")
+    def _files_exist(self) -> Self:
+        for path in filter(None, (self.certificate, self.key, self.client_ca)):
+            if not path.is_file():
+                raise ValueError(f"no such file: {path}")
+        return self
+
+
+class ReceiverConfig(BaseModel):
+    """Where spans come in, and how much of them at a time. Sizes in bytes, times in seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    grpc: str = Field("127.0.0.1:4317", description="Where OTLP/gRPC is received.")
+    http: str = Field("127.0.0.1:4318", description="Where OTLP/HTTP and `POST /v1/telemetry` are received.")
+    tls: TlsConfig | None = Field(None, description="Encrypts both; without it both are plain.")
+
+    max_message_bytes: int = Field(
+        64 * MIB,
+        ge=1024,
+        le=1024 * MIB,
+        description="One request, as sent and again after decompression (OTLP recommends 64 MiB).",
+    )
+    max_bytes_in_flight: int = Field(
+        192 * MIB,
+        ge=1024,
+        description="All requests of a worker that are being read, decoded or committed; above it senders are "
+        "told to come again.",
+    )
+    header_timeout_seconds: float = Field(
+        10.0,
+        gt=0,
+        le=60,
+        description="HTTP: from the first byte (or the connection) to the end of the headers.",
+    )
+    body_timeout_seconds: float = Field(
+        30.0, gt=0, le=60, description="From the end of the headers to the end of the body."
+    )
+    idle_timeout_seconds: float = Field(
+        90.0, gt=0, description="HTTP: how long a kept connection may wait for its next request."
+    )
+    max_connections: int = Field(
+        2000, ge=1, description="HTTP connections of a worker; the next one is answered 503 and closed."
+    )
+    max_header_bytes: int = Field(32 * 1024, ge=1024, description="HTTP request line and headers together.")
+
+    @field_validator("grpc", "http")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        parse_address(value)
+        return value
+
+    @model_validator(mode="after")
+    def _largest_request_fits(self) -> Self:
+        if self.max_bytes_in_flight < self.max_message_bytes:
+            raise ValueError("max_bytes_in_flight must not be below max_message_bytes")
+        return self

@@ -1,0 +1,34 @@
+"""The seam through which the receiver is counted: names and meanings here, the counters elsewhere.
+
+What became of spans and reports is counted after it, by whoever consumes them.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+REQUESTS: Final = "requests"
+"""Answered requests. Labels: transport (grpc, http), signal (traces, metrics, logs, telemetry), code
+(the gRPC status name, on both transports)."""
+BYTES: Final = "bytes"
+"""Bytes of request bodies as they came over the wire. Label: transport."""
+IGNORED: Final = "ignored"
+"""Requests that were answered and thrown away on purpose. Label: signal (metrics, logs)."""
+FAULTS: Final = "faults"
+"""Errors nobody expected; each was answered as retryable and logged. Labels: transport, error (type name)."""
+CUT: Final = "connections_cut"
+"""HTTP connections closed by a limit. Label: limit (connections, header_timeout, header_bytes)."""
+
+
+class Observer(Protocol):
+    """Counts what happens often. Must not block and must not raise."""
+
+    def count(self, name: str, amount: int = 1, /, **labels: str) -> None:
+        """Add `amount` to the counter `name` (one of this module's constants)."""
+
+
+class Silent:
+    """An observer that keeps nothing."""
+
+    def count(self, name: str, amount: int = 1, /, **labels: str) -> None:
+        """Forget it."""
