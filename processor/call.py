@@ -163,6 +163,8 @@ class Rejection(NamedTuple):
     Attributes:
         reason: a stable word for metrics (`bad_span_id`, `too_late`, `bad_field`, ...).
         detail: the field and what was expected, in English; never content.
+        report_key: `ModelCall.report_key` of a refused direct report, so that the answer can say which; empty
+            for a span.
     """
 
     trace_id: bytes
@@ -170,6 +172,7 @@ class Rejection(NamedTuple):
     name: str
     reason: str
     detail: str
+    report_key: bytes = b""
 
 
 @dataclass(slots=True)
