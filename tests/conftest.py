@@ -1,0 +1,80 @@
+"""Fixtures and options of the whole suite."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from tests import servers
+
+EVERY_SERVER = [pytest.param(kind, marks=getattr(pytest.mark, kind)) for kind in servers.KINDS]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require-services",
+        action="store_true",
+        help="fail, instead of skip, what needs a server that cannot run here",
+    )
+
+
+@pytest.fixture(params=EVERY_SERVER)
+def server_kind(request: pytest.FixtureRequest) -> str:
+    """`postgres`, then `timescale`: the server that `database` and `migrated_database` are on."""
+    kind: str = request.param
+    try:
+        servers.server(kind)
+    except servers.Unavailable as error:
+        if request.config.getoption("--require-services"):
+            pytest.fail(f"--require-services: {error}")
+        pytest.skip(f"{servers.NOT_HERE}: {error}")
+    return kind
+
+
+@pytest.fixture
+def database(server_kind: str) -> Iterator[str]:
+    """The URI of an empty database of the test's own, as its superuser, on every server."""
+    with servers.fresh_database(server_kind, "empty", _enable_timescale) as uri:
+        yield uri
+
+
+@pytest.fixture
+def migrated_database(server_kind: str) -> Iterator[str]:
+    """As `database`, with our migrations and views applied."""
+    with servers.fresh_database(server_kind, "migrated", _migrate) as uri:
+        yield uri
+
+
+def _enable_timescale(uri: str) -> None:
+    with psycopg.connect(uri, autocommit=True) as connection:
+        query = "SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name = 'timescaledb'"
+        if connection.execute(query).fetchone():
+            connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
+
+
+def _migrate(uri: str) -> None:
+    from storage.migrate import migrate  # not needed, nor imported, by tests without a database
+
+    _enable_timescale(uri)
+    migrate(uri)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if not hasattr(session.config, "workerinput"):
+        servers.clean_named_servers()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say last what this machine could not test."""
+    reasons = Counter(
+        report.longrepr[2].partition(f"{servers.NOT_HERE}: ")[2]
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple) and servers.NOT_HERE in report.longrepr[2]
+    )
+    if reasons:
+        terminalreporter.section(servers.NOT_HERE)
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.line(f"{count} tests: {reason}")
