@@ -1,0 +1,1 @@
+"""The demo: an imagined shop, its model provider, a day of its history, and what the ledger must say."""
