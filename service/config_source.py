@@ -150,7 +150,8 @@ def validate(settings: Settings, model: type[Model]) -> Model:
     """Make the model of the settings.
 
     Raises:
-        ConfigError: one line per fault: origin, setting, reason. Values are never quoted; they may be secrets.
+        ConfigError: one line per fault: origin, setting, reason. Pydantic's copy of the value is left out: it
+            may be a secret.
     """
     try:
         return model.model_validate(settings.values)

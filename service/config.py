@@ -1,0 +1,199 @@
+"""Everything an operator can set: one YAML file, the environment, and the flags of `serve`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    model_validator,
+)
+
+from processor.errors import ConfigError
+from receiver.config import ReceiverConfig, parse_address
+from service.config_source import FILE_VARIABLE, Settings, add_environment, add_file, validate
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("expected a duration with its unit, such as 30s, 15m, 12h or 31d")
+    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+
+
+def duration_text(value: timedelta) -> str:
+    """A duration as one writes it in the file: `31d`, `15m`."""
+    seconds = int(value.total_seconds())
+    unit = next((unit for unit in "dhm" if seconds and seconds % _UNITS[unit] == 0), "s")
+    return f"{seconds // _UNITS[unit]}{unit}"
+
+
+def _address(value: str) -> str:
+    return str(parse_address(value))
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(duration_text, return_type=str)]
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatabaseConfig(_Section):
+    """Where the ledger lives."""
+
+    url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL 15 or newer, with TimescaleDB or without. When it is not set: `DATABASE_URL`, "
+        "then the `PG*` variables, then an embedded PostgreSQL under `data_dir`.",
+    )
+    embedded_port: int = Field(
+        0, ge=0, le=65535, description="TCP port of the embedded PostgreSQL on 127.0.0.1; 0 takes a free one."
+    )
+    writers: int = Field(2, ge=1, le=16, description="Connections of one worker that write at the same time.")
+
+
+class OpsConfig(_Section):
+    """Pages, health and metrics."""
+
+    listen: Address = Field("127.0.0.1:4319", description="Where pages, health and metrics answer.")
+
+
+class IdentityConfig(_Section):
+    """How users and tenants are stored (what looks like a person is hashed in every mode)."""
+
+    user: Literal["hash", "plain", "presented"] = Field(
+        "hash", description="`hash` (keyed), `plain` (as sent) or `presented` (the sender hashes already)."
+    )
+    tenant: Literal["hash", "plain", "presented"] = Field("plain", description="The same for tenants.")
+    key_file: Path | None = Field(
+        None,
+        description="File with the secret of the hashes; made at the first start as `identity.key` under "
+        "`data_dir`. Several machines before one database need the same file.",
+    )
+
+
+class PricesConfig(_Section):
+    """The price map on top of the built-in list."""
+
+    file: Path | None = Field(
+        None, description="A `prices.yaml`: own models, aliases, discounts (pricing.md)."
+    )
+
+
+class RetentionConfig(_Section):
+    """How long each level is kept."""
+
+    raw: Duration = Field(timedelta(days=90), description="Single calls and their keys.")
+    minute: Duration = Field(timedelta(days=14), description="Sums by minute.")
+    hour: Duration = Field(timedelta(days=400), description="Sums by hour.")
+    identity: Duration = Field(timedelta(days=35), description="Sums by hour, user and tenant.")
+    late_limit: Duration = Field(
+        timedelta(days=31),
+        description="Calls that started longer ago are refused; must be shorter than `raw`.",
+    )
+
+    @model_validator(mode="after")
+    def _keys_outlive_late_calls(self) -> RetentionConfig:
+        if self.late_limit >= self.raw:
+            raise ValueError(
+                f"late_limit ({duration_text(self.late_limit)}) must be shorter than raw "
+                f"({duration_text(self.raw)}): a late resend is only recognised while its key is kept"
+            )
+        return self
+
+
+class LimitsConfig(_Section):
+    """What one process and one day may hold."""
+
+    bytes_in_flight: int = Field(
+        128 * 1024 * 1024, ge=1024 * 1024, description="Decoded bytes waiting for a commit, per worker."
+    )
+    values_per_day: int = Field(
+        2000, ge=10, description="Distinct values of one tag per day in the sums; later ones are `__other__`."
+    )
+    identities_per_day: int = Field(50_000, ge=10, description="The same for users and tenants.")
+
+
+def _home() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "spanledger"
+
+
+class Config(_Section):
+    """Every setting of Spanledger."""
+
+    data_dir: Path = Field(
+        default_factory=lambda: (
+            Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "spanledger"
+        ),
+        description="The embedded PostgreSQL and the identity key.",
+    )
+    workers: int = Field(1, ge=1, le=64, description="Receiver processes behind one port.")
+    public_url: str = Field("", description="Address of the pages as a browser sees it; empty: no links.")
+    trace_url: str = Field(
+        "", description="Template of your trace viewer with `{traceId}` and `{spanId}`; empty: no links."
+    )
+    database: DatabaseConfig = DatabaseConfig()
+    receiver: ReceiverConfig = ReceiverConfig()
+    ops: OpsConfig = OpsConfig()
+    identity: IdentityConfig = IdentityConfig()
+    prices: PricesConfig = PricesConfig()
+    retention: RetentionConfig = RetentionConfig()
+    limits: LimitsConfig = LimitsConfig()
+
+
+def load_config(
+    path: Path | None = None,
+    flags: Mapping[tuple[str, ...], tuple[str, object]] | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Config:
+    """Read the configuration: flags over environment over file.
+
+    Args:
+        path: the YAML file; None takes `SPANLEDGER_CONFIG`, and without that no file.
+        flags: setting path → (flag, value), for what the command line said.
+
+    Raises:
+        ConfigError: one line per fault with its file and line (or variable, or flag) and the reason.
+    """
+    settings = Settings()
+    named = path or (Path(environment[FILE_VARIABLE]) if environment.get(FILE_VARIABLE) else None)
+    if named:
+        add_file(settings, named)
+    _standard_names(settings, environment)
+    add_environment(settings, Config, environment)
+    for setting, (flag, value) in (flags or {}).items():
+        settings.put(setting, value, flag)
+    config = validate(settings, Config)
+    if config.prices.file and not config.prices.file.is_file():
+        raise ConfigError(
+            f"{settings.origin(('prices', 'file'))}: prices.file: no such file: {config.prices.file}"
+        )
+    return config
+
+
+def _standard_names(settings: Settings, environment: Mapping[str, str]) -> None:
+    """The names that every PostgreSQL program knows; ours win over them."""
+    if settings.values.get("database", {}).get("url"):
+        return
+    if environment.get("DATABASE_URL"):
+        settings.put(("database", "url"), environment["DATABASE_URL"], "environment DATABASE_URL")
+    elif any(environment.get(name) for name in ("PGHOST", "PGHOSTADDR", "PGSERVICE")):
+        # libpq reads the PG* variables itself; an empty URL leaves everything to it.
+        settings.put(("database", "url"), "postgresql://", "environment PG*")

@@ -1,0 +1,105 @@
+"""Every metric we expose: name, kind and meaning, in one place."""
+
+from __future__ import annotations
+
+import os
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from receiver import observe
+
+FILES_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Where several workers keep their counters in mapped files; set before this module is imported."""
+
+requests = Counter(
+    "spanledger_requests",
+    "Answered requests by transport, signal and gRPC status name.",
+    ["transport", "signal", "code"],
+)
+received_bytes = Counter(
+    "spanledger_received_bytes", "Bytes of request bodies as they came over the wire.", ["transport"]
+)
+ignored = Counter(
+    "spanledger_ignored", "Requests answered and thrown away on purpose: metrics, logs.", ["signal"]
+)
+faults = Counter(
+    "spanledger_faults", "Errors nobody expected; answered as retryable.", ["transport", "error"]
+)
+connections_cut = Counter("spanledger_connections_cut", "HTTP connections closed by a limit.", ["limit"])
+spans = Counter("spanledger_spans", "Spans and reports in accepted requests, whatever became of them.")
+calls = Counter(
+    "spanledger_calls", "Billed model calls: accepted, or a duplicate of one before.", ["outcome"]
+)
+rejections = Counter("spanledger_rejections", "Spans and reports refused for good, by reason.", ["reason"])
+sightings = Counter("spanledger_sightings", "Spans of GenAI interest that are not billed calls.")
+price_status = Counter("spanledger_price_status", "Calls offered to the ledger, by price status.", ["status"])
+refusals = Counter(
+    "spanledger_refusals", "Requests told to come again: overloaded, or storage away.", ["reason"]
+)
+commit_seconds = Histogram(
+    "spanledger_commit_seconds",
+    "From a decoded request to its commit.",
+    buckets=(0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5, 10),
+)
+waiting_bytes = Gauge(
+    "spanledger_waiting_bytes", "Decoded bytes that wait for their commit.", multiprocess_mode="livesum"
+)
+waiting_requests = Gauge(
+    "spanledger_waiting_requests", "Requests that wait for their commit.", multiprocess_mode="livesum"
+)
+workers = Gauge("spanledger_workers", "Worker processes that run.", multiprocess_mode="mostrecent")
+worker_restarts = Counter("spanledger_worker_restarts", "Workers that ended unasked and were replaced.")
+housekeeping = Counter(
+    "spanledger_housekeeping", "Housekeeping tasks by name and result.", ["task", "result"]
+)
+database_up = Gauge(
+    "spanledger_database_up", "1 while the last probe of the database worked.", multiprocess_mode="mostrecent"
+)
+
+_OBSERVED = {
+    observe.REQUESTS: requests,
+    observe.BYTES: received_bytes,
+    observe.IGNORED: ignored,
+    observe.FAULTS: faults,
+    observe.CUT: connections_cut,
+}
+
+
+class Counted:
+    """The receivers' observer (`receiver.observe.Observer`): their counts as Prometheus counters."""
+
+    def count(self, name: str, amount: int = 1, /, **labels: str) -> None:
+        """Add `amount` to the counter of that name."""
+        _OBSERVED[name].labels(**labels).inc(amount)
+
+
+def registry() -> CollectorRegistry:
+    """The metrics of this process, or summed over all workers when they share files."""
+    if not os.environ.get(FILES_VARIABLE):
+        return REGISTRY
+    summed = CollectorRegistry()
+    MultiProcessCollector(summed)  # type: ignore[no-untyped-call]
+    return summed
+
+
+def exposition() -> bytes:
+    """The Prometheus text format of everything."""
+    return generate_latest(registry())
+
+
+def totals(name: str, label: str | None = None) -> dict[str, int]:
+    """The values of a counter by one of its labels (`""` without), summed over workers."""
+    found: dict[str, int] = {}
+    for family in registry().collect():
+        for sample in family.samples if family.name == name else ():
+            if sample.name == f"{name}_total":
+                key = sample.labels.get(label, "") if label else ""
+                found[key] = found.get(key, 0) + int(sample.value)
+    return found
+
+
+def forget(pid: int) -> None:
+    """Drop the gauges of a worker that is gone; its counters stay."""
+    if os.environ.get(FILES_VARIABLE):
+        mark_process_dead(pid)  # type: ignore[no-untyped-call]

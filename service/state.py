@@ -1,0 +1,85 @@
+"""What a worker tells about itself, and the last things that went wrong."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import deque
+from datetime import UTC, datetime
+from typing import NamedTuple, TypedDict
+
+import psutil
+
+
+class Trouble(TypedDict):
+    """One warning or error of ours: when, who, what. Our messages hold no content of spans."""
+
+    time: str
+    logger: str
+    level: str
+    text: str
+
+
+class WorkerState(NamedTuple):
+    """A worker's heartbeat.
+
+    Attributes:
+        heartbeat: wall clock of this report, seconds since 1970.
+        waiting_bytes: decoded bytes that wait for their commit.
+    """
+
+    number: int
+    pid: int
+    started: float
+    heartbeat: float
+    waiting_requests: int
+    waiting_bytes: int
+    memory_bytes: int
+    troubles: list[Trouble]
+
+
+class RecentTroubles(logging.Handler):
+    """Keeps the last warnings and errors for `/diagnostics`."""
+
+    def __init__(self, kept: int = 20) -> None:
+        super().__init__(logging.WARNING)
+        self.entries: deque[Trouble] = deque(maxlen=kept)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Remember one record, cut to a line."""
+        self.entries.append(
+            Trouble(
+                time=instant_text(record.created),
+                logger=record.name,
+                level=record.levelname.lower(),
+                text=record.getMessage().partition("\n")[0][:300],
+            )
+        )
+
+
+def instant_text(seconds: float) -> str:
+    """A wall clock as ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def memory_bytes(pid: int | None = None) -> int:
+    """Resident memory of a process; 0 when it is gone."""
+    try:
+        return int(psutil.Process(pid or os.getpid()).memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
+def configure_logging(troubles: RecentTroubles) -> None:
+    """Plain lines on stderr in UTC, one per thing a human should know."""
+    formatter = logging.Formatter(
+        "%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S"
+    )
+    formatter.converter = time.gmtime
+    lines = logging.StreamHandler()
+    lines.setFormatter(formatter)
+    logging.basicConfig(level=logging.INFO, handlers=[lines, troubles], force=True)
+    # Other libraries may quote what they were given; ours speak for them.
+    for name in ("uvicorn", "uvicorn.error", "grpc", "asyncio", "psycopg", "psycopg.pool", "httptools"):
+        logging.getLogger(name).setLevel(logging.WARNING)
