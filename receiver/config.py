@@ -82,8 +82,8 @@ class ReceiverConfig(BaseModel):
     max_bytes_in_flight: int = Field(
         192 * MIB,
         ge=1024,
-        description="All requests of a worker that are being read, decoded or committed; above it senders are "
-        "told to come again.",
+        description="All requests of a worker that are being read, decoded or committed; above it senders "
+        "are told to come again.",
     )
     header_timeout_seconds: float = Field(
         10.0,
