@@ -1,0 +1,78 @@
+# What a developer types. Each target sets itself up in .venv from the lock files; nothing else is needed.
+
+VENV ?= .venv
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.14; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done)
+RUN = $(VENV)/bin/python
+DEMO = $(VENV)/.demo-installed
+DEV = $(VENV)/.dev-installed
+INSTALL = $(RUN) -m pip install --quiet --disable-pip-version-check --no-deps
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench soak proto lock up down lint fmt migrate timescale clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: $(DEMO) ## everything on this machine, with data to look at (ARGS=--keep, --once)
+	@$(RUN) -m service demo $(ARGS)
+
+test: $(DEV) timescale ## the whole test suite, on PostgreSQL and TimescaleDB (ARGS=tests/storage)
+	@$(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
+
+check: lint ## before a commit: style, types, imports and the tests that need no server
+	@$(RUN) -m pytest -q -n 2 -m "not postgres and not timescale and not grafana and not browser and not slow"
+
+bench: $(DEV) ## measure every budget of the design and print it beside the figure (ARGS=--json)
+	@$(RUN) -m tests.benchmarks.run $(ARGS)
+
+soak: $(DEV) timescale ## the end-to-end tests at full size: 100 000 spans, twenty kills
+	@SPANLEDGER_TEST_FULL_SIZE=1 $(RUN) -m pytest tests/end_to_end --timeout 3600 $(ARGS)
+
+proto: $(DEV) ## generate receiver/telemetry_pb2* from proto/
+	@$(RUN) -m receiver.generate
+
+lock: ## resolve pyproject.toml again into the lock files (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/"; exit 1; }
+	@UV="uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(ARGS)"; \
+	$$UV --extra build pyproject.toml -o requirements.lock && \
+	$$UV --extra build --extra demo -c requirements.lock pyproject.toml -o requirements-demo.lock && \
+	$$UV --extra build --extra demo --extra dev --extra grafana -c requirements-demo.lock pyproject.toml \
+		-o requirements-dev.lock
+
+up: ## TimescaleDB and the service in containers (secrets from the environment or .env)
+	docker compose up --detach --build --wait $(ARGS)
+
+down: ## stop the containers; ARGS=--volumes deletes the data too
+	docker compose down $(ARGS)
+
+lint: $(DEV) ## ruff, mypy --strict and the import rules
+	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check --quiet . && $(RUN) -m mypy && $(VENV)/bin/lint-imports --no-cache
+
+fmt: $(DEV) ## format the code and mend what ruff can mend
+	@$(RUN) -m ruff check --fix . && $(RUN) -m ruff format .
+
+migrate: $(DEMO) ## apply the migrations to DATABASE_URL
+	@$(RUN) -m service migrate $(ARGS)
+
+timescale: $(DEV)
+	@$(RUN) -m tests.timescale_root
+
+clean: ## remove the environment, the caches and the demo's data
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist data
+
+$(RUN):
+	@test -n "$(PYTHON)" || { echo "Spanledger needs Python 3.11 or newer, and found none: install it, or name it (make PYTHON=...)."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make virtual environments: install its venv module (Debian: python3-venv)."; exit 1; }
+
+$(DEMO): requirements-demo.lock pyproject.toml | $(RUN)
+	@echo "installing the locked dependencies into $(VENV)"
+	@$(INSTALL) --require-hashes -r requirements-demo.lock
+	@$(INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): requirements-dev.lock $(DEMO)
+	@echo "installing the development tools into $(VENV)"
+	@$(INSTALL) --require-hashes -r requirements-dev.lock
+	@touch $@
