@@ -1,8 +1,8 @@
-"""The shop's two services: ordinary applications that call models, seen through stock OpenTelemetry parts only.
+"""The shop's two services: ordinary applications, seen through stock OpenTelemetry parts only.
 
-`python -m service.demo.app support-bot --port 9001`: OpenAI SDK under `opentelemetry-instrumentation-genai-openai`,
-and the Anthropic SDK, which traces itself, under `-genai-anthropic`: each of those calls is two spans, and counts once.
-`python -m service.demo.app shop-api --port 9002`: OpenAI SDK under `openinference-instrumentation-openai`.
+`support-bot`: the OpenAI SDK under `opentelemetry-instrumentation-genai-openai`, and the Anthropic SDK, which
+traces itself, under `-genai-anthropic`: each of those calls is two spans, and must count once.
+`shop-api`: the OpenAI SDK under `openinference-instrumentation-openai`.
 
 Where spans go is the exporter's own business: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL and
 OTEL_RESOURCE_ATTRIBUTES. Nothing here knows Spanledger.
@@ -10,12 +10,9 @@ OTEL_RESOURCE_ATTRIBUTES. Nothing here knows Spanledger.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 import anthropic
@@ -35,7 +32,6 @@ from service.demo.shop import Feature
 
 TAGS = ("endpoint_tag", "prompt_version", "tenant.id", "user.id", "external_request_id", "attempt")
 """What the application says about a call: OpenTelemetry baggage, copied onto every span below."""
-IDENTITY_KEY = b"a secret of the application"
 TRIES = 4
 tracer = trace.get_tracer("shop")
 
@@ -83,12 +79,6 @@ def tagged(**tags: str) -> Iterator[None]:
         context.detach(token)
 
 
-@cache
-def pseudonym(user: str) -> str:
-    """The user as telemetry sees it: a keyed hash that only this application can make."""
-    return "hmac:" + hmac.new(IDENTITY_KEY, user.encode(), hashlib.sha256).hexdigest()[:32]
-
-
 class Shop:
     """The product: answers a customer's question with the feature's model.
 
@@ -104,7 +94,7 @@ class Shop:
     def answer(self, feature: Feature, asked: dict[str, str]) -> str:
         """Answer one question, with up to four tries under one request id."""
         tags = {"endpoint_tag": feature.tag, "prompt_version": feature.prompts[-1].version}
-        who = {"tenant__id": asked["tenant"], "user__id": pseudonym(asked["user"])}
+        who = {"tenant__id": asked["tenant"], "user__id": shop.pseudonym(asked["user"])}
         with (
             tagged(**tags, **who, external_request_id=asked["request_id"]),
             tracer.start_as_current_span(f"POST {feature.route}", kind=trace.SpanKind.SERVER),

@@ -143,7 +143,7 @@ def _request(
 
 def _outcomes(rng: random.Random, feature: Feature) -> list[str]:
     """The tries of one request, in order; the last one decides it."""
-    tries = []
+    tries: list[str] = []
     while rng.random() < ERROR_SHARE and len(tries) < 3:
         tries.append(rng.choice((RATE_LIMITED, SERVER_ERROR)))
     last = INTERRUPTED if feature.streaming and rng.random() < INTERRUPTED_SHARE else OK

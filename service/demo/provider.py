@@ -71,7 +71,7 @@ class Provider:
         )
 
     async def stream(self, asked: dict[str, Any], usage: Usage) -> AsyncIterator[str]:
-        """Server-sent chunks; the last one carries the usage if `stream_options.include_usage` asks for it."""
+        """Server-sent chunks; the last one carries the usage if `stream_options` ask for it."""
         head = self.completion(asked, "chat.completion.chunk")
         words = ["It ", "is ", "on ", "its ", "way."]
         for word in words:
