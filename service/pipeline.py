@@ -1,0 +1,94 @@
+"""What happens to a decoded request: admit each call, price it, wait for the commit."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from time import perf_counter
+
+from processor.price_map import PriceBook
+
+from processor.admission import Admission, admit
+from processor.call import Batch, ModelCall, Outcome, Rejection
+from processor.errors import Overloaded, Retryable
+from processor.pricing import Charge, price_call
+from service import metrics
+
+log = logging.getLogger("spanledger.pipeline")
+
+Submit = Callable[[Batch, Sequence[Charge]], Awaitable[Outcome]]
+"""`storage.batcher.Batcher.submit`: returns after the commit, raises `Retryable`."""
+
+
+class Pipeline:
+    """The receivers' next consumer. Holds no call longer than its request waits."""
+
+    def __init__(self, rules: Admission, book: PriceBook, submit: Submit) -> None:
+        self._rules = rules
+        self._book = book
+        self._submit = submit
+
+    async def consume(self, batch: Batch) -> Outcome:
+        """Admit, price and commit one request.
+
+        Returns:
+            What became of its calls, after the commit.
+
+        Raises:
+            Retryable: nothing of the request was counted; the sender keeps it.
+        """
+        charges = self._admit_and_price(batch)
+        if not (batch.calls or batch.sightings or batch.rejections):
+            metrics.spans.inc(batch.spans)
+            return Outcome(0, 0, ())
+        begun = perf_counter()
+        metrics.waiting_requests.inc()
+        metrics.waiting_bytes.inc(batch.size_bytes)
+        try:
+            outcome = await self._submit(batch, charges)
+        except Retryable as error:
+            metrics.refusals.labels("overloaded" if isinstance(error, Overloaded) else "storage").inc()
+            raise
+        finally:
+            metrics.waiting_requests.dec()
+            metrics.waiting_bytes.dec(batch.size_bytes)
+        metrics.commit_seconds.observe(perf_counter() - begun)
+        _count(batch, charges, outcome)
+        return outcome
+
+    def _admit_and_price(self, batch: Batch) -> list[Charge]:
+        """Leave what is admitted in `batch.calls`, the rest in its rejections. Charges run beside the calls."""
+        rules, book = self._rules, self._book
+        kept: list[ModelCall] = []
+        charges: list[Charge] = []
+        for call in batch.calls:
+            try:
+                rejection = admit(call, rules)
+                if rejection is None:
+                    charges.append(price_call(call, book))
+                    kept.append(call)
+                    continue
+            except Exception as error:
+                rejection = _poison(call, error)
+            batch.rejections.append(rejection)
+        batch.calls = kept
+        return charges
+
+
+def _poison(call: ModelCall, error: Exception) -> Rejection:
+    """A call on which our own code fails costs only itself. The error's text may hold content: left out."""
+    log.error("a call could not be processed: %s in dialect %s", type(error).__name__, call.dialect)
+    detail = f"{type(error).__name__} while it was processed"
+    return Rejection(call.trace_id, call.span_id, call.operation, "unprocessable", detail)
+
+
+def _count(batch: Batch, charges: Sequence[Charge], outcome: Outcome) -> None:
+    metrics.spans.inc(batch.spans)
+    metrics.sightings.inc(len(batch.sightings))
+    metrics.calls.labels("accepted").inc(outcome.accepted)
+    metrics.calls.labels("duplicate").inc(outcome.duplicates)
+    for status, number in Counter([charge.status for charge in charges]).items():
+        metrics.price_status.labels(status).inc(number)
+    for reason, number in Counter([rejection.reason for rejection in outcome.rejections]).items():
+        metrics.rejections.labels(reason).inc(number)
