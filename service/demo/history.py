@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
-from itertools import islice
 from typing import NamedTuple
 
 from opentelemetry import trace
@@ -72,8 +71,7 @@ def send(
         HistoryLost: the exporter gave up on a request.
     """
     sent = 0
-    spans = history(plan, service, resource)
-    while batch := list(islice(spans, BATCH)):
+    for batch in _batches(history(plan, service, resource)):
         if exporter.export(batch) is not SpanExportResult.SUCCESS:
             raise HistoryLost(f"{service}: the receiver did not take spans {sent} to {sent + len(batch)}")
         sent += len(batch)
@@ -81,8 +79,19 @@ def send(
     return sent
 
 
-def history(plan: Plan, service: str, resource: Attributes) -> Iterator[ReadableSpan]:
-    """One service's spans in the order of time: per request its SERVER span and one call span per try."""
+def _batches(requests: Iterator[list[ReadableSpan]]) -> Iterator[list[ReadableSpan]]:
+    batch: list[ReadableSpan] = []
+    for spans in requests:
+        if batch and len(batch) + len(spans) > BATCH:
+            yield batch
+            batch = []
+        batch += spans
+    if batch:
+        yield batch
+
+
+def history(plan: Plan, service: str, resource: Attributes) -> Iterator[list[ReadableSpan]]:
+    """One service's spans in the order of time, request by request: its SERVER span and the spans of each try."""
     finished = _Finished()
     provider = TracerProvider(
         resource=Resource.create({"service.name": service, **resource}),
@@ -94,8 +103,8 @@ def history(plan: Plan, service: str, resource: Attributes) -> Iterator[Readable
     for request in plan.requests:
         if request.feature.service == service:
             emit.request(request)
-            yield from finished.spans
-            finished.spans.clear()
+            yield finished.spans
+            finished.spans = []
 
 
 class _Scope(NamedTuple):

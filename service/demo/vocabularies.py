@@ -53,14 +53,17 @@ def _genai(request: PlannedRequest, call: PlannedCall) -> Pairs:
     if usage is None:
         return
     yield "gen_ai.response.finish_reasons", ("stop",)
-    yield from _genai_usage(usage, anthropic)
+    yield from _genai_usage(usage)
 
 
-def _genai_usage(usage: Usage, anthropic: bool) -> Pairs:
+def _genai_usage(usage: Usage) -> Pairs:
     yield "gen_ai.usage.input_tokens", usage.input
     yield "gen_ai.usage.output_tokens", usage.output
-    yield "gen_ai.usage.cache_read.input_tokens", usage.cache_read
-    if not anthropic:
+    if usage.cache_read:  # zeros are left out
+        yield "gen_ai.usage.cache_read.input_tokens", usage.cache_read
+    if usage.cache_write:
+        yield "gen_ai.usage.cache_creation.input_tokens", usage.cache_write
+    if usage.reasoning:
         yield "gen_ai.usage.reasoning.output_tokens", usage.reasoning
 
 
