@@ -8,7 +8,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +19,16 @@ import psutil
 import psycopg
 
 from service.embedded_place import INSTALLS, Place, binaries, find_place
-from service.embedded_state import Postmaster, configuration, last_progress, log_tail, read_postmaster
+from service.embedded_state import (
+    Postmaster,
+    configuration,
+    free_port,
+    is_free,
+    last_progress,
+    log_tail,
+    read_postmaster,
+    works_in,
+)
 
 USER = DATABASE = "spanledger"
 
@@ -31,6 +39,9 @@ _log = logging.getLogger(__name__)
 
 _LOG_KEPT_BYTES = 16 << 20
 _LOOK_SECONDS = 0.02
+_ORPHANS = "pre-existing shared memory block"
+"""What a server says while children of a killed predecessor still live; they notice and go."""
+_ORPHANS_SECONDS = 30.0
 _REPORT_SECONDS = 5.0
 
 
@@ -97,21 +108,24 @@ class EmbeddedPostgres:
     def start(self) -> str:
         """Create the cluster if there is none, start the server, wait until it answers, return the DSN.
 
+        Starting again what runs changes nothing; starting again what died brings it back.
+
         Recovery after a crash may take minutes: it is waited for, and reported, while the server works on it.
 
         Raises:
             EmbeddedError: the data directory is in use, the port is taken, or the server refused to start.
         """
-        if self._server:
+        if self._server and self._server.poll() is None:
             return self.dsn
         if self.place.home.parent != self._data_dir:
             self._report(
                 f"{self._data_dir} is closed to the user that runs PostgreSQL; it lives in {self.place.home}"
             )
         self.place.prepare()
-        self._lock = _lock(self.place)
+        self._lock = self._lock or _lock(self.place)
         try:
             self._stop_leftover()
+            self.port = self._choose_port()
             if not (self.place.cluster / "PG_VERSION").exists():
                 self._initialise()
             self._launch()
@@ -138,9 +152,7 @@ class EmbeddedPostgres:
     def _initialise(self) -> None:
         self._report("creating the database cluster (once)")
         self._write_password()
-        new = (
-            self.place.home / "cluster.new"
-        )  # renamed when complete: half a cluster is never mistaken for one
+        new = self.place.home / "cluster.new"  # renamed when complete: half a cluster is not taken for one
         shutil.rmtree(new, ignore_errors=True)
         options = ["--auth=scram-sha-256", "--no-locale", "-E", "UTF8", "-U", USER, "-D", str(new)]
         if self._settings.get("fsync") == "off":
@@ -164,31 +176,42 @@ class EmbeddedPostgres:
 
     def _launch(self) -> None:
         major = int((self.place.cluster / "PG_VERSION").read_text())
-        self.port = self._choose_port()
         config = self.place.cluster / "postgresql.conf"
         config.write_text(configuration(self.port, self.place.socket_dir, self._settings))
         self.place.hand_over(config)
         if self.place.log_file.exists() and self.place.log_file.stat().st_size > _LOG_KEPT_BYTES:
             self.place.log_file.replace(self.place.log_file.with_suffix(".log.1"))
+        deadline = time.monotonic() + _ORPHANS_SECONDS
+        while not self._run_server(major):
+            if time.monotonic() > deadline:
+                raise EmbeddedError(f"PostgreSQL did not start:\n{log_tail(self.place.log_file)}")
+            time.sleep(_LOOK_SECONDS)
+
+    def _run_server(self, major: int) -> bool:
+        """Start the server and wait until it is ready; False when a predecessor is still in its way."""
         with self.place.log_file.open("ab") as log:
             self._server = psutil.Popen(
                 [str(self._binary("postgres", major)), "-D", str(self.place.cluster)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **self._as_owner(),
             )  # fmt: skip
-        self._wait_until_ready(self._server)
+        return self._wait_until_ready(self._server)
 
-    def _wait_until_ready(self, server: psutil.Popen) -> None:
+    def _wait_until_ready(self, server: psutil.Popen) -> bool:
         said = time.monotonic()
         while not (
             (found := read_postmaster(self.place.cluster)) and found.pid == server.pid and found.is_ready
         ):
             if server.poll() is not None:
                 self._server = None
-                raise EmbeddedError(f"PostgreSQL did not start:\n{log_tail(self.place.log_file)}")
+                said_last = log_tail(self.place.log_file)
+                if _ORPHANS in said_last.rpartition("FATAL")[2]:
+                    return False
+                raise EmbeddedError(f"PostgreSQL did not start:\n{said_last}")
             if time.monotonic() - said > _REPORT_SECONDS:
                 said = time.monotonic()
                 self._report(f"PostgreSQL is starting: {last_progress(self.place.log_file)}")
             time.sleep(_LOOK_SECONDS)
+        return True
 
     def _create_database(self) -> None:
         with psycopg.connect(self.dsn, dbname="postgres", autocommit=True) as connection:
@@ -198,14 +221,14 @@ class EmbeddedPostgres:
 
     def _choose_port(self) -> int:
         if self._wanted_port:
-            if not _is_free(self._wanted_port):
+            if not is_free(self._wanted_port):
                 raise EmbeddedError(
                     f"port {self._wanted_port} on 127.0.0.1 is in use: choose another for PostgreSQL"
                 )
             return self._wanted_port
         remembered = self.place.home / "port"
         last = int(remembered.read_text()) if remembered.exists() else 0
-        port = last if last and _is_free(last) else _free_port()
+        port = last if last and is_free(last) else free_port()
         remembered.write_text(str(port))
         return port
 
@@ -218,7 +241,7 @@ class EmbeddedPostgres:
                 self._report("stopping the PostgreSQL that an earlier run left behind")
                 self._shut_down(psutil.Process(found.pid))
                 return
-            if not _works_in(found.pid, self.place.cluster):
+            if not works_in(found.pid, self.place.cluster):
                 (self.place.cluster / "postmaster.pid").unlink()  # its number went to another program
                 return
             self._report(
@@ -294,28 +317,3 @@ def _lock(place: Place) -> IO[str]:
     file.write(str(os.getpid()))
     file.flush()
     return file
-
-
-def _works_in(pid: int, cluster: Path) -> bool:
-    try:
-        return Path(psutil.Process(pid).cwd()) == cluster.resolve()
-    except psutil.Error:
-        return False
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # as PostgreSQL does: TIME_WAIT is no obstacle
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

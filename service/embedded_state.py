@@ -1,10 +1,13 @@
-"""What the embedded PostgreSQL reads and writes on disk about itself: its settings, its pid file, its log."""
+"""What can be told of an embedded PostgreSQL from outside: settings, pid file, log, process and port."""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
+
+import psutil
 
 _LOG_TAIL_BYTES = 4096
 
@@ -71,6 +74,34 @@ def log_tail(log_file: Path) -> str:
     with log_file.open("rb") as file:
         file.seek(max(0, log_file.stat().st_size - _LOG_TAIL_BYTES))
         return file.read().decode(errors="replace").strip()
+
+
+def works_in(pid: int, cluster: Path) -> bool:
+    """Whether the process works in that directory, as a server of that cluster does."""
+    try:
+        return Path(psutil.Process(pid).cwd()) == cluster.resolve()
+    except psutil.Error:
+        return False
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on that port of 127.0.0.1 now."""
+    with socket.socket() as probe:
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # as PostgreSQL does: TIME_WAIT is no obstacle
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _quoted(value: str) -> str:
