@@ -1,0 +1,84 @@
+-- One row per counted call (columns: docs/architecture.md, DESIGN §3). Joins are LEFT so that the planner drops
+-- those whose columns nobody asks for.
+CREATE VIEW genai.model_call AS
+SELECT
+    m.time,
+    m.received_at,
+    m.call_key,
+    replace(m.trace_id::text, '-', '') AS trace_id,
+    lpad(to_hex(m.span_id), 16, '0') AS span_id,
+    lpad(to_hex(m.parent_span_id), 16, '0') AS parent_span_id,
+    m.external_request_id,
+    m.response_id,
+    m.conversation_id,
+    m.attempt::integer AS attempt,
+    s.provider,
+    s.model,
+    h.request_model,
+    h.operation,
+    s.endpoint_tag,
+    s.prompt_version,
+    i.user_id,
+    i.tenant_id,
+    s.environment,
+    s.data_mode,
+    s.service_name,
+    m.input_tokens,
+    m.output_tokens,
+    m.cache_read_tokens,
+    m.cache_write_tokens,
+    m.cache_write_1h_tokens,
+    m.reasoning_tokens,
+    m.input_audio_tokens,
+    m.output_audio_tokens,
+    m.input_image_tokens,
+    m.output_image_tokens,
+    CASE m.usage_source WHEN 1 THEN 'provider' WHEN 2 THEN 'estimated' ELSE 'missing' END AS usage_source,
+    m.latency_us * 1e-3::double precision AS latency_ms,
+    m.time_to_first_token_us * 1e-3::double precision AS time_to_first_token_ms,
+    CASE m.status WHEN 1 THEN 'success' WHEN 2 THEN 'error' ELSE 'cancelled' END AS status,
+    h.error_type,
+    h.http_status,
+    h.streaming,
+    h.service_tier,
+    m.reported_cost_pico_usd * 1e-12 AS reported_cost_usd,
+    m.requests::integer AS requests,
+    m.cost_pico_usd * 1e-12 AS cost_usd,
+    m.cost_pico_usd,
+    m.input_cost_pico_usd,
+    m.cache_read_cost_pico_usd,
+    m.cache_write_cost_pico_usd,
+    m.output_cost_pico_usd,
+    m.other_cost_pico_usd,
+    CASE m.price_status
+        WHEN 1 THEN 'priced' WHEN 2 THEN 'free' WHEN 3 THEN 'estimated' WHEN 4 THEN 'unpriced_model'
+        WHEN 5 THEN 'no_usage' WHEN 6 THEN 'bad_usage' ELSE 'error_without_usage'
+    END AS price_status,
+    m.price_vector_id,
+    m.price_map_id,
+    m.first_cost_pico_usd,
+    array_remove(ARRAY[
+        CASE WHEN m.flags & 1 <> 0 THEN 'clock_moved' END,
+        CASE WHEN m.flags & 2 <> 0 THEN 'response_repeated' END,
+        CASE WHEN m.flags & 4 <> 0 THEN 'usage_normalised' END,
+        CASE WHEN m.flags & 8 <> 0 THEN 'usage_invalid' END,
+        CASE WHEN m.flags & 16 <> 0 THEN 'usage_lossy' END,
+        CASE WHEN m.flags & 32 <> 0 THEN 'estimate_unmarked' END,
+        CASE WHEN m.flags & 64 <> 0 THEN 'several_calls' END,
+        CASE WHEN m.flags & 128 <> 0 THEN 'raw_identity' END,
+        CASE WHEN m.flags & 256 <> 0 THEN 'text_cut' END,
+        CASE WHEN m.flags & 512 <> 0 THEN 'text_cleaned' END,
+        CASE WHEN m.flags & 1024 <> 0 THEN 'cache_price_assumed' END,
+        CASE WHEN m.flags & 2048 <> 0 THEN 'latency_unknown' END
+    ], NULL) AS flags,
+    r.dialect,
+    r.sources,
+    m.claimed_time,
+    h.request_id_given
+FROM _genai.model_call m
+LEFT JOIN _genai.series s ON s.id = m.series_id
+LEFT JOIN _genai.identity i ON i.id = m.identity_id
+LEFT JOIN _genai.shape h ON h.id = m.shape_id
+LEFT JOIN _genai.reading r ON r.id = h.reading_id
+WHERE m.merged_into IS NULL
+    AND m.time >= (SELECT f.time FROM _genai.floor f WHERE f.level = 'raw');

@@ -1,0 +1,151 @@
+-- Exact windows (LEDGER §9): whole hours from the hour rollup, whole minutes beside them, the ragged rest from rows.
+-- Where an edge's rows are gone the window snaps outward; `from_used` and `to_used` say to where.
+-- All functions here are LANGUAGE sql STABLE with one SELECT, so that the planner inlines them; sum what they return.
+
+-- The cut of [from_time, to_time) into ranges: rows, minutes, hours, minutes, rows; an empty range has equal ends.
+CREATE FUNCTION genai.window_cut(from_time timestamptz, to_time timestamptz)
+RETURNS TABLE (from_used timestamptz, to_used timestamptz, minutes_from timestamptz, hours_from timestamptz,
+    hours_to timestamptz, minutes_to timestamptz)
+LANGUAGE sql STABLE AS $$
+    WITH floors AS MATERIALIZED (
+        SELECT
+            max(f.time) FILTER (WHERE f.level = 'raw') AS raw,
+            max(f.time) FILTER (WHERE f.level = 'minute') AS minute,
+            max(f.time) FILTER (WHERE f.level = 'hour') AS hour
+        FROM genai.floor f
+    ), used AS MATERIALIZED (
+        SELECT
+            CASE
+                WHEN from_time < f.hour THEN f.hour
+                WHEN from_time >= f.raw THEN from_time
+                WHEN date_bin('1 minute', from_time, 'epoch') >= f.minute THEN date_bin('1 minute', from_time, 'epoch')
+                ELSE date_bin('1 hour', from_time, 'epoch')
+            END AS from_used,
+            CASE
+                WHEN date_bin('1 minute', to_time, 'epoch') >= f.raw THEN to_time
+                WHEN date_bin('1 hour', to_time, 'epoch') >= f.minute
+                    THEN date_bin('1 minute', to_time + interval '59.999999 seconds', 'epoch')
+                ELSE date_bin('1 hour', to_time + interval '3599.999999 seconds', 'epoch')
+            END AS to_used,
+            f.raw, f.minute
+        FROM floors f
+    ), whole AS MATERIALIZED (
+        SELECT u.from_used, greatest(u.from_used, u.to_used) AS to_used, u.raw, u.minute,
+            date_bin('1 minute', u.from_used + interval '59.999999 seconds', 'epoch') AS minute_up,
+            date_bin('1 minute', greatest(u.from_used, u.to_used), 'epoch') AS minute_down,
+            date_bin('1 hour', u.from_used + interval '3599.999999 seconds', 'epoch') AS hour_up,
+            date_bin('1 hour', greatest(u.from_used, u.to_used), 'epoch') AS hour_down
+        FROM used u
+    )
+    -- rows [from_used, minutes_from) and [minutes_to, to_used), minutes [minutes_from, hours_from) and
+    -- [hours_to, minutes_to), hours between. Without minutes that far back their place is taken by rows.
+    SELECT w.from_used, w.to_used,
+        CASE WHEN w.hour_up <= w.hour_down AND w.minute_up >= w.minute THEN w.minute_up
+            WHEN w.hour_up <= w.hour_down THEN w.hour_up
+            WHEN w.minute_up <= w.minute_down AND w.minute_up >= w.minute THEN w.minute_up
+            ELSE w.to_used END,
+        CASE WHEN w.hour_up <= w.hour_down THEN w.hour_up
+            WHEN w.minute_up <= w.minute_down AND w.minute_up >= w.minute THEN w.minute_down
+            ELSE w.to_used END,
+        CASE WHEN w.hour_up <= w.hour_down THEN w.hour_down
+            WHEN w.minute_up <= w.minute_down AND w.minute_up >= w.minute THEN w.minute_down
+            ELSE w.to_used END,
+        CASE WHEN w.hour_up <= w.hour_down AND w.hour_down >= w.minute THEN w.minute_down
+            WHEN w.hour_up <= w.hour_down THEN w.hour_down
+            WHEN w.minute_up <= w.minute_down AND w.minute_up >= w.minute THEN w.minute_down
+            ELSE w.to_used END
+    FROM whole w
+$$;
+
+-- Usage of [from_time, to_time) by all dimensions but identity; several rows per combination.
+-- The second pair of bounds in a branch says nothing new: constants let the planner see how much it reads.
+CREATE FUNCTION genai.usage_window(from_time timestamptz, to_time timestamptz)
+RETURNS TABLE (
+    environment text, data_mode text, service_name text, endpoint_tag text, prompt_version text,
+    provider text, model text, calls bigint, requests bigint, successes bigint, errors bigint,
+    cancelled bigint, input_tokens bigint, output_tokens bigint, cache_read_tokens bigint,
+    cache_write_tokens bigint, cache_write_1h_tokens bigint, reasoning_tokens bigint,
+    input_audio_tokens bigint, output_audio_tokens bigint, input_image_tokens bigint,
+    output_image_tokens bigint, cost_pico_usd bigint, input_cost_pico_usd bigint,
+    cache_read_cost_pico_usd bigint, cache_write_cost_pico_usd bigint, output_cost_pico_usd bigint,
+    other_cost_pico_usd bigint, wasted_cost_pico_usd bigint, unpriced_calls bigint, uncertain_calls bigint,
+    error_without_usage_calls bigint, latency_calls bigint, latency_us_sum bigint, latency_b00 bigint,
+    latency_b01 bigint, latency_b02 bigint, latency_b03 bigint, latency_b04 bigint, latency_b05 bigint,
+    latency_b06 bigint, latency_b07 bigint, latency_b08 bigint, latency_b09 bigint, latency_b10 bigint,
+    latency_b11 bigint, latency_b12 bigint, latency_b13 bigint, latency_b14 bigint, latency_b15 bigint,
+    latency_b16 bigint, latency_b17 bigint, latency_b18 bigint, latency_b19 bigint, latency_b20 bigint,
+    latency_b21 bigint, latency_b22 bigint, latency_b23 bigint
+)
+LANGUAGE sql STABLE AS $$
+    WITH cut AS MATERIALIZED (SELECT * FROM genai.window_cut(from_time, to_time))
+    SELECT u.environment, u.data_mode, u.service_name, u.endpoint_tag, u.prompt_version, u.provider, u.model,
+        u.calls, u.requests, u.successes, u.errors, u.cancelled, u.input_tokens, u.output_tokens,
+        u.cache_read_tokens, u.cache_write_tokens, u.cache_write_1h_tokens, u.reasoning_tokens,
+        u.input_audio_tokens, u.output_audio_tokens, u.input_image_tokens, u.output_image_tokens,
+        u.cost_pico_usd, u.input_cost_pico_usd, u.cache_read_cost_pico_usd, u.cache_write_cost_pico_usd,
+        u.output_cost_pico_usd, u.other_cost_pico_usd, u.wasted_cost_pico_usd, u.unpriced_calls,
+        u.uncertain_calls, u.error_without_usage_calls, u.latency_calls, u.latency_us_sum, u.latency_b00,
+        u.latency_b01, u.latency_b02, u.latency_b03, u.latency_b04, u.latency_b05, u.latency_b06,
+        u.latency_b07, u.latency_b08, u.latency_b09, u.latency_b10, u.latency_b11, u.latency_b12,
+        u.latency_b13, u.latency_b14, u.latency_b15, u.latency_b16, u.latency_b17, u.latency_b18,
+        u.latency_b19, u.latency_b20, u.latency_b21, u.latency_b22, u.latency_b23
+    FROM genai.usage_hour u
+    WHERE u.bucket >= (SELECT c.hours_from FROM cut c) AND u.bucket < (SELECT c.hours_to FROM cut c)
+        AND u.bucket >= date_bin('1 hour', from_time, 'epoch') AND u.bucket < to_time + interval '1 hour'
+    UNION ALL
+    SELECT u.environment, u.data_mode, u.service_name, u.endpoint_tag, u.prompt_version, u.provider, u.model,
+        u.calls, u.requests, u.successes, u.errors, u.cancelled, u.input_tokens, u.output_tokens,
+        u.cache_read_tokens, u.cache_write_tokens, u.cache_write_1h_tokens, u.reasoning_tokens,
+        u.input_audio_tokens, u.output_audio_tokens, u.input_image_tokens, u.output_image_tokens,
+        u.cost_pico_usd, u.input_cost_pico_usd, u.cache_read_cost_pico_usd, u.cache_write_cost_pico_usd,
+        u.output_cost_pico_usd, u.other_cost_pico_usd, u.wasted_cost_pico_usd, u.unpriced_calls,
+        u.uncertain_calls, u.error_without_usage_calls, u.latency_calls, u.latency_us_sum, u.latency_b00,
+        u.latency_b01, u.latency_b02, u.latency_b03, u.latency_b04, u.latency_b05, u.latency_b06,
+        u.latency_b07, u.latency_b08, u.latency_b09, u.latency_b10, u.latency_b11, u.latency_b12,
+        u.latency_b13, u.latency_b14, u.latency_b15, u.latency_b16, u.latency_b17, u.latency_b18,
+        u.latency_b19, u.latency_b20, u.latency_b21, u.latency_b22, u.latency_b23
+    FROM genai.usage_minute u
+    WHERE u.bucket >= (SELECT c.minutes_from FROM cut c) AND u.bucket < (SELECT c.hours_from FROM cut c)
+    UNION ALL
+    SELECT u.environment, u.data_mode, u.service_name, u.endpoint_tag, u.prompt_version, u.provider, u.model,
+        u.calls, u.requests, u.successes, u.errors, u.cancelled, u.input_tokens, u.output_tokens,
+        u.cache_read_tokens, u.cache_write_tokens, u.cache_write_1h_tokens, u.reasoning_tokens,
+        u.input_audio_tokens, u.output_audio_tokens, u.input_image_tokens, u.output_image_tokens,
+        u.cost_pico_usd, u.input_cost_pico_usd, u.cache_read_cost_pico_usd, u.cache_write_cost_pico_usd,
+        u.output_cost_pico_usd, u.other_cost_pico_usd, u.wasted_cost_pico_usd, u.unpriced_calls,
+        u.uncertain_calls, u.error_without_usage_calls, u.latency_calls, u.latency_us_sum, u.latency_b00,
+        u.latency_b01, u.latency_b02, u.latency_b03, u.latency_b04, u.latency_b05, u.latency_b06,
+        u.latency_b07, u.latency_b08, u.latency_b09, u.latency_b10, u.latency_b11, u.latency_b12,
+        u.latency_b13, u.latency_b14, u.latency_b15, u.latency_b16, u.latency_b17, u.latency_b18,
+        u.latency_b19, u.latency_b20, u.latency_b21, u.latency_b22, u.latency_b23
+    FROM genai.usage_minute u
+    WHERE u.bucket >= (SELECT c.hours_to FROM cut c) AND u.bucket < (SELECT c.minutes_to FROM cut c)
+    UNION ALL
+    SELECT u.environment, u.data_mode, u.service_name, u.endpoint_tag, u.prompt_version, u.provider, u.model,
+        u.calls, u.requests, u.successes, u.errors, u.cancelled, u.input_tokens, u.output_tokens,
+        u.cache_read_tokens, u.cache_write_tokens, u.cache_write_1h_tokens, u.reasoning_tokens,
+        u.input_audio_tokens, u.output_audio_tokens, u.input_image_tokens, u.output_image_tokens,
+        u.cost_pico_usd, u.input_cost_pico_usd, u.cache_read_cost_pico_usd, u.cache_write_cost_pico_usd,
+        u.output_cost_pico_usd, u.other_cost_pico_usd, u.wasted_cost_pico_usd, u.unpriced_calls,
+        u.uncertain_calls, u.error_without_usage_calls, u.latency_calls, u.latency_us_sum, u.latency_b00,
+        u.latency_b01, u.latency_b02, u.latency_b03, u.latency_b04, u.latency_b05, u.latency_b06,
+        u.latency_b07, u.latency_b08, u.latency_b09, u.latency_b10, u.latency_b11, u.latency_b12,
+        u.latency_b13, u.latency_b14, u.latency_b15, u.latency_b16, u.latency_b17, u.latency_b18,
+        u.latency_b19, u.latency_b20, u.latency_b21, u.latency_b22, u.latency_b23
+    FROM genai.usage_call u
+    WHERE u.bucket >= (SELECT c.from_used FROM cut c) AND u.bucket < (SELECT c.minutes_from FROM cut c)
+    UNION ALL
+    SELECT u.environment, u.data_mode, u.service_name, u.endpoint_tag, u.prompt_version, u.provider, u.model,
+        u.calls, u.requests, u.successes, u.errors, u.cancelled, u.input_tokens, u.output_tokens,
+        u.cache_read_tokens, u.cache_write_tokens, u.cache_write_1h_tokens, u.reasoning_tokens,
+        u.input_audio_tokens, u.output_audio_tokens, u.input_image_tokens, u.output_image_tokens,
+        u.cost_pico_usd, u.input_cost_pico_usd, u.cache_read_cost_pico_usd, u.cache_write_cost_pico_usd,
+        u.output_cost_pico_usd, u.other_cost_pico_usd, u.wasted_cost_pico_usd, u.unpriced_calls,
+        u.uncertain_calls, u.error_without_usage_calls, u.latency_calls, u.latency_us_sum, u.latency_b00,
+        u.latency_b01, u.latency_b02, u.latency_b03, u.latency_b04, u.latency_b05, u.latency_b06,
+        u.latency_b07, u.latency_b08, u.latency_b09, u.latency_b10, u.latency_b11, u.latency_b12,
+        u.latency_b13, u.latency_b14, u.latency_b15, u.latency_b16, u.latency_b17, u.latency_b18,
+        u.latency_b19, u.latency_b20, u.latency_b21, u.latency_b22, u.latency_b23
+    FROM genai.usage_call u
+    WHERE u.bucket >= (SELECT c.minutes_to FROM cut c) AND u.bucket < (SELECT c.to_used FROM cut c)
+$$;
