@@ -79,6 +79,15 @@ def send(
     return sent
 
 
+def span_count(plan: Plan, service: str) -> int:
+    """How many spans `send` will send: one per request, one per call, two per call of the Anthropic SDK."""
+    return sum(
+        1 + len(request.calls) * (2 if request.model.provider == "anthropic" else 1)
+        for request in plan.requests
+        if request.feature.service == service
+    )
+
+
 def _batches(requests: Iterator[list[ReadableSpan]]) -> Iterator[list[ReadableSpan]]:
     batch: list[ReadableSpan] = []
     for spans in requests:
@@ -91,7 +100,7 @@ def _batches(requests: Iterator[list[ReadableSpan]]) -> Iterator[list[ReadableSp
 
 
 def history(plan: Plan, service: str, resource: Attributes) -> Iterator[list[ReadableSpan]]:
-    """One service's spans in the order of time, request by request: its SERVER span and the spans of each try."""
+    """One service's spans, request by request in the order of time: its SERVER span and those of each try."""
     finished = _Finished()
     provider = TracerProvider(
         resource=Resource.create({"service.name": service, **resource}),

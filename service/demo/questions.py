@@ -10,15 +10,22 @@ import psycopg
 
 from service import ledger
 from service.demo import shop, truth
-from service.demo.plan import Plan, PlannedRequest
+from service.demo.plan import Plan, PlannedCall, PlannedRequest
 from service.demo.truth import Totals
 
 HOURS_EITHER_SIDE = shop.DEPLOY_HOURS_AGO
-_NAMES: Mapping[str, Callable[[PlannedRequest], str]] = {
-    "endpoint": lambda request: request.feature.tag,
-    "prompt": lambda request: request.prompt.version,
-    "tenant": lambda request: request.tenant,
-    "model": lambda request: request.model.answers_as,
+
+
+def _model(request: PlannedRequest, call: PlannedCall) -> str:
+    """The model that answered, else the one that was asked: errors name no other."""
+    return request.model.name if truth.failed(call) else request.model.answers_as
+
+
+_NAMES: Mapping[str, Callable[[PlannedRequest, PlannedCall], str]] = {
+    "endpoint": lambda request, _: request.feature.tag,
+    "prompt": lambda request, _: request.prompt.version,
+    "tenant": lambda request, _: request.tenant,
+    "model": _model,
 }
 
 
@@ -89,16 +96,19 @@ def differences(wanted: Answers, got: Answers) -> list[str]:
 def _truth(plan: Plan, question: Question) -> Answer:
     name = _NAMES[question.dimension]
     start_ns, end_ns = (int(edge.timestamp()) * 10**9 for edge in (question.start, question.end))
-    return truth.by(plan, lambda request, call: name(request) if start_ns <= call.start_ns < end_ns else None)
+    return truth.by(
+        plan, lambda request, call: name(request, call) if start_ns <= call.start_ns < end_ns else None
+    )
 
 
 def _ask(connection: psycopg.Connection[Any], question: Question) -> Answer:
     window = ledger.Window(question.start, question.end, "prod", "demo")
     _, rows = ledger.top(connection, question.dimension, window)
-    return {row["name"]: _totals(row) for row in rows}
+    return {row["name"]: totals_of(row) for row in rows}
 
 
-def _totals(row: ledger.Row) -> Totals:
+def totals_of(row: ledger.Row) -> Totals:
+    """A row of `ledger.top` as sums."""
     return Totals(
         calls=row["calls"],
         requests=row["requests"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import NamedTuple
 
 from service.demo import plan as planned
@@ -24,6 +24,12 @@ class Totals:
     cost: int = 0
     unpriced: int = 0
     uncertain: int = 0
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+
+    def __sub__(self, other: Totals) -> Totals:
+        return Totals(*(mine - theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
 
 class Tried(NamedTuple):
@@ -84,5 +90,9 @@ def by(plan: Plan, key: Callable[[PlannedRequest, PlannedCall], str | None]) -> 
 
 def tried(request: PlannedRequest, call: PlannedCall) -> Tried:
     """A planned call as the sums see it."""
-    failed = call.outcome in (planned.RATE_LIMITED, planned.SERVER_ERROR)
-    return Tried(request.model, call.usage, failed, call.attempt == 1)
+    return Tried(request.model, call.usage, failed(call), call.attempt == 1)
+
+
+def failed(call: PlannedCall) -> bool:
+    """Whether the provider answered the call with an error."""
+    return call.outcome in (planned.RATE_LIMITED, planned.SERVER_ERROR)

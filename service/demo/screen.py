@@ -1,0 +1,218 @@
+"""The demo's screen: what the ledger answered, to be read in ten seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from service import display
+from service.demo import shop
+from service.demo.plan import Plan
+from service.demo.questions import Answer, Answers
+from service.demo.stage import Ports
+from service.demo.truth import Totals
+
+BAR_CELLS = 14
+_BLOCKS = " ▏▎▍▌▋▊▉█"
+
+
+class Delivery(NamedTuple):
+    """How the day went in: spans sent, seconds taken, and how many figures were checked afterwards."""
+
+    spans: int
+    seconds: float
+    figures: int
+
+
+def report(plan: Plan, answers: Answers, delivery: Delivery) -> RenderableType:
+    """The whole screen above the ports."""
+    return Group(
+        _headline(plan, answers, delivery),
+        _section("Spend by endpoint", _spend(answers["endpoints"])),
+        _section(*_deploy(answers)),
+        _section("Models without a price: their cost is unknown, not zero", _unpriced(answers["models"])),
+        _section(*_tenants(answers["tenants"])),
+        _section(*_storm(plan, answers)),
+    )
+
+
+def _headline(plan: Plan, answers: Answers, delivery: Delivery) -> RenderableType:
+    day = _sum(answers["endpoints"])
+    line = Text()
+    line.append(display.usd(day.cost, at_least=bool(day.unpriced or day.uncertain)), style="bold green")
+    line.append(f" in 24 hours until {plan.anchor:%Y-%m-%d %H:%M} UTC: ")
+    line.append(f"{day.calls:,} calls", style="bold")
+    line.append(f" of {day.requests:,} requests, {day.errors:,} errors")
+    how = (
+        f"{delivery.spans:,} spans came in by OTLP in {delivery.seconds:.1f} s. All {delivery.figures:,} "
+        "figures asked of the ledger equal the plan that the day was made from, to the last 10⁻¹² dollar."
+    )
+    return Group(Text(), line, Text(how, style="dim"))
+
+
+def _spend(answer: Answer) -> Table:
+    whole = _sum(answer).cost
+    dearest = max(totals.cost for totals in answer.values())
+    table = _table("endpoint", "calls", "spend", "share", "")
+    for name, totals in _dearest_first(answer):
+        unpriced = Text(f"{totals.unpriced:,} calls unpriced", style="yellow") if totals.unpriced else ""
+        table.add_row(
+            name,
+            display.number(totals.calls),
+            display.usd(totals.cost, at_least=bool(totals.unpriced)),
+            display.percent(totals.cost, whole),
+            unpriced or Text(_bar(totals.cost, dearest), style="cyan"),
+        )
+    return table
+
+
+def _deploy(answers: Answers) -> tuple[str, Table]:
+    table = _table("prompt version", "calls", "tokens out/call", "cost/call", "spend", "")
+    old, new = (prompt.version for prompt in shop.ANSWER.prompts)
+    before, after = answers["before"][old], answers["after"][new]
+    for name, totals, note in (
+        (f"{old}, 6 h before", before, Text()),
+        (
+            f"{new}, 6 h since",
+            after,
+            Text(f"{_times(_output(after), _output(before))} out", style="red"),
+        ),
+    ):
+        table.add_row(
+            name,
+            display.number(totals.calls),
+            f"{_output(totals):,.0f}",
+            display.usd(display.ratio(totals.cost, totals.calls), 6),
+            display.usd(totals.cost),
+            note,
+        )
+    return f"A prompt deploy: {shop.ANSWER.tag} {old} → {new}", table
+
+
+def _unpriced(answer: Answer) -> Table:
+    table = _table("model", "calls", "tokens in", "tokens out", "")
+    for name, totals in _dearest_first(answer):
+        if totals.unpriced:
+            table.add_row(
+                name,
+                display.number(totals.unpriced),
+                display.number(totals.input_tokens),
+                display.number(totals.output_tokens),
+                Text(
+                    f"new since {shop.OWN_MODEL_HOURS_AGO:.0f} h",
+                    style="yellow",
+                ),
+            )
+    return table
+
+
+def _tenants(answer: Answer) -> tuple[str, Table]:
+    whole = _sum(answer)
+    table = _table("tenant", "calls", "of calls", "spend", "of spend", "")
+    ranked = _dearest_first(answer)
+    for place, (name, totals) in enumerate(ranked[:3]):
+        table.add_row(
+            name,
+            display.number(totals.calls),
+            display.percent(totals.calls, whole.calls),
+            display.usd(totals.cost),
+            display.percent(totals.cost, whole.cost),
+            Text(_bar(totals.cost, ranked[0][1].cost), style="red" if place == 0 else "cyan"),
+        )
+    name, totals = ranked[0]
+    title = f"One tenant: {name} makes {_whole_percent(totals.calls, whole.calls)} of the calls and "
+    return title + f"{_whole_percent(totals.cost, whole.cost)} of the spend", table
+
+
+def _storm(plan: Plan, answers: Answers) -> tuple[str, Table]:
+    feature = shop.PRODUCT_QA.tag
+    storm, day = answers["storm"][feature], answers["endpoints"][feature]
+    usual = day - storm
+    table = _table(feature, "requests", "attempts", "errors", "attempts/success", "")
+    start, end = (plan.anchor - timedelta(minutes=minutes) for minutes in _STORM)
+    for name, totals, style in (("rest of the day", usual, ""), (f"{start:%H:%M}–{end:%H:%M}", storm, "red")):
+        table.add_row(
+            name,
+            display.number(totals.requests),
+            display.number(totals.calls),
+            display.number(totals.errors),
+            Text(f"{totals.calls / totals.successes:.2f}", style=style),
+            "",
+        )
+    return "A retry storm: attempts under one externalRequestId", table
+
+
+_STORM = (shop.STORM_FROM_MINUTES_AGO, shop.STORM_TO_MINUTES_AGO)
+
+
+def live(totals: Totals) -> RenderableType:
+    """One line about the traffic of the last seconds."""
+    flow = (
+        f"Live: {totals.requests:,} requests just went through the shop's two services as {totals.calls:,} "
+        f"calls, {totals.errors:,} of them refused and tried again. The ledger agrees with the provider's own bill: "
+        f"{display.usd(totals.cost, 6)}."
+    )
+    return Padding(Text(flow, style="dim"), (1, 0, 0, 0))
+
+
+def doors(ports: Ports, directory: Path, program: str) -> RenderableType:
+    """What stays open, and the commands to try next."""
+    table = Table.grid(padding=(0, 2))
+    for what, where in (
+        ("OTLP gRPC", f"http://127.0.0.1:{ports.grpc}"),
+        ("OTLP HTTP", f"http://127.0.0.1:{ports.http}"),
+        ("pages, health, metrics", f"http://127.0.0.1:{ports.ops}/"),
+    ):
+        table.add_row(Text(what, style="dim"), Text(where, style="bold"))
+    commands = [f"{program} {command} --data-mode demo" for command in TRY_NEXT]
+    lines = [f"export SPANLEDGER_DATA_DIR={directory}", *commands]
+    body = Text("\n".join(lines), style="cyan", no_wrap=True)
+    return Group(_section("Open", table), _section("Try next, in another terminal", body))
+
+
+TRY_NEXT = ("top endpoint", "top user --last 6h", "unpriced", "tail")
+
+
+def _section(title: str, body: RenderableType) -> RenderableType:
+    return Group(Text(), Text(title, style="bold"), Padding(body, (0, 0, 0, 2)))
+
+
+def _table(first: str, *figures: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column(first, min_width=20, no_wrap=True)
+    for figure in figures[:-1]:
+        table.add_column(figure, justify="right", no_wrap=True)
+    table.add_column(figures[-1], no_wrap=True)
+    return table
+
+
+def _dearest_first(answer: Answer) -> Sequence[tuple[str, Totals]]:
+    return sorted(answer.items(), key=lambda item: (-item[1].cost, item[0]))
+
+
+def _bar(part: int, whole: int) -> str:
+    eighths = round(part * BAR_CELLS * 8 / whole) if whole else 0
+    return "█" * (eighths // 8) + _BLOCKS[eighths % 8].strip()
+
+
+def _sum(answer: Answer) -> Totals:
+    return sum(answer.values(), Totals())
+
+
+def _output(totals: Totals) -> float:
+    return totals.output_tokens / totals.successes
+
+
+def _times(now: float, then: float) -> str:
+    return f"{now / then:.1f} ×"
+
+
+def _whole_percent(part: int, whole: int) -> str:
+    return f"{round(100 * part / whole)} %"
