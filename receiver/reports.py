@@ -29,11 +29,33 @@ _IDENTITY: Final = ("environment", "data_mode", "service_name", "external_reques
 
 
 class Refused(NamedTuple):
-    """A refused record: its position from 0, the JSON name of the field (may be empty), and why."""
+    """A refused record.
+
+    Attributes:
+        position: in the request, from 0.
+        field: JSON name of the field that was wrong; empty when it is the record as a whole.
+        reason: what was expected, and what came.
+        where: the field with its place in the body, `[3].inputTokens`.
+    """
 
     position: int
     field: str
     reason: str
+    where: str
+
+
+class NothingUsable(BadData):
+    """Every record of the request was refused.
+
+    Attributes:
+        refused: all of them, in order.
+    """
+
+    def __init__(self, refused: Sequence[Refused]) -> None:
+        first = refused[0]
+        rest = f" (and {len(refused) - 1} more records refused)" if len(refused) > 1 else ""
+        super().__init__(first.where, first.reason + rest)
+        self.refused = refused
 
 
 @dataclass(slots=True)
@@ -45,9 +67,11 @@ class Reports:
         positions: `report_key` → positions in the body of the records with that key.
         refused: the records that could not be read, in order.
         warnings: what was ignored in records that were read.
+        is_indexed: an array came, so that places in it are named.
     """
 
     batch: Batch
+    is_indexed: bool = True
     positions: dict[bytes, list[int]] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -57,9 +81,14 @@ class _FieldError(BadData):
     """BadData that keeps its two halves apart: where it is in the body, and the field's own name."""
 
     def __init__(self, where: str, name: str, detail: str) -> None:
-        super().__init__(f"{where}.{name}" if where and name else where or name or "record", detail)
+        super().__init__(place(where, name), detail)
         self.name = name
         self.detail = detail
+
+
+def place(where: str, name: str) -> str:
+    """A field and its record: `[3].inputTokens`, `inputTokens`, `[3]`, or `record`."""
+    return f"{where}.{name}" if where and name else where or name or "record"
 
 
 def read_body(body: bytes, received_ns: int) -> Reports:
@@ -84,13 +113,13 @@ def read_records(records: Sequence[object], received_ns: int, *, indexed: bool) 
     """
     if len(records) > MAX_RECORDS:
         raise BadData("body", f"holds {len(records)} records, at most {MAX_RECORDS} are read")
-    reports = Reports(Batch(spans=len(records), size_bytes=_BYTES_PER_CALL * len(records)))
+    reports = Reports(Batch(spans=len(records), size_bytes=_BYTES_PER_CALL * len(records)), indexed)
     for index, record in enumerate(records):
         where = f"[{index}]" if indexed else ""
         try:
             call = read_report(_as_object(record, where), received_ns, where)
         except _FieldError as error:
-            reports.refused.append(Refused(index, error.name, error.detail))
+            reports.refused.append(Refused(index, error.name, error.detail, error.field))
             reports.batch.rejections.append(Rejection(b"", b"", "", "bad_field", str(error)))
             continue
         reports.batch.calls.append(call)

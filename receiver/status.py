@@ -18,11 +18,15 @@ from google.rpc import error_details_pb2, status_pb2
 
 from processor.errors import BadData, PipelineError, Retryable, TooLarge
 from receiver.auth import Forbidden, Unauthenticated
+from receiver.reports import NothingUsable
 
 MAX_RETRY_SECONDS: Final = 2.0
 """The stock Python exporter drops a batch at once when the asked delay exceeds what is left of its 10 s."""
 _MAX_TEXT: Final = 1000
 """Characters of a message; gRPC carries it twice in trailers, which many clients bound at 8 KiB."""
+
+_MAX_VIOLATIONS: Final = 100
+"""Field violations in one Status; the message says how many there were."""
 
 HTTP_CODES: Final[dict[grpc.StatusCode, int]] = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
@@ -33,7 +37,37 @@ HTTP_CODES: Final[dict[grpc.StatusCode, int]] = {
 }
 """Of these only 503 and UNAVAILABLE ask the sender to come again; the others are final."""
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("spanledger.receiver")
+
+
+class Misdirected(PipelineError):
+    """An HTTP request that cannot be an export: wrong path, method, type or coding; final.
+
+    Attributes:
+        http: its HTTP code.
+        code: the gRPC code that stands in its Status.
+        headers: what the answer must carry (`allow`, `accept-encoding`).
+    """
+
+    def __init__(self, http: int, detail: str, **headers: str) -> None:
+        super().__init__(detail)
+        self.http = http
+        self.code = _MISDIRECTED[http]
+        self.headers = headers
+
+
+_MISDIRECTED: Final = {
+    404: grpc.StatusCode.NOT_FOUND,
+    405: grpc.StatusCode.UNIMPLEMENTED,
+    415: grpc.StatusCode.INVALID_ARGUMENT,
+    431: grpc.StatusCode.INVALID_ARGUMENT,
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+}
+
+
+def http_code(error: Exception) -> int:
+    """The HTTP code that has the same effect on the sender as `grpc_code`."""
+    return error.http if isinstance(error, Misdirected) else HTTP_CODES[grpc_code(error)]
 
 
 def grpc_code(error: Exception) -> grpc.StatusCode:
@@ -42,6 +76,8 @@ def grpc_code(error: Exception) -> grpc.StatusCode:
     An error nobody expected is UNAVAILABLE: senders drop their data on UNKNOWN and INTERNAL.
     """
     match error:
+        case Misdirected():
+            return error.code
         case TooLarge():
             return grpc.StatusCode.RESOURCE_EXHAUSTED
         case BadData():
@@ -62,10 +98,8 @@ def to_status(error: Exception) -> status_pb2.Status:
     """
     code = grpc_code(error)
     status = status_pb2.Status(code=code.value[0], message=_text(error))
-    if code is grpc.StatusCode.INVALID_ARGUMENT:
-        assert isinstance(error, BadData)
-        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=_text(error))
-        _attach(status, error_details_pb2.BadRequest(field_violations=[violation]))
+    if isinstance(error, BadData) and code is grpc.StatusCode.INVALID_ARGUMENT:
+        _attach(status, error_details_pb2.BadRequest(field_violations=_violations(error)))
     elif code is grpc.StatusCode.UNAVAILABLE:
         info = error_details_pb2.RetryInfo()
         info.retry_delay.FromMilliseconds(round(retry_seconds(error) * 1000))
@@ -91,6 +125,17 @@ def log_fault(error: Exception, where: str) -> None:
     _log.error("%s: unexpected %s, answered as retryable; at %s", where, type(error).__name__, place)
 
 
+def _violations(error: BadData) -> list[error_details_pb2.BadRequest.FieldViolation]:
+    if isinstance(error, NothingUsable):
+        pairs = [(refused.where, refused.reason) for refused in error.refused[:_MAX_VIOLATIONS]]
+    else:
+        pairs = [(error.field, _text(error))]
+    return [
+        error_details_pb2.BadRequest.FieldViolation(field=_encodable(field), description=_encodable(reason))
+        for field, reason in pairs
+    ]
+
+
 def _attach(status: status_pb2.Status, detail: Message) -> None:
     status.details.add().Pack(detail)
 
@@ -98,4 +143,8 @@ def _attach(status: status_pb2.Status, detail: Message) -> None:
 def _text(error: Exception) -> str:
     if not isinstance(error, PipelineError):
         return "unexpected fault of the receiver; nothing was counted, send it again"
-    return str(error)[:_MAX_TEXT].encode("utf-8", "replace").decode()
+    return _encodable(str(error)[:_MAX_TEXT])
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

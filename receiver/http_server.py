@@ -1,0 +1,115 @@
+"""The HTTP server: uvicorn with our limits, on a port of ours, ended by us."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+
+from processor.errors import ConfigError
+from receiver.auth import Authenticator
+from receiver.config import Address, ReceiverConfig, parse_address
+from receiver.http_app import HttpApp
+from receiver.http_protocol import limited
+from receiver.intake import Intake
+from receiver.observe import Observer, Silent
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the process has its own."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_listening = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        self.is_listening.set()
+
+
+class HttpServer:
+    """A running OTLP/HTTP server."""
+
+    def __init__(self, server: _Server, task: asyncio.Task[None], address: Address) -> None:
+        self._server = server
+        self._task = task
+        self.address = address
+        """Where it listens, with the real port."""
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Take no new requests, let those in flight end within `grace_seconds`, then cut them."""
+        self._server.config.timeout_graceful_shutdown = max(1, round(grace_seconds))
+        self._server.should_exit = True
+        await self._task
+
+
+async def serve_http(
+    config: ReceiverConfig,
+    intake: Intake,
+    authenticator: Authenticator,
+    observer: Observer | None = None,
+    *,
+    bound: socket.socket | None = None,
+) -> HttpServer:
+    """Start listening.
+
+    Args:
+        bound: a bound socket to listen on instead of `config.http` (several workers: SO_REUSEPORT).
+
+    Raises:
+        ConfigError: the address cannot be listened on; names the flag.
+    """
+    listener = bound or _bind(parse_address(config.http))
+    observer = observer or Silent()
+    settings = uvicorn.Config(
+        HttpApp(config, intake, authenticator, observer),
+        http=limited(config, observer),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=round(config.idle_timeout_seconds),
+        backlog=1024,
+        **_tls(config),
+    )
+    server = _Server(settings)
+    task = asyncio.create_task(server.serve([listener]), name="http")
+    started = asyncio.create_task(server.is_listening.wait())
+    await asyncio.wait({task, started}, return_when=asyncio.FIRST_COMPLETED)
+    if not server.is_listening.is_set():
+        started.cancel()
+        await task
+    host, port = listener.getsockname()[:2]
+    return HttpServer(server, task, Address(host, port))
+
+
+def _bind(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server(address, family=family, backlog=1024)
+    except OSError as error:
+        raise ConfigError(
+            f"{address} (receiver.http) cannot be listened on ({error.strerror}): choose another with --http"
+        ) from error
+
+
+def _tls(config: ReceiverConfig) -> dict[str, Any]:
+    if config.tls is None:
+        return {}
+    settings: dict[str, Any] = {"ssl_certfile": config.tls.certificate, "ssl_keyfile": config.tls.key}
+    if config.tls.client_ca is not None:
+        settings |= {"ssl_ca_certs": str(config.tls.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
+    return settings

@@ -1,0 +1,160 @@
+"""A request between the wire and the pipeline: inflate, decode, consume, answer; for both transports."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from processor.call import Batch, Consume, Outcome, Rejection
+from processor.errors import BadData, TooLarge
+from receiver import otlp_json
+from receiver.config import ReceiverConfig
+from receiver.decode import decode, decode_message
+from receiver.limits import Budget, Share
+from receiver.report_fields import FIELDS
+from receiver.reports import NothingUsable, Refused, Reports, place, read_body, read_records
+from receiver.telemetry_pb2 import ReportRequest, ReportResponse
+
+T = TypeVar("T")
+Inflate = Callable[[bytes, int], bytes]
+"""Undo a body's compression: (body, limit) → content; raises TooLarge and BadData."""
+
+_INLINE_BYTES: Final = 1 << 20
+"""Content up to here (2 000 spans, some 35 ms) is decoded on the event loop; a larger one elsewhere."""
+_SHOWN_REASONS: Final = 3
+
+
+def plain(body: bytes, limit: int) -> bytes:
+    """The body of a request without compression."""
+    if len(body) > limit:
+        raise TooLarge("body", f"is larger than {limit} bytes")
+    return body
+
+
+class Intake:
+    """The receivers' shared part: one budget of bytes, one lane for large bodies, one consumer.
+
+    Attributes:
+        budget: bytes of all requests in flight on both transports.
+    """
+
+    def __init__(self, config: ReceiverConfig, consume: Consume) -> None:
+        self._limit = config.max_message_bytes
+        self._consume = consume
+        self.budget = Budget(config.max_bytes_in_flight)
+        # One thread: the loop goes on answering, and only one large body is inflated at a time.
+        self._lane = ThreadPoolExecutor(1, thread_name_prefix="large-bodies")
+
+    def close(self) -> None:
+        """End the lane's thread."""
+        self._lane.shutdown(wait=False, cancel_futures=True)
+
+    async def traces(self, body: bytes, inflate: Inflate, share: Share) -> ExportTraceServiceResponse:
+        """OTLP protobuf → the answer, after the commit. Raises `PipelineError`."""
+        received_ns = time.time_ns()
+        batch = await self._read(body, inflate, lambda content: decode(content, received_ns))
+        del body
+        return await self._export(batch, share)
+
+    async def json_traces(self, body: bytes, inflate: Inflate, share: Share) -> ExportTraceServiceResponse:
+        """OTLP/JSON → the answer, after the commit. Raises `PipelineError`."""
+        received_ns = time.time_ns()
+        batch = await self._read(
+            body, inflate, lambda content: decode_message(otlp_json.parse(content), received_ns)
+        )
+        del body
+        return await self._export(batch, share)
+
+    async def json_reports(self, body: bytes, inflate: Inflate, share: Share) -> ReportResponse:
+        """Direct reports as JSON → the answer, after the commit. Raises `PipelineError`."""
+        received_ns = time.time_ns()
+        reports = await self._read(body, inflate, lambda content: read_body(content, received_ns))
+        del body
+        return await self._report(reports, share)
+
+    async def reports(self, body: bytes, inflate: Inflate, share: Share) -> ReportResponse:
+        """A serialised `ReportRequest` → the answer, after the commit. Raises `PipelineError`."""
+        received_ns = time.time_ns()
+        reports = await self._read(body, inflate, lambda content: _read_message(content, received_ns))
+        del body
+        return await self._report(reports, share)
+
+    async def _read(self, body: bytes, inflate: Inflate, read: Callable[[bytes], T]) -> T:
+        try:
+            content = inflate(body, min(_INLINE_BYTES, self._limit))
+        except TooLarge:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._lane, lambda: read(inflate(body, self._limit)))
+        return read(content)
+
+    async def _export(self, batch: Batch, share: Share) -> ExportTraceServiceResponse:
+        share.resize(batch.size_bytes)
+        outcome = await self._consume(batch)
+        response = ExportTraceServiceResponse()
+        if outcome.rejections:
+            response.partial_success.rejected_spans = len(outcome.rejections)
+            response.partial_success.error_message = _summary(outcome.rejections, batch.spans)
+        return response
+
+    async def _report(self, reports: Reports, share: Share) -> ReportResponse:
+        share.resize(reports.batch.size_bytes)
+        outcome = await self._consume(reports.batch)
+        refused = sorted([*reports.refused, *_refused_later(reports, outcome)])
+        if refused and not outcome.accepted and not outcome.duplicates:
+            raise NothingUsable(refused)
+        response = ReportResponse(
+            accepted=outcome.accepted, duplicates=outcome.duplicates, warnings=reports.warnings
+        )
+        for record in refused:
+            response.rejected.add(index=record.position, field=record.field, reason=record.reason)
+        return response
+
+
+def _read_message(content: bytes, received_ns: int) -> Reports:
+    try:
+        request = ReportRequest.FromString(content)
+    except DecodeError:
+        raise BadData("body", "is not a ReportRequest") from None
+    records = [
+        {
+            field.json_name: value.ToJsonString() if field.json_name == "time" else value
+            for field, value in call.ListFields()
+        }
+        for call in request.calls
+    ]
+    return read_records(records, received_ns, indexed=True)
+
+
+def _refused_later(reports: Reports, outcome: Outcome) -> list[Refused]:
+    """Records that could be read but were refused at the door or by the ledger."""
+    positions = {key: list(found) for key, found in reports.positions.items()}
+    refused = []
+    for rejection in outcome.rejections:
+        if not positions.get(rejection.report_key):
+            continue  # refused while reading: already known, with its position
+        position = positions[rejection.report_key].pop(0)
+        name, _, rest = rejection.detail.partition(": ")
+        field, reason = (name, rest) if name in FIELDS else ("", rejection.detail)
+        where = f"[{position}]" if reports.is_indexed else ""
+        refused.append(Refused(position, field, reason, place(where, field)))
+    return refused
+
+
+def _summary(rejections: Sequence[Rejection], spans: int) -> str:
+    """`3 of 512 spans refused: bad_span_id (2), e.g. …; too_late (1), e.g. …`."""
+    reasons = Counter(rejection.reason for rejection in rejections)
+    examples = {rejection.reason: rejection.detail for rejection in reversed(rejections)}
+    parts = [
+        f"{reason} ({count}), e.g. {examples[reason]}"
+        for reason, count in reasons.most_common(_SHOWN_REASONS)
+    ]
+    more = "; …" if len(reasons) > _SHOWN_REASONS else ""
+    text = f"{len(rejections)} of {spans} spans refused: {'; '.join(parts)}{more}"
+    return text[:1000].encode("utf-8", "replace").decode()
