@@ -1,0 +1,125 @@
+"""The documentation: its examples parse, its links lead somewhere, and what it cites exists."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from functools import cache
+
+import pytest
+import yaml
+
+from tests.test_repository import ROOT, makefile_targets, texts
+
+PAGES = sorted(name for name in texts() if name.endswith(".md"))
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+RULE = re.compile(r"(LEDGER|DESIGN) (§\d+(?:(?:, |–| and )§?\d+)*)")
+SENTENCE = (
+    "Spanledger turns the OpenTelemetry spans your LLM calls already emit into an exact cost ledger, and "
+    "leads from a Grafana alert to the prompt version, endpoint or tenant behind it."
+)
+
+
+def snippets(*languages: str) -> list[tuple[str, str]]:
+    """Every example in one of these languages: (page, text)."""
+    found = [(page, language, body) for page in PAGES for language, body in FENCE.findall(texts()[page])]
+    return [(page, body) for page, language, body in found if language in languages]
+
+
+@cache
+def rules(page: str) -> frozenset[int]:
+    """The numbers of the sections of docs/design.md or docs/ledger.md."""
+    return frozenset(int(number) for number in re.findall(r"^## (\d+) ", texts()[page], re.MULTILINE))
+
+
+def cited(text: str) -> list[tuple[str, int]]:
+    """Every (page, number) that a text cites, as in LEDGER §2, §3 and §21."""
+    return [
+        (f"docs/{page.lower()}.md", int(number))
+        for page, numbers in RULE.findall(text)
+        for number in re.findall(r"\d+", numbers)
+    ]
+
+
+def contract() -> set[str]:
+    """The views, functions and tables of schema genai."""
+    sql = "\n".join(
+        text for name, text in texts().items() if name.startswith("storage/") and name.endswith(".sql")
+    )
+    return set(
+        re.findall(r"CREATE (?:OR REPLACE )?(?:VIEW|FUNCTION|TABLE|TYPE) genai\.(\w+)", sql, re.IGNORECASE)
+    )
+
+
+def test_every_rule_that_is_cited_exists() -> None:
+    citing = {name: cited(text) for name, text in texts().items() if not name.endswith((".lock", ".json"))}
+    assert sum(map(len, citing.values())) > 50
+    assert {
+        name: rule for name, found in citing.items() for rule in found if rule[1] not in rules(rule[0])
+    } == {}
+
+
+def test_every_view_that_code_or_guides_read_exists() -> None:
+    reading = {
+        name: set(re.findall(r"\b(?:FROM|JOIN)\s+genai\.(\w+)", text, re.IGNORECASE))
+        for name, text in texts().items()
+        if name.endswith((".py", ".sql", ".md")) and not name.startswith("docs/design")
+    }
+    assert any(reading.values())
+    assert {name: views - contract() for name, views in reading.items() if views - contract()} == {}
+
+
+def test_every_make_target_that_a_page_names_exists() -> None:
+    named = {(page, target) for page in PAGES for target in re.findall(r"`make ([a-z]+)", texts()[page])}
+    assert named
+    assert {pair for pair in named if pair[1] not in makefile_targets()} == set()
+
+
+def test_every_link_inside_the_repository_leads_somewhere() -> None:
+    links = [
+        (page, link.partition("#")[0])
+        for page in PAGES
+        for link in re.findall(r"\]\(([^)\s]+)\)", texts()[page])
+        if not link.startswith(("http", "mailto:", "#"))
+    ]
+    assert [(page, link) for page, link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
+
+
+@pytest.mark.parametrize(("page", "snippet"), snippets("sh", "bash", "shell"))
+def test_shell_examples_parse(page: str, snippet: str) -> None:
+    done = subprocess.run(["bash", "-n"], input=snippet, check=False, capture_output=True, text=True)
+    assert done.stderr == "", page
+
+
+@pytest.mark.parametrize(("page", "snippet"), snippets("python", "py"))
+def test_python_examples_parse(page: str, snippet: str) -> None:
+    compile(snippet, page, "exec")
+
+
+@pytest.mark.parametrize(("page", "snippet"), snippets("yaml", "yml"))
+def test_yaml_examples_parse(page: str, snippet: str) -> None:
+    assert yaml.safe_load(snippet) is not None, page
+
+
+@pytest.mark.parametrize(("page", "snippet"), snippets("json"))
+def test_json_examples_parse(page: str, snippet: str) -> None:
+    assert json.loads(snippet) is not None, page
+
+
+def test_the_readme_tells_its_story_in_order() -> None:
+    readme = " ".join(texts()["README.md"].split())
+    steps = [
+        "# Spanledger", SENTENCE, "──▶", "make demo", "OTEL_EXPORTER_OTLP_ENDPOINT", "spanledger first-call",
+        "Grafana", "make test", "no proxy", "USD",
+    ]  # fmt: skip
+    positions = [_position(readme, step) for step in steps]
+    assert positions == sorted(positions), dict(zip(steps, positions, strict=True))
+
+
+def _position(readme: str, step: str) -> int:
+    """Where a step first stands: Grafana's own place comes after the sentence that names it first."""
+    start = readme.find("first-call") if step == "Grafana" else 0
+    place = readme.casefold().find(step.casefold(), max(start, 0))
+    assert place >= 0, f"the README does not say: {step}"
+    return place
