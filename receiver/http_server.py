@@ -7,7 +7,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 
@@ -18,6 +18,9 @@ from receiver.http_app import HttpApp
 from receiver.http_protocol import limited
 from receiver.intake import Intake
 from receiver.observe import Observer, Silent
+
+
+_BACKLOG: Final = 1024
 
 
 class _Server(uvicorn.Server):
@@ -60,17 +63,19 @@ async def serve_http(
     authenticator: Authenticator,
     observer: Observer | None = None,
     *,
-    bound: socket.socket | None = None,
+    address: Address | None = None,
+    is_shared: bool = False,
 ) -> HttpServer:
     """Start listening.
 
     Args:
-        bound: a bound socket to listen on instead of `config.http` (several workers: SO_REUSEPORT).
+        address: instead of `config.http`, when the port is already chosen.
+        is_shared: several workers listen on the port (SO_REUSEPORT).
 
     Raises:
         ConfigError: the address cannot be listened on; names the flag.
     """
-    listener = bound or _bind(parse_address(config.http))
+    listener = _bind(address or parse_address(config.http), is_shared)
     observer = observer or Silent()
     settings = uvicorn.Config(
         HttpApp(config, intake, authenticator, observer),
@@ -82,7 +87,7 @@ async def serve_http(
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=round(config.idle_timeout_seconds),
-        backlog=1024,
+        backlog=_BACKLOG,
         **_tls(config),
     )
     server = _Server(settings)
@@ -96,10 +101,10 @@ async def serve_http(
     return HttpServer(server, task, Address(host, port))
 
 
-def _bind(address: Address) -> socket.socket:
+def _bind(address: Address, is_shared: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
-        return socket.create_server(address, family=family, backlog=1024)
+        return socket.create_server(address, family=family, backlog=_BACKLOG, reuse_port=is_shared)
     except OSError as error:
         raise ConfigError(
             f"{address} (receiver.http) cannot be listened on ({error.strerror}): choose another with --http"
