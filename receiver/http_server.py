@@ -19,7 +19,6 @@ from receiver.http_protocol import limited
 from receiver.intake import Intake
 from receiver.observe import Observer, Silent
 
-
 _BACKLOG: Final = 1024
 
 
