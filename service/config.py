@@ -60,7 +60,7 @@ class DatabaseConfig(_Section):
 
     url: SecretStr | None = Field(
         None,
-        description="PostgreSQL 15 or newer, with TimescaleDB or without. When it is not set: `DATABASE_URL`, "
+        description="PostgreSQL 15 or newer, with TimescaleDB or without. Without it `DATABASE_URL` counts, "
         "then the `PG*` variables, then an embedded PostgreSQL under `data_dir`.",
     )
     embedded_port: int = Field(

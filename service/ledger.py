@@ -1,4 +1,4 @@
-"""Reading the ledger for the command line and the pages: the SQL is in `queries/`, the figures are the views'."""
+"""Reading the ledger for command line and pages: the SQL is in `queries/`, the figures are the views'."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def rows(connection: psycopg.Connection[Any], name: str, **values: object) -> li
 def top(connection: psycopg.Connection[Any], dimension: str, window: Window) -> tuple[Window, list[Row]]:
     """Spend by one dimension, dearest first, and the window that was really used.
 
-    The window is answered exactly; where the single calls of a ragged edge are gone it grows to whole hours or days.
+    The window is answered exactly; where the calls of a ragged edge are gone it grows to whole hours or days.
     """
     suffix = "_identity" if dimension in ("user", "tenant") else ""
     span = {"from": window.start, "to": window.end}

@@ -30,7 +30,7 @@ log = logging.getLogger("spanledger.ops")
 
 _HEADERS = {
     "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -61,8 +61,8 @@ class Status(NamedTuple):
 
 
 def ops_app(status: Status) -> Starlette:
-    """The application of the ops port. Health is open; everything else needs a key with `read` once keys exist."""
-    app = Starlette(
+    """The application of the ops port. Health is open; all else needs a key with `read` once keys exist."""
+    return Starlette(
         routes=[
             Route("/", _Page(status, _home)),
             Route("/healthz", _alive),
@@ -71,7 +71,6 @@ def ops_app(status: Status) -> Starlette:
             Route("/diagnostics", _Page(status, _diagnostics)),
         ]
     )
-    return app
 
 
 class _Page:

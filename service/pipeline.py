@@ -28,6 +28,8 @@ class Pipeline:
         self._rules = rules
         self._book = book
         self._submit = submit
+        self.waiting_requests = 0
+        """Requests that wait for their commit now."""
 
     async def consume(self, batch: Batch) -> Outcome:
         """Admit, price and commit one request.
@@ -43,6 +45,7 @@ class Pipeline:
             metrics.spans.inc(batch.spans)
             return Outcome(0, 0, ())
         begun = perf_counter()
+        self.waiting_requests += 1
         metrics.waiting_requests.inc()
         metrics.waiting_bytes.inc(batch.size_bytes)
         try:
@@ -51,6 +54,7 @@ class Pipeline:
             metrics.refusals.labels("overloaded" if isinstance(error, Overloaded) else "storage").inc()
             raise
         finally:
+            self.waiting_requests -= 1
             metrics.waiting_requests.dec()
             metrics.waiting_bytes.dec(batch.size_bytes)
         metrics.commit_seconds.observe(perf_counter() - begun)
@@ -58,7 +62,7 @@ class Pipeline:
         return outcome
 
     def _admit_and_price(self, batch: Batch) -> list[Charge]:
-        """Leave what is admitted in `batch.calls`, the rest in its rejections. Charges run beside the calls."""
+        """Leave what is admitted in `batch.calls`, the rest in its rejections; one charge for each call."""
         rules, book = self._rules, self._book
         kept: list[ModelCall] = []
         charges: list[Charge] = []
@@ -80,7 +84,7 @@ def _poison(call: ModelCall, error: Exception) -> Rejection:
     """A call on which our own code fails costs only itself. The error's text may hold content: left out."""
     log.error("a call could not be processed: %s in dialect %s", type(error).__name__, call.dialect)
     detail = f"{type(error).__name__} while it was processed"
-    return Rejection(call.trace_id, call.span_id, call.operation, "unprocessable", detail)
+    return Rejection(call.trace_id, call.span_id, call.operation, "unprocessable", detail, call.report_key)
 
 
 def _count(batch: Batch, charges: Sequence[Charge], outcome: Outcome) -> None:

@@ -27,9 +27,9 @@ class Listener(NamedTuple):
 def reserve(listener: Listener) -> socket.socket:
     """Take the port for this process and its workers, without listening yet.
 
-    A first, exclusive bind finds another program on the port: with SO_REUSEPORT alone two services of one user
-    would silently share it. The second is held, so that the port stays ours while workers come and go; a bound
-    socket that does not listen gets no connections.
+    A first, exclusive bind finds another program on the port: with SO_REUSEPORT alone two services of one
+    user would silently share it. The second is held, so that the port stays ours while workers come and go;
+    a bound socket that does not listen gets no connections.
 
     Raises:
         ConfigError: the port is in use or the host is not ours; names the flag.
@@ -44,7 +44,7 @@ def reserve(listener: Listener) -> socket.socket:
 
 
 def shared_socket(address: Address) -> socket.socket:
-    """A further socket on an address that `reserve` took; the kernel spreads connections over all that listen."""
+    """A further socket on an address that `reserve` took; the kernel spreads connections over them."""
     family, target = _resolve(address)
     return _bound(family, target, shared=True)
 

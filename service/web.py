@@ -38,7 +38,7 @@ async def serving(app: Any, listening: socket.socket) -> AsyncIterator[None]:
     )
     task = asyncio.create_task(server.serve(sockets=[listening]))
     try:
-        while not server.started and not task.done():
+        while not server.started and not task.done():  # noqa: ASYNC110 (uvicorn tells by this flag only)
             await asyncio.sleep(0.005)
         yield
     finally:

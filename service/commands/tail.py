@@ -1,0 +1,114 @@
+"""`spanledger tail`: each call as it is counted."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.commands import _options as options
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from service.ledger import Row
+
+_POLL_SECONDS = 0.5
+_WIDTHS = (8, 30, 24, 16, 16, 18, 12)
+_HEADS = ("time", "model", "endpoint", "prompt", "tenant", "tokens in → out", "cost")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(rich_help_panel="Look closer")
+    def tail(
+        everything: Annotated[
+            bool, typer.Option("--all", help="Also what was not counted, and why.")
+        ] = False,
+        since: Annotated[
+            str | None, typer.Option(help="Begin with what came in so long ago: 5m.", metavar="TIME")
+        ] = None,
+        count: Annotated[int | None, typer.Option(help="End after so many lines.", min=1)] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+        config: options.ConfigFile = None,
+        database_url: options.DatabaseUrl = None,
+        data_dir: options.DataDir = None,
+    ) -> None:
+        """Show each call as it is counted: model, tags, tokens, cost, price status. Ctrl-C ends it."""
+        from service import ledger
+        from service.display import console
+        from service.feed import Feed
+
+        out, left = console(), count
+        back = options.duration(since) if since else timedelta()
+        with ledger.connected(options.configuration(config, database_url, data_dir)) as connection:
+            feed = Feed(connection, datetime.now(UTC) - back, everything)
+            if not as_json:
+                out.print(_line(_HEADS, "price status"), style="bold", soft_wrap=True)
+            while True:
+                for row in feed.poll()[:left]:
+                    out.print(_json(row) if as_json else _text(row), soft_wrap=True)
+                    left = left - 1 if left else None
+                    if left == 0:
+                        return
+                time.sleep(_POLL_SECONDS)
+
+
+def _json(row: Row) -> Text:
+    import json
+
+    from rich.text import Text
+
+    from service.ledger import call_json
+
+    return Text(json.dumps({"counted": "model" in row} | call_json(row), default=str, ensure_ascii=False))
+
+
+def _text(row: Row) -> Text:
+    from rich.text import Text
+
+    from service.display import number, usd
+
+    if "model" not in row:
+        kind = "refused" if row["refused"] else "not counted"
+        told = f"{row['received_at']:%H:%M:%S} {kind}: {row['name'] or 'span'} — {row['reason']}"
+        return Text(_safe(told), style="red" if row["refused"] else "dim")
+    known = row["price_status"] in ("priced", "free")
+    line = Text(
+        _line(
+            (
+                f"{row['received_at']:%H:%M:%S}",
+                f"{row['provider']}/{row['model']}",
+                row["endpoint_tag"] or "unknown",
+                row["prompt_version"] or "unknown",
+                row["tenant_id"] or "unknown",
+                f"{number(row['input_tokens'])} → {number(row['output_tokens'])}",
+                usd(row["cost_pico_usd"], 6),
+            ),
+            "",
+        )
+    )
+    line.append(row["price_status"].replace("_", " "), style="green" if known else "yellow")
+    if row["status"] != "success":
+        line.append(f" · {row['status']} {row['error_type'] or ''}".rstrip(), style="red")
+    if (row["environment"], row["data_mode"]) != ("prod", "real"):
+        line.append(f" · {row['environment']}/{row['data_mode']}", style="cyan")
+    return line
+
+
+def _line(cells: tuple[str, ...], rest: str) -> str:
+    """Cells padded to their columns; what is longer is cut with an ellipsis."""
+    shown = []
+    for cell, width in zip(cells, _WIDTHS, strict=True):
+        text = _safe(cell)
+        shown.append(text.ljust(width) if len(text) <= width else f"{text[: width - 1]}…")
+    return " ".join(shown) + f" {rest}"
+
+
+def _safe(text: str) -> str:
+    from service.display import printable
+
+    return printable(text)

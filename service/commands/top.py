@@ -1,0 +1,187 @@
+"""`spanledger top`: where the money went."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.commands import _options as options
+
+if TYPE_CHECKING:
+    from service.ledger import Row, Window
+
+
+class Dimension(StrEnum):
+    """What spend can be listed by."""
+
+    endpoint = "endpoint"
+    prompt = "prompt"
+    user = "user"
+    tenant = "tenant"
+    model = "model"
+
+
+_WITHIN = {
+    "prompt": ("endpoint", "endpointTag"),
+    "user": ("tenant", "tenantId"),
+    "model": ("provider", "provider"),
+}
+_JSON_NAME = {"endpoint": "endpointTag", "prompt": "promptVersion", "user": "userId", "tenant": "tenantId"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(rich_help_panel="Ask the ledger")
+    def top(
+        dimension: Annotated[Dimension, typer.Argument(help="What to list.")],
+        last: options.Last = "24h",
+        start: options.From = None,
+        end: options.To = None,
+        environment: options.Environment = "prod",
+        data_mode: options.DataMode = "real",
+        limit: Annotated[int, typer.Option(help="Rows at most; the total counts all.", min=1)] = 20,
+        as_json: options.AsJson = False,
+        config: options.ConfigFile = None,
+        database_url: options.DatabaseUrl = None,
+        data_dir: options.DataDir = None,
+    ) -> None:
+        """List spend by endpoint, prompt version, user, tenant or model, dearest first."""
+        from service import ledger
+
+        asked = ledger.Window(*options.bounds(last, start, end), environment, data_mode)
+        with ledger.connected(options.configuration(config, database_url, data_dir)) as connection:
+            used, rows = ledger.top(connection, dimension, asked)
+            elsewhere = [] if rows else ledger.rows(connection, "elsewhere")
+        if as_json:
+            _print_json(dimension, used, rows, limit)
+        elif rows:
+            _print_table(dimension, used, rows, limit)
+        else:
+            _print_nothing(used, elsewhere)
+
+
+def _total(rows: list[Row]) -> Row:
+    counts = (
+        "calls", "requests", "successes", "errors", "input_tokens", "output_tokens", "cost_pico_usd",
+        "unpriced_calls", "uncertain_calls",
+    )  # fmt: skip
+    return {name: sum(row[name] for row in rows) for name in counts}
+
+
+def _measures(row: Row, total: Row) -> dict[str, object]:
+    from service.display import exact_usd, ratio
+
+    cost, whole = row["cost_pico_usd"], total["cost_pico_usd"]
+    return {
+        "costUsd": exact_usd(cost),
+        "atLeast": row["unpriced_calls"] + row["uncertain_calls"] > 0,
+        "share": round(cost / whole, 6) if whole else None,
+        "costPerRequestUsd": exact_usd(ratio(cost, row["requests"])),
+        "calls": row["calls"],
+        "requests": row["requests"],
+        "successes": row["successes"],
+        "errors": row["errors"],
+        "inputTokens": row["input_tokens"],
+        "outputTokens": row["output_tokens"],
+        "unpricedCalls": row["unpriced_calls"],
+        "uncertainCalls": row["uncertain_calls"],
+    }
+
+
+def _print_json(dimension: str, window: Window, rows: list[Row], limit: int) -> None:
+    from service.display import print_json
+
+    total = _total(rows)
+    within = _WITHIN.get(dimension, ("", ""))[1]
+    print_json(
+        {
+            "dimension": dimension,
+            "from": window.start,
+            "to": window.end,
+            "environment": window.environment,
+            "dataMode": window.data_mode,
+            "rows": [
+                {_JSON_NAME.get(dimension, dimension): row["name"]}
+                | ({within: row["within"]} if within else {})
+                | _measures(row, total)
+                for row in rows[:limit]
+            ],
+            "total": _measures(total, total),
+        }
+    )
+
+
+def _print_table(dimension: str, window: Window, rows: list[Row], limit: int) -> None:
+    from service.display import Column, console, number, percent, printable, ratio, table, usd
+
+    total = _total(rows)
+    within = _WITHIN.get(dimension, ("", ""))[0]
+    heads = [Column(within)] if within else []
+    columns = [
+        *heads,
+        Column(dimension if dimension != "prompt" else "prompt version", style="bold"),
+        *(Column(name, figures=True) for name in ("spend", "share", "per request", "requests", "calls")),
+        *(Column(name, figures=True) for name in ("errors", "input", "output")),
+    ]
+
+    def cells(row: Row) -> list[str]:
+        return [
+            usd(row["cost_pico_usd"], at_least=row["unpriced_calls"] + row["uncertain_calls"] > 0),
+            percent(row["cost_pico_usd"], total["cost_pico_usd"]),
+            usd(ratio(row["cost_pico_usd"], row["requests"]), 6),
+            *(number(row[name]) for name in ("requests", "calls", "errors", "input_tokens", "output_tokens")),
+        ]
+
+    shown = table(
+        columns,
+        [[*([row["within"]] if within else []), row["name"], *cells(row)] for row in rows[:limit]],
+        title=_describe(dimension, window),
+    )
+    shown.show_footer = True
+    footers = [*([""] if within else []), f"total of {len(rows)}", *cells(total)]
+    for column, footer in zip(shown.columns, footers, strict=True):
+        column.footer = printable(footer)
+    out = console()
+    out.print(shown)
+    if total["unpriced_calls"] or total["uncertain_calls"]:
+        out.print(
+            f"≥ says “at least”: {number(total['unpriced_calls'])} calls have no price (`spanledger unpriced`), "
+            f"{number(total['uncertain_calls'])} no certain usage.",
+            style="yellow",
+        )
+
+
+def _describe(dimension: str, window: Window) -> str:
+    from service.display import printable
+
+    return printable(
+        f"Spend by {'prompt version' if dimension == 'prompt' else dimension} · "
+        f"{window.start:%Y-%m-%d %H:%M} – {window.end:%Y-%m-%d %H:%M} UTC · "
+        f"environment {window.environment} · data mode {window.data_mode}"
+    )
+
+
+def _print_nothing(window: Window, elsewhere: list[Row]) -> None:
+    from service.display import Column, console, instant, number, table
+
+    out = console()
+    out.print(
+        f"No call between {window.start:%Y-%m-%d %H:%M} and {window.end:%Y-%m-%d %H:%M} UTC with environment "
+        f"{window.environment} and data mode {window.data_mode}.",
+        markup=False,
+    )
+    if elsewhere:
+        columns = [
+            Column("--env"),
+            Column("--data-mode"),
+            Column("calls", figures=True),
+            Column("last hour seen"),
+        ]
+        cells = [
+            [row["environment"], row["data_mode"], number(row["calls"]), instant(row["last_seen"])]
+            for row in elsewhere
+        ]
+        out.print(table(columns, cells, title="What the ledger holds"))

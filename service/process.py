@@ -1,0 +1,208 @@
+"""`spanledger serve`: from settings to a running service, and back to nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, NoReturn
+
+import psycopg
+import uvloop
+from psycopg_pool import ConnectionPool
+
+from processor.errors import ConfigError, StorageUnavailable
+from processor.price_map import PriceBook, load_price_book
+from receiver.config import Address, parse_address
+from service import keys, ledger, ports
+from service.config import Config
+from service.config_source import public
+from service.embedded import EmbeddedError, EmbeddedPostgres
+from service.housekeeping import Housekeeper, tasks
+from service.ops import Status, ops_app
+from service.ports import Listener
+from service.state import RecentTroubles, WorkerState, configure_logging, instant_text
+from service.supervisor import Supervisor
+from service.version import version
+from service.web import serving
+from service.worker import Assignment, stop_signals, working
+from storage.migrate import migrate
+
+log = logging.getLogger("spanledger")
+
+_DATABASE_PATIENCE_SECONDS = 60.0
+"""How long a start waits for a database that does not answer yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Doors:
+    """Our three addresses, each with the socket that keeps it ours."""
+
+    grpc: Address
+    http: Address
+    ops: Address
+
+    @property
+    def by_name(self) -> dict[str, str]:
+        return {"grpc": str(self.grpc), "http": str(self.http), "ops": str(self.ops)}
+
+
+def serve(config: Config) -> None:
+    """Run the service until SIGTERM or Ctrl-C.
+
+    Raises:
+        ConfigError: it cannot start like this; the text says what to change.
+        StorageUnavailable: the database did not answer in time.
+    """
+    troubles = RecentTroubles()
+    configure_logging(troubles)
+    with ExitStack() as stack, _ending_on_signals():
+        listeners = _listeners(config)
+        doors = _Doors(*(stack.enter_context(_held(listener)) for listener in listeners))
+        book = load_price_book(config.prices.file)
+        dsn, where = stack.enter_context(_database(config))
+        _prepare(dsn, config, listeners)
+        uvloop.run(_serve(config, doors, book, dsn, where, troubles))
+
+
+def _listeners(config: Config) -> list[Listener]:
+    return [
+        Listener("receiver.grpc", "--grpc", parse_address(config.receiver.grpc)),
+        Listener("receiver.http", "--http", parse_address(config.receiver.http)),
+        Listener("ops.listen", "--ops", parse_address(config.ops.listen)),
+    ]
+
+
+@contextmanager
+def _held(listener: Listener) -> Iterator[Address]:
+    with ports.reserve(listener) as held:
+        yield ports.actual(held, listener.address)
+
+
+@contextmanager
+def _database(config: Config) -> Iterator[tuple[str, str]]:
+    """The DSN, and what to call it: the configured database, or an embedded server for as long as we run."""
+    if config.database.url:
+        dsn = config.database.url.get_secret_value()
+        yield dsn, ledger.place(dsn)
+        return
+    try:
+        embedded = EmbeddedPostgres(config.data_dir, port=config.database.embedded_port, report=log.info)
+        with embedded:
+            yield embedded.dsn, f"embedded PostgreSQL on 127.0.0.1:{embedded.port}"
+    except EmbeddedError as error:
+        raise ConfigError(f"the embedded PostgreSQL cannot run: {error}") from error
+
+
+def _prepare(dsn: str, config: Config, listeners: Sequence[Listener]) -> None:
+    """Migrate, write what views need of the settings, and see that no door is open to strangers."""
+    for warning in _patiently(lambda: migrate(dsn)):
+        log.warning("%s", warning)
+    with psycopg.connect(
+        dsn, autocommit=True, connect_timeout=10, application_name="spanledger start"
+    ) as connection:
+        ports.refuse_open_doors(listeners, keys.exist(connection))
+        for name in ("public_url", "trace_url"):
+            connection.execute(ledger.query("put_setting"), {"key": name, "value": getattr(config, name)})
+
+
+def _patiently(migration: Callable[[], list[str]]) -> list[str]:
+    deadline = time.monotonic() + _DATABASE_PATIENCE_SECONDS
+    while True:
+        try:
+            return migration()
+        except StorageUnavailable as error:
+            if time.monotonic() > deadline:
+                raise
+            log.warning("waiting for the database: %s", str(error).splitlines()[0])
+            time.sleep(1.0)
+
+
+async def _serve(
+    config: Config, doors: _Doors, book: PriceBook, dsn: str, where: str, troubles: RecentTroubles
+) -> None:
+    stop = asyncio.Event()
+    stop_signals(stop)
+    started = time.time()
+    async with AsyncExitStack() as stack:
+        pool = stack.enter_context(_pool(dsn))
+        ring = keys.KeyRing(pool.connection, not doors.ops.is_loopback)
+        await asyncio.to_thread(ring.load)
+        states = await stack.enter_async_context(_workers(config, doors, book, dsn, troubles))
+        await stack.enter_async_context(Housekeeper(dsn, tasks(config)).running())
+        status = Status(
+            pool.connection, ring, states, started, _describe(book, config, started), doors.by_name,
+            public(config), stop.is_set,
+        )  # fmt: skip
+        await stack.enter_async_context(serving(ops_app(status), ports.shared_socket(doors.ops)))
+        refresher = asyncio.create_task(ring.keep_fresh())
+        stack.callback(refresher.cancel)
+        _announce(config, doors, where)
+        await stop.wait()
+        log.info("stopping: taking no more, finishing what is in flight")
+
+
+@asynccontextmanager
+async def _workers(
+    config: Config, doors: _Doors, book: PriceBook, dsn: str, troubles: RecentTroubles
+) -> AsyncIterator[Callable[[], Sequence[WorkerState]]]:
+    """One worker in this very loop, or several processes under a supervisor."""
+    required = not (doors.grpc.is_loopback and doors.http.is_loopback)
+    if config.workers == 1:
+        alone = Assignment(0, config, dsn, doors.grpc, doors.http, required)
+        async with working(alone, book, troubles) as state:
+            yield lambda: [state()]
+        return
+    supervisor = Supervisor(
+        [Assignment(n, config, dsn, doors.grpc, doors.http, required) for n in range(config.workers)]
+    )
+    await supervisor.start()
+    try:
+        yield supervisor.states
+    finally:
+        await supervisor.stop()
+
+
+def _pool(dsn: str) -> ConnectionPool[psycopg.Connection[Any]]:
+    """Connections of the pages: few, short, and never waiting long for a database that is away."""
+    return ConnectionPool(
+        dsn, min_size=0, max_size=4, timeout=3.0, open=True, check=ConnectionPool.check_connection,
+        kwargs={
+            "autocommit": True, "connect_timeout": 3, "application_name": "spanledger pages",
+            "options": "-c timezone=UTC -c statement_timeout=5s",
+        },
+    )  # fmt: skip
+
+
+def _describe(book: PriceBook, config: Config, loaded: float) -> dict[str, object]:
+    return {"file": str(config.prices.file or ""), "loaded": instant_text(loaded)}
+
+
+def _announce(config: Config, doors: _Doors, where: str) -> None:
+    workers = "" if config.workers == 1 else f", {config.workers} workers"
+    print(
+        f"spanledger {version()} ready: gRPC {doors.grpc}, HTTP {doors.http}, pages http://{doors.ops}/, "
+        f"{where}{workers}",
+        flush=True,
+    )
+
+
+@contextmanager
+def _ending_on_signals() -> Iterator[None]:
+    """Until the loop takes signals over, and after it, SIGTERM and Ctrl-C leave the block in order."""
+
+    def leave(number: int, frame: FrameType | None) -> NoReturn:
+        sys.exit(0 if number == signal.SIGTERM else 130)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,111 @@
+"""Whether a configuration could run: settings, price map, identity key, database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import psycopg
+
+from processor.errors import ConfigError, PipelineError
+from processor.price_map import load_price_book
+from service import keys, ledger
+from service.config import Config
+from service.identity_keys import key_file, load_keys
+from storage.migrate import MINIMUM_SERVER, migrations, view_checksum
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at."""
+
+    name: str
+    passed: bool
+    text: str
+    remedy: str = ""
+
+
+def findings(load: Callable[[], Config]) -> Iterator[Finding]:
+    """Look at one thing after the other; what builds on something broken is left out."""
+    try:
+        config = load()
+    except ConfigError as error:
+        yield Finding("configuration", False, str(error), "every setting: docs/configuration.md")
+        return
+    yield Finding("configuration", True, "valid")
+    yield _price_map(config)
+    yield _identity_key(config)
+    yield from _database(config)
+
+
+def _price_map(config: Config) -> Finding:
+    file = config.prices.file
+    try:
+        load_price_book(file)
+    except ConfigError as error:
+        return Finding("price map", False, str(error), "the format: docs/pricing.md")
+    return Finding(
+        "price map", True, f"built-in list with {file}" if file else "built-in list, no map of your own"
+    )
+
+
+def _identity_key(config: Config) -> Finding:
+    path = key_file(config)
+    if not path.exists() and not config.identity.key_file:
+        return Finding("identity key", True, f"none yet; `serve` makes {path}")
+    try:
+        number = len(load_keys(config, create=False))
+    except ConfigError as error:
+        return Finding("identity key", False, str(error), "restore the file: other keys give other hashes")
+    return Finding("identity key", True, f"{number} in {path}")
+
+
+def _database(config: Config) -> Iterator[Finding]:
+    try:
+        with ledger.connected(config) as connection:
+            yield _server(connection)
+            yield _schema(connection)
+            yield _api_keys(connection, config)
+    except ConfigError as error:
+        yield Finding("database", False, str(error), "start `spanledger serve`, or set DATABASE_URL")
+    except (PipelineError, psycopg.Error) as error:
+        text = ledger.reason(error) if isinstance(error, psycopg.Error) else str(error)
+        yield Finding("database", False, text, "is it running, and may this user connect?")
+
+
+def _server(connection: psycopg.Connection[Any]) -> Finding:
+    number = connection.info.server_version
+    query = "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'timescaledb'"
+    timescale = connection.execute(query).fetchone()
+    text = f"PostgreSQL {number // 10000}.{number % 10000}"
+    text += f" with TimescaleDB {timescale[0]}" if timescale else " without TimescaleDB"
+    if number < MINIMUM_SERVER:
+        return Finding("database", False, text, f"PostgreSQL {MINIMUM_SERVER // 10000} or newer is needed")
+    return Finding("database", True, f"{text} at {connection.info.host}:{connection.info.port}")
+
+
+def _schema(connection: psycopg.Connection[Any]) -> Finding:
+    remedy = "spanledger migrate (or start `spanledger serve`)"
+    if not _scalar(connection, "SELECT to_regclass('_genai.contract_version') IS NOT NULL"):
+        return Finding("schema", False, "not there yet", remedy)
+    version = _scalar(connection, "SELECT max(version) FROM _genai.schema_version")
+    checksum = _scalar(connection, "SELECT checksum FROM _genai.contract_version")
+    newest = migrations()[-1].version
+    if version != newest or checksum != view_checksum():
+        return Finding("schema", False, f"at migration {version}, this version has {newest}", remedy)
+    return Finding("schema", True, f"at migration {version}, views of this version")
+
+
+def _api_keys(connection: psycopg.Connection[Any], config: Config) -> Finding:
+    if not _scalar(connection, "SELECT to_regclass('_genai.api_key') IS NOT NULL"):
+        return Finding("API keys", True, "none")
+    valid = sum(key.revoked_at is None for key in keys.listed(connection))
+    if valid:
+        return Finding("API keys", True, f"{valid} valid; every sender needs one")
+    if keys.exist(connection):
+        return Finding("API keys", False, "all are revoked, nobody can send", "spanledger keys create NAME")
+    return Finding("API keys", True, "none: only senders on this machine can reach the service")
+
+
+def _scalar(connection: psycopg.Connection[Any], query: str) -> Any:
+    row = connection.execute(query.encode()).fetchone()
+    return row[0] if row else None

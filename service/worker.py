@@ -1,0 +1,161 @@
+"""One worker: receivers, pipeline and batcher in one loop. `python -m service.worker` runs it as a child."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import uvloop
+
+from processor.admission import Admission
+from processor.errors import ConfigError, PipelineError
+from processor.price_map import PriceBook, load_price_book
+from receiver.config import Address
+from receiver.serve import receivers
+from service import metrics
+from service.config import Config
+from service.identity_keys import load_identity_rules
+from service.keys import KeyRing
+from service.pipeline import Pipeline
+from service.ports import shared_socket
+from service.state import RecentTroubles, WorkerState, configure_logging, memory_bytes
+from storage.batcher import Batcher
+
+log = logging.getLogger("spanledger.worker")
+
+HEARTBEAT_SECONDS = 1.0
+DRAIN_SECONDS = 20.0
+"""What requests in flight have to finish after SIGTERM."""
+LAST_SECONDS = 28.0
+"""A stop that hangs ends here: within the 30 s after which supervisors kill."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a worker needs to know.
+
+    Attributes:
+        keys_required: refuse everybody while no key exists: the address can be reached from other machines.
+    """
+
+    number: int
+    config: Config
+    dsn: str
+    grpc: Address
+    http: Address
+    keys_required: bool
+
+
+@asynccontextmanager
+async def working(
+    assignment: Assignment, book: PriceBook, troubles: RecentTroubles
+) -> AsyncIterator[Callable[[], WorkerState]]:
+    """Receive while the block runs; leaving it stops accepting, then finishes what is in flight.
+
+    Yields:
+        What tells the worker's state.
+
+    Raises:
+        ConfigError: an address cannot be listened on, or a setting is wrong.
+    """
+    config, started = assignment.config, time.time()
+    keys = KeyRing(lambda: _connect(assignment.dsn), assignment.keys_required)
+    await asyncio.to_thread(keys.load)
+    rules = Admission(load_identity_rules(config), late_limit_ns=_nanoseconds(config.retention.late_limit))
+    async with Batcher(assignment.dsn) as batcher:
+        pipeline = Pipeline(rules, book, batcher.submit)
+        refresher = asyncio.create_task(keys.keep_fresh())
+        async with receivers(
+            config.receiver,
+            pipeline.consume,
+            keys,
+            metrics.Counted(),
+            grpc_address=assignment.grpc,
+            http_socket=shared_socket(assignment.http),
+            is_shared=True,
+        ) as running:
+
+            def state() -> WorkerState:
+                return WorkerState(
+                    assignment.number, os.getpid(), started, time.time(), pipeline.waiting_requests,
+                    running.intake.budget.used, memory_bytes(), list(troubles.entries),
+                )  # fmt: skip
+
+            yield state
+            await running.stop(DRAIN_SECONDS)
+        refresher.cancel()
+
+
+def _connect(dsn: str) -> psycopg.Connection[Any]:
+    return psycopg.connect(
+        dsn, autocommit=True, connect_timeout=5, application_name="spanledger keys",
+        options="-c statement_timeout=5s",
+    )  # fmt: skip
+
+
+def _nanoseconds(duration: timedelta) -> int:
+    return duration // timedelta(microseconds=1) * 1000
+
+
+def stop_signals(stop: asyncio.Event) -> None:
+    """SIGTERM and SIGINT set `stop`; a second one ends the process at once."""
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            os._exit(130)
+        stop.set()
+        deadline = threading.Timer(LAST_SECONDS, os._exit, (70,))  # nothing acknowledged is lost by it
+        deadline.daemon = True
+        deadline.start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+
+
+async def _child(assignment: Assignment, troubles: RecentTroubles) -> None:
+    stop = asyncio.Event()
+    stop_signals(stop)
+    # The parent's end of our standard input closes with it, however it ends: a worker never outlives it.
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)
+    book = load_price_book(assignment.config.prices.file)
+    async with working(assignment, book, troubles) as state:
+        while not stop.is_set():
+            _report(state())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), HEARTBEAT_SECONDS)
+
+
+def _report(state: WorkerState) -> None:
+    with suppress(BrokenPipeError):
+        print(json.dumps(state._asdict()), flush=True)
+
+
+def main() -> int:
+    """Run as a child: the assignment comes on standard input, heartbeats go to standard output."""
+    troubles = RecentTroubles()
+    configure_logging(troubles)
+    assignment: Assignment = pickle.load(sys.stdin.buffer)
+    try:
+        uvloop.run(_child(assignment, troubles))
+    except (ConfigError, PipelineError) as error:
+        log.error("worker %d: %s", assignment.number, error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
