@@ -14,7 +14,7 @@ import sys
 import uvicorn
 from starlette.types import ASGIApp
 
-from service.demo.provider import Provider
+from service.demo.provider import REFUSED_OF, Provider
 
 ROLES = ("provider", "support-bot", "shop-api")
 
@@ -23,7 +23,7 @@ def main() -> None:
     """Run one role until standard input ends."""
     arguments = _arguments()
     if arguments.role == "provider":
-        asyncio.run(serve(Provider(seconds_per_token=arguments.seconds_per_token).app()))
+        asyncio.run(serve(Provider(arguments.seconds_per_token, arguments.refused_of).app()))
         return
     from service.demo import app  # the SDKs take a second to import: not for the provider
 
@@ -49,6 +49,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--provider", metavar="URL", default="", help="where the services find their models")
     parser.add_argument(
         "--seconds-per-token", type=float, default=0.0006, help="how fast the provider answers"
+    )
+    parser.add_argument(
+        "--refused-of", type=int, default=REFUSED_OF, help="one question in so many is refused"
     )
     return parser.parse_args()
 

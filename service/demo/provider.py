@@ -25,7 +25,6 @@ CHARS_PER_TOKEN = 4
 CACHED_FROM_TOKENS = 1024
 """Shorter prompts are not cached, as at the real providers."""
 REFUSED_OF = 40
-"""About one question in this many is answered with an error the first time it is asked."""
 
 
 @dataclass(slots=True)
@@ -33,10 +32,12 @@ class Provider:
     """What the stub remembers: its bill by model, the prompts it has cached, and whom it has refused once.
 
     Attributes:
+        refused_of: about one question in this many gets an error the first time it is asked.
         leaked_headers: requests that carried a `baggage` header: tags that left the application by mistake.
     """
 
     seconds_per_token: float = 0.0006
+    refused_of: int = REFUSED_OF
     bill: dict[str, Totals] = field(default_factory=dict)
     leaked_headers: int = 0
     cached: set[tuple[str, str]] = field(default_factory=set)
@@ -135,7 +136,7 @@ class Provider:
         self.leaked_headers += "baggage" in request.headers
         asked: dict[str, Any] = json.loads(body)
         digest = hashlib.sha256(body).digest()
-        if digest[0] % REFUSED_OF or digest in self.refused:
+        if digest[0] % self.refused_of or digest in self.refused:
             return asked, 0
         self.refused.add(digest)
         self._count(asked, Tried(_model(asked), None, failed=True, first_try=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import sys
@@ -50,6 +51,7 @@ class Wrong(Exception):
 
 def run(console: Console, keep: bool, once: bool, seed: int) -> int:
     """Play the demo until Ctrl-C (with `once`: until all is checked). Returns the exit code."""
+    _forget_surroundings()
     ports = choose_ports(Ports(0, 0, 0) if once else USUAL_PORTS)
     with _interruptible(), directory(keep) as place:
         stage = Stage(place, ports, keep)
@@ -110,13 +112,20 @@ def _start(console: Console, stage: Stage, seed: int) -> tuple[Plan, tuple[int, 
         progress.start_task(day)
         started = time.monotonic()
         sending = [
-            pool.submit(history.send, plan, name, exporter, RESOURCE, lambda n: progress.advance(day, n))
+            pool.submit(_send, plan, name, exporter, lambda n: progress.advance(day, n))
             for name, exporter in _exporters(stage.ports).items()
         ]
         sent = sum(future.result() for future in sending)
         seconds = time.monotonic() - started
         shop.result()
         return plan, (sent, seconds)
+
+
+def _send(plan: Plan, service: str, exporter: SpanExporter, progress: Callable[[int], None]) -> int:
+    try:
+        return history.send(plan, service, exporter, RESOURCE, progress)
+    finally:
+        exporter.shutdown()
 
 
 def _exporters(ports: Ports) -> dict[str, SpanExporter]:
@@ -188,6 +197,14 @@ def _interruptible() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _forget_surroundings() -> None:
+    """Keep the reader's own telemetry, database and proxy settings out of the demo and its processes."""
+    for name in list(os.environ):
+        if name.startswith(("OTEL_", "SPANLEDGER_", "PG")) or name == "DATABASE_URL":
+            del os.environ[name]
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
 
 
 def _progress(console: Console) -> Progress:

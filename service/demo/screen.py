@@ -46,7 +46,7 @@ def report(plan: Plan, answers: Answers, delivery: Delivery) -> RenderableType:
 def _headline(plan: Plan, answers: Answers, delivery: Delivery) -> RenderableType:
     day = _sum(answers["endpoints"])
     line = Text()
-    line.append(display.usd(day.cost, at_least=bool(day.unpriced or day.uncertain)), style="bold green")
+    line.append(_usd(day), style="bold green")
     line.append(f" in 24 hours until {plan.anchor:%Y-%m-%d %H:%M} UTC: ")
     line.append(f"{day.calls:,} calls", style="bold")
     line.append(f" of {day.requests:,} requests, {day.errors:,} errors")
@@ -66,7 +66,7 @@ def _spend(answer: Answer) -> Table:
         table.add_row(
             name,
             display.number(totals.calls),
-            display.usd(totals.cost, at_least=bool(totals.unpriced)),
+            _usd(totals),
             display.percent(totals.cost, whole),
             unpriced or Text(_bar(totals.cost, dearest), style="cyan"),
         )
@@ -90,7 +90,7 @@ def _deploy(answers: Answers) -> tuple[str, Table]:
             display.number(totals.calls),
             f"{_output(totals):,.0f}",
             display.usd(display.ratio(totals.cost, totals.calls), 6),
-            display.usd(totals.cost),
+            _usd(totals),
             note,
         )
     return f"A prompt deploy: {shop.ANSWER.tag} {old} → {new}", table
@@ -122,7 +122,7 @@ def _tenants(answer: Answer) -> tuple[str, Table]:
             name,
             display.number(totals.calls),
             display.percent(totals.calls, whole.calls),
-            display.usd(totals.cost),
+            _usd(totals),
             display.percent(totals.cost, whole.cost),
             Text(_bar(totals.cost, ranked[0][1].cost), style="red" if place == 0 else "cyan"),
         )
@@ -156,7 +156,7 @@ def live(totals: Totals) -> RenderableType:
     """One line about the traffic of the last seconds."""
     flow = (
         f"Live: {totals.requests:,} requests just went through the shop's two services as {totals.calls:,} "
-        f"calls, {totals.errors:,} of them refused and tried again. The ledger agrees with the provider's own bill: "
+        f"calls, {totals.errors:,} of them refused and tried again. Ledger and provider's bill agree: "
         f"{display.usd(totals.cost, 6)}."
     )
     return Padding(Text(flow, style="dim"), (1, 0, 0, 0))
@@ -200,6 +200,11 @@ def _dearest_first(answer: Answer) -> Sequence[tuple[str, Totals]]:
 def _bar(part: int, whole: int) -> str:
     eighths = round(part * BAR_CELLS * 8 / whole) if whole else 0
     return "█" * (eighths // 8) + _BLOCKS[eighths % 8].strip()
+
+
+def _usd(totals: Totals) -> str:
+    """Spend; "at least" where calls without a price or without usage are in it."""
+    return display.usd(totals.cost, at_least=bool(totals.unpriced or totals.uncertain))
 
 
 def _sum(answer: Answer) -> Totals:

@@ -62,7 +62,7 @@ def _genai_usage(usage: Usage) -> Pairs:
     if usage.cache_read:  # zeros are left out
         yield "gen_ai.usage.cache_read.input_tokens", usage.cache_read
     if usage.cache_write:
-        yield "gen_ai.usage.cache_creation.input_tokens", usage.cache_write
+        yield "gen_ai.usage.cache_write.input_tokens", usage.cache_write
     if usage.reasoning:
         yield "gen_ai.usage.reasoning.output_tokens", usage.reasoning
 
