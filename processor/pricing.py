@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from processor.call import ERROR, ESTIMATED, Flag, ModelCall
+from processor.prices import PriceBook, PriceVector, Rates
+
+PRICED: Final = "priced"
+FREE: Final = "free"
+UNPRICED_MODEL: Final = "unpriced_model"
+NO_USAGE: Final = "no_usage"
+BAD_USAGE: Final = "bad_usage"
+ERROR_WITHOUT_USAGE: Final = "error_without_usage"
+
+_BIGINT: Final = 2**63 - 1
+_INPUT_ONLY: Final = frozenset({"embeddings", "rerank", "moderation"})
+"""Operations that have no output tokens: a missing count is zero there."""
+_USAGE_INVALID: Final = int(Flag.USAGE_INVALID)
+_CACHE_PRICE_ASSUMED: Final = int(Flag.CACHE_PRICE_ASSUMED)
 
 
 class Charge(NamedTuple):
@@ -12,6 +28,9 @@ class Charge(NamedTuple):
         status: `priced`, `free`, `estimated` have a cost; `unpriced_model`, `no_usage`, `bad_usage`,
             `error_without_usage` have none (LEDGER §14).
         cost: the sum of the five classes; None when unknown, never 0 for unknown.
+        input_cost: fresh input tokens, audio and images in them included.
+        output_cost: output tokens, reasoning, audio and images in them included.
+        other_cost: fees per call.
         vector_id: id of the price vector that was used (`_genai.price_vector`), None without one.
         flags: bits of `processor.call.Flag` that pricing adds.
     """
@@ -25,3 +44,89 @@ class Charge(NamedTuple):
     other_cost: int | None = None
     vector_id: int | None = None
     flags: int = 0
+
+
+_UNPRICED: Final = Charge(UNPRICED_MODEL)
+_NO_USAGE: Final = Charge(NO_USAGE)
+_BAD_USAGE: Final = Charge(BAD_USAGE)
+_ERROR_WITHOUT_USAGE: Final = Charge(ERROR_WITHOUT_USAGE)
+
+
+def price_call(call: ModelCall, book: PriceBook) -> Charge:
+    """Price one admitted call with the prices that held at its `time_ns`.
+
+    The tier of a long context is a cliff on all input tokens: above the threshold every class of the call
+    has the upper price. Costs are sums of products of integers, exact by definition.
+    """
+    vectors = book.lookup(call.provider, call.model, call.service_tier, call.time_ns)
+    tokens_in, tokens_out = call.input_tokens, call.output_tokens
+    if tokens_in is None or tokens_out is None:
+        if tokens_in is None or call.operation not in _INPUT_ONLY or call.flags & _USAGE_INVALID:
+            return _without_usage(call, vectors)
+        tokens_out = 0
+    if vectors is None:
+        return _UNPRICED
+    vector = vectors[0]
+    for higher in vectors[1:]:
+        if tokens_in > higher.input_tokens_gt:
+            vector = higher
+    read, write = call.cache_read_tokens or 0, call.cache_write_tokens or 0
+    hour = call.cache_write_1h_tokens or 0
+    fresh = tokens_in - read - write
+    if fresh < 0 or hour > write:
+        return _BAD_USAGE
+    ci, co, cr, cw, ch, fee, assumed, special = vector.weights
+    input_cost, output_cost = ci * fresh, co * tokens_out
+    if special:
+        input_cost, output_cost = _special_costs(call, vector.rates, fresh, tokens_out)
+    read_cost, write_cost = cr * read, cw * (write - hour) + ch * hour
+    cost = input_cost + read_cost + write_cost + output_cost + fee
+    if cost > _BIGINT:
+        return _BAD_USAGE
+    if not (ci and co) and _is_silent(vector, tokens_in, tokens_out):
+        return _UNPRICED
+    if assumed:
+        assumed &= (read > 0) + 2 * (write > hour) + 4 * (hour > 0)
+    status = FREE if vector.free else ESTIMATED if call.usage_source == ESTIMATED else PRICED
+    flags = _CACHE_PRICE_ASSUMED if assumed else 0
+    return Charge(status, cost, input_cost, read_cost, write_cost, output_cost, fee, vector.id, flags)
+
+
+def _is_silent(vector: PriceVector, tokens_in: int, tokens_out: int) -> bool:
+    """Whether the price list says nothing about a side that was used: unknown, and not free."""
+    rates = vector.rates
+    return bool((rates.input is None and tokens_in) or (rates.output is None and tokens_out))
+
+
+def _special_costs(call: ModelCall, rates: Rates, fresh: int, tokens_out: int) -> tuple[int, int]:
+    """Costs of fresh input and of output where audio, images or reasoning have rates of their own.
+
+    A class without its own rate, and what is cached of it, stays with the class that includes it.
+    """
+    fresh, audio_in = _taken(fresh, call.input_audio_tokens, rates.input_audio)
+    fresh, image_in = _taken(fresh, call.input_image_tokens, rates.input_image)
+    text_out, audio_out = _taken(tokens_out, call.output_audio_tokens, rates.output_audio)
+    text_out, image_out = _taken(text_out, call.output_image_tokens, rates.output_image)
+    text_out, reasoning = _taken(text_out, call.reasoning_tokens, rates.reasoning)
+    return (
+        (rates.input or 0) * fresh + audio_in + image_in,
+        (rates.output or 0) * text_out + audio_out + image_out + reasoning,
+    )
+
+
+def _taken(total: int, part: int | None, rate: int | None) -> tuple[int, int]:
+    """What a part with a rate of its own leaves of the total, and its cost."""
+    if not part or rate is None:
+        return total, 0
+    count = min(part, total)
+    return total - count, rate * count
+
+
+def _without_usage(call: ModelCall, vectors: tuple[PriceVector, ...] | None) -> Charge:
+    if call.flags & _USAGE_INVALID:
+        return _BAD_USAGE
+    if call.status == ERROR and call.input_tokens is None and call.output_tokens is None:
+        return _ERROR_WITHOUT_USAGE
+    if vectors is not None and vectors[0].free:
+        return Charge(FREE, 0, 0, 0, 0, 0, 0, vectors[0].id)
+    return _NO_USAGE

@@ -1,0 +1,203 @@
+"""The order in which a price is looked for: alias, own price, explicit free, price list; then the discount.
+
+Source:
+    DESIGN §5. Pure: the pricing map and the price list are handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_EVEN, Decimal
+from fnmatch import fnmatchcase
+from functools import reduce
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from processor.models import spellings
+from processor.price_sources.genai_prices import Found, GenaiPrices
+from processor.prices import ALWAYS, NEVER, Interval, Prices, PriceVector, Rates, clip, overlay, price_vector
+
+_STANDARD_TIERS: Final = frozenset(
+    {"", "auto", "default", "none", "on-demand", "on_demand", "ondemand", "standard", "standard_only"}
+)
+
+
+class ModelKey(NamedTuple):
+    """A model as the pricing map names it: provider in our spelling, id in lower case."""
+
+    provider: str
+    model: str
+
+
+class Alias(NamedTuple):
+    """A name that stands for a priced model during [from, to)."""
+
+    target: ModelKey
+    from_ns: int
+    to_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Which calls a discount or a free price is for; `*` in `model` stands for anything."""
+
+    provider: str
+    model: str = "*"
+
+    def fits(self, key: ModelKey) -> bool:
+        """Whether the pattern covers the model."""
+        return self.provider in ("*", key.provider) and fnmatchcase(key.model, self.model)
+
+
+@dataclass(frozen=True, slots=True)
+class Discount:
+    """A factor on every rate of what it fits, during [from, to)."""
+
+    pattern: Pattern
+    multiply: Decimal
+    from_ns: int
+    to_ns: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """An explicit zero: the only way to a cost of 0."""
+
+    pattern: Pattern
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class PriceLayers:
+    """A compiled pricing map. Prices are keyed by model and tier (None: standard)."""
+
+    aliases: Mapping[ModelKey, Sequence[Alias]] = field(default_factory=dict)
+    own: Mapping[tuple[ModelKey, str | None], Prices] = field(default_factory=dict)
+    frozen: Mapping[tuple[ModelKey, str | None], Prices] = field(default_factory=dict)
+    free: Sequence[Free] = ()
+    discounts: Sequence[Discount] = ()
+
+
+def standard_tier(service_tier: str | None) -> str | None:
+    """None for every spelling of the standard tier, else the tier in lower case."""
+    tier = (service_tier or "").strip().lower()
+    return None if tier in _STANDARD_TIERS else tier
+
+
+class Resolver:
+    """Finds every price of a model through all layers."""
+
+    def __init__(self, layers: PriceLayers, library: GenaiPrices) -> None:
+        self._layers = layers
+        self._library = library
+
+    def __call__(self, provider: str, model: str, service_tier: str | None) -> Prices:
+        """Every price that the model ever had on the tier, newest first; empty when it has none."""
+        tier = standard_tier(service_tier)
+        keys = [ModelKey(provider, name) for name in spellings(provider, model)]
+        aliased = (self._aliased(alias, tier) for key in keys for alias in self._layers.aliases.get(key, ()))
+        prices = _stacked([*aliased, self._priced(keys, tier)])
+        return _discounted(prices, keys, self._layers.discounts)
+
+    def every(self) -> Iterator[PriceVector]:
+        """Every vector of every layer, discounts applied, used or not."""
+        for prices, key in self._all_prices():
+            for interval in _discounted(prices, [key], self._layers.discounts):
+                yield from interval.vectors
+
+    def _all_prices(self) -> Iterator[tuple[Prices, ModelKey]]:
+        for (key, _), prices in (*self._layers.own.items(), *self._layers.frozen.items()):
+            yield prices, key
+        for free in self._layers.free:
+            yield _free_prices(free), ModelKey(free.pattern.provider, free.pattern.model)
+        for found, tier in self._library.every():
+            yield self._listed(found, tier), ModelKey(found.provider, found.record.id.lower())
+
+    def _aliased(self, alias: Alias, tier: str | None) -> Prices:
+        keys = [ModelKey(alias.target.provider, name) for name in spellings(*alias.target)]
+        return clip(self._priced(keys, tier), alias.from_ns, alias.to_ns)
+
+    def _priced(self, keys: Sequence[ModelKey], tier: str | None) -> Prices:
+        own = (_of_tier(self._layers.own, key, tier) for key in keys)
+        free = (_free_prices(f) for f in self._layers.free if any(f.pattern.fits(key) for key in keys))
+        found = next(filter(None, (self._library.find(*key) for key in keys)), None)
+        listed = clip(self._listed(found, tier), found.from_ns) if found is not None else ()
+        frozen = (_of_tier(self._layers.frozen, key, tier) for key in keys)
+        return _stacked([*own, *free, *frozen, listed])
+
+    def _listed(self, found: Found, tier: str | None) -> Prices:
+        """The list's prices of a model, below what was frozen for it before a new version of the list."""
+        frozen = _of_tier(self._layers.frozen, ModelKey(found.provider, found.record.id.lower()), tier)
+        return overlay(frozen, self._library.prices(found, tier))
+
+
+def _stacked(layers: Iterable[Prices]) -> Prices:
+    filled = [layer for layer in layers if layer]
+    return reduce(overlay, filled) if filled else ()
+
+
+def _of_tier(prices: Mapping[tuple[ModelKey, str | None], Prices], key: ModelKey, tier: str | None) -> Prices:
+    """The prices of a tier, else the standard ones."""
+    return prices.get((key, tier)) or prices.get((key, None)) or ()
+
+
+def _free_prices(free: Free) -> Prices:
+    vector = price_vector(
+        free.pattern.provider, free.pattern.model, Rates(0, 0), free=True, origin={"source": free.source}
+    )
+    return (Interval(ALWAYS, NEVER, (vector,)),)
+
+
+def _discounted(prices: Prices, keys: Sequence[ModelKey], discounts: Sequence[Discount]) -> Prices:
+    if not discounts:
+        return prices
+    pieces = [piece for interval in prices for piece in _split(interval, discounts)]
+    return tuple(_with_discount(piece, keys, discounts) for piece in pieces)
+
+
+def _split(interval: Interval, discounts: Sequence[Discount]) -> list[Interval]:
+    """The interval cut at every edge of a discount, newest first."""
+    inside = {edge for d in discounts for edge in (d.from_ns, d.to_ns)}
+    edges = sorted(
+        {interval.from_ns, interval.to_ns} | {e for e in inside if interval.from_ns < e < interval.to_ns}
+    )
+    return [Interval(start, end, interval.vectors) for start, end in reversed(list(pairwise(edges)))]
+
+
+def _with_discount(piece: Interval, keys: Sequence[ModelKey], discounts: Sequence[Discount]) -> Interval:
+    vectors = tuple(_vector_with_discount(vector, piece, keys, discounts) for vector in piece.vectors)
+    return piece._replace(vectors=vectors)
+
+
+def _vector_with_discount(
+    vector: PriceVector, piece: Interval, keys: Sequence[ModelKey], discounts: Sequence[Discount]
+) -> PriceVector:
+    names = [*keys, ModelKey(vector.provider, vector.model.lower())]
+    discount = next((d for d in discounts if _applies(d, names, piece.from_ns)), None)
+    if discount is None or vector.free:
+        return vector
+    return price_vector(
+        vector.provider,
+        vector.model,
+        vector.rates.map(lambda rate: discounted_rate(rate, discount.multiply)),
+        service_tier=vector.service_tier,
+        span=(max(vector.from_ns, discount.from_ns), min(vector.to_ns, discount.to_ns)),
+        input_tokens_gt=vector.input_tokens_gt,
+        origin={
+            "source": f"{vector.source} × {discount.multiply} ({discount.source})",
+            "source_url": vector.source_url,
+            "checked_at": vector.checked_at,
+            "note": vector.note,
+        },
+    )
+
+
+def _applies(discount: Discount, names: Sequence[ModelKey], time_ns: int) -> bool:
+    return discount.from_ns <= time_ns < discount.to_ns and any(map(discount.pattern.fits, names))
+
+
+def discounted_rate(rate: int, multiply: Decimal) -> int:
+    """The rate times the factor, as whole pico-USD, half to even."""
+    return int((rate * multiply).to_integral_value(ROUND_HALF_EVEN))

@@ -1,0 +1,317 @@
+"""Compiled prices: whole pico-USD per token, dated, by tier; and the book that finds them again quickly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from hashlib import sha256
+from itertools import pairwise
+from typing import Any, Final, NamedTuple
+
+ALWAYS: Final = -(2**63)
+"""Start of an interval that has none, in nanoseconds since 1970."""
+NEVER: Final = 2**63 - 1
+"""End of an interval that has none."""
+PICO_PER_USD: Final = 10**12
+_PICO_PER_TOKEN: Final = 10**6
+"""Pico-USD per token of one USD per million tokens."""
+_KNOWN_LIMIT: Final = 8_192
+"""Priced (provider, model, tier) remembered; the price list knows 2 400 models."""
+_UNKNOWN_LIMIT: Final = 8_192
+"""Unpriced ones remembered apart, so that invented names cannot push out the known."""
+
+
+class Rates(NamedTuple):
+    """Whole pico-USD per token of each class; None where the price list is silent.
+
+    Attributes:
+        input: fresh input tokens, and every input class below that has no rate of its own.
+        call: fee per call, whatever its tokens.
+    """
+
+    input: int | None = None
+    output: int | None = None
+    cache_read: int | None = None
+    cache_write: int | None = None
+    cache_write_1h: int | None = None
+    reasoning: int | None = None
+    input_audio: int | None = None
+    output_audio: int | None = None
+    input_image: int | None = None
+    output_image: int | None = None
+    call: int = 0
+
+    def as_json(self) -> dict[str, int]:
+        """Class → pico-USD per token, silent classes left out."""
+        rates = self._asdict()
+        if not self.call:
+            del rates["call"]
+        return {name: rate for name, rate in rates.items() if rate is not None}
+
+    def map(self, change: Callable[[int], int]) -> Rates:
+        """The same classes with every rate changed."""
+        return Rates(*(None if rate is None else change(rate) for rate in self))  # type: ignore[arg-type]
+
+
+class Weights(NamedTuple):
+    """Rates ready to multiply: silent cache classes filled in, the common classes first.
+
+    Attributes:
+        assumed: bits of the cache classes that the price list is silent about and the next dearer known
+            rate stands for: 1 reads, 2 writes, 4 writes kept for an hour.
+        special: whether reasoning, audio or images have rates of their own.
+    """
+
+    input: int
+    output: int
+    cache_read: int
+    cache_write: int
+    cache_write_1h: int
+    call: int
+    assumed: int
+    special: bool
+
+
+def weights_of(rates: Rates) -> Weights:
+    """Fill in what the price list is silent about: a missing cache price is the input price, never 0."""
+    fresh = rates.input or 0
+    write = fresh if rates.cache_write is None else rates.cache_write
+    own = (rates.reasoning, rates.input_audio, rates.output_audio, rates.input_image, rates.output_image)
+    return Weights(
+        input=fresh,
+        output=rates.output or 0,
+        cache_read=fresh if rates.cache_read is None else rates.cache_read,
+        cache_write=write,
+        cache_write_1h=write if rates.cache_write_1h is None else rates.cache_write_1h,
+        call=rates.call,
+        assumed=(rates.cache_read is None)
+        + 2 * (rates.cache_write is None)
+        + 4 * (rates.cache_write_1h is None),
+        special=any(rate is not None for rate in own),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PriceVector:
+    """One price of one model: valid in [from, to), for calls above a number of input tokens.
+
+    Attributes:
+        id: 63 bits of the hash of everything that decides a cost (not of the source).
+        provider: in our spelling.
+        service_tier: None for the standard tier.
+        from_ns, to_ns: nanoseconds since 1970, UTC; `ALWAYS` and `NEVER` where open.
+        input_tokens_gt: the vector holds for calls with more input tokens than this; -1 for all.
+        free: an explicit zero of the pricing map.
+        source: package and version, or file and line of the pricing map.
+        checked_at: the day somebody last compared it with the vendor's page, where known.
+    """
+
+    id: int
+    provider: str
+    model: str
+    service_tier: str | None
+    from_ns: int
+    to_ns: int
+    input_tokens_gt: int
+    rates: Rates
+    weights: Weights
+    free: bool = False
+    source: str = ""
+    source_url: str | None = None
+    checked_at: date | None = None
+    note: str | None = None
+
+
+class Interval(NamedTuple):
+    """The vectors of one span of time, by ascending `input_tokens_gt`: the last that applies is the price."""
+
+    from_ns: int
+    to_ns: int
+    vectors: tuple[PriceVector, ...]
+
+
+Prices = tuple[Interval, ...]
+"""Intervals of one (provider, model, tier), disjoint, newest first: most calls are young."""
+
+
+class Rounded(NamedTuple):
+    """A price that is not a whole number of pico-USD per token, and what it became."""
+
+    provider: str
+    model: str
+    price_class: str
+    usd_per_mtok: Decimal
+    pico_usd_per_token: int
+
+
+def pico_per_token(usd_per_mtok: Decimal) -> int:
+    """USD per million tokens as whole pico-USD per token, half to even: the only rounding there is."""
+    return int((usd_per_mtok * _PICO_PER_TOKEN).to_integral_value(ROUND_HALF_EVEN))
+
+
+def price_vector(
+    provider: str,
+    model: str,
+    rates: Rates,
+    *,
+    service_tier: str | None = None,
+    span: tuple[int, int] = (ALWAYS, NEVER),
+    input_tokens_gt: int = -1,
+    free: bool = False,
+    origin: Mapping[str, Any] | None = None,
+) -> PriceVector:
+    """Build a vector with the id of its content.
+
+    Args:
+        span: validity [from, to) in nanoseconds.
+        origin: `source`, `source_url`, `checked_at`, `note`; no part of the id.
+    """
+    content = [provider, model, service_tier, *span, input_tokens_gt, free, rates.as_json()]
+    digest = sha256(json.dumps(content, sort_keys=True).encode()).digest()
+    number = int.from_bytes(digest[:8], "big") >> 1
+    return PriceVector(
+        number,
+        provider,
+        model,
+        service_tier,
+        *span,
+        input_tokens_gt,
+        rates,
+        weights_of(rates),
+        free,
+        **(origin or {}),
+    )
+
+
+def midnight_ns(day: date) -> int:
+    """UTC midnight at which a day begins, in nanoseconds since 1970."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 10**9
+
+
+def clip(prices: Iterable[Interval], from_ns: int, to_ns: int = NEVER) -> Prices:
+    """What is left of the intervals inside [from, to)."""
+    cut = (Interval(max(i.from_ns, from_ns), min(i.to_ns, to_ns), i.vectors) for i in prices)
+    return tuple(interval for interval in cut if interval.from_ns < interval.to_ns)
+
+
+def overlay(top: Prices, bottom: Prices) -> Prices:
+    """Both layers: where the upper one has a price it wins, elsewhere the lower one shows through."""
+    edges = sorted({edge for i in (*top, *bottom) for edge in (i.from_ns, i.to_ns)})
+    pieces = []
+    for start, end in pairwise(edges):
+        source = _covering(top, start) or _covering(bottom, start)
+        if source is not None:
+            pieces.append(Interval(start, end, source.vectors))
+    return _joined(pieces)
+
+
+def _covering(prices: Prices, time_ns: int) -> Interval | None:
+    return next((i for i in prices if i.from_ns <= time_ns < i.to_ns), None)
+
+
+def _joined(pieces: Sequence[Interval]) -> Prices:
+    """Neighbours with the same vectors become one; newest first."""
+    joined: list[Interval] = []
+    for piece in pieces:
+        if joined and joined[-1].to_ns == piece.from_ns and joined[-1].vectors == piece.vectors:
+            piece = Interval(joined.pop().from_ns, piece.to_ns, piece.vectors)
+        joined.append(piece)
+    return tuple(reversed(joined))
+
+
+class MapSummary(NamedTuple):
+    """What a price map holds, for `spanledger check` and the table of price maps.
+
+    Attributes:
+        base: package and version of the built-in list.
+        base_sha256: hash of its data file.
+        file, file_sha256: the pricing map on top, None without one.
+        counts: entries by kind (`models`, `vectors`, `own_models`, `aliases`, `discounts`, ...).
+        excluded: models of the built-in list that have no exact price here, with the reason.
+        rounded: prices that are no whole pico-USD per token.
+        checked_at: the day the built-in list was last reviewed, where known.
+    """
+
+    base: str
+    base_sha256: str
+    file: str | None
+    file_sha256: str | None
+    counts: Mapping[str, int]
+    excluded: Mapping[str, str]
+    rounded: Sequence[Rounded]
+    checked_at: date | None
+
+
+Resolve = Callable[[str, str, str | None], Prices]
+"""(provider, model, service tier) → every price it ever had; empty when it has none."""
+
+
+class PriceBook:
+    """Finds the price of a call: resolved once per (provider, model, tier), then one dictionary look-up.
+
+    Nothing is read and no clock is asked. Memory is bounded; an unknown model costs its search once.
+    """
+
+    __slots__ = ("_every", "_known", "_resolve", "_summarise", "_unknown", "_vectors", "map_hash")
+
+    def __init__(
+        self,
+        resolve: Resolve,
+        every: Callable[[], Iterable[PriceVector]],
+        summarise: Callable[[], MapSummary],
+        map_hash: str,
+    ) -> None:
+        self.map_hash = map_hash
+        """SHA-256 over everything that decides a price; equal hashes give equal costs."""
+        self._resolve = resolve
+        self._every = every
+        self._summarise = summarise
+        self._known: dict[tuple[str, str, str | None], Prices] = {}
+        self._unknown: set[tuple[str, str, str | None]] = set()
+        self._vectors: dict[int, PriceVector] = {}
+
+    def lookup(
+        self, provider: str, model: str, service_tier: str | None, time_ns: int
+    ) -> tuple[PriceVector, ...] | None:
+        """The vectors that hold at a moment, by ascending `input_tokens_gt`; None when there is no price."""
+        key = (provider, model, service_tier)
+        prices = self._known.get(key)
+        if prices is None:
+            prices = self._search(key)
+        for interval in prices:
+            if interval.from_ns <= time_ns < interval.to_ns:
+                return interval.vectors
+        return None
+
+    def vectors(self) -> Mapping[int, PriceVector]:
+        """Every vector that a `lookup` may have handed out so far, by id; grows, never shrinks.
+
+        A charge's `vector_id` is always in it: who stores charges stores the new entries beside them.
+        """
+        return self._vectors
+
+    def every_vector(self) -> dict[int, PriceVector]:
+        """All vectors of the map by id, used or not: the whole compiled list, half a second of work."""
+        return {vector.id: vector for vector in self._every()} | self._vectors
+
+    def summary(self) -> MapSummary:
+        """What the map holds; reads the whole list."""
+        return self._summarise()
+
+    def _search(self, key: tuple[str, str, str | None]) -> Prices:
+        if key in self._unknown:
+            return ()
+        prices = self._resolve(*key)
+        if not prices:
+            if len(self._unknown) >= _UNKNOWN_LIMIT:
+                self._unknown.clear()
+            self._unknown.add(key)
+            return ()
+        if len(self._known) >= _KNOWN_LIMIT:
+            self._known.clear()
+        self._known[key] = prices
+        self._vectors.update((vector.id, vector) for interval in prices for vector in interval.vectors)
+        return prices
