@@ -39,13 +39,13 @@ def _genai(request: PlannedRequest, call: PlannedCall) -> Pairs:
     yield "gen_ai.request.model", model.name
     yield "server.address", f"api.{model.provider}.com"
     yield "server.port", 443
-    if request.feature.streaming:
-        yield "gen_ai.request.stream", True
     if anthropic:
         yield "gen_ai.request.max_tokens", 1024
     if call.outcome in (planned.RATE_LIMITED, planned.SERVER_ERROR):
         yield "error.type", f"{model.provider}.{_error_class(call)}"
         return
+    if request.feature.streaming:
+        yield "gen_ai.request.stream", True
     yield "gen_ai.response.model", model.answers_as
     yield "gen_ai.response.id", call.response_id
     if call.first_chunk_seconds is not None:
