@@ -93,7 +93,8 @@ class PricesConfig(_Section):
     """The price map on top of the built-in list."""
 
     file: Path | None = Field(
-        None, description="A `prices.yaml`: own models, aliases, discounts (pricing.md)."
+        None,
+        description="Your `prices.yaml`: own models, aliases, dated prices, discounts (docs/pricing.md).",
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from processor.errors import ConfigError
 
@@ -173,19 +173,3 @@ def _explain(settings: Settings, fault: Any, known: list[str]) -> str:
 def _nearest(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
     return f" (did you mean {near[0]}?)" if near else ""
-
-
-def public(model: BaseModel) -> dict[str, Any]:
-    """The settings as plain values with secrets masked, for `check` and `/diagnostics`."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, BaseModel):
-            return {name: plain(getattr(value, name)) for name in type(value).model_fields}
-        if isinstance(value, SecretStr):
-            return "********"
-        if isinstance(value, (list, tuple)) and not isinstance(value, str):
-            return [plain(item) for item in value]
-        return value if isinstance(value, (int, float, bool, type(None))) else str(value)
-
-    result: dict[str, Any] = plain(model)
-    return result

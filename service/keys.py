@@ -58,7 +58,10 @@ def revoke(connection: psycopg.Connection, identifier: str) -> bool:
 
 def listed(connection: psycopg.Connection) -> list[Key]:
     """Every key, oldest first."""
-    query = "SELECT id, name, scopes, created_at, last_used_at, revoked_at FROM _genai.api_key ORDER BY created_at, id"
+    query = """
+        SELECT id, name, scopes, created_at, last_used_at, revoked_at
+        FROM _genai.api_key ORDER BY created_at, id
+    """
     return [Key(row[0], row[1], tuple(row[2]), *row[3:]) for row in connection.execute(query)]
 
 

@@ -46,7 +46,8 @@ class Status(NamedTuple):
     Attributes:
         connect: a connection from the pages' own pool; raises `psycopg.Error` soon when the database is away.
         workers: the last heartbeat of every worker.
-        prices: what the price book says of itself: its map, its number of models, when it was loaded.
+        prices: what the price book says of itself; the first time it reads the whole list, about a second.
+        price_source: the price list and the map on top, in words.
         endpoints: where senders reach us, by name.
     """
 
@@ -54,7 +55,8 @@ class Status(NamedTuple):
     keys: KeyRing
     workers: Callable[[], Sequence[WorkerState]]
     started: float
-    prices: Mapping[str, object]
+    prices: Callable[[], Mapping[str, object]]
+    price_source: str
     endpoints: Mapping[str, str]
     settings: Mapping[str, object]
     is_stopping: Callable[[], bool]
@@ -164,7 +166,7 @@ def _diagnostics(status: Status, request: Request) -> Response:
             "waitingBytes": sum(worker["waiting_bytes"] for worker in workers),
             "counters": _counters(),
             "freshness": _freshness(status),
-            "prices": status.prices,
+            "prices": status.prices(),
             "settings": status.settings,
             "lastErrors": sorted(troubles, key=lambda trouble: str(trouble["time"]), reverse=True)[:20],
         }
@@ -210,7 +212,7 @@ def _home(status: Status, request: Request) -> Response:
     return HTMLResponse(
         page.render(
             version=version(), fault=fault, running=ago(timedelta(seconds=time.time() - status.started)),
-            counters=_counters(), calls=calls, day=day, endpoints=status.endpoints, prices=status.prices,
+            counters=_counters(), calls=calls, day=day, endpoints=status.endpoints, prices=status.price_source,
             workers=status.workers(), now=datetime.now(UTC),
         )
     )  # fmt: skip

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -22,7 +23,6 @@ from processor.price_map import PriceBook, load_price_book
 from receiver.config import Address, parse_address
 from service import keys, ledger, ports
 from service.config import Config
-from service.config_source import public
 from service.embedded import EmbeddedError, EmbeddedPostgres
 from service.housekeeping import Housekeeper, tasks
 from service.ops import Status, ops_app
@@ -137,8 +137,8 @@ async def _serve(
         states = await stack.enter_async_context(_workers(config, doors, book, dsn, troubles))
         await stack.enter_async_context(Housekeeper(dsn, tasks(config)).running())
         status = Status(
-            pool.connection, ring, states, started, _describe(book, config, started), doors.by_name,
-            public(config), stop.is_set,
+            pool.connection, ring, states, started, lambda: _describe(book, started), _price_source(config),
+            doors.by_name, config.model_dump(mode="json"), stop.is_set,
         )  # fmt: skip
         await stack.enter_async_context(serving(ops_app(status), ports.shared_socket(doors.ops)))
         refresher = asyncio.create_task(ring.keep_fresh())
@@ -180,8 +180,23 @@ def _pool(dsn: str) -> ConnectionPool[psycopg.Connection[Any]]:
     )  # fmt: skip
 
 
-def _describe(book: PriceBook, config: Config, loaded: float) -> dict[str, object]:
-    return {"file": str(config.prices.file or ""), "loaded": instant_text(loaded)}
+def _describe(book: PriceBook, loaded: float) -> dict[str, object]:
+    summary = book.summary()
+    return {
+        "base": summary.base,
+        "checkedAt": str(summary.checked_at) if summary.checked_at else None,
+        "file": summary.file,
+        "hash": book.map_hash,
+        "loaded": instant_text(loaded),
+        "ageSeconds": round(time.time() - loaded),
+        "counts": dict(summary.counts),
+        "withoutExactPrice": len(summary.excluded),
+    }
+
+
+def _price_source(config: Config) -> str:
+    base = f"genai-prices {metadata.version('genai-prices')}"
+    return f"{base} and {config.prices.file.name}" if config.prices.file else base
 
 
 def _announce(config: Config, doors: _Doors, where: str) -> None:

@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
         os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
         with tempfile.TemporaryDirectory(prefix="spanledger-metrics-") as shared:
             if settings.workers > 1:
-                # Workers keep their counters in files here; prometheus_client looks for it when it is imported.
+                # Workers keep their counters here; prometheus_client looks for it when it is imported.
                 os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
             from service.process import serve as run
 

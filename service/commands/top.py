@@ -148,8 +148,8 @@ def _print_table(dimension: str, window: Window, rows: list[Row], limit: int) ->
     out.print(shown)
     if total["unpriced_calls"] or total["uncertain_calls"]:
         out.print(
-            f"≥ says “at least”: {number(total['unpriced_calls'])} calls have no price (`spanledger unpriced`), "
-            f"{number(total['uncertain_calls'])} no certain usage.",
+            f"≥ says “at least”: {number(total['unpriced_calls'])} calls have no price (`spanledger "
+            f"unpriced`), {number(total['uncertain_calls'])} no certain usage.",
             style="yellow",
         )
 
