@@ -42,7 +42,12 @@ lock: ## resolve pyproject.toml again into the lock files (needs uv)
 		-o requirements-dev.lock
 
 up: ## TimescaleDB and the service in containers (secrets from the environment or .env)
-	docker compose up --detach --build --wait $(ARGS)
+	docker compose up --detach --build --wait timescaledb
+	docker compose run --rm service migrate
+	@docker compose run --rm service keys list --json | grep -q '"id"' || { \
+		echo "Applications on other machines need a key; this is the first, shown this once:"; \
+		docker compose run --rm service keys create first; }
+	docker compose up --detach --wait $(ARGS)
 
 down: ## stop the containers; ARGS=--volumes deletes the data too
 	docker compose down $(ARGS)

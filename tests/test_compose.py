@@ -117,8 +117,9 @@ def test_the_entrypoint_is_our_script_and_the_command_is_one_of_its_commands() -
 
 def test_commands_in_the_comments_exist() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
-    used = re.findall(r"exec service spanledger (\w+)", text)
-    assert used
+    text += (ROOT / "Makefile").read_text()
+    used = re.findall(r"(?:exec service spanledger|run --rm service) (\w+)", text)
+    assert {"keys", "migrate"} <= set(used)
     assert set(used) <= set(typer.main.get_group(build()).commands)
 
 
