@@ -36,9 +36,9 @@ def reserve(listener: Listener) -> socket.socket:
     """
     try:
         family, target = _resolve(listener.address)
-        with _bound(family, target, shared=False):
+        with _bound(family, target, socket.SO_REUSEADDR):
             pass
-        return _bound(family, target, shared=True)
+        return _bound(family, target, socket.SO_REUSEPORT)
     except OSError as error:
         raise ConfigError(_explain(listener, error)) from error
 
@@ -46,7 +46,7 @@ def reserve(listener: Listener) -> socket.socket:
 def shared_socket(address: Address) -> socket.socket:
     """A further socket on an address that `reserve` took; the kernel spreads connections over them."""
     family, target = _resolve(address)
-    return _bound(family, target, shared=True)
+    return _bound(family, target, socket.SO_REUSEPORT)
 
 
 def actual(held: socket.socket, address: Address) -> Address:
@@ -55,18 +55,15 @@ def actual(held: socket.socket, address: Address) -> Address:
 
 
 def _resolve(address: Address) -> tuple[int, tuple[object, ...]]:
-    family, _, _, _, target = socket.getaddrinfo(*address, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
-        0
-    ]
+    found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, _, _, _, target = found[0]
     return family, target
 
 
-def _bound(family: int, target: tuple[object, ...], shared: bool) -> socket.socket:
+def _bound(family: int, target: tuple[object, ...], option: int) -> socket.socket:
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.setsockopt(socket.SOL_SOCKET, option, 1)
         made.bind(target)
     except BaseException:
         made.close()
