@@ -1,0 +1,33 @@
+"""The vocabularies that instrumentations speak, one file each, and the tables made of them."""
+
+from __future__ import annotations
+
+from receiver.dialects import (
+    agent_frameworks,
+    langfuse,
+    langsmith,
+    litellm,
+    logfire,
+    openinference,
+    openlit,
+    openllmetry,
+    otel_genai,
+    sdk_native,
+    vercel_ai,
+)
+from receiver.dialects.table import Dialect
+
+DIALECTS: tuple[Dialect, ...] = (
+    openinference.DIALECT,
+    langfuse.DIALECT,
+    langsmith.DIALECT,
+    vercel_ai.DIALECT,
+    openllmetry.DIALECT,
+    litellm.DIALECT,
+    logfire.DIALECT,
+    otel_genai.DIALECT,
+    openlit.DIALECT,
+    sdk_native.DIALECT,
+    agent_frameworks.DIALECT,
+)
+"""In the order in which their rules of step 1 are asked; the first that answers decides."""

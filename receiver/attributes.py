@@ -1,0 +1,162 @@
+"""Attribute values as the ledger reads them: text, tags, counts, money, and what lies inside JSON strings."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import TypeAlias
+
+from receiver.wire import Value
+
+INVALID = -1
+"""A count that was sent but is no count: negative, fractional, absurd, a word or a list."""
+
+MAX_COUNT = 1_000_000_000
+"""LEDGER §15: a count beyond 10⁹ is no usage of one call."""
+
+MAX_DOCUMENT_BYTES = 262_144
+"""Beyond it a JSON value is not searched: parsing 256 KiB costs about 1 ms, and ids stand in small answers."""
+
+_PICO = Decimal(10) ** 12
+_MAX_COST = 2**63 - 1
+_MAX_STREAM_SECONDS = 86_400
+_FIRST_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*"([^"\\]{1,200})"')
+_ABSENT_WORDS = frozenset({"", "None", "null", "undefined", "nan"})
+
+Read: TypeAlias = Callable[[Value], object | None]
+
+
+def plain(value: Value) -> object | None:
+    """The Python value of text, boolean, integer or double; a list for arrays; None when unset."""
+    kind = value.WhichOneof("value")
+    if kind == "text":
+        return value.text.decode("utf-8", "surrogateescape")
+    if kind in ("whole", "truth", "real"):
+        scalar: object = getattr(value, kind)
+        return scalar
+    return [] if kind == "array" else None
+
+
+def text(value: Value) -> str | None:
+    """Non-empty text as sent; a number in digits; None for anything else."""
+    raw = value.text
+    return raw.decode("utf-8", "surrogateescape") if raw else as_text(plain(value))
+
+
+def as_text(found: object) -> str | None:
+    if isinstance(found, str):
+        return found or None
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return None
+    return str(int(found)) if isinstance(found, float) and found.is_integer() else str(found)
+
+
+def tag(value: Value) -> str | None:
+    """Text that names something: trimmed, a JSON string unwrapped, scrubbed and empty values left out."""
+    return as_tag(text(value))
+
+
+def as_tag(found: object) -> str | None:
+    name = as_text(found)
+    if name is None:
+        return None
+    if name[0] == '"' and name[-1] == '"' and len(name) > 1:  # Langfuse writes metadata as JSON
+        name = name[1:-1]
+    name = name.strip()
+    return None if name in _ABSENT_WORDS or name.startswith("[Scrubbed") else name
+
+
+def count(value: Value) -> int | None:
+    """A token count; INVALID when what was sent is none; None when nothing was sent."""
+    whole = value.whole
+    return whole if 0 < whole <= MAX_COUNT else as_count(plain(value))
+
+
+def as_count(found: object) -> int | None:
+    if found is None:
+        return None
+    if isinstance(found, str):
+        if found in _ABSENT_WORDS:
+            return None
+        return int(found) if found.isascii() and found.isdigit() and len(found) <= 10 else INVALID
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return INVALID
+    if isinstance(found, float) and not (math.isfinite(found) and found.is_integer()):
+        return INVALID
+    return int(found) if 0 <= found <= MAX_COUNT else INVALID
+
+
+def as_truth(found: object) -> bool | None:
+    """A boolean, also as the words that old LiteLLM writes."""
+    if isinstance(found, bool):
+        return found
+    word = found.lower() if isinstance(found, str) else None
+    return True if word == "true" else False if word == "false" else None
+
+
+def as_microseconds(seconds: object) -> int | None:
+    """Whole microseconds of a duration in seconds; None for what is no duration of one call."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return None
+    return round(seconds * 1_000_000) if 0 <= seconds <= _MAX_STREAM_SECONDS else None
+
+
+def as_microseconds_of_ms(milliseconds: object) -> int | None:
+    if isinstance(milliseconds, bool) or not isinstance(milliseconds, int | float):
+        return None
+    return as_microseconds(milliseconds / 1000)
+
+
+def as_pico_usd(usd: object) -> int | None:
+    """Whole pico-USD of a cost in USD, rounded half to even; None for what is no cost."""
+    if isinstance(usd, bool) or not isinstance(usd, int | float | str):
+        return None
+    try:
+        pico = Decimal(str(usd)) * _PICO
+        return int(pico.to_integral_value()) if 0 <= pico <= _MAX_COST else None
+    except (InvalidOperation, OverflowError):
+        return None
+
+
+def document(raw: bytes) -> object | None:
+    """The value of a JSON string, or of a Python literal where a library wrote `repr`; None when neither."""
+    if not 1 < len(raw) <= MAX_DOCUMENT_BYTES:
+        return None
+    try:
+        parsed: object = json.loads(raw)
+        return parsed
+    except (ValueError, RecursionError):
+        return _literal(raw) if raw[:1] == b"{" else None
+
+
+def _literal(raw: bytes) -> object | None:
+    if len(raw) > 16_384 or raw[1:2] != b"'":  # usage objects of LiteLLM are below 2 KiB
+        return None
+    try:
+        parsed: object = ast.literal_eval(raw.decode())
+        return parsed
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
+
+
+def inside(parsed: object, path: tuple[str | int, ...]) -> object | None:
+    """What stands at `path` in a parsed value; a dotted key may also be flattened; None when nothing does."""
+    found = parsed
+    for step in path:
+        if isinstance(found, dict) and isinstance(step, str):
+            found = found.get(step)
+        elif isinstance(found, list) and isinstance(step, int) and -len(found) <= step < len(found):
+            found = found[step]
+        else:
+            return None
+    return found
+
+
+def leading_id(raw: bytes) -> str | None:
+    """The id of a JSON object that begins with it, without parsing the content behind it."""
+    match = _FIRST_ID.match(raw)
+    return match.group(1).decode("utf-8", "surrogateescape") if match else None

@@ -1,0 +1,222 @@
+"""Tags that a call does not carry itself: its ancestors' in the same request, nearest first, then its resource's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from google.protobuf.message import DecodeError
+
+from processor.call import REAL, ModelCall, Source
+from processor.vocabulary import data_mode_name, environment_name
+from receiver.dialects.plan import Plans
+from receiver.dialects.reading import SERVER, Seen
+from receiver.dialects.table import ANCESTOR, EXPLICIT, FALLBACK, INHERITED, RESOURCE, Origin
+from receiver.wire import parse_resource
+
+MAX_DEPTH = 64
+"""Ancestors looked at: no agent nests deeper, and a cycle of parents must end."""
+
+_LANGFUSE_ENVIRONMENT = 30
+_INHERITED = tuple(sorted(INHERITED - {"environment"}))
+
+Tags = dict[str, tuple[str, Source]]
+
+
+@dataclass(slots=True)
+class Home:
+    """What a resource says about every call in it.
+
+    Attributes:
+        tags: tags and `service_name`.
+        environment: from its own attributes; `weak` when only Langfuse's.
+    """
+
+    tags: Tags = field(default_factory=dict)
+    environment: tuple[str, Source] | None = None
+    weak: bool = False
+    combined: dict[int, tuple[tuple[Source, ...], tuple[Source, ...]]] = field(default_factory=dict)
+
+
+def read_home(resource: bytes, plans: Plans) -> Home:
+    """Read a Resource; one that cannot be read says nothing."""
+    try:
+        attributes_of = parse_resource(resource).attributes
+    except DecodeError:
+        return Home()
+    plan = plans.plan(Origin("", ""), attributes_of)
+    reading = plan.read(attributes_of)
+    home = Home()
+    for name in (*_INHERITED, "service_name", "environment"):
+        value, key = reading.values.get(name), plan.key_of(reading, name)
+        if value is None or key is None:
+            continue
+        place = str(value), Source(name, key.shown, RESOURCE)
+        if name == "environment":
+            home.environment, home.weak = place, key.order >= _LANGFUSE_ENVIRONMENT
+        else:
+            home.tags[name] = place
+    return home
+
+
+class Context:
+    """Completes calls of one request.
+
+    Args:
+        find: the span of given ids in this request, read; None when it is not there.
+        home: what a resource says.
+    """
+
+    def __init__(self, find: Callable[[bytes, bytes], Seen | None], home: Callable[[bytes], Home]) -> None:
+        self._find = find
+        self._home = home
+        self._lineages: dict[tuple[bytes, bytes], tuple[Seen, ...]] = {}
+
+    def lineage(self, trace_id: bytes, parent_span_id: bytes) -> tuple[Seen, ...]:
+        """The ancestors in this request, nearest first."""
+        if not parent_span_id:
+            return ()
+        place = trace_id, parent_span_id
+        known = self._lineages.get(place)
+        if known is None:
+            known = self._lineages[place] = self._walk(trace_id, parent_span_id)
+        return known
+
+    def _walk(self, trace_id: bytes, parent_span_id: bytes) -> tuple[Seen, ...]:
+        found: list[Seen] = []
+        parent = parent_span_id
+        while parent and len(found) < MAX_DEPTH:
+            span = self._find(trace_id, parent)
+            if span is None or span in found:
+                break
+            found.append(span)
+            parent = span.parent_span_id
+        return tuple(found)
+
+    def _line(self, seen: Seen) -> tuple[Seen, ...]:
+        """The span's ancestors, then those of the spans that proved to be the same call."""
+        line = self.lineage(seen.trace_id, seen.parent_span_id)
+        for twin in seen.twins:
+            line += (twin, *self.lineage(twin.trace_id, twin.parent_span_id))
+        return line
+
+    def complete(self, call: ModelCall, seen: Seen) -> None:
+        """Fill what the call lacks and settle environment, data mode and label."""
+        values = seen.reading.values
+        home = self._home(seen.group_key)
+        ancestors = self._line(seen)
+        tags = self._tags(seen, ancestors, home) if ancestors or home.tags else {}
+        self._settle_endpoint(call, seen, ancestors, tags)
+        environment = self._environment(seen, ancestors, home)
+        mode = values.get("data_mode")
+        call.data_mode = data_mode_name(mode if isinstance(mode, str) else None) or REAL
+        call.environment = environment_name(environment[0] if environment else None)
+        for name, (value, _) in tags.items():
+            _set(call, name, value)
+        self._add_sources(call, home, tags, environment)
+        if call.external_request_id is None:
+            _label(call, seen)
+
+    def _tags(self, seen: Seen, ancestors: tuple[Seen, ...], home: Home) -> Tags:
+        values = seen.reading.values
+        tags: Tags = {}
+        for name in _INHERITED:
+            if name in seen.taken:
+                tags[name] = seen.taken[name]
+                continue
+            if name in values:
+                continue
+            place = _from_ancestors(name, ancestors) or home.tags.get(name)
+            if place is not None:
+                tags[name] = place
+        if "service_name" in home.tags:
+            tags["service_name"] = home.tags["service_name"]
+        return tags
+
+    def _settle_endpoint(self, call: ModelCall, seen: Seen, ancestors: tuple[Seen, ...], tags: Tags) -> None:
+        if call.endpoint_tag is None and "endpoint_tag" not in tags:
+            place = _fallback_endpoint(seen, ancestors)
+            if place is not None:
+                tags["endpoint_tag"] = place
+
+    def _environment(self, seen: Seen, ancestors: tuple[Seen, ...], home: Home) -> tuple[str, Source] | None:
+        """The application's own, then the resource's, then the span's, then Langfuse's on the resource."""
+        key = seen.plan.key_of(seen.reading, "environment")
+        own = seen.reading.values.get("environment")
+        if isinstance(own, str) and key is not None and key.rank == EXPLICIT:
+            return own, Source("environment", key.shown, EXPLICIT)
+        if home.environment is not None and not home.weak:
+            return home.environment
+        if isinstance(own, str) and key is not None:
+            return own, Source("environment", key.shown, key.rank)
+        return _from_ancestors("environment", ancestors) or home.environment
+
+    def _add_sources(
+        self, call: ModelCall, home: Home, tags: Tags, environment: tuple[str, Source] | None
+    ) -> None:
+        more = [place[1] for place in tags.values()]
+        if environment is not None:
+            more.append(environment[1])
+        if not more:
+            return
+        base = call.sources
+        if environment is not home.environment or any(home.tags.get(n) is not p for n, p in tags.items()):
+            call.sources = (*base, *more)
+            return
+        known = home.combined.get(id(base))
+        if known is None or known[0] is not base:
+            known = home.combined[id(base)] = base, (*base, *more)
+        call.sources = known[1]
+
+
+def _from_ancestors(name: str, ancestors: tuple[Seen, ...]) -> tuple[str, Source] | None:
+    for distance, span in enumerate(ancestors, 1):
+        value = span.reading.values.get(name)
+        key = span.plan.key_of(span.reading, name)
+        if value is not None and key is not None:
+            return str(value), Source(name, key.shown, min(ANCESTOR + distance, RESOURCE - 1))
+    return None
+
+
+def _fallback_endpoint(seen: Seen, ancestors: tuple[Seen, ...]) -> tuple[str, Source] | None:
+    """A name that is not a tag: agent or trace, the root's label, the route of the server, the root's name."""
+    line = (seen, *ancestors)
+    for span in line:
+        found = _labelled(span, "endpoint_label")
+        if found is not None:
+            return found
+    root = line[-1] if line[-1].is_root else None
+    found = _labelled(root, "root_label") if root is not None else None
+    if found is not None:
+        return found
+    for span in line:
+        if span.kind == SERVER and (found := _labelled(span, "http_route")) is not None:
+            return found
+    if root is not None and root is not seen and root.call is None and root.name:
+        return root.name, Source("endpoint_tag", "<root span name>", FALLBACK)
+    return None
+
+
+def _labelled(span: Seen, name: str) -> tuple[str, Source] | None:
+    value = span.reading.values.get(name)
+    key = span.plan.key_of(span.reading, name)
+    if not isinstance(value, str) or key is None:
+        return None
+    return value, Source("endpoint_tag", key.shown, FALLBACK)
+
+
+def _set(call: ModelCall, name: str, value: str) -> None:
+    if name == "data_mode":
+        call.data_mode = data_mode_name(value) or call.data_mode
+    elif name == "attempt":
+        call.attempt = int(value) if value.isdigit() else None
+    else:
+        setattr(call, name, value)
+        call.request_id_given = call.request_id_given or name == "external_request_id"
+
+
+def _label(call: ModelCall, seen: Seen) -> None:
+    """Without an id of the application a label stands there that groups nothing."""
+    values = seen.reading.values
+    label = call.response_id or values.get("request_label") or values.get("litellm_id")
+    call.external_request_id = label if isinstance(label, str) else call.span_id.hex()

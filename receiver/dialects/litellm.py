@@ -1,0 +1,90 @@
+"""LiteLLM's OpenTelemetry callback, 1.74 to 1.106: `litellm_request`, or its attributes on your own parent span.
+
+`raw_gen_ai_request` below it holds the provider's answer as Python text; it is a call of its own only where the
+parent lost the attributes (it ended before the callback ran).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from receiver.dialects.table import COUNTS, Dialect, Key, Subject, Verdict, metadata, metadata_document
+from receiver.dialects.usage_objects import provider_usage
+
+RAW_REQUEST = "raw_gen_ai_request"
+_PROVIDERS = (
+    "openai", "anthropic", "bedrock", "gemini", "azure", "azure_ai", "vertex_ai", "mistral", "cohere", "cohere_chat",
+    "groq", "deepseek", "openrouter", "xai", "together_ai", "fireworks_ai", "perplexity", "ollama", "hosted_vllm",
+    "databricks", "huggingface", "None",
+)  # fmt: skip
+"""The providers that LiteLLM writes into key names (`llm.openai.id`); `None` for the Responses API."""
+
+
+def judge(subject: Subject) -> Verdict | None:
+    return COUNTS
+
+
+def _raw(provider: str) -> tuple[Key, ...]:
+    prefix = f"llm.{provider}."
+    return (
+        Key("raw_response_id", 50, prefix + "id"),
+        Key("raw_response_id", 51, prefix + "responseId"),
+        Key("model", 92, prefix + "model"),
+        Key("user_id", 90, prefix + "user"),
+        Key("service_tier", 40, prefix + "service_tier"),
+        *provider_usage(prefix + "usage", 92),
+        Key("input_tokens", 93, prefix + "usage", ("inputTokens",)),
+        Key("output_tokens", 93, prefix + "usage", ("outputTokens",)),
+        Key("cache_read_tokens", 95, prefix + "usage", ("cacheReadInputTokens",), outside=True),
+        Key("cache_write_tokens", 95, prefix + "usage", ("cacheWriteInputTokens",), outside=True),
+        Key("input_tokens", 94, prefix + "usageMetadata", ("promptTokenCount",)),
+        Key("cache_read_tokens", 96, prefix + "usageMetadata", ("cachedContentTokenCount",)),
+    )
+
+
+def _usage_object(attribute: str) -> tuple[Key, ...]:
+    """LiteLLM's own usage object: OpenAI-shaped totals, whatever the provider."""
+    details = ("prompt_tokens_details",)
+    return (
+        Key("input_tokens", 85, attribute, ("prompt_tokens",)),
+        Key("output_tokens", 85, attribute, ("completion_tokens",)),
+        Key("cache_read_tokens", 85, attribute, (*details, "cached_tokens")),
+        Key("cache_read_tokens", 86, attribute, ("cache_read_input_tokens",)),
+        Key("cache_write_tokens", 85, attribute, ("cache_creation_input_tokens",)),
+        Key("cache_write_tokens", 86, attribute, (*details, "cache_write_tokens")),
+        Key("reasoning_tokens", 85, attribute, ("completion_tokens_details", "reasoning_tokens")),
+        Key("input_audio_tokens", 85, attribute, (*details, "audio_tokens")),
+    )
+
+
+def provider_response_id(response_id: str, call_id: str | None) -> str | None:
+    """The provider's id inside what LiteLLM wrote: none on errors, base64 of its routing for `responses`."""
+    if response_id == call_id:
+        return None
+    if not response_id.startswith("resp_bGl0ZWxsb"):  # base64 of `litello…`
+        return response_id
+    try:
+        routing = base64.b64decode(response_id[5:], validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return response_id
+    return routing.rpartition("response_id:")[2] or response_id
+
+
+DIALECT = Dialect(
+    name="litellm",
+    mark="litellm_id",
+    judge=judge,
+    scopes=("litellm",),
+    keys=(
+        Key("litellm_id", 10, "litellm.call_id"),
+        Key("request_type", 10, "llm.request.type"),
+        Key("reported_cost", 15, "gen_ai.cost.total_cost"),
+        Key("tenant_id", 60, "metadata.user_api_key_team_id"),
+        Key("user_id", 75, "metadata.user_api_key_end_user_id"),
+        *_usage_object("metadata.usage_object"),
+        *(key for provider in _PROVIDERS for key in _raw(provider)),
+        *metadata_document("metadata.requester_metadata", 18),
+        *metadata("metadata.", 19),
+    ),
+)

@@ -1,0 +1,50 @@
+"""Logfire 4 and 5 with pydantic-ai 0.4 and 2: OpenTelemetry keys, usage also in `response_data` or `details`.
+
+A streamed call is two spans: a `span` without usage that ends at the first byte and, unlinked, a `log` span of
+no length with the usage and the real `duration`. `receiver.join` pairs them.
+"""
+
+from __future__ import annotations
+
+from receiver.dialects.table import Dialect, Key, Subject, Verdict
+from receiver.dialects.usage_objects import provider_usage
+
+_DETAILS = "gen_ai.usage.details."
+
+
+def judge(subject: Subject) -> Verdict | None:
+    """pydantic-ai ≤ 0.4 repeats the sum on `agent run` under the ordinary keys, with no operation."""
+    if "otel_operation" in subject.values:
+        return None
+    return Verdict(False, "agent run: repeats the usage of the model calls below it", wrapper=False)
+
+
+DIALECT = Dialect(
+    name="logfire",
+    mark="agent_run",
+    judge=judge,
+    scopes=("logfire", "pydantic-ai"),
+    keys=(
+        Key("agent_run", 10, "final_result"),
+        Key("agent_run", 11, "all_messages_events"),
+        Key("agent_run", 12, "gen_ai.aggregated_usage.input_tokens"),
+        Key("agent_run", 13, "agent_name"),
+        Key("logfire_type", 10, "logfire.span_type"),
+        Key("stream_seconds", 10, "duration"),
+        Key("request_model", 60, "request_data", ("model",)),
+        Key("model", 96, "request_data", ("model",)),
+        Key("streaming", 30, "request_data", ("stream",)),
+        Key("uncached_tokens", 20, _DETAILS + "input_tokens"),
+        Key("cache_read_tokens", 20, _DETAILS + "cache_read_tokens"),
+        Key("cache_read_tokens", 21, _DETAILS + "cache_read_input_tokens"),
+        Key("cache_read_tokens", 22, _DETAILS + "cached_tokens"),
+        Key("cache_read_tokens", 23, _DETAILS + "cached_content_tokens"),
+        Key("cache_write_tokens", 20, _DETAILS + "cache_write_tokens"),
+        Key("cache_write_tokens", 21, _DETAILS + "cache_creation_input_tokens"),
+        Key("reasoning_tokens", 20, _DETAILS + "reasoning_tokens"),
+        Key("reasoning_tokens", 21, _DETAILS + "thoughts_tokens"),
+        *provider_usage("gen_ai.usage.raw", 75),
+        *provider_usage("response_data", 80, "usage"),
+        Key("reported_cost", 40, "operation.cost"),
+    ),
+)

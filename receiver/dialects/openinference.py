@@ -1,0 +1,73 @@
+"""OpenInference (Arize): `openinference.span.kind`, `llm.*`; ids only inside `output.value`."""
+
+from __future__ import annotations
+
+from receiver.dialects.table import (
+    COUNTS,
+    FALLBACK,
+    Dialect,
+    Key,
+    Subject,
+    Verdict,
+    metadata_document,
+)
+
+_CALLS = {"LLM": "chat", "EMBEDDING": "embeddings"}
+
+
+def judge(subject: Subject) -> Verdict | None:
+    kind = subject.values["oi_kind"]
+    if kind not in _CALLS:
+        return Verdict(False, f"OpenInference {kind!s} span: not a model call")
+    known = "model" in subject.values or "input_tokens" in subject.values or subject.failed
+    return COUNTS if known else Verdict(False, f"OpenInference {kind!s} span without model, tokens or error")
+
+
+_LANGCHAIN = ("generations", 0, 0, "message", "kwargs", "response_metadata")
+
+DIALECT = Dialect(
+    name="openinference",
+    mark="oi_kind",
+    judge=judge,
+    scopes=("openinference.", "@arizeai/openinference"),
+    keys=(
+        Key("oi_kind", 10, "openinference.span.kind"),
+        Key("provider", 30, "llm.provider"),
+        Key("provider", 40, "llm.system"),
+        Key("provider", 60, "metadata", ("ls_provider",)),
+        Key("model", 30, "llm.response.model_name"),
+        Key("model", 40, "llm.model_name"),
+        Key("model", 50, "embedding.model_name"),
+        Key("model", 80, "llm.request.model_name"),
+        Key("model", 95, "llm.invocation_parameters", ("model",)),
+        Key("request_model", 20, "llm.request.model_name"),
+        Key("request_model", 40, "llm.invocation_parameters", ("model",)),
+        Key("request_model", 50, "metadata", ("ls_model_name",)),
+        Key("request_model", 60, "embedding.model_name"),
+        Key("response_id", 30, "output.value", ("id",)),
+        Key("response_id", 31, "output.value", ("response_id",)),
+        Key("response_id", 32, "output.value", ("llm_output", "id")),
+        Key("response_id", 33, "output.value", (*_LANGCHAIN, "id")),
+        Key("prompt_version", 8, "llm.prompt_template.version"),
+        Key("user_id", 70, "llm.user"),
+        Key("input_tokens", 30, "llm.token_count.prompt"),
+        Key("output_tokens", 30, "llm.token_count.completion"),
+        Key("total_tokens", 30, "llm.token_count.total"),
+        Key("cache_read_tokens", 30, "llm.token_count.prompt_details.cache_read"),
+        Key("cache_write_tokens", 30, "llm.token_count.prompt_details.cache_write"),
+        Key("reasoning_tokens", 30, "llm.token_count.completion_details.reasoning"),
+        Key("input_audio_tokens", 30, "llm.token_count.prompt_details.audio"),
+        Key("output_audio_tokens", 30, "llm.token_count.completion_details.audio"),
+        Key("reported_cost", 20, "llm.cost.total"),
+        Key("endpoint_label", 65, "agent.name", (), FALLBACK),
+        # What the counts on the span leave out stands in the answer (Haystack, google-genai, ...).
+        Key("cache_read_tokens", 90, "output.value", ("usage", "prompt_tokens_details", "cached_tokens")),
+        Key(
+            "cache_read_tokens",
+            91,
+            "output.value",
+            ("meta", 0, "usage", "prompt_tokens_details", "cached_tokens"),
+        ),
+        *metadata_document("metadata", 14),
+    ),
+)

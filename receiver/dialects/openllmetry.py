@@ -1,0 +1,50 @@
+"""OpenLLMetry (Traceloop), Python 0.40 and 0.62 and JavaScript: `traceloop.*`, old `llm.*`."""
+
+from __future__ import annotations
+
+from receiver.dialects.table import Dialect, Key, Subject, Verdict, metadata
+
+PROPERTIES = "traceloop.association.properties."
+
+
+def judge(subject: Subject) -> Verdict | None:
+    return Verdict(False, f"Traceloop {subject.values['traceloop_kind']!s} span: not a model call")
+
+
+DIALECT = Dialect(
+    name="openllmetry",
+    mark="traceloop_kind",
+    judge=judge,
+    scopes=(
+        "traceloop.",
+        "@traceloop/",
+        "opentelemetry.instrumentation.openai.v1",
+        "opentelemetry.instrumentation.anthropic",
+        "opentelemetry.instrumentation.bedrock",
+        "opentelemetry.instrumentation.cohere",
+        "opentelemetry.instrumentation.google_generativeai",
+        "opentelemetry.instrumentation.groq",
+        "opentelemetry.instrumentation.haystack",
+        "opentelemetry.instrumentation.langchain",
+        "opentelemetry.instrumentation.llamaindex",
+        "opentelemetry.instrumentation.mistralai",
+        "opentelemetry.instrumentation.ollama",
+        "opentelemetry.instrumentation.openai_agents",
+        "opentelemetry.instrumentation.vertexai",
+        "opentelemetry.instrumentation.watsonx",
+    ),
+    keys=(
+        Key("traceloop_kind", 10, "traceloop.span.kind"),
+        Key("request_type", 10, "llm.request.type"),
+        Key("provider", 60, PROPERTIES + "ls_provider"),
+        Key("request_model", 70, PROPERTIES + "ls_model_name"),
+        Key("input_tokens", 40, "llm.usage.prompt_tokens"),
+        Key("output_tokens", 40, "llm.usage.completion_tokens"),
+        Key("total_tokens", 20, "llm.usage.total_tokens"),
+        Key("streaming", 20, "llm.is_streaming"),
+        Key("prompt_version", 50, "traceloop.prompt.version"),
+        Key("prompt_version", 60, "traceloop.entity.version"),
+        Key("endpoint_tag", 40, "traceloop.workflow.name"),
+        *metadata(PROPERTIES, 10),
+    ),
+)

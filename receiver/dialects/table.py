@@ -1,0 +1,187 @@
+"""The vocabulary of the tables: which attribute of which dialect feeds which field, and in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+EXPLICIT, DIALECT, ANCESTOR, RESOURCE, FALLBACK = 0, 10, 20, 50, 60
+"""Ranks of `processor.call.Source` (LEDGER §6): lower is better. An ancestor's is 20 + its distance."""
+
+USAGE_SENT, USAGE_REPAIRED, USAGE_ESTIMATED = 10, 30, 70
+"""Ranks of usage fields: the provider's, repaired by arithmetic, the instrumentation's own estimate."""
+
+Path: TypeAlias = tuple[str | int, ...]
+Values: TypeAlias = dict[str, object]
+"""Field name → value of one span. Beside the fields of `ModelCall` there are marks of the dialects
+(`oi_kind`, `vercel_operation`, ...), which the rules of step 1 read, and parts of usage."""
+
+
+class Key(NamedTuple):
+    """One place where a field may stand.
+
+    Attributes:
+        order: place in the field's precedence; lower is looked at first (`reference: step 3`).
+        path: inside the JSON value of the attribute; empty for the attribute itself.
+        outside: a cache count that the input count of the same source leaves out.
+    """
+
+    field: str
+    order: int
+    attribute: str
+    path: Path = ()
+    rank: int = DIALECT
+    outside: bool = False
+
+    @property
+    def shown(self) -> str:
+        return "→".join([self.attribute, *map(str, self.path)])
+
+
+class Verdict(NamedTuple):
+    """Whether a span is one billed call, and if not, why, in words a developer understands.
+
+    Attributes:
+        wrapper: it stands for a call whose emitter may have sent no inner span.
+    """
+
+    counts: bool
+    reason: str = ""
+    wrapper: bool = False
+
+
+COUNTS = Verdict(True)
+
+
+class Origin(NamedTuple):
+    """Who emitted a span."""
+
+    scope: str
+    version: str
+
+
+class Subject(NamedTuple):
+    """What a rule may look at: the values read, the span's name and status, the emitter."""
+
+    values: Values
+    name: str
+    failed: bool
+    origin: Origin
+
+
+Judge: TypeAlias = Callable[[Subject], Verdict | None]
+"""A rule of step 1; None when it says nothing about this span."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One vocabulary.
+
+    Attributes:
+        name: what `ModelCall.dialect` says.
+        mark: the field whose presence lets the judge speak; "" for its scopes.
+        judge: step 1 for spans of this vocabulary, or None.
+        keys: where its fields stand.
+        scopes: beginnings of the scope names of its emitters, for the name only.
+    """
+
+    name: str
+    keys: tuple[Key, ...]
+    mark: str = ""
+    judge: Judge | None = None
+    scopes: tuple[str, ...] = ()
+
+
+TAG_SPELLINGS: Mapping[str, tuple[str, ...]] = {
+    "user_id": ("user_id", "userId"),
+    "tenant_id": ("tenant_id", "tenantId"),
+    "conversation_id": ("session_id", "sessionId", "conversation_id", "thread_id"),
+    "prompt_version": ("prompt_version", "promptVersion"),
+    "endpoint_tag": ("endpoint_tag", "endpointTag", "endpoint"),
+    "external_request_id": ("external_request_id", "externalRequestId"),
+    "data_mode": ("data_mode", "dataMode"),
+    "attempt": ("attempt",),
+}
+"""How applications spell their tags inside a dialect's metadata."""
+
+INHERITED = frozenset(
+    {
+        "user_id",
+        "tenant_id",
+        "conversation_id",
+        "prompt_version",
+        "endpoint_tag",
+        "external_request_id",
+        "data_mode",
+        "environment",
+        "attempt",
+    }
+)
+"""Tags that a call takes from its ancestors in the same request, nearest first, when it lacks them."""
+
+
+def metadata(prefix: str, order: int) -> tuple[Key, ...]:
+    """The application's tags under a dialect's metadata prefix."""
+    return tuple(
+        Key(name, order, prefix + spelling)
+        for name, spellings in TAG_SPELLINGS.items()
+        for spelling in spellings
+    )
+
+
+def metadata_document(attribute: str, order: int) -> tuple[Key, ...]:
+    """The application's tags inside a JSON attribute."""
+    return tuple(
+        Key(name, order, attribute, (spelling,))
+        for name, spellings in TAG_SPELLINGS.items()
+        for spelling in spellings
+    )
+
+
+def spellings(name: str, *more: str) -> tuple[str, ...]:
+    """`endpoint_tag` → `endpoint_tag`, `endpointTag`, `genai.endpoint_tag`, `app.endpoint_tag` (DESIGN §3)."""
+    head, *rest = name.split("_")
+    camel = head + "".join(part.title() for part in rest)
+    return tuple(dict.fromkeys((name, camel, f"genai.{name}", f"app.{name}", *more)))
+
+
+@dataclass(frozen=True)
+class ApplicationKeys:
+    """Attributes that the application itself sets; the first that is present wins, before every dialect."""
+
+    endpoint_tag: tuple[str, ...] = spellings("endpoint_tag")
+    prompt_version: tuple[str, ...] = spellings(
+        "prompt_version", "gen_ai.prompt.version", "prompt.version", "app.prompt.version"
+    )
+    user_id: tuple[str, ...] = spellings("user_id", "user.id")
+    tenant_id: tuple[str, ...] = spellings("tenant_id", "tenant.id")
+    conversation_id: tuple[str, ...] = spellings("conversation_id", "session.id")
+    external_request_id: tuple[str, ...] = spellings("external_request_id")
+    data_mode: tuple[str, ...] = spellings("data_mode")
+    environment: tuple[str, ...] = ("genai.environment", "app.environment")
+    attempt: tuple[str, ...] = spellings("attempt")
+
+    def keys(self) -> Iterable[Key]:
+        for name in self.__dataclass_fields__:
+            attributes: tuple[str, ...] = getattr(self, name)
+            for place, attribute in enumerate(attributes):
+                yield Key(name, place - len(attributes), attribute, (), EXPLICIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """How an emitter counts tokens, where it is not the current convention (totals that include the cache).
+
+    Attributes:
+        outside: the input count leaves cached tokens out; they are added.
+        loses_cache: without cached counts on the span, the provider's may have been lost.
+        thoughts_outside: the output count leaves reasoning out; the total has it.
+        estimates: which spans may hold the instrumentation's own estimate: `any`, `streams`,
+            `streams without cached counts`, or none (empty).
+    """
+
+    outside: bool = False
+    loses_cache: bool = False
+    thoughts_outside: bool = False
+    estimates: str = ""

@@ -1,0 +1,89 @@
+"""Token counts of one span brought to the ledger's convention: totals that include their parts."""
+
+from __future__ import annotations
+
+from processor.call import ESTIMATED, PROVIDER, Flag, ModelCall
+from receiver.dialects.conventions import anthropic_shaped
+from receiver.dialects.plan import Plan, Reading
+from receiver.dialects.table import USAGE_ESTIMATED, USAGE_REPAIRED, USAGE_SENT
+
+
+def set_usage(call: ModelCall, plan: Plan, reading: Reading) -> int:
+    """Fill the counts of a call; answers the rank of its usage (LEDGER §6)."""
+    values = reading.values
+    sent = values.get("input_tokens")
+    answered = values.get("output_tokens")
+    if reading.invalid:
+        call.flags |= Flag.USAGE_INVALID
+    if sent is None and answered is None:
+        return USAGE_SENT
+    call.usage_source = PROVIDER
+    call.input_tokens = sent  # type: ignore[assignment]
+    call.output_tokens = answered  # type: ignore[assignment]
+    call.cache_read_tokens = values.get("cache_read_tokens")  # type: ignore[assignment]
+    call.cache_write_tokens = values.get("cache_write_tokens")  # type: ignore[assignment]
+    call.reasoning_tokens = values.get("reasoning_tokens")  # type: ignore[assignment]
+    if plan.rare_counts:
+        _set_rare(call, values)
+    rank = _add_cache(call, plan, reading)
+    if plan.convention.thoughts_outside:
+        rank = max(rank, _add_thoughts(call, values.get("total_tokens")))
+    return max(rank, _mark_estimate(call, plan.convention.estimates))
+
+
+def _set_rare(call: ModelCall, values: dict[str, object]) -> None:
+    call.cache_write_1h_tokens = values.get("cache_write_1h_tokens")  # type: ignore[assignment]
+    call.input_audio_tokens = values.get("input_audio_tokens")  # type: ignore[assignment]
+    call.output_audio_tokens = values.get("output_audio_tokens")  # type: ignore[assignment]
+    call.input_image_tokens = values.get("input_image_tokens")  # type: ignore[assignment]
+    call.output_image_tokens = values.get("output_image_tokens")  # type: ignore[assignment]
+
+
+def _add_cache(call: ModelCall, plan: Plan, reading: Reading) -> int:
+    """Add cached tokens to an input count that leaves them out."""
+    cached = (call.cache_read_tokens or 0) + (call.cache_write_tokens or 0)
+    if not cached:
+        if plan.convention.loses_cache and call.cache_read_tokens is None:
+            call.flags |= Flag.USAGE_LOSSY if anthropic_shaped(call.provider, call.model) else 0
+        return USAGE_SENT
+    if call.input_tokens is None or not _leaves_out(call, call.input_tokens, cached, plan, reading):
+        return USAGE_SENT
+    call.input_tokens += cached
+    call.flags |= Flag.USAGE_NORMALISED
+    return USAGE_REPAIRED
+
+
+def _leaves_out(call: ModelCall, sent: int, cached: int, plan: Plan, reading: Reading) -> bool:
+    """Whether the input count leaves the cache out: by arithmetic, by the shape of the object, by emitter."""
+    if cached > sent:
+        return True
+    uncached = reading.values.get("uncached_tokens")
+    if uncached is not None:
+        return sent == uncached
+    input_key = plan.key_of(reading, "input_tokens")
+    for name in ("cache_read_tokens", "cache_write_tokens"):
+        key = plan.key_of(reading, name)
+        if key is not None and key.outside and input_key is not None and key.attribute == input_key.attribute:
+            return True
+    return plan.convention.outside and anthropic_shaped(call.provider, call.model)
+
+
+def _add_thoughts(call: ModelCall, total: object) -> int:
+    if not isinstance(total, int) or call.input_tokens is None or call.output_tokens is None:
+        return USAGE_SENT
+    if total - call.input_tokens <= call.output_tokens:
+        return USAGE_SENT
+    call.output_tokens = total - call.input_tokens
+    call.flags |= Flag.USAGE_NORMALISED
+    return USAGE_REPAIRED
+
+
+def _mark_estimate(call: ModelCall, which: str) -> int:
+    """Usage that the emitter may have made up is kept, marked and yields to any twin that has the provider's."""
+    if not which or (which != "any" and not call.streaming):
+        return USAGE_SENT
+    if which == "streams without cached counts" and call.cache_read_tokens is not None:
+        return USAGE_SENT
+    call.usage_source = ESTIMATED
+    call.flags |= Flag.ESTIMATE_UNMARKED
+    return USAGE_ESTIMATED

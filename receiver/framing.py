@@ -1,0 +1,178 @@
+"""The frame of one export request: its spans as byte strings, which of them to read, and who sent them."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import NamedTuple
+
+from google.protobuf.message import DecodeError
+
+from processor.errors import BadData
+from receiver.dialects.table import Origin
+from receiver.wire import Span, parse_request, parse_scope, parse_span
+
+NEEDLES = (b"gen_ai", b".span.kind", b"langfuse.", b"ai.operationId", b"litellm.call_id")
+"""Every span of GenAI interest holds one of them: `gen_ai.*` and `raw_gen_ai_request`; OpenInference, LangSmith
+and Traceloop by `<name>.span.kind`; Langfuse; Vercel. What only looks like one is read and let go."""
+
+_READ_WHOLE = ("openlit",)
+"""Scopes whose failed calls carry nothing but a name (OpenLIT 1.34)."""
+
+_IDS = re.compile(rb"(?:\n\x10.{16}\x12\x08.{8})*", re.DOTALL)
+_IDS_BYTES = 28
+_NO_TRACE, _NO_SPAN = b"\n\x10" + bytes(16), b"\x12\x08" + bytes(8)
+_MAX_ORIGINS = 4096
+
+
+class Block(NamedTuple):
+    """One ScopeSpans: spans `first` up to the next block's.
+
+    Attributes:
+        group: index of its ResourceSpans in `Frame.resources`.
+    """
+
+    first: int
+    group: int
+    scope: bytes
+
+
+class Frame:
+    """A request cut into spans without reading them."""
+
+    def __init__(self, body: bytes) -> None:
+        self.spans: list[bytes] = []
+        self.blocks: list[Block] = []
+        self.resources: list[bytes] = []
+        self._by_ids: dict[bytes, int] | None = None
+        self._odd: list[int] = []
+        try:
+            for group, resource in enumerate(parse_request(body).resources):
+                self.resources.append(resource.resource)
+                for scope in resource.scopes:
+                    self.blocks.append(Block(len(self.spans), group, scope.scope))
+                    self.spans.extend(scope.spans)
+        except DecodeError as error:
+            raise BadData("body", "not an OTLP ExportTraceServiceRequest") from error
+
+    def interesting(self) -> list[int]:
+        """Indexes of the spans that may hold something of GenAI, ascending."""
+        blob = b"".join(self.spans)
+        ends = list(accumulate(map(len, self.spans)))
+        marked: set[int] = set()
+        gaps = [(0, len(blob))] if blob else []
+        for needle in NEEDLES:
+            gaps = list(_search(blob, ends, needle, gaps, marked))
+        for block, last in self._with_ends():
+            if origin_of(block.scope).scope.startswith(_READ_WHOLE):
+                marked.update(range(block.first, last))
+        return sorted(marked)
+
+    def _with_ends(self) -> Iterator[tuple[Block, int]]:
+        ends = [*(block.first for block in self.blocks), len(self.spans)][1:]
+        return zip(self.blocks, ends, strict=True)
+
+    def block_of(self, index: int) -> Block:
+        return self.blocks[bisect_right(self.blocks, index, key=_first) - 1]
+
+    def malformed(self) -> dict[int, tuple[str, str]]:
+        """Spans whose ids are no ids: index → (reason, detail)."""
+        heads = b"".join([span[:_IDS_BYTES] for span in self.spans])
+        if _IDS.fullmatch(heads) and _NO_TRACE not in heads and _NO_SPAN not in heads:
+            return {}
+        found: dict[int, tuple[str, str]] = {}
+        for index, span in enumerate(self.spans):
+            if not _plain_ids(span):
+                self._odd.append(index)
+                self._note_bad(index, found)
+        return found
+
+    def _note_bad(self, index: int, found: dict[int, tuple[str, str]]) -> None:
+        try:
+            span = parse_span(self.spans[index])
+        except DecodeError:
+            return  # undecodable: said when it is read, and harmless when it is not
+        fault = id_fault(span)
+        if fault is not None:
+            found[index] = fault
+
+    def find(self, trace_id: bytes, span_id: bytes) -> int | None:
+        """Index of the span with these ids."""
+        if self._by_ids is None:
+            self._by_ids = {span[:_IDS_BYTES]: index for index, span in enumerate(self.spans)}
+            for index in self._odd:
+                self._index_odd(index, self._by_ids)
+        return self._by_ids.get(b"\n\x10" + trace_id + b"\x12\x08" + span_id)
+
+    def _index_odd(self, index: int, by_ids: dict[bytes, int]) -> None:
+        try:
+            span = parse_span(self.spans[index])
+        except DecodeError:
+            return
+        by_ids[b"\n\x10" + span.trace_id + b"\x12\x08" + span.span_id] = index
+
+
+def _first(block: Block) -> int:
+    return block.first
+
+
+def _plain_ids(span: bytes) -> bool:
+    head = span[:_IDS_BYTES]
+    return (
+        len(head) == _IDS_BYTES
+        and _IDS.fullmatch(head) is not None
+        and head[:18] != _NO_TRACE
+        and head[18:] != _NO_SPAN
+    )
+
+
+def id_fault(span: Span) -> tuple[str, str] | None:
+    """Why a span's ids are invalid (trace.proto), or None."""
+    if len(span.trace_id) != 16 or not any(span.trace_id):
+        return "bad_trace_id", "trace_id: expected 16 bytes, not all zero"
+    if len(span.span_id) != 8 or not any(span.span_id):
+        return "bad_span_id", "span_id: expected 8 bytes, not all zero"
+    return None
+
+
+def _search(
+    blob: bytes, ends: list[int], needle: bytes, gaps: list[tuple[int, int]], marked: set[int]
+) -> Iterator[tuple[int, int]]:
+    """Mark the spans that hold the needle; yield what is left to search for the next one."""
+    for start, stop in gaps:
+        position = start
+        while True:
+            hit = blob.find(needle, position, stop)
+            if hit < 0:
+                break
+            index = bisect_right(ends, hit)
+            begin = ends[index - 1] if index else 0
+            marked.add(index)
+            if begin > position:
+                yield position, begin
+            position = ends[index]
+        if position < stop:
+            yield position, stop
+
+
+_origins: dict[bytes, Origin] = {}
+
+
+def origin_of(scope: bytes) -> Origin:
+    """The emitter that an InstrumentationScope names; unreadable ones count as unnamed."""
+    known = _origins.get(scope)
+    if known is None:
+        if len(_origins) >= _MAX_ORIGINS:
+            _origins.clear()
+        known = _origins[scope] = _read_origin(scope)
+    return known
+
+
+def _read_origin(scope: bytes) -> Origin:
+    try:
+        parsed = parse_scope(scope)
+    except DecodeError:
+        return Origin("", "")
+    return Origin(parsed.name.decode("utf-8", "replace"), parsed.version.decode("utf-8", "replace"))
