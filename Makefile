@@ -42,7 +42,8 @@ lock: ## resolve pyproject.toml again into the lock files (needs uv)
 		-o requirements-dev.lock
 
 up: ## TimescaleDB and the service in containers (secrets from the environment or .env)
-	docker compose up --detach --build --wait timescaledb
+	docker compose build
+	docker compose up --detach --wait timescaledb
 	docker compose run --rm service migrate
 	@docker compose run --rm service keys list --json | grep -q '"id"' || { \
 		echo "Applications on other machines need a key; this is the first, shown this once:"; \

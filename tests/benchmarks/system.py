@@ -161,7 +161,7 @@ def _freshness_p95(name: str, calls: Counter[float], budget: float) -> Figure:
 
 
 def _raw_copy(dsn: str) -> Iterator[Figure]:
-    """Binary COPY of the very rows that the service stored, already encoded, one connection, one commit a batch.
+    """Binary COPY of the very rows that the service stored, encoded already, one connection, commit by batch.
 
     It is what the database could take if it had neither keys nor rollups to keep, nor anything to decode.
     """
