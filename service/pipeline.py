@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 
-from processor.price_map import PriceBook
-
 from processor.admission import Admission, admit
 from processor.call import Batch, ModelCall, Outcome, Rejection
 from processor.errors import Overloaded, Retryable
+from processor.price_map import PriceBook
 from processor.pricing import Charge, price_call
 from service import metrics
 

@@ -11,28 +11,29 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import psycopg
 import uvloop
+from storage.batcher import Batcher
 
 from processor.admission import Admission
 from processor.errors import ConfigError, PipelineError
 from processor.price_map import PriceBook, load_price_book
 from receiver.config import Address
-from receiver.serve import receivers
+from receiver.grpc_server import GrpcServer, serve_grpc
+from receiver.http_server import HttpServer, serve_http
+from receiver.intake import Intake
 from service import metrics
 from service.config import Config
 from service.identity_keys import load_identity_rules
 from service.keys import KeyRing
 from service.pipeline import Pipeline
-from service.ports import shared_socket
 from service.state import RecentTroubles, WorkerState, configure_logging, memory_bytes
-from storage.batcher import Batcher
 
 log = logging.getLogger("spanledger.worker")
 
@@ -75,28 +76,36 @@ async def working(
     keys = KeyRing(lambda: _connect(assignment.dsn), assignment.keys_required)
     await asyncio.to_thread(keys.load)
     rules = Admission(load_identity_rules(config), late_limit_ns=_nanoseconds(config.retention.late_limit))
-    async with Batcher(assignment.dsn) as batcher:
+    async with AsyncExitStack() as stack:
+        batcher = await stack.enter_async_context(Batcher(assignment.dsn))
         pipeline = Pipeline(rules, book, batcher.submit)
-        refresher = asyncio.create_task(keys.keep_fresh())
-        async with receivers(
-            config.receiver,
-            pipeline.consume,
-            keys,
-            metrics.Counted(),
-            grpc_address=assignment.grpc,
-            http_socket=shared_socket(assignment.http),
-            is_shared=True,
-        ) as running:
+        intake = Intake(config.receiver, pipeline.consume)
+        stack.callback(intake.close)
+        stack.push_async_callback(_end, asyncio.create_task(keys.keep_fresh()))
+        servers: list[GrpcServer | HttpServer] = []
+        stack.push_async_callback(_stop, servers)
+        shared = (config.receiver, intake, keys, metrics.Counted())
+        servers.append(await serve_grpc(*shared, address=assignment.grpc, is_shared=True))
+        servers.append(await serve_http(*shared, address=assignment.http, is_shared=True))
 
-            def state() -> WorkerState:
-                return WorkerState(
-                    assignment.number, os.getpid(), started, time.time(), pipeline.waiting_requests,
-                    running.intake.budget.used, memory_bytes(), list(troubles.entries),
-                )  # fmt: skip
+        def state() -> WorkerState:
+            return WorkerState(
+                assignment.number, os.getpid(), started, time.time(), pipeline.waiting_requests,
+                intake.budget.used, memory_bytes(), list(troubles.entries),
+            )  # fmt: skip
 
-            yield state
-            await running.stop(DRAIN_SECONDS)
-        refresher.cancel()
+        yield state
+
+
+async def _stop(servers: Sequence[GrpcServer | HttpServer]) -> None:
+    """Take nothing new, answer what is in flight; both at once."""
+    await asyncio.gather(*(server.stop(DRAIN_SECONDS) for server in servers))
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 def _connect(dsn: str) -> psycopg.Connection[Any]:
