@@ -1,6 +1,17 @@
 """The fixtures themselves: servers of the run, databases of the test."""
 
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import psycopg
+import pytest
+
+ROOT = Path(__file__).parent.parent
 
 
 def test_a_database_is_empty_and_of_the_right_kind(database: str, server_kind: str) -> None:
@@ -19,3 +30,30 @@ def test_what_one_test_writes_the_next_does_not_see(database: str) -> None:
 def test_what_the_last_test_wrote_is_not_here(database: str) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("CREATE TABLE leftover (x int)")
+
+
+RUN = """
+import time
+from tests import servers
+print(servers.server("postgres"), servers._run_directory(), flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.postgres
+def test_servers_end_with_a_run_that_is_killed() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+    environment.pop("SPANLEDGER_TEST_POSTGRES_URL", None)
+    command = [sys.executable, "-c", RUN]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as run:
+        assert run.stdout is not None
+        uri, _, directory = run.stdout.readline().strip().partition(" ")
+        psycopg.connect(uri).close()
+        run.kill()
+
+    deadline = time.monotonic() + 20
+    while Path(directory).exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(directory).exists()
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(uri)
