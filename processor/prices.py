@@ -255,7 +255,7 @@ class PriceBook:
     Nothing is read and no clock is asked. Memory is bounded; an unknown model costs its search once.
     """
 
-    __slots__ = ("_every", "_known", "_resolve", "_summarise", "_unknown", "_vectors", "map_hash")
+    __slots__ = ("_every", "_known", "_resolve", "_summarise", "_summary", "_unknown", "_vectors", "map_hash")
 
     def __init__(
         self,
@@ -269,6 +269,7 @@ class PriceBook:
         self._resolve = resolve
         self._every = every
         self._summarise = summarise
+        self._summary: MapSummary | None = None
         self._known: dict[tuple[str, str, str | None], Prices] = {}
         self._unknown: set[tuple[str, str, str | None]] = set()
         self._vectors: dict[int, PriceVector] = {}
@@ -298,8 +299,10 @@ class PriceBook:
         return {vector.id: vector for vector in self._every()} | self._vectors
 
     def summary(self) -> MapSummary:
-        """What the map holds; reads the whole list."""
-        return self._summarise()
+        """What the map holds; the first time it reads the whole list, half a second of work."""
+        if self._summary is None:
+            self._summary = self._summarise()
+        return self._summary
 
     def _search(self, key: tuple[str, str, str | None]) -> Prices:
         if key in self._unknown:
