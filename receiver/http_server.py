@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -106,7 +107,7 @@ def _bind(address: Address, is_shared: bool) -> socket.socket:
         return socket.create_server(address, family=family, backlog=_BACKLOG, reuse_port=is_shared)
     except OSError as error:
         raise ConfigError(
-            f"{address} (receiver.http) cannot be listened on ({error.strerror}): choose another with --http"
+            f"{address} (receiver.http): {os.strerror(error.errno or 0)}; choose another with --http"
         ) from error
 
 
