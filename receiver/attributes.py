@@ -25,6 +25,7 @@ _PICO = Decimal(10) ** 12
 _MAX_COST = 2**63 - 1
 _MAX_STREAM_SECONDS = 86_400
 _FIRST_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*"([^"\\]{1,200})"')
+_QUOTE = ord('"')
 _ABSENT_WORDS = frozenset({"", "None", "null", "undefined", "nan"})
 
 Read: TypeAlias = Callable[[Value], object | None]
@@ -42,9 +43,11 @@ def plain(value: Value) -> object | None:
 
 
 def text(value: Value) -> str | None:
-    """Non-empty text as sent; a number in digits; None for anything else."""
+    """Non-empty text; a JSON string unwrapped, a number in digits; None for anything else."""
     raw = value.text
-    return raw.decode("utf-8", "surrogateescape") if raw else as_text(plain(value))
+    if raw and raw[0] != _QUOTE:
+        return raw.decode("utf-8", "surrogateescape")
+    return as_tag(plain(value)) if raw else as_text(plain(value))
 
 
 def as_text(found: object) -> str | None:

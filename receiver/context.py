@@ -11,13 +11,16 @@ from processor.call import REAL, ModelCall, Source
 from processor.vocabulary import data_mode_name, environment_name
 from receiver.dialects.plan import Plans
 from receiver.dialects.reading import SERVER, Seen
-from receiver.dialects.table import ANCESTOR, EXPLICIT, FALLBACK, INHERITED, RESOURCE, Origin
+from receiver.dialects.table import ANCESTOR, DIALECT, EXPLICIT, FALLBACK, INHERITED, RESOURCE, Origin
 from receiver.wire import parse_resource
 
 MAX_DEPTH = 64
 """Ancestors looked at: no agent nests deeper, and a cycle of parents must end."""
 
 _LANGFUSE_ENVIRONMENT = 30
+_LANGFUSE_NAMES = ("OpenAI-", "OpenAI.", "Chat")
+"""Beginnings of the names that Langfuse's integrations give a generation when the application gives none."""
+
 _INHERITED = tuple(sorted(INHERITED - {"environment"}))
 
 Tags = dict[str, tuple[str, Source]]
@@ -134,10 +137,15 @@ class Context:
         return tags
 
     def _settle_endpoint(self, call: ModelCall, seen: Seen, ancestors: tuple[Seen, ...], tags: Tags) -> None:
-        if call.endpoint_tag is None and "endpoint_tag" not in tags:
-            place = _fallback_endpoint(seen, ancestors)
-            if place is not None:
-                tags["endpoint_tag"] = place
+        """A name in place of a tag: the outermost workflow's, else what there is."""
+        if "endpoint_tag" in seen.reading.values and "endpoint_tag" not in tags:
+            return
+        sent = tags.get("endpoint_tag")
+        if sent is not None and sent[1].rank < RESOURCE:
+            return
+        place = _workflow(seen, ancestors) or sent or _fallback_endpoint(seen, ancestors)
+        if place is not None:
+            tags["endpoint_tag"] = place
 
     def _environment(self, seen: Seen, ancestors: tuple[Seen, ...], home: Home) -> tuple[str, Source] | None:
         """The application's own, then the resource's, then the span's, then Langfuse's on the resource."""
@@ -178,31 +186,47 @@ def _from_ancestors(name: str, ancestors: tuple[Seen, ...]) -> tuple[str, Source
     return None
 
 
+def _workflow(seen: Seen, ancestors: tuple[Seen, ...]) -> tuple[str, Source] | None:
+    """Traceloop names the innermost workflow on every span; the root's is the feature that asked."""
+    line = (seen, *ancestors)
+    for distance in range(len(line) - 1, -1, -1):
+        found = _labelled(line[distance], "workflow", ANCESTOR + distance if distance else DIALECT)
+        if found is not None:
+            return found
+    return None
+
+
 def _fallback_endpoint(seen: Seen, ancestors: tuple[Seen, ...]) -> tuple[str, Source] | None:
-    """A name that is not a tag: agent or trace, the root's label, the route of the server, the root's name."""
+    """What is no tag: agent's or trace's name, the root's label, the server's route, the root's name."""
     line = (seen, *ancestors)
     for span in line:
         found = _labelled(span, "endpoint_label")
         if found is not None:
             return found
-    root = line[-1] if line[-1].is_root else None
+    root = next((span for span in line if span.is_root), None)
     found = _labelled(root, "root_label") if root is not None else None
     if found is not None:
         return found
     for span in line:
         if span.kind == SERVER and (found := _labelled(span, "http_route")) is not None:
             return found
-    if root is not None and root is not seen and root.call is None and root.name:
-        return root.name, Source("endpoint_tag", "<root span name>", FALLBACK)
-    return None
+    return _root_name(root) if root is not None else None
 
 
-def _labelled(span: Seen, name: str) -> tuple[str, Source] | None:
+def _root_name(root: Seen) -> tuple[str, Source] | None:
+    """The name of a root that is no call, or of a Langfuse generation that the application named itself."""
+    named = root.plan.dialect == "langfuse" and not root.name.startswith(_LANGFUSE_NAMES)
+    if not root.name or (root.call is not None and not named):
+        return None
+    return root.name, Source("endpoint_tag", "<root span name>", FALLBACK)
+
+
+def _labelled(span: Seen, name: str, rank: int = FALLBACK) -> tuple[str, Source] | None:
     value = span.reading.values.get(name)
     key = span.plan.key_of(span.reading, name)
     if not isinstance(value, str) or key is None:
         return None
-    return value, Source("endpoint_tag", key.shown, FALLBACK)
+    return value, Source("endpoint_tag", key.shown, min(rank, RESOURCE - 1) if rank < FALLBACK else rank)
 
 
 def _set(call: ModelCall, name: str, value: str) -> None:

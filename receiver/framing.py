@@ -14,12 +14,9 @@ from processor.errors import BadData
 from receiver.dialects.table import Origin
 from receiver.wire import Span, parse_request, parse_scope, parse_span
 
-NEEDLES = (b"gen_ai", b".span.kind", b"langfuse.", b"ai.operationId", b"litellm.call_id")
+NEEDLES = (b"gen_ai", b".span.kind", b"langfuse.", b"ai.operationId", b"llm.")
 """Every span of GenAI interest holds one of them: `gen_ai.*` and `raw_gen_ai_request`; OpenInference, LangSmith
 and Traceloop by `<name>.span.kind`; Langfuse; Vercel. What only looks like one is read and let go."""
-
-_READ_WHOLE = ("openlit",)
-"""Scopes whose failed calls carry nothing but a name (OpenLIT 1.34)."""
 
 _IDS = re.compile(rb"(?:\n\x10.{16}\x12\x08.{8})*", re.DOTALL)
 _IDS_BYTES = 28
@@ -65,14 +62,7 @@ class Frame:
         gaps = [(0, len(blob))] if blob else []
         for needle in NEEDLES:
             gaps = list(_search(blob, ends, needle, gaps, marked))
-        for block, last in self._with_ends():
-            if origin_of(block.scope).scope.startswith(_READ_WHOLE):
-                marked.update(range(block.first, last))
         return sorted(marked)
-
-    def _with_ends(self) -> Iterator[tuple[Block, int]]:
-        ends = [*(block.first for block in self.blocks), len(self.spans)][1:]
-        return zip(self.blocks, ends, strict=True)
 
     def block_of(self, index: int) -> Block:
         return self.blocks[bisect_right(self.blocks, index, key=_first) - 1]

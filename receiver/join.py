@@ -343,8 +343,8 @@ def _merge(kept: Seen, call: ModelCall, twin: Seen, other: ModelCall) -> None:
     kept.taken.update({name: place for name, place in twin.taken.items() if name not in kept.taken})
     _merge_usage(call, other, ours, theirs)
     _fill_context(call, other)
-    if call.model == UNKNOWN:
-        call.model = other.model
+    if call.model == UNKNOWN or (call.model == call.request_model and other.model != other.request_model):
+        call.model = other.model  # the twin knows which model answered
     if call.provider == UNKNOWN:
         call.provider = other.provider
     if call.latency_us is None and other.latency_us is not None:

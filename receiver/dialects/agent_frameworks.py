@@ -5,7 +5,7 @@ Their agent, cycle and step spans repeat sums under the same keys; the operation
 
 from __future__ import annotations
 
-from receiver.dialects.table import FALLBACK, Dialect, Key
+from receiver.dialects.table import Dialect, Key
 
 DIALECT = Dialect(
     name="agent_frameworks",
@@ -18,8 +18,5 @@ DIALECT = Dialect(
         "azure.ai.",
         "haystack",
     ),
-    keys=(
-        Key("conversation_id", 70, "gcp.vertex.agent.session_id"),
-        Key("endpoint_label", 62, "graph.node.id", (), FALLBACK),
-    ),
+    keys=(Key("conversation_id", 70, "gcp.vertex.agent.session_id"),),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from receiver.dialects.table import COUNTS, FALLBACK, Dialect, Key, Subject, Verdict, metadata
+from receiver.dialects.usage_objects import langchain_answer
 
 _METADATA = "langsmith.metadata."
 
@@ -34,6 +35,8 @@ DIALECT = Dialect(
         Key("input_audio_tokens", 70, "gen_ai.usage.input_token_details", ("audio",)),
         Key("output_audio_tokens", 70, "gen_ai.usage.output_token_details", ("audio",)),
         Key("root_label", 80, "langsmith.trace.name", (), FALLBACK),
+        Key("response_id", 31, "gen_ai.completion", ("id",)),
+        *langchain_answer("gen_ai.completion", "langsmith"),
         *metadata(_METADATA, 17),
     ),
 )

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from receiver.dialects.table import (
-    COUNTS,
-    FALLBACK,
-    Dialect,
-    Key,
-    Subject,
-    Verdict,
-    metadata_document,
-)
+from receiver.dialects.table import COUNTS, Dialect, Key, Subject, Verdict, metadata_document
+from receiver.dialects.usage_objects import langchain_answer
 
 _CALLS = {"LLM": "chat", "EMBEDDING": "embeddings"}
 
@@ -23,7 +16,7 @@ def judge(subject: Subject) -> Verdict | None:
     return COUNTS if known else Verdict(False, f"OpenInference {kind!s} span without model, tokens or error")
 
 
-_LANGCHAIN = ("generations", 0, 0, "message", "kwargs", "response_metadata")
+_SCOPE = "openinference.instrumentation."
 
 DIALECT = Dialect(
     name="openinference",
@@ -46,8 +39,10 @@ DIALECT = Dialect(
         Key("request_model", 60, "embedding.model_name"),
         Key("response_id", 30, "output.value", ("id",)),
         Key("response_id", 31, "output.value", ("response_id",)),
-        Key("response_id", 32, "output.value", ("llm_output", "id")),
-        Key("response_id", 33, "output.value", (*_LANGCHAIN, "id")),
+        *langchain_answer("output.value", _SCOPE + "langchain"),
+        Key("request_model", 80, "llm.model_name", only=_SCOPE + "smolagents"),
+        Key("request_model", 80, "llm.model_name", only=_SCOPE + "bedrock"),
+        Key("request_model", 80, "llm.model_name", only=_SCOPE + "litellm"),
         Key("prompt_version", 8, "llm.prompt_template.version"),
         Key("user_id", 70, "llm.user"),
         Key("input_tokens", 30, "llm.token_count.prompt"),
@@ -59,7 +54,6 @@ DIALECT = Dialect(
         Key("input_audio_tokens", 30, "llm.token_count.prompt_details.audio"),
         Key("output_audio_tokens", 30, "llm.token_count.completion_details.audio"),
         Key("reported_cost", 20, "llm.cost.total"),
-        Key("endpoint_label", 65, "agent.name", (), FALLBACK),
         # What the counts on the span leave out stands in the answer (Haystack, google-genai, ...).
         Key("cache_read_tokens", 90, "output.value", ("usage", "prompt_tokens_details", "cached_tokens")),
         Key(

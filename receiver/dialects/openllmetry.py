@@ -44,7 +44,7 @@ DIALECT = Dialect(
         Key("streaming", 20, "llm.is_streaming"),
         Key("prompt_version", 50, "traceloop.prompt.version"),
         Key("prompt_version", 60, "traceloop.entity.version"),
-        Key("endpoint_tag", 40, "traceloop.workflow.name"),
+        Key("workflow", 40, "traceloop.workflow.name"),
         *metadata(PROPERTIES, 10),
     ),
 )

@@ -69,6 +69,7 @@ _TAGS = frozenset(
         "environment",
         "service_name",
         "http_route",
+        "workflow",
         "service_tier",
     }
 )
@@ -101,7 +102,7 @@ def _label(found: object) -> str | None:
 
 
 def _provider(found: object) -> str | None:
-    return provider_name(attributes.as_text(found))
+    return provider_name(attributes.as_tag(found))
 
 
 _provider_cache: dict[bytes, str | None] = {}
@@ -247,7 +248,7 @@ class Plan:
 SOURCED = (
     (_TAGS | COUNT_FIELDS | set(SHOWN_AS.values()) | {"provider", "model", "request_model", "response_id"})
     | {"error_type", "http_status", "streaming", "attempt", "operation"}
-) - {"http_route"}
+) - {"http_route", "workflow"}
 """Fields of `ModelCall` whose origin is worth a line."""
 
 
@@ -331,17 +332,18 @@ class Plans:
         known = frozenset(key for key in shape[1:] if key in self._table)
         plan = self._by_known.get((origin, known))
         if plan is None:
-            plan = Plan(origin, self._fields(known))
+            plan = Plan(origin, self._fields(origin, known))
             _bounded(self._by_known)[origin, known] = plan
         if len(shape) <= MAX_SHAPE:
             _bounded(self._by_shape)[shape] = plan
         return plan
 
-    def _fields(self, known: Iterable[str]) -> dict[str, list[Key]]:
+    def _fields(self, origin: Origin, known: Iterable[str]) -> dict[str, list[Key]]:
         fields: dict[str, list[Key]] = {}
         for attribute in sorted(known):
             for key in self._table[attribute]:
-                fields.setdefault(key.field, []).append(key)
+                if origin.scope.startswith(key.only):
+                    fields.setdefault(key.field, []).append(key)
         return fields
 
 
@@ -352,9 +354,9 @@ def _bounded(cache: dict) -> dict:  # type: ignore[type-arg]
 
 
 def _all_keys(application: ApplicationKeys) -> Iterable[Key]:
-    seen: set[tuple[str, str, Path]] = set()
+    seen: set[tuple[str, str, Path, str]] = set()
     for key in (*application.keys(), *(key for dialect in DIALECTS for key in dialect.keys)):
-        place = (key.field, key.attribute, key.path)
+        place = (key.field, key.attribute, key.path, key.only)
         if place not in seen:
             seen.add(place)
             yield key

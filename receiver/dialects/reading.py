@@ -90,7 +90,7 @@ def read_span(span: Span, origin: Origin, plans: Plans, received_ns: int, group_
 
 def _judge(plan: Plan, values: Values, name: str, is_failed: bool) -> Verdict:
     """Step 1: the first rule that applies decides."""
-    if name == RAW_REQUEST:
+    if name == RAW_REQUEST or ("raw_response_id" in values and "otel_operation" not in values):
         return RAW
     if plan.judges:
         subject = Subject(values, name, is_failed, plan.origin)

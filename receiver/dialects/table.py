@@ -25,6 +25,7 @@ class Key(NamedTuple):
         order: place in the field's precedence; lower is looked at first (`reference: step 3`).
         path: inside the JSON value of the attribute; empty for the attribute itself.
         outside: a cache count that the input count of the same source leaves out.
+        only: beginning of the scope names for which the place means this; empty for all.
     """
 
     field: str
@@ -33,6 +34,7 @@ class Key(NamedTuple):
     path: Path = ()
     rank: int = DIALECT
     outside: bool = False
+    only: str = ""
 
     @property
     def shown(self) -> str:
@@ -156,7 +158,7 @@ class ApplicationKeys:
     )
     user_id: tuple[str, ...] = spellings("user_id", "user.id")
     tenant_id: tuple[str, ...] = spellings("tenant_id", "tenant.id")
-    conversation_id: tuple[str, ...] = spellings("conversation_id", "session.id")
+    conversation_id: tuple[str, ...] = spellings("conversation_id", "session.id", "session_id", "sessionId")
     external_request_id: tuple[str, ...] = spellings("external_request_id")
     data_mode: tuple[str, ...] = spellings("data_mode")
     environment: tuple[str, ...] = ("genai.environment", "app.environment")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processor.call import ESTIMATED, PROVIDER, Flag, ModelCall
+from processor.call import ESTIMATED, PROVIDER, SUCCESS, Flag, ModelCall
 from receiver.dialects.conventions import anthropic_shaped
 from receiver.dialects.plan import Plan, Reading
 from receiver.dialects.table import USAGE_ESTIMATED, USAGE_REPAIRED, USAGE_SENT
@@ -15,8 +15,8 @@ def set_usage(call: ModelCall, plan: Plan, reading: Reading) -> int:
     answered = values.get("output_tokens")
     if reading.invalid:
         call.flags |= Flag.USAGE_INVALID
-    if sent is None and answered is None:
-        return USAGE_SENT
+    if not sent and not answered and (sent is None or call.status == SUCCESS):
+        return USAGE_SENT  # zero in and zero out of a successful call is what LiteLLM writes for none
     call.usage_source = PROVIDER
     call.input_tokens = sent  # type: ignore[assignment]
     call.output_tokens = answered  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""Where counts stand inside a usage object as the provider returned it."""
+"""Where things stand inside an answer: the provider's usage object, LangChain's result."""
 
 from __future__ import annotations
 
@@ -36,4 +36,14 @@ def provider_usage(attribute: str, order: int, *prefix: str) -> tuple[Key, ...]:
         *keys("cache_write_tokens", order, _WRITE_OUTSIDE, outside=True),
         *keys("cache_write_1h_tokens", order, _WRITE_1H),
         *keys("reasoning_tokens", order, _REASONING),
+    )
+
+
+def langchain_answer(attribute: str, scope: str) -> tuple[Key, ...]:
+    """Id and model that answered, inside a LangChain result; the span's own model is the requested one on streams."""
+    metadata: Path = ("generations", 0, 0, "message", "kwargs", "response_metadata")
+    return (
+        Key("response_id", 32, attribute, ("llm_output", "id"), only=scope),
+        Key("response_id", 33, attribute, (*metadata, "id"), only=scope),
+        Key("model", 5, attribute, (*metadata, "model_name"), only=scope),
     )
