@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from processor.errors import ConfigError
 from service import metrics
@@ -45,7 +46,8 @@ class Supervisor:
         for assignment, event in zip(self._assignments, ready, strict=True):
             self._keepers.append(asyncio.create_task(self._keep(assignment, event)))
         waiting = asyncio.gather(*(event.wait() for event in ready))
-        await asyncio.wait({waiting, *self._keepers}, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {waiting, *self._keepers}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not waiting.done():
             waiting.cancel()
             await self.stop()
