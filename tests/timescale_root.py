@@ -85,8 +85,9 @@ class TimescaleServer:
         directory = self._outside
         directory.mkdir(mode=0o700)
         (directory / "password").write_text(password)
-        for path in (directory, directory / "password"):
-            os.chown(path, *_owner())
+        if os.geteuid() == 0:
+            for path in (directory, directory / "password"):
+                os.chown(path, *_postgres())
         initdb = [f"{BIN}/initdb", "-D", f"{self._inside}/data", "-U", "postgres", "--no-sync", "--no-locale"]
         self._run([*initdb, "-E", "UTF8", "--auth=scram-sha-256", f"--pwfile={self._inside}/password"]).wait()
         options = [f"-c{name}={value}" for name, value in {**self._settings, "port": str(port)}.items()]
@@ -124,10 +125,8 @@ class TimescaleServer:
             time.sleep(0.05)
 
 
-def _owner() -> tuple[int, int]:
-    """User and group of `postgres` as the root knows them; ours when we run it as ourselves."""
-    if os.geteuid() != 0:
-        return os.getuid(), os.getgid()
+def _postgres() -> tuple[int, int]:
+    """User and group of `postgres` as the root knows them."""
     lines = (ROOT / "etc/passwd").read_text().splitlines()
     fields = next(line.split(":") for line in lines if line.startswith("postgres:"))
     return int(fields[2]), int(fields[3])
@@ -135,7 +134,7 @@ def _owner() -> tuple[int, int]:
 
 def _chroot() -> Callable[[], None]:
     """Between fork and exec: enter the root, drop to its postgres, and die with the supervisor."""
-    uid, gid = _owner()
+    uid, gid = _postgres()
     prctl = ctypes.CDLL(None).prctl
 
     def enter() -> None:
@@ -150,7 +149,9 @@ def _chroot() -> Callable[[], None]:
 
 
 def _enter() -> list[str]:
-    return ["unshare", "--map-current-user", f"--root={ROOT}"]
+    """Run a command in the root without being root: we are its `postgres`, in a user namespace."""
+    uid, gid = _postgres()
+    return ["unshare", "--user", f"--map-user={uid}", f"--map-group={gid}", f"--root={ROOT}"]
 
 
 def _free_port() -> int:
