@@ -75,7 +75,9 @@ def migrate(dsn: str, *, patience_seconds: float = PATIENCE_SECONDS, up_to: int 
     """
     deadline = time.monotonic() + patience_seconds
     try:
-        with psycopg.connect(dsn, autocommit=True, connect_timeout=10, application_name="spanledger migrate") as conn:
+        with psycopg.connect(
+            dsn, autocommit=True, connect_timeout=10, application_name="spanledger migrate"
+        ) as conn:
             return _migrate(conn, deadline, up_to)
     except psycopg.errors.InsufficientPrivilege as error:
         raise ConfigError(f"database: {error}".strip()) from error
@@ -85,7 +87,9 @@ def migrate(dsn: str, *, patience_seconds: float = PATIENCE_SECONDS, up_to: int 
 
 def _migrate(conn: Connection, deadline: float, up_to: int | None) -> list[str]:
     if conn.info.server_version < MINIMUM_SERVER:
-        raise ConfigError(f"database: PostgreSQL 15 or newer is needed, this is {conn.info.server_version // 10000}")
+        raise ConfigError(
+            f"database: PostgreSQL 15 or newer is needed, this is {conn.info.server_version // 10000}"
+        )
     conn.execute(sql.SQL("SET lock_timeout = {}").format(sql.Literal(f"{LOCK_TIMEOUT_SECONDS}s")))
     conn.execute("SET timezone = 'UTC'")
     with _alone(conn, deadline):
@@ -145,7 +149,8 @@ def _apply(conn: Connection, migration: Migration) -> None:
             return
         conn.execute(migration.text.encode())
         conn.execute(
-            "INSERT INTO _genai.schema_version (version, name) VALUES (%s, %s)", (migration.version, migration.name)
+            "INSERT INTO _genai.schema_version (version, name) VALUES (%s, %s)",
+            (migration.version, migration.name),
         )
     log.info("applied migration %s", migration.name)
 

@@ -98,7 +98,11 @@ def _grant_contract(conn: Connection) -> None:
 def _role_defaults(conn: Connection) -> list[str]:
     """Defaults, not limits: housekeeping ends statements that run past 30 s (LEDGER §17)."""
     try:
-        for setting in ("timezone = 'UTC'", "statement_timeout = '30s'", "default_transaction_read_only = on"):
+        for setting in (
+            "timezone = 'UTC'",
+            "statement_timeout = '30s'",
+            "default_transaction_read_only = on",
+        ):
             conn.execute(
                 sql.SQL("ALTER ROLE {} IN DATABASE {} SET ").format(
                     sql.Identifier(READER), sql.Identifier(conn.info.dbname)

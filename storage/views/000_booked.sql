@@ -60,6 +60,6 @@ SELECT
     CASE WHEN b.latency_bucket = 23 THEN 1 END::bigint AS latency_b23
 FROM _genai.model_call m
 CROSS JOIN LATERAL (SELECT _genai.latency_bucket(m.latency_us) AS latency_bucket) b
-LEFT JOIN _genai.fold fs ON m.folded <> 0 AND fs.id = m.series_id AND fs.folded = m.folded
-LEFT JOIN _genai.fold fi ON m.folded <> 0 AND fi.id = m.identity_id AND fi.folded = m.folded
+LEFT JOIN _genai.fold fs ON m.folded <> 0 AND fs.id = m.series_id AND fs.folded = m.folded & 127::smallint
+LEFT JOIN _genai.fold fi ON m.folded <> 0 AND fi.id = m.identity_id AND fi.folded = m.folded & 384::smallint
 WHERE m.merged_into IS NULL;

@@ -93,7 +93,8 @@ $$;
 --
 -- Hours are summed apart from the edges, straight from the scan: every layer between costs as much as the sum.
 -- Bounds by the parameters let the planner see how much it reads; what only the plan knows stands in a CASE, since
--- as a plain condition it would count again and the estimate would be 200 times too low.
+-- as a plain condition it would count again and the estimate would be 200 times too low. The sums are materialized:
+-- on tables without statistics a join could otherwise compute them once per series.
 CREATE FUNCTION genai.usage_of(
     p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_dimension text, p_endpoint text,
     p_prompt_version text, p_user text, p_tenant text, p_model text, p_provider text, p_service text
@@ -121,7 +122,7 @@ CREATE FUNCTION genai.usage_of(
         latency_b00, latency_b01, latency_b02, latency_b03, latency_b04, latency_b05, latency_b06, latency_b07,
         latency_b08, latency_b09, latency_b10, latency_b11, latency_b12, latency_b13, latency_b14, latency_b15,
         latency_b16, latency_b17, latency_b18, latency_b19, latency_b20, latency_b21, latency_b22, latency_b23
-    ) AS (
+    ) AS MATERIALIZED (
         SELECT u.series_id, NULL::bigint,
             sum(u.calls), sum(u.requests), sum(u.successes), sum(u.errors), sum(u.input_tokens),
             sum(u.output_tokens), sum(u.cache_read_tokens), sum(u.cache_write_tokens),

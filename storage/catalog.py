@@ -1,0 +1,244 @@
+"""Dictionaries of dimensions: from a call's texts to the ids and bytes its row needs (LEDGER §21)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from struct import Struct
+from typing import Any, NamedTuple
+
+import psycopg
+
+from processor.call import UNKNOWN, ModelCall, Source
+from storage.cardinality import MODEL, OTHER, TENANT, USER, Admission
+from storage.keys import dictionary_id
+from storage.rows import STATUS, USAGE_SOURCE
+from storage.sightings import json_text
+from storage.wire import POSTGRES_EPOCH_US
+
+Connection = psycopg.Connection[Any]
+
+DAY_NS = 86_400_000_000_000
+_EPOCH_DAY = POSTGRES_EPOCH_US * 1000 // DAY_NS  # 2000-01-01 in days since 1970
+MAX_ENTRIES = 300_000
+"""Cached entries per writer, about 150 MB at the worst; beyond it the caches start anew."""
+
+_pack_three_ids = Struct("!iq iq iq").pack
+_pack_two_ids = Struct("!iq iq").pack
+_pack_shape = Struct("!iq ih ih").pack
+_pack_folded = Struct("!ih").pack
+
+SeriesKey = tuple[str | None, ...]
+IdentityKey = tuple[str | None, str | None]
+Texts = tuple[str, ...]
+
+
+class Piece(NamedTuple):
+    """Packed ids of one combination, and the bits of the dimensions that are booked as `__other__`."""
+
+    wire: bytes
+    folded: int
+
+
+class Catalog:
+    """The dictionaries as one writer knows them.
+
+    What a transaction added is cached at once; when the transaction fails, `forget` must be called.
+    """
+
+    def __init__(self, admission: Admission, max_entries: int = MAX_ENTRIES) -> None:
+        self._admission = admission
+        self._max_entries = max_entries
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop every cached entry."""
+        self._admission.forget()
+        self._series: dict[int, dict[SeriesKey, Piece]] = {}
+        self._identities: dict[int, dict[IdentityKey, Piece]] = {}
+        self._shapes: dict[tuple[object, ...], tuple[bytes, tuple[Source, ...]]] = {}
+        self._readings: dict[int, tuple[int, tuple[Source, ...]]] = {}
+
+    def settle(self) -> None:
+        """After a transaction: keep the caches within their bounds."""
+        self._admission.settle()
+        entries = len(self._admission) + len(self._shapes) + len(self._readings)
+        entries += sum(map(len, self._series.values())) + sum(map(len, self._identities.values()))
+        if entries > self._max_entries:
+            self.forget()
+
+    def pieces(self, call: ModelCall) -> bytes:
+        """The fields `booked_series_id` up to `usage_source` of a call's row.
+
+        Raises:
+            KeyError: the combination is not cached yet; see `learn`.
+        """
+        day = call.time_ns // DAY_NS
+        series = self._series[day][
+            call.environment,
+            call.data_mode,
+            call.service_name,
+            call.endpoint_tag,
+            call.prompt_version,
+            call.provider,
+            call.model,
+        ]
+        identity = self._identities[day][call.tenant_id, call.user_id]
+        shape = self._shapes[_shape_key(call)]
+        folded = series.folded | identity.folded
+        return series.wire + identity.wire + _pack_folded(2, folded) + shape[0]
+
+    def learn(self, conn: Connection, calls: Sequence[ModelCall]) -> None:
+        """Insert the combinations of these calls that are not cached, inside the caller's transaction."""
+        series = {(c.time_ns // DAY_NS, _series_key(c)) for c in calls}
+        series = {s for s in series if s[1] not in self._series.get(s[0], ())}
+        identities = {(c.time_ns // DAY_NS, (c.tenant_id, c.user_id)) for c in calls}
+        identities = {i for i in identities if i[1] not in self._identities.get(i[0], ())}
+        self._admission.learn(
+            conn,
+            [
+                (day - _EPOCH_DAY, dimension, value)
+                for first, combinations in ((0, series), (TENANT, identities))
+                for day, key in combinations
+                for dimension, value in enumerate(_texts(key), first)
+            ],
+        )
+        self._learn_series(conn, series)
+        self._learn_identities(conn, identities)
+        self._learn_shapes(conn, calls)
+
+    def _learn_series(self, conn: Connection, combinations: Iterable[tuple[int, SeriesKey]]) -> None:
+        rows: dict[int, tuple[object, ...]] = {}
+        folds: list[tuple[int, int, int]] = []
+        for day, key in combinations:
+            texts = _texts(key)
+            booked, folded = self._fold(day, 0, texts)
+            series_id = _add_series(rows, texts)
+            booked_id = _add_series(rows, booked)
+            if folded:
+                folds.append((series_id, folded, booked_id))
+            wire = _pack_three_ids(8, booked_id, 8, dictionary_id("series", *_facet(booked)), 8, series_id)
+            self._series.setdefault(day, {})[key] = Piece(wire, folded)
+        _insert(conn, "series", ("bigint",) * 3 + ("text",) * 7, rows.values())
+        _insert(conn, "fold", ("bigint", "smallint", "bigint"), folds)
+
+    def _learn_identities(self, conn: Connection, combinations: Iterable[tuple[int, IdentityKey]]) -> None:
+        rows: dict[int, tuple[object, ...]] = {}
+        folds: list[tuple[int, int, int]] = []
+        for day, key in combinations:
+            texts = _texts(key)
+            booked, folded = self._fold(day, TENANT, texts)
+            identity_id, booked_id = dictionary_id("identity", *texts), dictionary_id("identity", *booked)
+            rows[identity_id] = (identity_id, *texts)
+            rows[booked_id] = (booked_id, *booked)
+            if folded:
+                folds.append((identity_id, folded, booked_id))
+            piece = Piece(_pack_two_ids(8, booked_id, 8, identity_id), folded)
+            self._identities.setdefault(day, {})[key] = piece
+        _insert(conn, "identity", ("bigint", "text", "text"), rows.values())
+        _insert(conn, "fold", ("bigint", "smallint", "bigint"), folds)
+
+    def _learn_shapes(self, conn: Connection, calls: Sequence[ModelCall]) -> None:
+        readings: dict[int, tuple[object, ...]] = {}
+        shapes: dict[int, tuple[object, ...]] = {}
+        for call in calls:
+            key = _shape_key(call)
+            if key in self._shapes:
+                continue
+            reading_id = self._reading(readings, call)
+            texts = (call.operation, call.request_model, call.service_tier, call.error_type)
+            rest = (call.http_status, call.streaming, call.request_id_given)
+            shape_id = dictionary_id("shape", str(reading_id), json.dumps((rest, texts)))
+            shapes[shape_id] = (shape_id, reading_id, *rest, *texts)
+            wire = _pack_shape(8, shape_id, 2, STATUS[call.status], 2, USAGE_SOURCE[call.usage_source])
+            self._shapes[key] = (wire, call.sources)  # holding the sources keeps their id theirs
+        _insert(conn, "reading", ("bigint", "text", "jsonb"), readings.values())
+        types = ("bigint", "bigint", "integer", "boolean", "boolean", *("text",) * 4)
+        _insert(conn, "shape", types, shapes.values())
+
+    def _reading(self, new: dict[int, tuple[object, ...]], call: ModelCall) -> int:
+        known = self._readings.get(id(call.sources))
+        if known is not None and known[1] is call.sources:
+            return known[0]
+        sources = json_text(call.sources)
+        reading_id = dictionary_id("reading", call.dialect, sources)
+        new[reading_id] = (reading_id, call.dialect, sources)
+        self._readings[id(call.sources)] = (reading_id, call.sources)
+        return reading_id
+
+    def _fold(self, day: int, first: int, texts: Texts) -> tuple[Texts, int]:
+        """The texts as the rollups of that day know them, and the bits of those that are `__other__`."""
+        admitted = self._admission.is_admitted
+        folded = 0
+        booked = list(texts)
+        for place, text in enumerate(texts):
+            if not admitted((day - _EPOCH_DAY, first + place, text)):
+                folded |= 1 << (first + place)
+                booked[place] = OTHER
+        return tuple(booked), folded
+
+
+def _series_key(call: ModelCall) -> SeriesKey:
+    return (
+        call.environment,
+        call.data_mode,
+        call.service_name,
+        call.endpoint_tag,
+        call.prompt_version,
+        call.provider,
+        call.model,
+    )
+
+
+def _shape_key(call: ModelCall) -> tuple[object, ...]:
+    return (
+        id(call.sources),
+        call.operation,
+        call.request_model,
+        call.service_tier,
+        call.error_type,
+        call.http_status,
+        call.streaming,
+        call.request_id_given,
+        call.dialect,
+        call.status,
+        call.usage_source,
+    )
+
+
+def _texts(key: tuple[str | None, ...]) -> Texts:
+    """A missing tag is 'unknown'; '' is taken: it marks columns that a series does not tell apart."""
+    return tuple(text or UNKNOWN for text in key)
+
+
+def _facet(texts: Texts) -> Texts:
+    environment, data_mode, _, endpoint, _, provider, model = texts
+    return environment, data_mode, "", endpoint, "", provider, model
+
+
+def _line(texts: Texts) -> Texts:
+    environment, data_mode, _, _, _, provider, model = texts
+    return environment, data_mode, "", "", "", provider, model
+
+
+def _add_series(rows: dict[int, tuple[object, ...]], texts: Texts) -> int:
+    """Add a combination with its facet and its line; returns its id."""
+    facet, line = _facet(texts), _line(texts)
+    series_id, facet_id, line_id = (dictionary_id("series", *t) for t in (texts, facet, line))
+    rows[series_id] = (series_id, facet_id, line_id, *texts)
+    rows[facet_id] = (facet_id, facet_id, line_id, *facet)
+    rows[line_id] = (line_id, line_id, line_id, *line)
+    return series_id
+
+
+def _insert(conn: Connection, table: str, types: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Insert new dictionary rows in id order (two writers then cannot wait for each other in a circle)."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    if not columns:
+        return
+    arrays = ", ".join(f"%s::{type_}[]" for type_ in types)
+    query = f"INSERT INTO _genai.{table} SELECT * FROM unnest({arrays}) ORDER BY 1 ON CONFLICT DO NOTHING"  # noqa: S608 - names are ours
+    conn.execute(query.encode(), columns)
+
+
+assert MODEL < TENANT < USER < 15, "dimensions are bits of a smallint"

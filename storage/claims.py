@@ -1,0 +1,267 @@
+"""Which calls of a batch are new: keys chosen inside the batch, then claimed in the database (LEDGER §1–§5).
+
+The usual batch holds new calls only: all its keys are inserted in one statement, their number says so, and
+nothing is read back. Only else the slower path finds, call by call, what was known already and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import psycopg
+
+from processor.call import MISSING, PROVIDER, Flag, ModelCall
+from storage.keys import claimed_ms, is_strong, own_key, repeat_keys, request_keys, response_keys
+from storage.queries import query
+from storage.rows import postgres_us
+from storage.wire import timestamp_array, uuid_array
+
+Connection = psycopg.Connection[Any]
+
+TOLERANCE_US = 10_000_000
+"""Clocks and streams: two spans of one call may miss each other by this much (LEDGER §1)."""
+
+_LATENCY_UNKNOWN = int(Flag.LATENCY_UNKNOWN)
+_RANK = {PROVIDER: 10, MISSING: 80}
+
+INSERT_KEYS, FIND_OWNERS, POINT_KEYS = query("insert_keys"), query("find_owners"), query("point_keys")
+
+
+class Twin(NamedTuple):
+    """A counted call that another span may be the same as; times in microseconds since 2000."""
+
+    call: bytes
+    time_us: int
+    start_us: int
+    end_us: int
+    tokens: tuple[int | None, int | None]
+    is_stored: bool
+    """False for a call of this batch."""
+
+    def overlaps(self, other: Twin) -> bool:
+        """True if both can be the same call in time."""
+        return self.start_us <= other.end_us + TOLERANCE_US and other.start_us <= self.end_us + TOLERANCE_US
+
+
+class Claims:
+    """The keys of a batch's calls, and what became of each call.
+
+    Attributes:
+        own: own key per call.
+        times_us: `time` per call as stored.
+        is_accepted: False for a resend or a duplicate.
+        twins: call index → the counted call it is a duplicate of (resends are not in it).
+        repeated: indexes of calls whose response id was seen before without overlap.
+        requests: 1 where the call counts a logical request, else 0.
+    """
+
+    def __init__(self, calls: Sequence[ModelCall]) -> None:
+        self.calls = calls
+        self.own: list[bytes] = []
+        self.times_us: list[int] = []
+        self.is_accepted = [True] * len(calls)
+        self.twins: dict[int, Twin] = {}
+        self.repeated: set[int] = set()
+        self.requests = [1] * len(calls)
+        self._keys: list[tuple[bytes, ...]] = []
+        self._request_keys: list[tuple[bytes, ...]] = []
+        self._owners: dict[bytes, int] = {}
+        self._collided = False
+        for index, call in enumerate(calls):
+            self._read(index, call)
+
+    def _read(self, index: int, call: ModelCall) -> None:
+        at_ms = claimed_ms(call)
+        own = own_key(call, at_ms)
+        keys = response_keys(call, at_ms) if call.response_id else ()
+        if not keys or call.report_key:
+            keys = (own, *keys)
+        self.own.append(own)
+        self.times_us.append(postgres_us(call.time_ns))
+        self._keys.append(keys)
+        self._request_keys.append(request_keys(call, at_ms) if call.request_id_given else ())
+        owners = self._owners
+        for key in keys:
+            if owners.setdefault(key, index) != index:
+                self._collided = True
+
+    def settle(self, conn: Connection) -> None:
+        """Claim the keys and decide about every call, inside the caller's transaction."""
+        inserted = self._insert(conn, self._owners)
+        if self._collided or inserted != len(self._owners):
+            _Slow(self).decide(conn)
+        self._settle_requests(conn)
+
+    def _insert(self, conn: Connection, owners: dict[bytes, int]) -> int:
+        """Offer keys for their calls; returns how many were new."""
+        calls = [self.own[i] for i in owners.values()]
+        times = [self.times_us[i] for i in owners.values()]
+        parameters = (uuid_array(list(owners)), uuid_array(calls), timestamp_array(times))
+        return conn.execute(INSERT_KEYS, parameters, prepare=True).rowcount
+
+    def _settle_requests(self, conn: Connection) -> None:
+        """Count each logical request once: where the first call of it stands that was committed (LEDGER §5)."""
+        owners: dict[bytes, int] = {}
+        for index in self._request_order():
+            keys = self._request_keys[index]
+            known = next((owners[key] for key in keys if key in owners), None)
+            if known is not None:
+                self.requests[index] = 0
+            for key in keys:
+                owners.setdefault(key, index if known is None else known)
+        if not owners:
+            return
+        calls, times = [], []
+        for index in owners.values():
+            twin = self.twins.get(index)
+            calls.append(twin.call if twin else self.own[index])
+            times.append(twin.time_us if twin else self.times_us[index])
+        parameters = (uuid_array(list(owners)), uuid_array(calls), timestamp_array(times))
+        if conn.execute(INSERT_KEYS, parameters, prepare=True).rowcount != len(owners):
+            for key in find_owners(conn, owners):
+                self.requests[owners[key]] = 0
+
+    def _request_order(self) -> Iterable[int]:
+        """Duplicates of stored calls first (their request is that call's), then accepted calls, then the rest."""
+        everything = range(len(self.calls))
+        if not self.twins:
+            return (i for i in everything if self._request_keys[i])
+        return sorted(
+            (i for i in everything if self._request_keys[i]),
+            key=lambda i: (0 if i in self.twins and self.twins[i].is_stored else 2 - self.is_accepted[i], i),
+        )
+
+
+class _Slow:
+    """The path for a batch in which something was seen before."""
+
+    def __init__(self, claims: Claims) -> None:
+        self.claims = claims
+        self.accepted_by_key: dict[bytes, list[Twin]] = {}
+        self.accepted_own: set[bytes] = set()
+
+    def decide(self, conn: Connection) -> None:
+        claims = self.claims
+        asked = {key for keys in claims._keys for key in keys}
+        stored = find_owners(conn, asked)
+        further: list[int] = []
+        for index in sorted(range(len(claims.calls)), key=self._rank):
+            self._decide_one(index, stored, further)
+        if further:
+            self._claim_further(conn, further)
+        self._point_to_twins(conn, stored)
+
+    def _rank(self, index: int) -> tuple[int, int]:
+        """The better usage first, then the order of arrival (LEDGER §2, §6)."""
+        return _RANK.get(self.claims.calls[index].usage_source, 70), index
+
+    def _decide_one(self, index: int, stored: dict[bytes, Twin], further: list[int]) -> None:
+        claims = self.claims
+        own, keys, mine = claims.own[index], claims._keys[index], self._as_twin(index)
+        known = [stored[key] for key in keys if key in stored]
+        known += [twin for key in keys for twin in self.accepted_by_key.get(key, ())]
+        if own in self.accepted_own or any(twin.call == own for twin in known):
+            claims.is_accepted[index] = False
+            return
+        same = next((twin for twin in known if self._is_same(index, mine, twin)), None)
+        if same is not None:
+            claims.is_accepted[index] = False
+            claims.twins[index] = same
+            return
+        if known:
+            further.append(index)
+            if is_strong(claims.calls[index].response_id or ""):
+                claims.repeated.add(index)
+        self.accepted_own.add(own)
+        for key in keys:
+            self.accepted_by_key.setdefault(key, []).append(mine)
+
+    def _is_same(self, index: int, mine: Twin, twin: Twin) -> bool:
+        """Overlap joins a strong id; a weak one (within its trace) needs the same tokens too."""
+        if not mine.overlaps(twin):
+            return False
+        return is_strong(self.claims.calls[index].response_id or "") or mine.tokens == twin.tokens
+
+    def _claim_further(self, conn: Connection, further: list[int]) -> None:
+        """A known response id without overlap: the call claims its own key and the id's minute."""
+        claims = self.claims
+        owners: dict[bytes, int] = {}
+        keys: dict[int, tuple[bytes, ...]] = {}
+        for index in further:
+            call = claims.calls[index]
+            keys[index] = repeat_keys(call, claimed_ms(call))
+            for key in (claims.own[index], *keys[index]):
+                owners.setdefault(key, index)
+        if claims._insert(conn, owners) == len(owners):
+            return
+        stored = find_owners(conn, owners)
+        for index in further:
+            self._decide_further(index, keys[index], stored)
+        gone = [key for key, index in owners.items() if key not in stored and index in claims.twins]
+        self._point(conn, {key: claims.twins[owners[key]] for key in gone})
+
+    def _decide_further(self, index: int, keys: tuple[bytes, ...], stored: dict[bytes, Twin]) -> None:
+        claims = self.claims
+        mine = self._as_twin(index)
+        same = stored.get(claims.own[index])
+        if same is None:
+            same = next(
+                (stored[k] for k in keys if k in stored and self._is_same(index, mine, stored[k])), None
+            )
+        if same is not None:
+            claims.is_accepted[index] = False
+            claims.repeated.discard(index)
+            if same.call != claims.own[index]:
+                claims.twins[index] = same
+
+    def _point_to_twins(self, conn: Connection, stored: dict[bytes, Twin]) -> None:
+        """Keys that a duplicate has just claimed lead to the counted call instead."""
+        claims = self.claims
+        moved = {
+            key: claims.twins[index]
+            for key, index in claims._owners.items()
+            if index in claims.twins and key not in stored
+        }
+        self._point(conn, moved)
+
+    def _point(self, conn: Connection, moved: dict[bytes, Twin]) -> None:
+        if moved:
+            twins = moved.values()
+            calls, times = uuid_array([t.call for t in twins]), timestamp_array([t.time_us for t in twins])
+            conn.execute(POINT_KEYS, (uuid_array(list(moved)), calls, times))
+
+    def _as_twin(self, index: int) -> Twin:
+        call, time_us = self.claims.calls[index], self.claims.times_us[index]
+        return twin(
+            self.claims.own[index],
+            time_us,
+            call.latency_us,
+            call.flags,
+            (call.input_tokens, call.output_tokens),
+            is_stored=False,
+        )
+
+
+def twin(
+    call: bytes,
+    time_us: int,
+    latency_us: int | None,
+    flags: int,
+    tokens: tuple[int | None, int | None],
+    *,
+    is_stored: bool,
+) -> Twin:
+    """A call in time; a span without length reaches back by its latency (LEDGER §1)."""
+    length = latency_us or 0
+    start_us = time_us - length if flags & _LATENCY_UNKNOWN else time_us
+    return Twin(call, time_us, start_us, time_us + length, tokens, is_stored)
+
+
+def find_owners(conn: Connection, keys: Iterable[bytes]) -> dict[bytes, Twin]:
+    """The calls that had claimed these keys before this transaction."""
+    rows = conn.execute(FIND_OWNERS, (uuid_array(list(keys)),), binary=True)
+    return {
+        key: twin(call, time_us, latency_us, flags or 0, (inputs, outputs), is_stored=True)
+        for key, call, time_us, latency_us, flags, inputs, outputs in rows
+    }

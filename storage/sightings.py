@@ -1,0 +1,114 @@
+"""Rows of what is not counted: sightings for late binding, rejections for quarantine (binary COPY)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import fields
+
+from processor.call import ModelCall, Rejection, Sighting
+from storage.claims import Twin
+from storage.rows import postgres_us
+from storage.wire import COPY_HEADER, COPY_TRAILER, LENGTH, NULL, pack_int8, text_field
+
+_TRUE, _FALSE = LENGTH[1] + b"\1", LENGTH[1] + b"\0"
+_ELEVEN, _SIX = (11).to_bytes(2, "big"), (6).to_bytes(2, "big")
+_CALL_FIELDS = tuple((f.name, f.default) for f in fields(ModelCall) if f.name not in ("sources", "dialect"))
+MAX_TEXT = 500
+"""Names, reasons and details are for reading; longer ones are cut."""
+
+
+def sighting_row(sighting: Sighting, received_ns: int, twin: Twin | None = None) -> bytes | None:
+    """One sighting as a COPY row; None when its ids are no ids (nothing could be bound to it)."""
+    if len(sighting.trace_id) != 16 or len(sighting.span_id) != 8:
+        return None
+    parent = sighting.parent_span_id
+    return b"".join(
+        (
+            _ELEVEN,
+            pack_int8(8, postgres_us(received_ns)),
+            LENGTH[16] + sighting.trace_id,
+            LENGTH[8] + sighting.span_id,
+            LENGTH[8] + parent if len(parent) == 8 else NULL,
+            _TRUE if sighting.wrapper else _FALSE,
+            LENGTH[16] + twin.call if twin else NULL,
+            pack_int8(8, twin.time_us) if twin else NULL,
+            text_field(clean(sighting.name)),
+            text_field(clean(sighting.reason)),
+            _jsonb(dict(sighting.tags)) if sighting.tags else NULL,
+            _jsonb(call_document(sighting.call)) if sighting.call is not None else NULL,
+        )
+    )
+
+
+def duplicate_row(call: ModelCall, received_ns: int, twin: Twin) -> bytes | None:
+    """A duplicate with its own reading, kept beside the call it is the same as (LEDGER §6)."""
+    seen = Sighting(
+        call.trace_id, call.span_id, call.parent_span_id, call.dialect, "the same call was counted", call=call
+    )
+    return sighting_row(seen, received_ns, twin)
+
+
+def rejection_row(rejection: Rejection, received_ns: int) -> bytes:
+    """One refused span or report as a COPY row of the quarantine."""
+    return b"".join(
+        (
+            _SIX,
+            pack_int8(8, postgres_us(received_ns)),
+            _bytes_field(rejection.trace_id),
+            _bytes_field(rejection.span_id),
+            text_field(clean(rejection.name)),
+            text_field(clean(rejection.reason)),
+            text_field(clean(rejection.detail)),
+        )
+    )
+
+
+def copy_data(rows: Iterable[bytes | None]) -> bytes | None:
+    """Rows as one COPY stream; None when there is none."""
+    body = b"".join(row for row in rows if row is not None)
+    return COPY_HEADER + body + COPY_TRAILER if body else None
+
+
+def call_document(call: ModelCall) -> dict[str, object]:
+    """A call as a JSON object: its fields by name where they differ from the default; bytes as hex.
+
+    `dialect` and `sources` ([field, attribute, rank] each) always stand in it: late binding compares ranks.
+    """
+    document: dict[str, object] = {"dialect": call.dialect, "sources": [list(s) for s in call.sources]}
+    for name, default in _CALL_FIELDS:
+        value = getattr(call, name)
+        if value != default:
+            document[name] = value.hex() if isinstance(value, bytes) else value
+    return document
+
+
+def clean(text: str) -> str:
+    """Text that PostgreSQL takes: no NUL, no lone surrogate, not endless."""
+    return text[:MAX_TEXT].replace("\0", "�").encode("utf-8", "replace").decode()
+
+
+def json_text(document: object) -> str:
+    """Compact JSON that jsonb takes: NUL and lone surrogates become U+FFFD."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    if "\\u0000" in text:
+        text = json.dumps(_without_nul(document), ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace").decode()
+
+
+def _without_nul(value: object) -> object:
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")
+    if isinstance(value, dict):
+        return {_without_nul(k): _without_nul(v) for k, v in value.items()}
+    return [_without_nul(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def _jsonb(document: object) -> bytes:
+    data = b"\1" + json_text(document).encode()  # version 1 of jsonb's binary form
+    return len(data).to_bytes(4, "big") + data
+
+
+def _bytes_field(value: bytes) -> bytes:
+    cut = value[:64]
+    return LENGTH[len(cut)] + cut

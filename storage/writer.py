@@ -1,0 +1,423 @@
+"""One batch into the ledger: a single idempotent transaction (LEDGER §2, §3, §21)."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import socket
+import struct
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from processor.call import Batch, Flag, ModelCall, Outcome, Rejection
+from processor.errors import StorageUnavailable
+from processor.pricing import Charge
+from storage.cardinality import Admission
+from storage.catalog import Catalog
+from storage.claims import Claims
+from storage.freshness import Freshness
+from storage.queries import query
+from storage.rows import REQUESTS, pack_row, postgres_us
+from storage.sightings import copy_data, duplicate_row, rejection_row, sighting_row
+from storage.wire import (
+    COPY_HEADER,
+    COPY_TRAILER,
+    NULL,
+    POSTGRES_EPOCH_US,
+    TimestampArray,
+    TimestampArrayDumper,
+    UuidArray,
+    UuidArrayDumper,
+    pack_int4,
+    pack_int8,
+)
+
+log = logging.getLogger(__name__)
+
+MAX_CALLS = 5_000
+"""Calls per transaction; beyond 5 000 a bigger batch gained nothing and only waits longer."""
+MAX_QUARANTINED = 1_000
+"""Rejections kept per transaction; all are counted, a flood of them must not fill the disk."""
+ATTEMPTS = 6
+"""Tries of one transaction that lost a deadlock or a serialisation race."""
+CONNECT_SECONDS = 3
+
+_TRANSIENT_CLASSES = ("08", "40", "53", "55", "57", "58")
+"""SQLSTATE classes that say nothing about the data (LEDGER §15)."""
+_CLIENT_DATA_ERRORS = (ValueError, struct.error, OverflowError, KeyError, TypeError)
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_MINUTE_US, _HOUR_US, _DAY_US = 60_000_000, 3_600_000_000, 86_400_000_000
+_REPEATED = int(Flag.RESPONSE_REPEATED)
+
+CREATE_STAGING, READ_FLOORS, COPY_STAGING = (
+    query("create_staging"),
+    query("read_floors"),
+    query("copy_staging"),
+)
+COPY_SIGHTINGS, COPY_QUARANTINE = query("copy_sightings"), query("copy_quarantine")
+INSERT_CALLS, MEASURE_BATCH = query("insert_calls"), query("measure_batch")
+ADD_MINUTES, ADD_HOURS = query("add_minutes"), query("add_hours")
+ADD_IDENTITY_HOURS, ADD_IDENTITY_DAYS = query("add_identity_hours"), query("add_identity_days")
+MARK_WRITER = query("mark_writer")
+
+Connection = psycopg.Connection[Any]
+Priced = tuple[Batch, Sequence[Charge]]
+"""A decoded request and the charge of each of its calls."""
+
+
+class Entry(NamedTuple):
+    """One call on its way into the ledger; `request` is the index of the batch that brought it."""
+
+    call: ModelCall
+    charge: Charge
+    request: int
+
+
+class Written(NamedTuple):
+    """What became of the calls of one transaction: indexes of requests, one per call."""
+
+    accepted: list[int]
+    duplicates: list[int]
+    rejections: list[tuple[int, Rejection]]
+
+
+class Writer:
+    """Owns one connection. Not for several threads at once."""
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        caps: dict[int, int] | None = None,
+        price_map_id: int | None = None,
+        patience_seconds: float = 5.0,
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            caps: distinct values per day and dimension (storage.cardinality).
+            price_map_id: `_genai.price_map` row in force, stored with every call.
+            patience_seconds: how long a write goes on trying while the database is away.
+        """
+        self.id = uuid.uuid4()
+        self.catalog = Catalog(Admission(caps))
+        self.freshness = Freshness()
+        self.holds_from_ns: int | None = None
+        self.patience_seconds = patience_seconds
+        self._dsn = dsn
+        self._price_map = NULL if price_map_id is None else pack_int4(4, price_map_id)
+        self._conn: Connection | None = None
+
+    def use_price_map(self, price_map_id: int) -> None:
+        """Store this map with the calls written from now on."""
+        self._price_map = pack_int4(4, price_map_id)
+
+    def write(self, priced: Sequence[Priced]) -> list[Outcome]:
+        """Commit these requests; everything in them is then on disk, counted once and visible.
+
+        Idempotent: what was written before is a duplicate. A call that the database refuses is rejected and
+        quarantined alone. More than `MAX_CALLS` calls become several transactions.
+
+        Returns:
+            One outcome per request, in order.
+
+        Raises:
+            StorageUnavailable: nothing of the last transaction is known to be committed; send everything again.
+        """
+        entries = [
+            Entry(call, charge, request)
+            for request, (batch, charges) in enumerate(priced)
+            for call, charge in zip(batch.calls, charges, strict=True)
+        ]
+        batches = [batch for batch, _ in priced]
+        written = self._write_rest(batches, entries[:MAX_CALLS])
+        for start in range(MAX_CALLS, len(entries), MAX_CALLS):
+            written = _joined(written, self._write_bisecting(entries[start : start + MAX_CALLS]))
+        return [_outcome(request, batch, written) for request, batch in enumerate(batches)]
+
+    def flush(self) -> None:
+        """Write the freshness of the last batch and the sign of life, when no next batch came (LEDGER §22)."""
+        self._persistently(self._flush_once)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._conn is not None:
+            self._conn.close()
+            self._conn = None
+
+    def abandon(self) -> None:
+        """Cut the connection under a write that hangs, from another thread; the write then fails."""
+        conn = self._conn
+        if conn is not None and not conn.closed:
+            _shut_socket(conn)
+
+    # One transaction
+
+    def _write_rest(self, batches: list[Batch], entries: list[Entry]) -> Written:
+        """The first transaction of a write: sightings and rejections go with it."""
+        extras = _extras(batches)
+        try:
+            return self._persistently(lambda: self._transact(entries, extras))
+        except _DataRefused:
+            log.warning(
+                "the ledger refused a batch of %d calls; looking for the call that it refuses", len(entries)
+            )
+        written = self._write_bisecting(entries)
+        try:
+            self._persistently(lambda: self._transact([], extras))
+        except _DataRefused:
+            log.exception("sightings and rejections of a batch could not be stored")
+        return written
+
+    def _write_bisecting(self, entries: list[Entry]) -> Written:
+        """Write; if the data is refused, in halves, so that a poison call costs only itself (LEDGER §15)."""
+        if not entries:
+            return Written([], [], [])
+        try:
+            return self._persistently(lambda: self._transact(entries, _Extras()))
+        except _DataRefused as refused:
+            if len(entries) == 1:
+                return self._reject(entries[0], refused)
+        half = len(entries) // 2
+        return _joined(self._write_bisecting(entries[:half]), self._write_bisecting(entries[half:]))
+
+    def _reject(self, entry: Entry, refused: _DataRefused) -> Written:
+        call = entry.call
+        rejection = Rejection(call.trace_id, call.span_id, call.dialect, "refused_by_ledger", str(refused))
+        row = rejection_row(rejection, call.received_ns)
+        self._persistently(lambda: self._transact([], _Extras(quarantine=copy_data([row]))))
+        return Written([], [], [(entry.request, rejection)])
+
+    def _transact(self, entries: list[Entry], extras: _Extras) -> Written:
+        conn = self._connection()
+        conn.execute("BEGIN")
+        floors: dict[str, int] = dict(conn.execute(READ_FLOORS, prepare=True))
+        entries, late = _above_floor(entries, floors["raw"])
+        claims = Claims([entry.call for entry in entries])
+        claims.settle(conn)
+        accepted = [i for i, is_accepted in enumerate(claims.is_accepted) if is_accepted]
+        if accepted:
+            self._stage(conn, entries, accepted, claims)
+            conn.execute(INSERT_CALLS, prepare=True)
+        duplicates = [
+            duplicate_row(entries[i].call, entries[i].call.received_ns, twin)
+            for i, twin in claims.twins.items()
+        ]
+        _copy(conn, COPY_SIGHTINGS, copy_data([*duplicates, *extras.sightings]))
+        _copy(conn, COPY_QUARANTINE, extras.quarantine)
+        _copy(conn, COPY_QUARANTINE, copy_data(rejection_row(r, e.call.received_ns) for e, r in late))
+        self._write_signs(conn)
+        if accepted:
+            self._add_up(conn, floors, min(claims.times_us[i] for i in accepted))
+        conn.execute("COMMIT")
+        self.catalog.settle()
+        self.freshness.observe([entries[i].call.received_ns for i in accepted])
+        return Written(
+            [entries[i].request for i in accepted],
+            [e.request for i, e in enumerate(entries) if not claims.is_accepted[i]],
+            [(e.request, rejection) for e, rejection in late],
+        )
+
+    def _stage(self, conn: Connection, entries: list[Entry], accepted: list[int], claims: Claims) -> None:
+        rows = [COPY_HEADER]
+        received_ns, received = -1, b""
+        pieces, price_map, repeated = self.catalog.pieces, self._price_map, claims.repeated
+        own, requests = claims.own, claims.requests
+        for index in accepted:
+            call, charge, _ = entries[index]
+            if call.received_ns != received_ns:
+                received_ns = call.received_ns
+                received = pack_int8(8, postgres_us(received_ns))
+            try:
+                coded = pieces(call)
+            except KeyError:
+                self.catalog.learn(conn, [entries[i].call for i in accepted])
+                coded = pieces(call)
+            flags = call.flags | charge.flags
+            if index in repeated:
+                flags |= _REPEATED
+            rows.append(
+                pack_row(
+                    call, charge, own[index], flags, REQUESTS[requests[index]], received + coded, price_map
+                )
+            )
+        rows.append(COPY_TRAILER)
+        _copy(conn, COPY_STAGING, b"".join(rows))
+
+    def _add_up(self, conn: Connection, floors: dict[str, int], earliest_us: int) -> None:
+        """Rollups come last: their rows are the ones that writers share."""
+        identity_hour = floors["identity_hour"] // _HOUR_US
+        conn.execute(MEASURE_BATCH, prepare=True)
+        conn.execute(ADD_MINUTES, (floors["minute"] // _MINUTE_US,), prepare=True)
+        conn.execute(ADD_HOURS, (floors["hour"] // _HOUR_US,), prepare=True)
+        conn.execute(ADD_IDENTITY_HOURS, (identity_hour,), prepare=True)
+        if earliest_us < floors["identity_hour"]:
+            days = floors["identity_day"] // _DAY_US
+            conn.execute(ADD_IDENTITY_DAYS, (identity_hour, days), prepare=True)
+
+    def _write_signs(self, conn: Connection) -> None:
+        self.freshness.store(conn)
+        holds_from = (
+            None
+            if self.holds_from_ns is None
+            else _EPOCH + timedelta(microseconds=postgres_us(self.holds_from_ns))
+        )
+        conn.execute(MARK_WRITER, (self.id, holds_from), prepare=True)
+
+    def _flush_once(self) -> None:
+        conn = self._connection()
+        conn.execute("BEGIN")
+        self._write_signs(conn)
+        conn.execute("COMMIT")
+
+    # Trouble
+
+    def _persistently(self, step: Any) -> Any:
+        """Run a transaction, again when it lost a race or its connection, within the writer's patience."""
+        deadline = time.monotonic() + self.patience_seconds
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return step()
+            except psycopg.Error as error:
+                self._roll_back()
+                if not _is_transient(error):
+                    raise _DataRefused(_describe(error)) from error
+                if time.monotonic() > deadline or (_is_race(error) and attempt >= ATTEMPTS):
+                    raise StorageUnavailable(f"the database cannot commit: {_describe(error)}") from error
+                time.sleep(random.uniform(0.005, 0.05) * attempt if _is_race(error) else 0.2)
+            except _CLIENT_DATA_ERRORS as error:
+                self._roll_back()
+                raise _DataRefused(type(error).__name__) from error
+
+    def _roll_back(self) -> None:
+        """Back to a clean state; a connection that cannot get there is closed. Cached additions are void."""
+        self.catalog.forget()
+        self.freshness.take_back()
+        conn = self._conn
+        if conn is None or conn.closed:
+            self._conn = None
+            return
+        try:
+            if conn.info.transaction_status != TransactionStatus.IDLE:
+                conn.execute("ROLLBACK")
+        except psycopg.Error:
+            self.close()
+
+    def _connection(self) -> Connection:
+        if self._conn is None or self._conn.closed:
+            self._conn = connect(self._dsn)
+        return self._conn
+
+
+class _DataRefused(Exception):
+    """The database, or the encoding for it, refuses the data itself."""
+
+
+class _Extras(NamedTuple):
+    """What a transaction stores beside its calls, packed."""
+
+    sightings: Sequence[bytes | None] = ()
+    quarantine: bytes | None = None
+
+
+def connect(dsn: str) -> Connection:
+    """A connection as writers need it, its staging tables made."""
+    conn = psycopg.connect(
+        dsn,
+        autocommit=True,
+        connect_timeout=CONNECT_SECONDS,
+        application_name="spanledger writer",
+        options="-c timezone=UTC -c jit=off -c synchronous_commit=on -c work_mem=64MB -c lock_timeout=10s"
+        " -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
+        " -c default_transaction_isolation=read\\ committed -c max_parallel_workers_per_gather=0",
+        keepalives_idle=10,
+        keepalives_interval=5,
+        keepalives_count=3,
+        tcp_user_timeout=20_000,
+    )
+    conn.adapters.register_dumper(UuidArray, UuidArrayDumper)
+    conn.adapters.register_dumper(TimestampArray, TimestampArrayDumper)
+    conn.execute(CREATE_STAGING)
+    return conn
+
+
+def _extras(batches: list[Batch]) -> _Extras:
+    sightings = [sighting_row(s, _received(b)) for b in batches for s in b.sightings]
+    rejected = [rejection_row(r, _received(b)) for b in batches for r in b.rejections[:MAX_QUARANTINED]]
+    return _Extras(sightings, copy_data(rejected[:MAX_QUARANTINED]))
+
+
+def _received(batch: Batch) -> int:
+    """Receipt of a request: its calls carry it; one without calls was received just now."""
+    return batch.calls[0].received_ns if batch.calls else time.time_ns()
+
+
+def _above_floor(entries: list[Entry], floor_us: int) -> tuple[list[Entry], list[tuple[Entry, Rejection]]]:
+    """Calls whose rows would not be kept any more are refused (the floor never passes `late_limit`)."""
+    floor_ns = (floor_us + POSTGRES_EPOCH_US) * 1000
+    kept = [entry for entry in entries if entry.call.time_ns >= floor_ns]
+    if len(kept) == len(entries):
+        return entries, []
+    late = [
+        (
+            e,
+            Rejection(
+                e.call.trace_id, e.call.span_id, e.call.dialect, "too_late", "time: older than what is kept"
+            ),
+        )
+        for e in entries
+        if e.call.time_ns < floor_ns
+    ]
+    return kept, late
+
+
+def _copy(conn: Connection, statement: bytes, data: bytes | None) -> None:
+    if data is not None:
+        with conn.cursor().copy(statement) as copy:
+            copy.write(data)
+
+
+def _joined(one: Written, two: Written) -> Written:
+    return Written(*(a + b for a, b in zip(one, two, strict=True)))
+
+
+def _outcome(request: int, batch: Batch, written: Written) -> Outcome:
+    refused = [rejection for index, rejection in written.rejections if index == request]
+    return Outcome(
+        written.accepted.count(request), written.duplicates.count(request), [*batch.rejections, *refused]
+    )
+
+
+def _is_transient(error: psycopg.Error) -> bool:
+    """True if trying again can help; a lost connection has no SQLSTATE."""
+    state = error.sqlstate
+    if state is None:
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return state[:2] in _TRANSIENT_CLASSES
+
+
+def _is_race(error: psycopg.Error) -> bool:
+    return (error.sqlstate or "").startswith("40")
+
+
+def _describe(error: psycopg.Error) -> str:
+    """What a database error was about, without values: its text may hold content."""
+    if error.sqlstate is None:
+        return type(error).__name__
+    place = error.diag.constraint_name or error.diag.column_name or ""
+    return f"{type(error).__name__} ({error.sqlstate}) {place}".strip()
+
+
+def _shut_socket(conn: Connection) -> None:
+    with socket.socket(fileno=os.dup(conn.pgconn.socket)) as duplicate:
+        duplicate.shutdown(socket.SHUT_RDWR)
