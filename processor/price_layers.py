@@ -36,6 +36,7 @@ class Alias(NamedTuple):
     target: ModelKey
     from_ns: int
     to_ns: int
+    source: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def load_price_book(path: Path | None = None, library: GenaiPrices | None = None
     content = _content(path)
     price_map = read_price_map(content, path.name if path else "", listed)
     resolve = Resolver(price_map.layers, listed)
-    _hold_aliases_to_prices(price_map.layers, resolve, path)
+    _hold_aliases_to_prices(price_map.layers, resolve)
     file_hash = sha256(content).hexdigest() if path else None
     parts = [str(COMPILER_VERSION), listed.name, listed.sha256, file_hash or ""]
     return PriceBook(
@@ -151,7 +151,8 @@ class _Reader:
                 "provider", "model", "to", "from", "until", "note", required=("provider", "model", "to")
             )
             from_ns, to_ns = _span(entry, values.get("from"), values.get("until"))
-            alias = Alias(_key(values["to"].section("provider", "model", required=_KEY)), from_ns, to_ns)
+            target = _key(values["to"].section(*_KEY, required=_KEY))
+            alias = Alias(target, from_ns, to_ns, f"{entry.file}:{entry.line}")
             known = aliases.setdefault(_key(values), [])
             if any(other.from_ns < to_ns and from_ns < other.to_ns for other in known):
                 raise entry.error("overlaps another alias of the same name")
@@ -316,12 +317,12 @@ def _discount(entry: Value) -> Discount:
     return Discount(Pattern(provider, model), multiply, *span, f"{entry.file}:{entry.line}{contract}")
 
 
-def _hold_aliases_to_prices(layers: PriceLayers, resolve: Resolver, path: Path | None) -> None:
+def _hold_aliases_to_prices(layers: PriceLayers, resolve: Resolver) -> None:
     for key, aliases in layers.aliases.items():
         for alias in aliases:
             if not resolve(*alias.target, None):
                 raise ConfigError(
-                    f"{path.name if path else ''}: aliases: {key.provider}/{key.model} stands for "
+                    f"{alias.source}: {key.provider}/{key.model} stands for "
                     f"{alias.target.provider}/{alias.target.model}, which has no price"
                 )
 
