@@ -5,14 +5,40 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from processor.errors import ConfigError, PipelineError
 from service import commands
 
 PANELS = ("Run", "Ask the ledger", "Look closer", "Administer")
 """The headings of `spanledger --help`, in order; a command names its own with `rich_help_panel`."""
+
+
+class _Grouped(TyperGroup):
+    """Lists the commands under their headings. In plain text: rich's help costs a third of a second to load."""
+
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
+        """Write one section for each heading."""
+        listed = [
+            (name, command) for name in self.list_commands(ctx) if (command := self.get_command(ctx, name))
+        ]
+        for panel in PANELS:
+            rows = [
+                (name, _sentence(command.help or ""))
+                for name, command in listed
+                if str(getattr(command, "rich_help_panel", "")) == panel
+            ]
+            if rows:
+                with formatter.section(panel):
+                    formatter.write_dl(rows)
+
+
+def _sentence(text: str) -> str:
+    """The first sentence of a help text, in one line."""
+    return " ".join(text.split("\n\n")[0].split()).partition(". ")[0].rstrip(".")
 
 
 def build() -> typer.Typer:
@@ -25,7 +51,8 @@ def build() -> typer.Typer:
         help="Turns the OpenTelemetry spans your LLM calls already emit into an exact cost ledger.",
         no_args_is_help=True,
         add_completion=False,
-        rich_markup_mode="rich",
+        rich_markup_mode=None,
+        cls=_Grouped,
         pretty_exceptions_enable=False,
     )
     app.callback()(_top)
