@@ -19,6 +19,7 @@ import psutil
 ROOT = Path(__file__).parent.parent
 READY = re.compile(r"ready: gRPC (\S+), HTTP (\S+), pages http://(\S+?)/,")
 _START_SECONDS = 90.0
+_LOG_SHOWN = 8000
 
 
 class RunningService:
@@ -61,6 +62,8 @@ class RunningService:
         try:
             self.stop()
         finally:
+            if error:
+                print(f"the service at {self.grpc} said:\n{self.log[-_LOG_SHOWN:]}", file=sys.stderr)
             self._close()
 
     @property
