@@ -131,20 +131,15 @@ class RunningService:
         watchdog = threading.Timer(_START_SECONDS, process.kill)
         watchdog.start()
         try:
-            for line in process.stdout:
-                if READY.search(line):
-                    return line
-            return ""
+            with process.stdout as output:
+                return next(filter(READY.search, output), "")
         finally:
             watchdog.cancel()
 
     def _close(self) -> None:
-        if self._process:
-            if self._process.poll() is None:
-                self._process.kill()
-                self._process.wait()
-            if self._process.stdout:
-                self._process.stdout.close()
+        if self._process and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
         self._errors.close()
         if self._own_dir:
             self._own_dir.cleanup()
