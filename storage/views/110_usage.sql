@@ -109,7 +109,8 @@ CREATE FUNCTION genai.usage_of(
     latency_b08 numeric, latency_b09 numeric, latency_b10 numeric, latency_b11 numeric, latency_b12 numeric,
     latency_b13 numeric, latency_b14 numeric, latency_b15 numeric, latency_b16 numeric, latency_b17 numeric,
     latency_b18 numeric, latency_b19 numeric, latency_b20 numeric, latency_b21 numeric, latency_b22 numeric,
-    latency_b23 numeric
+    latency_b23 numeric,
+    cost_pico_usd numeric
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH plan AS MATERIALIZED (
         SELECT r.* FROM genai.window_ranges(p_from, p_to, genai.window_source(
@@ -239,7 +240,10 @@ CREATE FUNCTION genai.usage_of(
     0), coalesce(t.latency_b12, 0), coalesce(t.latency_b13, 0), coalesce(t.latency_b14, 0),
     coalesce(t.latency_b15, 0), coalesce(t.latency_b16, 0), coalesce(t.latency_b17, 0), coalesce(t.latency_b18,
     0), coalesce(t.latency_b19, 0), coalesce(t.latency_b20, 0), coalesce(t.latency_b21, 0),
-    coalesce(t.latency_b22, 0), coalesce(t.latency_b23, 0)
+    coalesce(t.latency_b22, 0), coalesce(t.latency_b23, 0),
+    coalesce(t.input_cost_pico_usd, 0) + coalesce(t.cache_read_cost_pico_usd, 0)
+        + coalesce(t.cache_write_cost_pico_usd, 0) + coalesce(t.output_cost_pico_usd, 0)
+        + coalesce(t.other_cost_pico_usd, 0)
     FROM total t
     JOIN genai.series_of(p_env, p_data_mode, p_endpoint, p_prompt_version, p_model, p_provider, p_service) s
         ON s.id = t.series_id

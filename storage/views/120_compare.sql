@@ -20,6 +20,36 @@ RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS $$
     END
 $$;
 
+-- The usage of a window (`side` 1) and of its baseline (0).
+CREATE FUNCTION genai.usage_of_both(
+    p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_dimension text,
+    p_endpoint text, p_prompt_version text, p_user text, p_tenant text, p_model text, p_provider text, p_service text
+) RETURNS TABLE (
+    side integer, segment text, endpoint_tag text, prompt_version text, provider text, model text, tenant_id text,
+    user_id text,
+    calls numeric, requests numeric, successes numeric, errors numeric, input_tokens numeric, output_tokens
+    numeric, cache_read_tokens numeric, cache_write_tokens numeric, input_cost_pico_usd numeric,
+    cache_read_cost_pico_usd numeric, cache_write_cost_pico_usd numeric, output_cost_pico_usd numeric,
+    other_cost_pico_usd numeric, wasted_cost_pico_usd numeric, unpriced_calls numeric, uncertain_calls numeric,
+    error_without_usage_calls numeric, latency_b00 numeric, latency_b01 numeric, latency_b02 numeric,
+    latency_b03 numeric, latency_b04 numeric, latency_b05 numeric, latency_b06 numeric, latency_b07 numeric,
+    latency_b08 numeric, latency_b09 numeric, latency_b10 numeric, latency_b11 numeric, latency_b12 numeric,
+    latency_b13 numeric, latency_b14 numeric, latency_b15 numeric, latency_b16 numeric, latency_b17 numeric,
+    latency_b18 numeric, latency_b19 numeric, latency_b20 numeric, latency_b21 numeric, latency_b22 numeric,
+    latency_b23 numeric,
+    cost_pico_usd numeric
+) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT 1, u.*
+    FROM genai.usage_of(
+        p_from, p_to, p_env, p_data_mode, p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model,
+        p_provider, p_service) u
+    UNION ALL
+    SELECT 0, u.*
+    FROM genai.usage_of(
+        genai.baseline_from(p_from, p_to, p_baseline), genai.baseline_to(p_from, p_to, p_baseline), p_env,
+        p_data_mode, p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_provider, p_service) u
+$$;
+
 -- p50 and p95 of a latency histogram: log-linear inside a bucket; what is above the last bound reads as that bound.
 CREATE FUNCTION genai.latency_quantiles(p_counts numeric[])
 RETURNS TABLE (p50_ms double precision, p95_ms double precision) LANGUAGE sql STABLE PARALLEL SAFE AS $$
@@ -99,16 +129,10 @@ CREATE FUNCTION genai.compare(
     from_used timestamptz, to_used timestamptz, baseline_from_used timestamptz, baseline_to_used timestamptz
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH usage AS MATERIALIZED (
-        SELECT 1 AS side, u.*
-        FROM genai.usage_of(
-            p_from, p_to, p_env, p_data_mode, p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant,
+        SELECT u.*
+        FROM genai.usage_of_both(
+            p_from, p_to, p_baseline, p_env, p_data_mode, p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant,
             p_model, p_provider, p_service) u
-        UNION ALL
-        SELECT 0, u.*
-        FROM genai.usage_of(
-            genai.baseline_from(p_from, p_to, p_baseline), genai.baseline_to(p_from, p_to, p_baseline), p_env,
-            p_data_mode, p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_provider,
-            p_service) u
     ), used AS MATERIALIZED (
         SELECT c.from_used, c.to_used, b.from_used AS baseline_from_used, b.to_used AS baseline_to_used
         FROM genai.window_ranges(p_from, p_to, genai.window_source(
@@ -119,8 +143,6 @@ CREATE FUNCTION genai.compare(
     ), figure AS MATERIALIZED (
         SELECT
             f.*,
-            f.input_cost_pico_usd + f.cache_read_cost_pico_usd + f.cache_write_cost_pico_usd
-                + f.output_cost_pico_usd + f.other_cost_pico_usd AS cost,
             CASE WHEN genai.judged_per_call(p_dimension, p_model, p_provider) THEN f.calls ELSE f.requests
                 END AS judged_by
         FROM (
@@ -134,6 +156,7 @@ CREATE FUNCTION genai.compare(
                 other_cost_pico_usd, sum(u.wasted_cost_pico_usd) AS wasted_cost_pico_usd, sum(u.unpriced_calls)
                 AS unpriced_calls, sum(u.uncertain_calls) AS uncertain_calls, sum(u.error_without_usage_calls)
                 AS error_without_usage_calls,
+                sum(u.cost_pico_usd) AS cost,
                 ARRAY[
                     sum(u.latency_b00), sum(u.latency_b01), sum(u.latency_b02), sum(u.latency_b03),
                     sum(u.latency_b04), sum(u.latency_b05), sum(u.latency_b06), sum(u.latency_b07),
@@ -171,10 +194,8 @@ CREATE FUNCTION genai.compare(
             coalesce(sum(u.output_cost_pico_usd) FILTER (WHERE u.side = 1), 0) AS output_k1,
             coalesce(sum(u.other_cost_pico_usd) FILTER (WHERE u.side = 0), 0) AS other_k0,
             coalesce(sum(u.other_cost_pico_usd) FILTER (WHERE u.side = 1), 0) AS other_k1,
-            coalesce(sum(u.input_cost_pico_usd + u.cache_read_cost_pico_usd + u.cache_write_cost_pico_usd + u.output_cost_pico_usd + u.other_cost_pico_usd)
-                FILTER (WHERE u.side = 0), 0) AS k0,
-            coalesce(sum(u.input_cost_pico_usd + u.cache_read_cost_pico_usd + u.cache_write_cost_pico_usd + u.output_cost_pico_usd + u.other_cost_pico_usd)
-                FILTER (WHERE u.side = 1), 0) AS k1
+            coalesce(sum(u.cost_pico_usd) FILTER (WHERE u.side = 0), 0) AS k0,
+            coalesce(sum(u.cost_pico_usd) FILTER (WHERE u.side = 1), 0) AS k1
         FROM usage u
         GROUP BY u.segment, u.provider, u.model
         HAVING sum(u.calls) > sum(u.unpriced_calls)
