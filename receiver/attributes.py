@@ -25,8 +25,12 @@ _PICO = Decimal(10) ** 12
 _MAX_COST = 2**63 - 1
 _MAX_STREAM_SECONDS = 86_400
 _FIRST_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*"([^"\\]{1,200})"')
-_QUOTE = ord('"')
+QUOTE, BRACKET, SPACE = ord('"'), ord("["), ord(" ")
+"""Text that begins or ends with one of them may need work before it is a tag; other text is one as it is."""
+
 _ABSENT_WORDS = frozenset({"", "None", "null", "undefined", "nan"})
+
+ABSENT = frozenset(word.encode() for word in _ABSENT_WORDS)
 
 Read: TypeAlias = Callable[[Value], object | None]
 
@@ -45,7 +49,7 @@ def plain(value: Value) -> object | None:
 def text(value: Value) -> str | None:
     """Non-empty text; a JSON string unwrapped, a number in digits; None for anything else."""
     raw = value.text
-    if raw and raw[0] != _QUOTE:
+    if raw and raw[0] != QUOTE:
         return raw.decode("utf-8", "surrogateescape")
     return as_tag(plain(value)) if raw else as_text(plain(value))
 

@@ -11,7 +11,7 @@ from processor.call import REAL, ModelCall, Source
 from processor.vocabulary import data_mode_name, environment_name
 from receiver.dialects.plan import Plans
 from receiver.dialects.reading import SERVER, Seen
-from receiver.dialects.table import ANCESTOR, DIALECT, EXPLICIT, FALLBACK, INHERITED, RESOURCE, Origin
+from receiver.dialects.table import ANCESTOR, DIALECT, EXPLICIT, FALLBACK, INHERITED, RESOURCE, Origin, Values
 from receiver.wire import parse_resource
 
 MAX_DEPTH = 64
@@ -32,10 +32,14 @@ class Home:
 
     Attributes:
         tags: tags and `service_name`.
+        untagged: `service_name` is all that is in `tags`.
         environment: from its own attributes; `weak` when only Langfuse's.
+        combined: sources of a shape → those with the resource's, so that calls share them.
     """
 
     tags: Tags = field(default_factory=dict)
+    untagged: bool = True
+    service_name: str | None = None
     environment: tuple[str, Source] | None = None
     weak: bool = False
     combined: dict[int, tuple[tuple[Source, ...], tuple[Source, ...]]] = field(default_factory=dict)
@@ -47,7 +51,7 @@ def read_home(resource: bytes, plans: Plans) -> Home:
         attributes_of = parse_resource(resource).attributes
     except DecodeError:
         return Home()
-    plan = plans.plan(Origin("", ""), attributes_of)
+    plan = plans.emitter(Origin("", "")).plan(attributes_of)
     reading = plan.read(attributes_of)
     home = Home()
     for name in (*_INHERITED, "service_name", "environment"):
@@ -59,6 +63,8 @@ def read_home(resource: bytes, plans: Plans) -> Home:
             home.environment, home.weak = place, key.order >= _LANGFUSE_ENVIRONMENT
         else:
             home.tags[name] = place
+    home.untagged = set(home.tags) <= {"service_name"}
+    home.service_name = home.tags["service_name"][0] if "service_name" in home.tags else None
     return home
 
 
@@ -106,28 +112,32 @@ class Context:
     def complete(self, call: ModelCall, seen: Seen) -> None:
         """Fill what the call lacks and settle environment, data mode and label."""
         values = seen.reading.values
-        home = self._home(seen.group_key)
-        ancestors = self._line(seen)
-        tags = self._tags(seen, ancestors, home) if ancestors or home.tags else {}
-        self._settle_endpoint(call, seen, ancestors, tags)
+        home = self._home(seen.resource)
+        lonely = not seen.parent_span_id and not seen.twins
+        ancestors = () if lonely else self._line(seen)
+        tags = home.tags if lonely and home.untagged else self._tags(seen, ancestors, home)
+        if "endpoint_tag" not in values:
+            tags = dict(tags)
+            self._settle_endpoint(seen, ancestors, tags)
         environment = self._environment(seen, ancestors, home)
-        mode = values.get("data_mode")
-        call.data_mode = data_mode_name(mode if isinstance(mode, str) else None) or REAL
-        call.environment = environment_name(environment[0] if environment else None)
-        for name, (value, _) in tags.items():
-            _set(call, name, value)
+        if "data_mode" in values:
+            call.data_mode = data_mode_name(str(values["data_mode"])) or REAL
+        if environment is not None:
+            call.environment = environment_name(environment[0])
+        if tags is home.tags and home.untagged:
+            call.service_name = home.service_name
+        else:
+            for name, (value, _) in tags.items():
+                _set(call, name, value)
         self._add_sources(call, home, tags, environment)
         if call.external_request_id is None:
-            _label(call, seen)
+            _label(call, values)
 
     def _tags(self, seen: Seen, ancestors: tuple[Seen, ...], home: Home) -> Tags:
         values = seen.reading.values
-        tags: Tags = {}
+        tags: Tags = dict(seen.taken)
         for name in _INHERITED:
-            if name in seen.taken:
-                tags[name] = seen.taken[name]
-                continue
-            if name in values:
+            if name in values or name in tags:
                 continue
             place = _from_ancestors(name, ancestors) or home.tags.get(name)
             if place is not None:
@@ -136,10 +146,8 @@ class Context:
             tags["service_name"] = home.tags["service_name"]
         return tags
 
-    def _settle_endpoint(self, call: ModelCall, seen: Seen, ancestors: tuple[Seen, ...], tags: Tags) -> None:
+    def _settle_endpoint(self, seen: Seen, ancestors: tuple[Seen, ...], tags: Tags) -> None:
         """A name in place of a tag: the outermost workflow's, else what there is."""
-        if "endpoint_tag" in seen.reading.values and "endpoint_tag" not in tags:
-            return
         sent = tags.get("endpoint_tag")
         if sent is not None and sent[1].rank < RESOURCE:
             return
@@ -149,8 +157,10 @@ class Context:
 
     def _environment(self, seen: Seen, ancestors: tuple[Seen, ...], home: Home) -> tuple[str, Source] | None:
         """The application's own, then the resource's, then the span's, then Langfuse's on the resource."""
-        key = seen.plan.key_of(seen.reading, "environment")
         own = seen.reading.values.get("environment")
+        if own is None and home.environment is not None and not home.weak:
+            return home.environment
+        key = seen.plan.key_of(seen.reading, "environment")
         if isinstance(own, str) and key is not None and key.rank == EXPLICIT:
             return own, Source("environment", key.shown, EXPLICIT)
         if home.environment is not None and not home.weak:
@@ -162,17 +172,16 @@ class Context:
     def _add_sources(
         self, call: ModelCall, home: Home, tags: Tags, environment: tuple[str, Source] | None
     ) -> None:
-        more = [place[1] for place in tags.values()]
-        if environment is not None:
-            more.append(environment[1])
-        if not more:
-            return
         base = call.sources
-        if environment is not home.environment or any(home.tags.get(n) is not p for n, p in tags.items()):
-            call.sources = (*base, *more)
+        if tags is not home.tags or environment is not home.environment:
+            call.sources = (*base, *(place[1] for place in tags.values()))
+            if environment is not None:
+                call.sources = (*call.sources, environment[1])
             return
         known = home.combined.get(id(base))
         if known is None or known[0] is not base:
+            more = [place[1] for place in home.tags.values()]
+            more += [environment[1]] if environment is not None else []
             known = home.combined[id(base)] = base, (*base, *more)
         call.sources = known[1]
 
@@ -239,8 +248,7 @@ def _set(call: ModelCall, name: str, value: str) -> None:
         call.request_id_given = call.request_id_given or name == "external_request_id"
 
 
-def _label(call: ModelCall, seen: Seen) -> None:
+def _label(call: ModelCall, values: Values) -> None:
     """Without an id of the application a label stands there that groups nothing."""
-    values = seen.reading.values
     label = call.response_id or values.get("request_label") or values.get("litellm_id")
     call.external_request_id = label if isinstance(label, str) else call.span_id.hex()

@@ -14,9 +14,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from processor.call import Batch, ModelCall, Rejection, Sighting
 from receiver.context import Context, Home, read_home
-from receiver.dialects.plan import Plans
+from receiver.dialects.plan import Emitter, Plans
 from receiver.dialects.reading import NOT_GENAI, Seen, read_span
-from receiver.dialects.table import INHERITED, ApplicationKeys, Origin
+from receiver.dialects.table import INHERITED, ApplicationKeys
 from receiver.framing import Frame, origin_of
 from receiver.join import join
 from receiver.wire import parse_span
@@ -92,6 +92,9 @@ class _Decoder:
         self._seen: dict[int, Seen | None] = {}
         self._rejections: list[Rejection] = []
         self._context = Context(self._find, tables.home)
+        self._first = self._last = 0
+        self._resource = b""
+        self._emitter: Emitter
 
     def batch(self, size: int) -> Batch:
         frame = self._frame
@@ -108,18 +111,23 @@ class _Decoder:
         return Batch(counted, sightings, self._rejections, len(frame.spans), bytes_held)
 
     def _read(self, index: int) -> Seen | None:
-        block = self._frame.block_of(index)
+        if not self._first <= index < self._last:
+            self._enter(index)
         try:
             span = parse_span(self._frame.spans[index])
         except DecodeError:
             self._reject(index, "bad_span", "span: the bytes are no OTLP span")
             seen = None
         else:
-            resource = self._frame.resources[block.group]
-            origin: Origin = origin_of(block.scope)
-            seen = read_span(span, origin, self._tables.plans, self._received_ns, resource)
+            seen = read_span(span, self._emitter, self._received_ns, self._resource)
         self._seen[index] = seen
         return seen
+
+    def _enter(self, index: int) -> None:
+        """Step into the ScopeSpans that holds this span; spans are read in order, so this is rare."""
+        block, self._first, self._last = self._frame.block_of(index)
+        self._resource = self._frame.resources[block.group]
+        self._emitter = self._tables.plans.emitter(origin_of(block.scope))
 
     def _find(self, trace_id: bytes, span_id: bytes) -> Seen | None:
         """A span of this request, read when it is asked for the first time."""

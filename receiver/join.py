@@ -7,7 +7,6 @@ them is a rule about the two.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 from processor.call import ERROR, UNKNOWN, Flag, ModelCall, Source
 from processor.response_id import is_strong_response_id
@@ -52,30 +51,16 @@ _MISSING_RANK = 80
 _USAGE_FLAGS = int(Flag.USAGE_NORMALISED | Flag.USAGE_INVALID | Flag.USAGE_LOSSY | Flag.ESTIMATE_UNMARKED)
 
 
-class Twin(NamedTuple):
-    """A span that proved to be a call already counted.
-
-    Attributes:
-        kept: the span that is counted instead.
-    """
-
-    seen: Seen
-    kept: Seen
-    reason: str
-
-
-def join(spans: Iterable[Seen], find: Find, lineage: Lineage) -> list[Twin]:
-    """Decide which of the spans that may be calls are counted; changes their verdicts and merges their fields."""
+def join(spans: Iterable[Seen], find: Find, lineage: Lineage) -> None:
+    """Decide which of the spans that may be calls are counted: verdicts change, twins are merged."""
     ordered = sorted(spans, key=_place)
     _settle_raw_requests(ordered, find)
     _pair_streams(ordered)
     alive = [seen for seen in ordered if seen.verdict.counts]
-    if len(alive) < 2:
-        return [Twin(s, s.twin_of, s.verdict.reason) for s in ordered if s.twin_of is not None]
-    _join_by_id(alive)
-    _join_nested(alive, lineage)
-    _join_across_traces(alive)
-    return [Twin(s, s.twin_of, s.verdict.reason) for s in ordered if s.twin_of is not None]
+    if len(alive) > 1:
+        _join_by_id(alive)
+        _join_nested(alive, lineage)
+        _join_across_traces(alive)
 
 
 def _place(seen: Seen) -> tuple[int, bytes, bytes]:
@@ -151,7 +136,7 @@ def _is_bare(call: ModelCall) -> bool:
 
 def _same_stream(log_call: ModelCall, span_call: ModelCall, log: Seen, span: Seen) -> bool:
     return (
-        log.group_key == span.group_key
+        log.resource == span.resource
         and log_call.request_model == span_call.request_model
         and abs(_begin(log) - span.end) <= _LOG_TOLERANCE_NS
     )
@@ -185,22 +170,22 @@ def _settle_half(seen: Seen, is_log: bool) -> None:
 
 def _join_by_id(alive: list[Seen]) -> None:
     """Strong ids join across traces, weak ones within a trace; in both cases only with overlap in time."""
-    groups: dict[object, list[Seen]] = {}
+    groups: dict[str, list[Seen]] = {}
     for seen in alive:
         response_id = seen.call.response_id if seen.call is not None else None
         if response_id is not None:
-            strong = is_strong_response_id(response_id)
-            groups.setdefault(response_id if strong else (response_id, seen.trace_id), []).append(seen)
-    for group in groups.values():
+            groups.setdefault(response_id, []).append(seen)
+    for response_id, group in groups.items():
         if len(group) > 1:
-            _join_group(group)
+            strong = is_strong_response_id(response_id)
+            _join_group(group, strong)
     _drop_joined(alive)
 
 
-def _join_group(group: list[Seen]) -> None:
+def _join_group(group: list[Seen], strong: bool) -> None:
     kept: list[Seen] = []
     for seen in group:
-        twin = next((other for other in kept if _overlap(seen, other, TOLERANCE_NS)), None)
+        twin = next((other for other in kept if _one_by_id(seen, other, strong)), None)
         if twin is None:
             kept.append(seen)
             continue
@@ -209,8 +194,14 @@ def _join_group(group: list[Seen]) -> None:
         kept[kept.index(twin)] = better
 
 
+def _one_by_id(a: Seen, b: Seen, strong: bool) -> bool:
+    return (strong or a.trace_id == b.trace_id) and _overlap(a, b, TOLERANCE_NS)
+
+
 def _join_nested(alive: list[Seen], lineage: Lineage) -> None:
     """Without an id: a call inside a call of the same trace with the same tokens is the same call."""
+    if len({seen.trace_id for seen in alive}) == len(alive):
+        return
     candidates = {id(seen) for seen in alive}
     for inner in sorted(alive, key=_place, reverse=True):
         if inner.twin_of is not None or not inner.parent_span_id:
@@ -246,13 +237,13 @@ def _differ_by_id(one: ModelCall, other: ModelCall) -> bool:
 
 def _join_across_traces(alive: list[Seen]) -> None:
     """Two instrumentations on one call, each in a trace of its own and without a common id."""
-    if len({seen.plan.origin.scope for seen in alive}) < 2:
+    if len({seen.plan.origin for seen in alive}) < 2:
         return
     buckets: dict[object, list[Seen]] = {}
     for seen in alive:
         if seen.call is not None:
             tokens = seen.call.input_tokens, seen.call.output_tokens, seen.call.status == ERROR
-            buckets.setdefault((seen.group_key, tokens), []).append(seen)
+            buckets.setdefault((seen.resource, tokens), []).append(seen)
     for bucket in buckets.values():
         if len(bucket) > 1:
             _join_bucket(bucket)
@@ -327,20 +318,20 @@ def _absorb(kept: Seen, twin: Seen, reason: str) -> None:
     """Count `kept` only, completed by what `twin` knows better."""
     twin.verdict = Verdict(False, reason)
     twin.twin_of = kept
-    kept.twins.append(twin)
-    kept.twins.extend(twin.twins)
+    kept.twins += (twin, *twin.twins)
     if kept.call is not None and twin.call is not None:
         _merge(kept, kept.call, twin, twin.call)
 
 
 def _merge(kept: Seen, call: ModelCall, twin: Seen, other: ModelCall) -> None:
     ours, theirs = _ranks(call), _ranks(other)
+    taken = dict(kept.taken)
     for name in INHERITED:
         value = twin.reading.values.get(name)
         if value is not None and _rank_of(twin, name) < _rank_of(kept, name):
             key = twin.plan.key_of(twin.reading, name)
-            kept.taken[name] = str(value), Source(name, key.shown if key else name, _rank_of(twin, name))
-    kept.taken.update({name: place for name, place in twin.taken.items() if name not in kept.taken})
+            taken[name] = str(value), Source(name, key.shown if key else name, _rank_of(twin, name))
+    kept.taken = {**twin.taken, **taken}
     _merge_usage(call, other, ours, theirs)
     _fill_context(call, other)
     if call.model == UNKNOWN or (call.model == call.request_model and other.model != other.request_model):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from receiver.dialects.table import COUNTS, FALLBACK, Dialect, Key, Path, Subject, Verdict, metadata
+from receiver.dialects.table import COUNTS, FALLBACK, Dialect, Key, Path, Values, Verdict, metadata
 
 _CALLS = {"generation": "chat", "embedding": "embeddings"}
 _USAGE = "langfuse.observation.usage_details"
 _OBSERVED = "langfuse.observation.metadata."
 
 
-def judge(subject: Subject) -> Verdict | None:
-    kind = subject.values["langfuse_type"]
+def judge(values: Values, failed: bool) -> Verdict | None:
+    kind = values["langfuse_type"]
     return COUNTS if kind in _CALLS else Verdict(False, f"Langfuse {kind!s} observation: not a model call")
 
 

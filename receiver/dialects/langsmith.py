@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from receiver.dialects.table import COUNTS, FALLBACK, Dialect, Key, Subject, Verdict, metadata
+from receiver.dialects.table import COUNTS, FALLBACK, Dialect, Key, Values, Verdict, metadata
 from receiver.dialects.usage_objects import langchain_answer
 
 _METADATA = "langsmith.metadata."
 
 
-def judge(subject: Subject) -> Verdict | None:
-    kind = subject.values["langsmith_kind"]
+def judge(values: Values, failed: bool) -> Verdict | None:
+    kind = values["langsmith_kind"]
     return COUNTS if kind == "llm" else Verdict(False, f"LangSmith {kind!s} run: not a model call")
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 import binascii
 
-from receiver.dialects.table import COUNTS, Dialect, Key, Subject, Verdict, metadata, metadata_document
+from receiver.dialects.table import COUNTS, Dialect, Key, Values, Verdict, metadata, metadata_document
 from receiver.dialects.usage_objects import provider_usage
 
-RAW_REQUEST = "raw_gen_ai_request"
+RAW_REQUEST = b"raw_gen_ai_request"
 _PROVIDERS = (
     "openai", "anthropic", "bedrock", "gemini", "azure", "azure_ai", "vertex_ai", "mistral", "cohere", "cohere_chat",
     "groq", "deepseek", "openrouter", "xai", "together_ai", "fireworks_ai", "perplexity", "ollama", "hosted_vllm",
@@ -21,7 +21,7 @@ _PROVIDERS = (
 """The providers that LiteLLM writes into key names (`llm.openai.id`); `None` for the Responses API."""
 
 
-def judge(subject: Subject) -> Verdict | None:
+def judge(values: Values, failed: bool) -> Verdict | None:
     return COUNTS
 
 

@@ -6,15 +6,15 @@ no length with the usage and the real `duration`. `receiver.join` pairs them.
 
 from __future__ import annotations
 
-from receiver.dialects.table import Dialect, Key, Subject, Verdict
+from receiver.dialects.table import Dialect, Key, Values, Verdict
 from receiver.dialects.usage_objects import provider_usage
 
 _DETAILS = "gen_ai.usage.details."
 
 
-def judge(subject: Subject) -> Verdict | None:
+def judge(values: Values, failed: bool) -> Verdict | None:
     """pydantic-ai ≤ 0.4 repeats the sum on `agent run` under the ordinary keys, with no operation."""
-    if "otel_operation" in subject.values:
+    if "otel_operation" in values:
         return None
     return Verdict(False, "agent run: repeats the usage of the model calls below it", wrapper=False)
 

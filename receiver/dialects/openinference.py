@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from receiver.dialects.table import COUNTS, Dialect, Key, Subject, Verdict, metadata_document
+from receiver.dialects.table import COUNTS, Dialect, Key, Values, Verdict, metadata_document
 from receiver.dialects.usage_objects import langchain_answer
 
 _CALLS = {"LLM": "chat", "EMBEDDING": "embeddings"}
 
 
-def judge(subject: Subject) -> Verdict | None:
-    kind = subject.values["oi_kind"]
+def judge(values: Values, failed: bool) -> Verdict | None:
+    kind = values["oi_kind"]
     if kind not in _CALLS:
         return Verdict(False, f"OpenInference {kind!s} span: not a model call")
-    known = "model" in subject.values or "input_tokens" in subject.values or subject.failed
+    known = "model" in values or "input_tokens" in values or failed
     return COUNTS if known else Verdict(False, f"OpenInference {kind!s} span without model, tokens or error")
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from receiver.dialects.table import Dialect, Key, Subject, Verdict, metadata
+from receiver.dialects.table import Dialect, Key, Values, Verdict, metadata
 
 PROPERTIES = "traceloop.association.properties."
 
 
-def judge(subject: Subject) -> Verdict | None:
-    return Verdict(False, f"Traceloop {subject.values['traceloop_kind']!s} span: not a model call")
+def judge(values: Values, failed: bool) -> Verdict | None:
+    return Verdict(False, f"Traceloop {values['traceloop_kind']!s} span: not a model call")
 
 
 DIALECT = Dialect(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from receiver.dialects.table import COUNTS, FALLBACK, Dialect, Key, Subject, Verdict
+from receiver.dialects.table import COUNTS, FALLBACK, Dialect, Key, Values, Verdict
 
 OPERATIONS = {
     "chat": "chat",
@@ -16,11 +16,11 @@ OPERATIONS = {
 """`gen_ai.operation.name` of spans that are one provider request → our name. Every other name is none."""
 
 
-def judge(subject: Subject) -> Verdict | None:
-    operation = subject.values["otel_operation"]
+def judge(values: Values, failed: bool) -> Verdict | None:
+    operation = values["otel_operation"]
     if operation in OPERATIONS:
         return COUNTS
-    repeats = "input_tokens" in subject.values and "model" in subject.values
+    repeats = "input_tokens" in values and "model" in values
     return Verdict(
         False,
         f"operation {operation!s} is not a model call" + ("; it repeats usage" if repeats else ""),

@@ -7,142 +7,35 @@ one read per field, and shares the tuple that says where its fields came from.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple, TypeVar
 
 from processor.call import Source
-from processor.vocabulary import provider_name
 from receiver import attributes
-from receiver.attributes import INVALID, Read
+from receiver.attributes import ABSENT, BRACKET, INVALID, MAX_COUNT, QUOTE, SPACE, Read
 from receiver.dialects import DIALECTS
 from receiver.dialects.conventions import convention
-from receiver.dialects.table import (
-    ApplicationKeys,
-    Convention,
-    Judge,
-    Key,
-    Origin,
-    Path,
-    Values,
+from receiver.dialects.kinds import (
+    COUNT,
+    COUNT_FIELDS,
+    IDENTIFIERS,
+    KINDS,
+    RARE_COUNTS,
+    SHOWN_AS,
+    SOURCED,
+    TAG,
+    TEXT,
+    TIMINGS,
+    Kind,
 )
+from receiver.dialects.table import ApplicationKeys, Convention, Judge, Key, Origin, Path, Values
 from receiver.wire import Value
 
-MAX_PLANS = 4096
+MAX_PLANS = 1024
 """Shapes kept; a sender that invents keys can only make the cache start over."""
 
-MAX_SHAPE = 256
+MAX_SHAPE = 128
 """A span with more attributes than this is planned by its known keys alone (20 000 keys are no shape)."""
-
-COUNT_FIELDS = frozenset(
-    {
-        "input_tokens",
-        "output_tokens",
-        "cache_read_tokens",
-        "cache_write_tokens",
-        "cache_write_1h_tokens",
-        "reasoning_tokens",
-        "input_audio_tokens",
-        "output_audio_tokens",
-        "input_image_tokens",
-        "output_image_tokens",
-    }
-)
-RARE_COUNTS = frozenset(
-    {
-        "cache_write_1h_tokens",
-        "input_audio_tokens",
-        "output_audio_tokens",
-        "input_image_tokens",
-        "output_image_tokens",
-    }
-)
-IDENTIFIERS = frozenset({"response_id", "raw_response_id", "external_request_id", "attempt", "reported_cost"})
-_OTHER_COUNTS = frozenset({"total_tokens", "uncached_tokens", "http_status", "attempt"})
-_TAGS = frozenset(
-    {
-        "user_id",
-        "tenant_id",
-        "conversation_id",
-        "prompt_version",
-        "endpoint_tag",
-        "external_request_id",
-        "data_mode",
-        "environment",
-        "service_name",
-        "http_route",
-        "workflow",
-        "service_tier",
-    }
-)
-_LABELS = frozenset({"endpoint_label", "root_label"})
-_NUMBERS = frozenset({"first_token", "first_chunk_seconds", "first_chunk_ms", "stream_seconds"})
-SHOWN_AS = {
-    "otel_operation": "operation",
-    "request_type": "operation",
-    "oi_kind": "operation",
-    "vercel_operation": "operation",
-    "langfuse_type": "operation",
-    "langsmith_kind": "operation",
-    "langfuse_level": "status",
-    "first_token": "time_to_first_token_us",
-    "first_chunk_seconds": "time_to_first_token_us",
-    "first_chunk_ms": "time_to_first_token_us",
-    "stream_seconds": "latency_us",
-    "reported_cost": "reported_cost_pico_usd",
-    "raw_response_id": "response_id",
-}
-"""Marks and parts → the field of `ModelCall` they decide."""
-
-_CONSTANT_LABELS = frozenset({"OpenAI Agent"})
-"""OpenLLMetry writes this agent name on every span of the OpenAI Agents SDK."""
-
-
-def _label(found: object) -> str | None:
-    name = attributes.as_tag(found)
-    return None if name in _CONSTANT_LABELS else name
-
-
-def _provider(found: object) -> str | None:
-    return provider_name(attributes.as_tag(found))
-
-
-_provider_cache: dict[bytes, str | None] = {}
-
-
-def _read_provider(value: Value) -> str | None:
-    raw = value.text
-    try:
-        return _provider_cache[raw]
-    except KeyError:
-        name = _provider(attributes.plain(value))
-        if raw and len(_provider_cache) < MAX_PLANS:
-            _provider_cache[raw] = name
-        return name
-
-
-class Kind(NamedTuple):
-    """How a field's value is read from an attribute, and how from inside a JSON value."""
-
-    read: Read
-    convert: Callable[[object], object | None]
-
-
-def _of(convert: Callable[[object], object | None]) -> Kind:
-    return Kind(lambda value: convert(attributes.plain(value)), convert)
-
-
-_TEXT = Kind(attributes.text, attributes.as_text)
-_TAG = Kind(attributes.tag, attributes.as_tag)
-_COUNT = Kind(attributes.count, attributes.as_count)
-_KINDS: dict[str, Kind] = {
-    "provider": Kind(_read_provider, _provider),
-    "streaming": _of(attributes.as_truth),
-    "reported_cost": _of(attributes.as_pico_usd),
-    "agent_run": _of(lambda found: True),
-    **dict.fromkeys(COUNT_FIELDS | _OTHER_COUNTS, _COUNT),
-    **dict.fromkeys(_TAGS, _TAG),
-    **dict.fromkeys(_LABELS, _of(_label)),
-    **dict.fromkeys(_NUMBERS, _of(lambda found: found if isinstance(found, int | float) else None)),
-}
 
 
 class Candidate(NamedTuple):
@@ -153,10 +46,6 @@ class Candidate(NamedTuple):
     convert: Callable[[object], object | None]
     path: Path
     key: Key
-
-
-Step = tuple[str, str, Read, bool, tuple[Candidate, ...]]
-"""Field, first attribute, its reader, whether it lies inside a JSON value, all candidates."""
 
 
 class Reading(NamedTuple):
@@ -172,60 +61,113 @@ class Reading(NamedTuple):
     invalid: bool
 
 
+_NOTHING_CHOSEN: Mapping[str, Key | None] = MappingProxyType({})
+
+
 class Plan:
-    """How to read spans of one shape."""
+    """How to read spans of one shape.
+
+    The plain kinds (text, tags, counts) are read in loops of their own: most of a span's fields are their
+    first candidate, and a call per field would cost more than the reading.
+    """
 
     __slots__ = (
+        "_candidates",
+        "_counts",
+        "_others",
         "_sources",
+        "_tags",
+        "_texts",
         "convention",
         "dialect",
         "first",
         "has_identifiers",
+        "has_timings",
         "judges",
         "origin",
         "rare_counts",
-        "steps",
+        "size",
     )
 
     def __init__(self, origin: Origin, keys: Mapping[str, list[Key]]) -> None:
         self.origin = origin
         self.convention: Convention = convention(origin)
-        self.steps: tuple[Step, ...] = tuple(_step(name, places) for name, places in keys.items())
-        self.first: dict[str, Key] = {step[0]: step[4][0].key for step in self.steps}
-        self.judges = _judges(origin, keys)
+        self._candidates = {name: _candidates(name, places) for name, places in keys.items()}
+        self.first: dict[str, Key] = {name: found[0].key for name, found in self._candidates.items()}
+        self.size = len(self.first)
+        self._texts = self._plain(TEXT)
+        self._tags = self._plain(TAG)
+        self._counts = self._plain(COUNT)
+        plain = {name for name, _ in (*self._texts, *self._tags, *self._counts)}
+        self._others = tuple(name for name in self.first if name not in plain)
+        self.judges = _judges(keys)
         self.has_identifiers = not IDENTIFIERS.isdisjoint(keys)
+        self.has_timings = not TIMINGS.isdisjoint(keys)
         self.rare_counts = not RARE_COUNTS.isdisjoint(keys)
         self.dialect = _dialect_name(origin, keys)
         self._sources: dict[tuple[object, ...], tuple[Source, ...]] = {}
 
-    def read(self, attributes_of: Mapping[str, Value]) -> Reading:
+    def _plain(self, kind: Kind) -> tuple[tuple[str, str], ...]:
+        """Fields of this kind whose first candidate is an attribute itself."""
+        return tuple(
+            (name, key.attribute)
+            for name, key in self.first.items()
+            if KINDS.get(name, TEXT) is kind and not key.path
+        )
+
+    def read(self, span: Mapping[str, Value]) -> Reading:
         """One pass over the fields of this shape."""
         values: Values = {}
+        rest = list(self._others)
+        try:
+            for name, attribute in self._texts:
+                raw = span[attribute].text
+                if raw and raw[0] != QUOTE:
+                    values[name] = raw.decode()
+                else:
+                    rest.append(name)
+            for name, attribute in self._tags:
+                raw = span[attribute].text
+                if raw and raw[0] > QUOTE and raw[0] != BRACKET and raw[-1] > SPACE and raw not in ABSENT:
+                    values[name] = raw.decode()
+                else:
+                    rest.append(name)
+        except UnicodeDecodeError:
+            values, rest = {}, [name for name in self.first if KINDS.get(name, TEXT) is not COUNT]
+        for name, attribute in self._counts:
+            whole = span[attribute].whole
+            if 0 < whole <= MAX_COUNT:
+                values[name] = whole
+            else:
+                rest.append(name)
+        return self._read_rest(span, values, rest) if rest else Reading(values, _NOTHING_CHOSEN, False)
+
+    def _read_rest(self, span: Mapping[str, Value], values: Values, rest: list[str]) -> Reading:
+        """The fields that need more than one look."""
         chosen: dict[str, Key | None] = {}
         documents: dict[str, object] = {}
-        for name, attribute, read, nested, candidates in self.steps:
-            value = None if nested else read(attributes_of[attribute])
-            if value is None:
-                value, key = _search(candidates, attributes_of, documents)
-                if key is not candidates[0].key:
-                    chosen[name] = key
-                if value is None:
-                    continue
-            values[name] = value
-        invalid = INVALID in values.values()
-        if invalid:
-            invalid = any(values[name] == INVALID for name in COUNT_FIELDS if name in values)
-            for name in [name for name, value in values.items() if value == INVALID]:
-                del values[name]
+        invalid = False
+        for name in rest:
+            candidates = self._candidates[name]
+            value, key = _search(candidates, span, documents)
+            if key is not candidates[0].key:
+                chosen[name] = key
+            if value == INVALID and KINDS.get(name) is COUNT:
+                invalid = invalid or name in COUNT_FIELDS
+            elif value is not None:
+                values[name] = value
         return Reading(values, chosen, invalid)
 
     def key_of(self, reading: Reading, name: str) -> Key | None:
         """Where a field's value came from."""
-        return reading.chosen[name] if name in reading.chosen else self.first.get(name)
+        chosen = reading.chosen
+        return chosen[name] if chosen and name in chosen else self.first.get(name)
 
     def sources(self, reading: Reading, usage_rank: int) -> tuple[Source, ...]:
         """One entry per field that was read; the same tuple for the same answer."""
-        answer = (usage_rank, *reading.values, *reading.chosen.values())
+        values, chosen = reading.values, reading.chosen
+        all_first = not chosen and len(values) == self.size
+        answer = (usage_rank,) if all_first else (usage_rank, *values, None, *chosen.items())
         known = self._sources.get(answer)
         if known is None:
             known = self._make_sources(reading, usage_rank)
@@ -235,7 +177,7 @@ class Plan:
 
     def _make_sources(self, reading: Reading, usage_rank: int) -> tuple[Source, ...]:
         found: dict[str, Source] = {}
-        for name in reading.values:
+        for name in sorted(reading.values):
             key = self.key_of(reading, name)
             shown = SHOWN_AS.get(name, name)
             if key is None or shown in found or shown not in SOURCED:
@@ -243,13 +185,6 @@ class Plan:
             rank = usage_rank if name in COUNT_FIELDS else key.rank
             found[shown] = Source(shown, key.shown, rank)
         return tuple(found.values())
-
-
-SOURCED = (
-    (_TAGS | COUNT_FIELDS | set(SHOWN_AS.values()) | {"provider", "model", "request_model", "response_id"})
-    | {"error_type", "http_status", "streaming", "attempt", "operation"}
-) - {"http_route", "workflow"}
-"""Fields of `ModelCall` whose origin is worth a line."""
 
 
 def _search(
@@ -277,23 +212,16 @@ def _value(
     return candidate.convert(attributes.inside(documents[candidate.attribute], candidate.path))
 
 
-def _step(name: str, places: list[Key]) -> Step:
-    kind = _KINDS.get(name, _TEXT)
-    candidates = tuple(
+def _candidates(name: str, places: list[Key]) -> tuple[Candidate, ...]:
+    kind = KINDS.get(name, TEXT)
+    return tuple(
         Candidate(key.attribute, kind.read, kind.convert, key.path, key)
         for key in sorted(places, key=lambda key: key.order)
     )
-    first = candidates[0]
-    return name, first.attribute, first.read, bool(first.path), candidates
 
 
-def _judges(origin: Origin, keys: Mapping[str, list[Key]]) -> tuple[tuple[str, Judge], ...]:
-    return tuple(
-        (dialect.mark, dialect.judge)
-        for dialect in DIALECTS
-        if dialect.judge is not None
-        and (dialect.mark in keys if dialect.mark else origin.scope.startswith(dialect.scopes))
-    )
+def _judges(keys: Mapping[str, list[Key]]) -> tuple[tuple[str, Judge], ...]:
+    return tuple((d.mark, d.judge) for d in DIALECTS if d.judge is not None and d.mark in keys)
 
 
 def _dialect_name(origin: Origin, keys: Mapping[str, list[Key]]) -> str:
@@ -317,37 +245,56 @@ class Plans:
         self._table: dict[str, list[Key]] = {}
         for key in _all_keys(application):
             self._table.setdefault(key.attribute, []).append(key)
-        self._by_shape: dict[tuple[object, ...], Plan] = {}
-        self._by_known: dict[tuple[Origin, frozenset[str]], Plan] = {}
+        self._emitters: dict[Origin, Emitter] = {}
 
-    def plan(self, origin: Origin, keys: Iterable[str]) -> Plan:
-        """The plan for a span of this emitter with these attribute keys."""
-        shape = (origin, *keys)
-        try:
-            return self._by_shape[shape]
-        except KeyError:
-            return self._plan_of(origin, shape)
+    def emitter(self, origin: Origin) -> Emitter:
+        """The plans for one emitter's spans."""
+        known = self._emitters.get(origin)
+        if known is None:
+            if len(self._emitters) >= MAX_PLANS:
+                self._emitters.clear()
+            known = self._emitters[origin] = Emitter(origin, self._table)
+        return known
 
-    def _plan_of(self, origin: Origin, shape: tuple[object, ...]) -> Plan:
-        known = frozenset(key for key in shape[1:] if key in self._table)
-        plan = self._by_known.get((origin, known))
+
+class Emitter:
+    """The plans for the spans of one scope and version."""
+
+    def __init__(self, origin: Origin, table: Mapping[str, list[Key]]) -> None:
+        self.origin = origin
+        self._table = table
+        self._by_shape: dict[tuple[str, ...], Plan] = {}
+        self._by_known: dict[frozenset[str], Plan] = {}
+
+    def plan(self, keys: Iterable[str]) -> Plan:
+        """The plan for a span with these attribute keys."""
+        shape = tuple(keys)
+        plan = self._by_shape.get(shape)
+        return plan if plan is not None else self._plan_of(shape)
+
+    def _plan_of(self, shape: tuple[str, ...]) -> Plan:
+        known = frozenset(key for key in shape if key in self._table)
+        plan = self._by_known.get(known)
         if plan is None:
-            plan = Plan(origin, self._fields(origin, known))
-            _bounded(self._by_known)[origin, known] = plan
+            plan = Plan(self.origin, self._fields(known))
+            _bounded(self._by_known)[known] = plan
         if len(shape) <= MAX_SHAPE:
             _bounded(self._by_shape)[shape] = plan
         return plan
 
-    def _fields(self, origin: Origin, known: Iterable[str]) -> dict[str, list[Key]]:
+    def _fields(self, known: Iterable[str]) -> dict[str, list[Key]]:
         fields: dict[str, list[Key]] = {}
         for attribute in sorted(known):
             for key in self._table[attribute]:
-                if origin.scope.startswith(key.only):
+                if self.origin.scope.startswith(key.only):
                     fields.setdefault(key.field, []).append(key)
         return fields
 
 
-def _bounded(cache: dict) -> dict:  # type: ignore[type-arg]
+_Key = TypeVar("_Key")
+
+
+def _bounded(cache: dict[_Key, Plan]) -> dict[_Key, Plan]:
     if len(cache) >= MAX_PLANS:
         cache.clear()
     return cache

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from processor.call import UNKNOWN, Flag, ModelCall, Source
 from processor.vocabulary import PROVIDERS, provider_name, provider_of_model
@@ -10,8 +11,8 @@ from receiver.attributes import as_microseconds, as_microseconds_of_ms
 from receiver.dialects.litellm import RAW_REQUEST, provider_response_id
 from receiver.dialects.otel_genai import OPERATIONS
 from receiver.dialects.outcome import failed, set_outcome
-from receiver.dialects.plan import Plan, Plans, Reading
-from receiver.dialects.table import COUNTS, Origin, Subject, Values, Verdict
+from receiver.dialects.plan import Emitter, Plan, Reading
+from receiver.dialects.table import COUNTS, Origin, Values, Verdict
 from receiver.dialects.usage import set_usage
 from receiver.wire import Span
 
@@ -27,84 +28,93 @@ _CALL_TYPES = {
 """`llm.request.type` of old OpenLLMetry and LiteLLM."""
 
 
-@dataclass(slots=True, eq=False)
+_NO_TAGS: Mapping[str, tuple[str, Source]] = MappingProxyType({})
+
+
 class Seen:
     """A span that was read.
 
     Attributes:
-        group_key: the bytes of its Resource.
+        resource: the bytes of its Resource.
         call: the call that it is or, for a wrapper, would be; None otherwise.
         twin_of: the span that is counted instead of this one (`receiver.join`).
         twins: spans that proved to be this call.
         taken: tags that a twin knew better, with where they came from.
     """
 
-    trace_id: bytes
-    span_id: bytes
-    parent_span_id: bytes
-    name: str
-    kind: int
-    start: int
-    end: int
-    group_key: bytes
-    plan: Plan
-    reading: Reading
-    verdict: Verdict
-    call: ModelCall | None
-    twin_of: Seen | None = None
-    twins: list[Seen] = field(default_factory=list)
-    taken: dict[str, tuple[str, Source]] = field(default_factory=dict)
+    __slots__ = (
+        "call",
+        "end",
+        "kind",
+        "parent_span_id",
+        "plan",
+        "raw_name",
+        "reading",
+        "resource",
+        "span_id",
+        "start",
+        "taken",
+        "trace_id",
+        "twin_of",
+        "twins",
+        "verdict",
+    )
+
+    def __init__(self, span: Span, resource: bytes, plan: Plan, reading: Reading) -> None:
+        self.trace_id = span.trace_id
+        self.span_id = span.span_id
+        self.parent_span_id = span.parent_span_id
+        self.raw_name = span.name
+        self.kind = span.kind
+        self.start = span.start
+        self.end = span.end
+        self.resource = resource
+        self.plan = plan
+        self.reading = reading
+        self.verdict = NOT_GENAI
+        self.call: ModelCall | None = None
+        self.twin_of: Seen | None = None
+        self.twins: tuple[Seen, ...] = ()
+        self.taken: Mapping[str, tuple[str, Source]] = _NO_TAGS
+
+    @property
+    def name(self) -> str:
+        return self.raw_name.decode("utf-8", "replace")
 
     @property
     def is_root(self) -> bool:
         return not self.parent_span_id
 
 
-def read_span(span: Span, origin: Origin, plans: Plans, received_ns: int, group_key: bytes) -> Seen:
+def read_span(span: Span, emitter: Emitter, received_ns: int, resource: bytes) -> Seen:
     """Read one parsed span by the tables."""
     attributes_of = span.attributes
-    plan = plans.plan(origin, attributes_of)
+    plan = emitter.plan(attributes_of)
     reading = plan.read(attributes_of)
-    values = reading.values
-    name = span.name.decode("utf-8", "replace")
-    is_failed = failed(span, values)
-    verdict = _judge(plan, values, name, is_failed)
-    call = None
+    seen = Seen(span, resource, plan, reading)
+    is_failed = failed(span, reading.values)
+    verdict = seen.verdict = _judge(plan, reading.values, seen.raw_name, is_failed)
     if verdict.counts or verdict.wrapper:
-        call = _make_call(span, plan, reading, is_failed, received_ns)
-    return Seen(
-        span.trace_id,
-        span.span_id,
-        span.parent_span_id,
-        name,
-        span.kind,
-        span.start,
-        span.end,
-        group_key,
-        plan,
-        reading,
-        verdict,
-        call,
-    )
+        seen.call = _make_call(span, seen, is_failed, received_ns)
+    return seen
 
 
-def _judge(plan: Plan, values: Values, name: str, is_failed: bool) -> Verdict:
+def _judge(plan: Plan, values: Values, name: bytes, is_failed: bool) -> Verdict:
     """Step 1: the first rule that applies decides."""
     if name == RAW_REQUEST or ("raw_response_id" in values and "otel_operation" not in values):
         return RAW
-    if plan.judges:
-        subject = Subject(values, name, is_failed, plan.origin)
-        for mark, judge in plan.judges:
-            verdict = judge(subject) if not mark or mark in values else None
-            if verdict is not None:
-                return verdict
+    for mark, judge in plan.judges:
+        verdict = judge(values, is_failed) if mark in values else None
+        if verdict is not None:
+            return verdict
     if values.get("request_type") in _CALL_TYPES:
         return COUNTS
     used = "input_tokens" in values or "output_tokens" in values
     return COUNTS if used and "request_model" in values else NOT_GENAI
 
 
-def _make_call(span: Span, plan: Plan, reading: Reading, is_failed: bool, received_ns: int) -> ModelCall:
+def _make_call(span: Span, seen: Seen, is_failed: bool, received_ns: int) -> ModelCall:
+    plan, reading = seen.plan, seen.reading
     values = reading.values
     get = values.get
     provider = get("provider")
@@ -112,15 +122,15 @@ def _make_call(span: Span, plan: Plan, reading: Reading, is_failed: bool, receiv
     if provider is None:
         provider = _unnamed_provider(plan, reading, model)
     call = ModelCall(
-        trace_id=span.trace_id,
-        span_id=span.span_id,
-        parent_span_id=span.parent_span_id,
-        time_ns=span.start,
+        trace_id=seen.trace_id,
+        span_id=seen.span_id,
+        parent_span_id=seen.parent_span_id,
+        time_ns=seen.start,
         received_ns=received_ns,
         provider=provider or UNKNOWN,  # type: ignore[arg-type]
         model=_model_name(model, provider) or UNKNOWN,
         request_model=_model_name(get("request_model"), provider),
-        operation=_operation(values),
+        operation=OPERATIONS.get(get("otel_operation")) or _operation(values),  # type: ignore[call-overload]
         endpoint_tag=get("endpoint_tag"),  # type: ignore[arg-type]
         prompt_version=get("prompt_version"),  # type: ignore[arg-type]
         user_id=get("user_id"),  # type: ignore[arg-type]
@@ -130,7 +140,7 @@ def _make_call(span: Span, plan: Plan, reading: Reading, is_failed: bool, receiv
         conversation_id=get("conversation_id"),  # type: ignore[arg-type]
         dialect=plan.dialect,
     )
-    _set_times(call, span, values, plan.origin)
+    _set_times(call, seen, values)
     if plan.has_identifiers:
         _set_identifiers(call, values)
     set_outcome(call, span, values, is_failed)
@@ -160,9 +170,7 @@ def _model_name(model: object, provider: object) -> str | None:
 
 
 def _operation(values: Values) -> str:
-    named = OPERATIONS.get(values.get("otel_operation"))  # type: ignore[call-overload]
-    if named is not None:
-        return str(named)
+    """The operation of spans that do not name one of the conventions."""
     if values.get("oi_kind") == "EMBEDDING" or values.get("langfuse_type") == "embedding":
         return "embeddings"
     vercel = values.get("vercel_operation")
@@ -181,20 +189,24 @@ def _streaming(values: Values) -> bool | None:
     return None
 
 
-def _set_times(call: ModelCall, span: Span, values: Values, origin: Origin) -> None:
-    length = span.end - span.start
-    if length > 0 and span.kind != SERVER:
+def _set_times(call: ModelCall, seen: Seen, values: Values) -> None:
+    length = seen.end - seen.start
+    if length > 0 and seen.kind != SERVER:
         call.latency_us = (length + 500) // 1000
     else:  # a SERVER span that LiteLLM wrote on has the request's length, not the model's
         call.flags |= Flag.LATENCY_UNKNOWN
+    if seen.plan.has_timings:
+        call.time_to_first_token_us = _first_token(values, seen.plan.origin)
+
+
+def _first_token(values: Values, origin: Origin) -> int | None:
     if "first_chunk_seconds" in values:
-        call.time_to_first_token_us = as_microseconds(values["first_chunk_seconds"])
-    elif "first_chunk_ms" in values:
-        call.time_to_first_token_us = as_microseconds_of_ms(values["first_chunk_ms"])
-    elif "first_token" in values:  # seconds; Strands writes milliseconds under the same key
-        strands = origin.scope.startswith("strands")
-        read = as_microseconds_of_ms if strands else as_microseconds
-        call.time_to_first_token_us = read(values["first_token"])
+        return as_microseconds(values["first_chunk_seconds"])
+    if "first_chunk_ms" in values:
+        return as_microseconds_of_ms(values["first_chunk_ms"])
+    # OpenLIT writes seconds, Strands milliseconds under the same key.
+    read = as_microseconds_of_ms if origin.scope.startswith("strands") else as_microseconds
+    return read(values.get("first_token"))
 
 
 def _set_identifiers(call: ModelCall, values: Values) -> None:

@@ -63,17 +63,8 @@ class Origin(NamedTuple):
     version: str
 
 
-class Subject(NamedTuple):
-    """What a rule may look at: the values read, the span's name and status, the emitter."""
-
-    values: Values
-    name: str
-    failed: bool
-    origin: Origin
-
-
-Judge: TypeAlias = Callable[[Subject], Verdict | None]
-"""A rule of step 1; None when it says nothing about this span."""
+Judge: TypeAlias = Callable[[Values, bool], Verdict | None]
+"""A rule of step 1, of the values read and whether the span failed; None when it says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +73,7 @@ class Dialect:
 
     Attributes:
         name: what `ModelCall.dialect` says.
-        mark: the field whose presence lets the judge speak; "" for its scopes.
+        mark: the field whose presence lets the judge speak; "" without a judge.
         judge: step 1 for spans of this vocabulary, or None.
         keys: where its fields stand.
         scopes: beginnings of the scope names of its emitters, for the name only.

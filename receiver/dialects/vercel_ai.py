@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from receiver.dialects.table import COUNTS, Dialect, Key, Subject, Verdict, metadata
+from receiver.dialects.table import COUNTS, Dialect, Key, Values, Verdict, metadata
 
 _CALLS = (".doGenerate", ".doStream", ".doEmbed")
 _ANTHROPIC = ("anthropic", "usage")
 
 
-def judge(subject: Subject) -> Verdict | None:
-    operation = str(subject.values["vercel_operation"])
+def judge(values: Values, failed: bool) -> Verdict | None:
+    operation = str(values["vercel_operation"])
     if operation.endswith(_CALLS):
         return COUNTS
     wraps = operation != "ai.toolCall"

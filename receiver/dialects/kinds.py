@@ -1,0 +1,132 @@
+"""The fields that a span may fill, and how a value of each kind is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from processor.vocabulary import provider_name
+from receiver import attributes
+from receiver.attributes import Read
+from receiver.wire import Value
+
+_MAX_PROVIDERS = 1024
+
+COUNT_FIELDS = frozenset(
+    {
+        "input_tokens",
+        "output_tokens",
+        "cache_read_tokens",
+        "cache_write_tokens",
+        "cache_write_1h_tokens",
+        "reasoning_tokens",
+        "input_audio_tokens",
+        "output_audio_tokens",
+        "input_image_tokens",
+        "output_image_tokens",
+    }
+)
+RARE_COUNTS = frozenset(
+    {
+        "cache_write_1h_tokens",
+        "input_audio_tokens",
+        "output_audio_tokens",
+        "input_image_tokens",
+        "output_image_tokens",
+    }
+)
+TIMINGS = frozenset({"first_token", "first_chunk_seconds", "first_chunk_ms"})
+IDENTIFIERS = frozenset({"response_id", "raw_response_id", "external_request_id", "attempt", "reported_cost"})
+_OTHER_COUNTS = frozenset({"total_tokens", "uncached_tokens", "http_status", "attempt"})
+_TAGS = frozenset(
+    {
+        "user_id",
+        "tenant_id",
+        "conversation_id",
+        "prompt_version",
+        "endpoint_tag",
+        "external_request_id",
+        "data_mode",
+        "environment",
+        "service_name",
+        "http_route",
+        "workflow",
+        "service_tier",
+    }
+)
+_LABELS = frozenset({"endpoint_label", "root_label"})
+_NUMBERS = frozenset({"first_token", "first_chunk_seconds", "first_chunk_ms", "stream_seconds"})
+SHOWN_AS = {
+    "otel_operation": "operation",
+    "request_type": "operation",
+    "oi_kind": "operation",
+    "vercel_operation": "operation",
+    "langfuse_type": "operation",
+    "langsmith_kind": "operation",
+    "langfuse_level": "status",
+    "first_token": "time_to_first_token_us",
+    "first_chunk_seconds": "time_to_first_token_us",
+    "first_chunk_ms": "time_to_first_token_us",
+    "stream_seconds": "latency_us",
+    "reported_cost": "reported_cost_pico_usd",
+    "raw_response_id": "response_id",
+}
+"""Marks and parts → the field of `ModelCall` they decide."""
+
+_CONSTANT_LABELS = frozenset({"OpenAI Agent"})
+"""OpenLLMetry writes this agent name on every span of the OpenAI Agents SDK."""
+
+
+def _label(found: object) -> str | None:
+    name = attributes.as_tag(found)
+    return None if name in _CONSTANT_LABELS else name
+
+
+def _provider(found: object) -> str | None:
+    return provider_name(attributes.as_tag(found))
+
+
+_providers: dict[bytes, str | None] = {}
+
+
+def _read_provider(value: Value) -> str | None:
+    raw = value.text
+    try:
+        return _providers[raw]
+    except KeyError:
+        name = _provider(attributes.plain(value))
+        if raw and len(_providers) < _MAX_PROVIDERS:
+            _providers[raw] = name
+        return name
+
+
+class Kind(NamedTuple):
+    """How a field's value is read from an attribute, and how from inside a JSON value."""
+
+    read: Read
+    convert: Callable[[object], object | None]
+
+
+def _of(convert: Callable[[object], object | None]) -> Kind:
+    return Kind(lambda value: convert(attributes.plain(value)), convert)
+
+
+TEXT = Kind(attributes.text, attributes.as_text)
+TAG = Kind(attributes.tag, attributes.as_tag)
+COUNT = Kind(attributes.count, attributes.as_count)
+KINDS: dict[str, Kind] = {
+    "provider": Kind(_read_provider, _provider),
+    "streaming": _of(attributes.as_truth),
+    "reported_cost": _of(attributes.as_pico_usd),
+    "agent_run": _of(lambda found: True),
+    **dict.fromkeys(COUNT_FIELDS | _OTHER_COUNTS, COUNT),
+    **dict.fromkeys(_TAGS, TAG),
+    **dict.fromkeys(_LABELS, _of(_label)),
+    **dict.fromkeys(_NUMBERS, _of(lambda found: found if isinstance(found, int | float) else None)),
+}
+
+SOURCED = (
+    (_TAGS | COUNT_FIELDS | set(SHOWN_AS.values()) | {"provider", "model", "request_model", "response_id"})
+    | {"error_type", "http_status", "streaming", "attempt", "operation"}
+) - {"http_route", "workflow"}
+"""Fields of `ModelCall` whose origin is worth a line."""
