@@ -12,24 +12,25 @@ INSERT INTO _genai.usage_hour AS u (
 )
 SELECT
     '2000-01-01 00:00:00+00'::timestamptz + (s.minute / 60) * interval '1 hour' AS bucket, s.series_id,
-    sum(s.calls)::bigint, sum(s.requests)::bigint, sum(s.successes)::bigint, sum(s.errors)::bigint,
-    sum(s.cancelled)::bigint, sum(s.input_tokens)::bigint, sum(s.output_tokens)::bigint,
-    sum(s.cache_read_tokens)::bigint, sum(s.cache_write_tokens)::bigint,
-    sum(s.cache_write_1h_tokens)::bigint, sum(s.reasoning_tokens)::bigint, sum(s.input_audio_tokens)::bigint,
-    sum(s.output_audio_tokens)::bigint, sum(s.input_image_tokens)::bigint,
-    sum(s.output_image_tokens)::bigint, sum(s.input_cost_pico_usd)::bigint,
-    sum(s.cache_read_cost_pico_usd)::bigint, sum(s.cache_write_cost_pico_usd)::bigint,
-    sum(s.output_cost_pico_usd)::bigint, sum(s.other_cost_pico_usd)::bigint,
-    sum(s.wasted_cost_pico_usd)::bigint, sum(s.unpriced_calls)::bigint, sum(s.uncertain_calls)::bigint,
-    sum(s.error_without_usage_calls)::bigint, sum(s.latency_calls)::bigint, sum(s.latency_us_sum)::bigint,
-    sum(s.latency_b00)::bigint, sum(s.latency_b01)::bigint, sum(s.latency_b02)::bigint,
-    sum(s.latency_b03)::bigint, sum(s.latency_b04)::bigint, sum(s.latency_b05)::bigint,
-    sum(s.latency_b06)::bigint, sum(s.latency_b07)::bigint, sum(s.latency_b08)::bigint,
-    sum(s.latency_b09)::bigint, sum(s.latency_b10)::bigint, sum(s.latency_b11)::bigint,
-    sum(s.latency_b12)::bigint, sum(s.latency_b13)::bigint, sum(s.latency_b14)::bigint,
-    sum(s.latency_b15)::bigint, sum(s.latency_b16)::bigint, sum(s.latency_b17)::bigint,
-    sum(s.latency_b18)::bigint, sum(s.latency_b19)::bigint, sum(s.latency_b20)::bigint,
-    sum(s.latency_b21)::bigint, sum(s.latency_b22)::bigint, sum(s.latency_b23)::bigint
+    _genai.total(s.calls), _genai.total(s.requests), _genai.total(s.successes), _genai.total(s.errors),
+    _genai.total(s.cancelled), _genai.total(s.input_tokens), _genai.total(s.output_tokens),
+    _genai.total(s.cache_read_tokens), _genai.total(s.cache_write_tokens),
+    _genai.total(s.cache_write_1h_tokens), _genai.total(s.reasoning_tokens),
+    _genai.total(s.input_audio_tokens), _genai.total(s.output_audio_tokens),
+    _genai.total(s.input_image_tokens), _genai.total(s.output_image_tokens),
+    _genai.total(s.input_cost_pico_usd), _genai.total(s.cache_read_cost_pico_usd),
+    _genai.total(s.cache_write_cost_pico_usd), _genai.total(s.output_cost_pico_usd),
+    _genai.total(s.other_cost_pico_usd), _genai.total(s.wasted_cost_pico_usd),
+    _genai.total(s.unpriced_calls), _genai.total(s.uncertain_calls),
+    _genai.total(s.error_without_usage_calls), _genai.total(s.latency_calls), _genai.total(s.latency_us_sum),
+    _genai.total(s.latency_b00), _genai.total(s.latency_b01), _genai.total(s.latency_b02),
+    _genai.total(s.latency_b03), _genai.total(s.latency_b04), _genai.total(s.latency_b05),
+    _genai.total(s.latency_b06), _genai.total(s.latency_b07), _genai.total(s.latency_b08),
+    _genai.total(s.latency_b09), _genai.total(s.latency_b10), _genai.total(s.latency_b11),
+    _genai.total(s.latency_b12), _genai.total(s.latency_b13), _genai.total(s.latency_b14),
+    _genai.total(s.latency_b15), _genai.total(s.latency_b16), _genai.total(s.latency_b17),
+    _genai.total(s.latency_b18), _genai.total(s.latency_b19), _genai.total(s.latency_b20),
+    _genai.total(s.latency_b21), _genai.total(s.latency_b22), _genai.total(s.latency_b23)
 FROM pg_temp.slice s
 WHERE s.minute / 60 >= %s::integer
 GROUP BY s.minute / 60, s.series_id
