@@ -33,10 +33,14 @@ DIALECT = Dialect(
         Key("model", 50, "embedding.model_name"),
         Key("model", 80, "llm.request.model_name"),
         Key("model", 95, "llm.invocation_parameters", ("model",)),
+        Key(
+            "model", 96, "embedding.invocation_parameters", ("model",)
+        ),  # all that a failed embeddings call has
         Key("request_model", 20, "llm.request.model_name"),
         Key("request_model", 40, "llm.invocation_parameters", ("model",)),
         Key("request_model", 50, "metadata", ("ls_model_name",)),
         Key("request_model", 60, "embedding.model_name"),
+        Key("request_model", 61, "embedding.invocation_parameters", ("model",)),
         Key("response_id", 30, "output.value", ("id",)),
         Key("response_id", 31, "output.value", ("response_id",)),
         *langchain_answer("output.value", _SCOPE + "langchain"),
