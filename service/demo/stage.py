@@ -76,8 +76,8 @@ class Process:
         text = self._log.read_text(errors="replace").strip() if self._log.exists() else ""
         return "\n".join(text.splitlines()[-12:]) or f"{self.name} ended without a word"
 
-    def stop(self) -> None:
-        """End it and wait for it; whoever does not end in time is killed."""
+    def stop(self) -> int:
+        """End it and wait for it, return its exit code; whoever does not end in time is killed."""
         assert self._child.stdin is not None
         with contextlib.suppress(OSError):
             self._child.stdin.close()
@@ -90,6 +90,7 @@ class Process:
             self._child.wait()
         if self._child.stdout:
             self._child.stdout.close()
+        return self._child.returncode
 
 
 class Stage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,8 +36,8 @@ class Sink(NamedTuple):
 
 
 @contextmanager
-def otlp_sink() -> Iterator[Sink]:
-    """Run a receiver on a free port of this machine."""
+def otlp_sink(delay_seconds: float = 0) -> Iterator[Sink]:
+    """Run a receiver on a free port of this machine; it answers after a delay."""
     received: list[Received] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -46,10 +47,12 @@ def otlp_sink() -> Iterator[Sink]:
             return
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            body = _body(self)
+            time.sleep(delay_seconds)
             if self.headers.get("content-encoding") == "gzip":
                 body = gzip.decompress(body)
-            received.extend(_spans(ExportTraceServiceRequest.FromString(body)))
+            if self.path == "/v1/traces":  # some exporters send metrics and logs too
+                received.extend(_spans(ExportTraceServiceRequest.FromString(body)))
             self.send_response(200)
             self.send_header("content-type", "application/x-protobuf")
             self.send_header("content-length", "0")
@@ -64,6 +67,18 @@ def otlp_sink() -> Iterator[Sink]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def _body(handler: BaseHTTPRequestHandler) -> bytes:
+    """The request's body; Node's exporter sends it in chunks."""
+    if handler.headers.get("transfer-encoding") != "chunked":
+        return handler.rfile.read(int(handler.headers["content-length"]))
+    body = b""
+    while size := int(handler.rfile.readline(), 16):
+        body += handler.rfile.read(size)
+        handler.rfile.readline()
+    handler.rfile.readline()
+    return body
 
 
 def _spans(request: ExportTraceServiceRequest) -> Iterator[Received]:
