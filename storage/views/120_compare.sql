@@ -176,8 +176,10 @@ CREATE FUNCTION genai.compare(
             coalesce(sum(u.requests) FILTER (WHERE u.side = 1), 0) AS n1,
             coalesce(sum(u.calls) FILTER (WHERE u.side = 0), 0) AS c0,
             coalesce(sum(u.calls) FILTER (WHERE u.side = 1), 0) AS c1,
-            greatest(coalesce(sum(u.input_tokens - u.cache_read_tokens - u.cache_write_tokens) FILTER (WHERE u.side = 0), 0), 0) AS input_t0,
-            greatest(coalesce(sum(u.input_tokens - u.cache_read_tokens - u.cache_write_tokens) FILTER (WHERE u.side = 1), 0), 0) AS input_t1,
+            greatest(0, coalesce(sum(u.input_tokens - u.cache_read_tokens - u.cache_write_tokens)
+                FILTER (WHERE u.side = 0), 0)) AS input_t0,
+            greatest(0, coalesce(sum(u.input_tokens - u.cache_read_tokens - u.cache_write_tokens)
+                FILTER (WHERE u.side = 1), 0)) AS input_t1,
             coalesce(sum(u.cache_read_tokens) FILTER (WHERE u.side = 0), 0) AS cache_read_t0,
             coalesce(sum(u.cache_read_tokens) FILTER (WHERE u.side = 1), 0) AS cache_read_t1,
             coalesce(sum(u.cache_write_tokens) FILTER (WHERE u.side = 0), 0) AS cache_write_t0,

@@ -188,7 +188,9 @@ CREATE FUNCTION genai.classify(
                 || ' of the cost.'
             WHEN 'deploy' THEN 'Prompt version ' || (x.v).prompt_version || ' of ' || (x.v).endpoint_tag
                 || ' is new: a request costs ' || genai.usd_text((x.v).new_unit_usd) || ' instead of '
-                || genai.usd_text((x.v).unit_usd) || '; new versions explain ' || genai.percent_text((x.v).share)
+                || genai.usd_text((x.v).unit_usd) || ', tokens per request went '
+                || genai.change_text((x.t).baseline_tokens_per_request::numeric, (x.t).tokens_per_request::numeric, '')
+                || '(all versions). New versions explain ' || genai.percent_text((x.v).share)
                 || ' of the change in cost per request.'
             WHEN 'token' THEN 'Tokens per request went '
                 || genai.change_text((x.t).baseline_tokens_per_request::numeric, (x.t).tokens_per_request::numeric, '')

@@ -17,7 +17,7 @@ PRICED, UNPRICED, NO_USAGE, ERROR_WITHOUT_USAGE = 1, 4, 5, 7
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One counted call. Costs are pico-USD by class; `None` has no price, for the reason in `price_status`."""
+    """One counted call. Costs are pico-USD by class; `None` is no price, as `price_status` says."""
 
     time: datetime
     endpoint: str = "checkout"
@@ -71,8 +71,9 @@ class _Filler:
         self._rows.append(
             (
                 call.time, call.time, uuid.uuid4(), series, identity, 0, 0, 0, STATUS[call.status], 1,
-                call.price_status, call.requests, call.input_tokens, call.output_tokens, call.cache_read_tokens,
-                call.cache_write_tokens, None if call.latency_ms is None else call.latency_ms * 1_000, *costs,
+                call.price_status, call.requests, call.input_tokens, call.output_tokens,
+                call.cache_read_tokens, call.cache_write_tokens,
+                None if call.latency_ms is None else call.latency_ms * 1_000, *costs,
             )
         )  # fmt: skip
 
@@ -81,15 +82,13 @@ class _Filler:
         for (kind, *texts), number in self._ids.items():
             if kind == "series":
                 values = [number, number, number, *texts]
-                cursor.execute(
-                    "INSERT INTO _genai.series VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s)", values
-                )
+                cursor.execute("INSERT INTO _genai.series VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s)", values)
             else:
                 cursor.execute("INSERT INTO _genai.identity VALUES (%s,%s,%s)", [number, *texts])
         with cursor.copy(
-            "COPY _genai.model_call (time, received_at, call_key, series_id, identity_id, shape_id, flags, folded,"
-            " status, usage_source, price_status, requests, input_tokens, output_tokens, cache_read_tokens,"
-            " cache_write_tokens, latency_us, cost_pico_usd, input_cost_pico_usd, cache_read_cost_pico_usd,"
+            "COPY _genai.model_call (time, received_at, call_key, series_id, identity_id, shape_id, flags,"
+            " folded, status, usage_source, price_status, requests, input_tokens, output_tokens,"
+            " cache_read_tokens, cache_write_tokens, latency_us, cost_pico_usd, input_cost_pico_usd, cache_read_cost_pico_usd,"
             " cache_write_cost_pico_usd, output_cost_pico_usd, other_cost_pico_usd) FROM STDIN"
         ) as copy:
             for row in self._rows:

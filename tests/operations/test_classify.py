@@ -69,14 +69,18 @@ INCIDENTS: dict[str, tuple[str, str | None, list[Call], list[Call]]] = {
         "model_mix", "openai/large", traffic(BEFORE) + traffic(BEFORE, 10, LARGE),
         traffic(NOW, 100) + traffic(NOW, 110, LARGE),
     ),
-    "a new version that writes more": ("deploy", "v2", traffic(BEFORE), traffic(NOW, like=tokens(1.6, like=V2))),
+    "a new version that writes more": (
+        "deploy", "v2", traffic(BEFORE), traffic(NOW, like=tokens(1.6, like=V2)),
+    ),
     "a new version for half the requests": (
         "deploy", "v2", traffic(BEFORE), traffic(NOW, 100) + traffic(NOW, 100, tokens(2, like=V2)),
     ),
     "a new version on a dear model": (
         "deploy", "v2", traffic(BEFORE), traffic(NOW, like=replace(LARGE, prompt_version="v2")),
     ),
-    "a new version that costs the same on a busy day": ("volume", None, traffic(BEFORE), traffic(NOW, 400, V2)),
+    "a new version that costs the same on a busy day": (
+        "volume", None, traffic(BEFORE), traffic(NOW, 400, V2),
+    ),
     "a new version that costs a little more on a busy day": (
         "volume", None, traffic(BEFORE), traffic(NOW, 400, tokens(1.05, like=V2)),
     ),
@@ -84,15 +88,21 @@ INCIDENTS: dict[str, tuple[str, str | None, list[Call], list[Call]]] = {
         "token", None, traffic(BEFORE) + traffic(BEFORE, 5, V2), traffic(NOW, like=tokens(1.6, like=V2)),
     ),
     "calls that lost their version": (
-        "token", None, traffic(BEFORE), traffic(NOW, like=tokens(1.6, like=replace(CALL, prompt_version="unknown"))),
+        "token", None, traffic(BEFORE),
+        traffic(NOW, like=tokens(1.6, like=replace(CALL, prompt_version="unknown"))),
     ),
-    "each request tried twice": ("retry_storm", None, traffic(BEFORE), traffic(NOW) + traffic(NOW, 200, RETRY)),
-    "retries that cost nothing": ("unclear", None, traffic(BEFORE), traffic(NOW) + traffic(NOW, 200, FREE_RETRY)),
+    "each request tried twice": (
+        "retry_storm", None, traffic(BEFORE), traffic(NOW) + traffic(NOW, 200, RETRY),
+    ),
+    "retries that cost nothing": (
+        "unclear", None, traffic(BEFORE), traffic(NOW) + traffic(NOW, 200, FREE_RETRY),
+    ),
     "more retries but far more requests": (
         "volume", None, traffic(BEFORE), traffic(NOW, 500) + traffic(NOW, 60, RETRY),
     ),
     "one user's failing rush": (
-        "abuse", "h:abuser", traffic(BEFORE), traffic(NOW) + traffic(NOW, 150, ONE) + traffic(NOW, 150, ONE_FAILING),
+        "abuse", "h:abuser", traffic(BEFORE),
+        traffic(NOW) + traffic(NOW, 150, ONE) + traffic(NOW, 150, ONE_FAILING),
     ),
     "one user's rush without failures": (
         "identity_concentration", "h:abuser", traffic(BEFORE), traffic(NOW) + traffic(NOW, 300, ONE),
@@ -101,7 +111,8 @@ INCIDENTS: dict[str, tuple[str, str | None, list[Call], list[Call]]] = {
         "volume", None, traffic(BEFORE), traffic(NOW) + traffic(NOW, 300, replace(CALL, status="error")),
     ),
     "one user's failing rush where failures are usual": (
-        "identity_concentration", "h:abuser", traffic(BEFORE, 120) + traffic(BEFORE, 80, replace(CALL, status="error")),
+        "identity_concentration", "h:abuser",
+        traffic(BEFORE, 120) + traffic(BEFORE, 80, replace(CALL, status="error")),
         traffic(NOW) + traffic(NOW, 150, ONE) + traffic(NOW, 150, ONE_FAILING),
     ),
     "one user's dear calls": (
@@ -118,7 +129,8 @@ INCIDENTS: dict[str, tuple[str, str | None, list[Call], list[Call]]] = {
         traffic(NOW) + [replace(c, user="unknown", tenant="unknown") for c in traffic(NOW, 300)],
     ),
     "a model without a price": (
-        "unknown_model", "openai/brand-new", traffic(BEFORE), traffic(NOW, 300) + traffic(NOW, 60, UNKNOWN_MODEL),
+        "unknown_model", "openai/brand-new", traffic(BEFORE),
+        traffic(NOW, 300) + traffic(NOW, 60, UNKNOWN_MODEL),
     ),
     "a model that never had a price": (
         "volume", None, traffic(BEFORE) + traffic(BEFORE, 40, UNKNOWN_MODEL),
@@ -134,8 +146,8 @@ def classify(connection: psycopg.Connection[Any], **options: object) -> dict[str
     named = "".join(f", p_{name} => %({name})s" for name in options)
     query = f"SELECT * FROM genai.classify(%(start)s, %(end)s{named})"  # noqa: S608
     window = {"start": NOW, "end": NOW + timedelta(hours=1)}
-    [row] = connection.execute(query.encode(), window | options).fetchall()
-    return row
+    rows: list[dict[str, Any]] = connection.execute(query.encode(), window | options).fetchall()
+    return rows[0]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from tests.operations import reference_decomposition as reference
-from tests.operations.ledger import NO_USAGE, PRICED, UNPRICED, Call, fill
+from tests.operations.ledger import PRICED, UNPRICED, Call, fill
 
 START = datetime(2026, 3, 28, 21, 0, tzinfo=UTC)
 """A month end and the change to summer time in Europe: nothing may move by either."""
@@ -28,7 +28,20 @@ DIMENSIONS: dict[str, Callable[[Call], str]] = {
     "provider": lambda c: c.provider,
     "service": lambda c: c.service,
 }
-NASTY = ["o'brien", 'say "hi"', "a,b", "%s", "$1", "{x}", "*x", "'; DROP TABLE x; --", "\\", "naïve ☃", " ", "NULL"]
+NASTY = [
+    "o'brien",
+    'say "hi"',
+    "a,b",
+    "%s",
+    "$1",
+    "{x}",
+    "*x",
+    "'; DROP TABLE x; --",
+    "\\",
+    "naïve ☃",
+    " ",
+    "NULL",
+]
 
 
 def random_call(rng: random.Random) -> Call:
@@ -60,7 +73,9 @@ def random_call(rng: random.Random) -> Call:
 
 
 def random_moment(rng: random.Random) -> datetime:
-    step = rng.choice([timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1), timedelta(microseconds=1)])
+    step = rng.choice(
+        [timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1), timedelta(microseconds=1)]
+    )
     return START + rng.randrange(timedelta(hours=HOURS) // step + 1) * step
 
 
@@ -80,7 +95,9 @@ def ledger(migrated_database: str) -> Iterator[tuple[psycopg.Connection[Any], li
         yield connection, calls
 
 
-def compare(connection: psycopg.Connection[Any], start: datetime, end: datetime, **options: object) -> list[dict[str, Any]]:
+def compare(
+    connection: psycopg.Connection[Any], start: datetime, end: datetime, **options: object
+) -> list[dict[str, Any]]:
     named = "".join(f", p_{name} => %({name})s" for name in options)
     query = f"SELECT * FROM genai.compare(%(start)s, %(end)s{named})"  # noqa: S608
     return connection.execute(query.encode(), {"start": start, "end": end, **options}).fetchall()
@@ -92,7 +109,9 @@ def pico(usd: Decimal) -> int:
     return int(whole)
 
 
-def window_of(calls: list[Call], start: datetime, end: datetime, segment: Callable[[Call], str]) -> dict[str, Any]:
+def window_of(
+    calls: list[Call], start: datetime, end: datetime, segment: Callable[[Call], str]
+) -> dict[str, Any]:
     """Calls of a window by segment, summed into cells by (provider, model)."""
     found: dict[str, dict[str, list[Call]]] = defaultdict(lambda: defaultdict(list))
     for call in calls:
@@ -141,7 +160,12 @@ def test_windows_and_terms_equal_a_computation_from_calls(
             options[name] = of(rng.choice(wanted))
             wanted = [c for c in wanted if of(c) == options[name]]
         rows = compare(
-            connection, start, end, baseline=f"{before.isoformat()}..{until.isoformat()}", dimension=dimension, **options
+            connection,
+            start,
+            end,
+            baseline=f"{before.isoformat()}..{until.isoformat()}",
+            dimension=dimension,
+            **options,
         )
         told = f"{dimension} {start}..{end} against {before}..{until} {options}"
         now, then = window_of(wanted, start, end, segment), window_of(wanted, before, until, segment)
@@ -158,10 +182,9 @@ def test_windows_and_terms_equal_a_computation_from_calls(
 
 
 def check_total(rows: list[dict[str, Any]]) -> None:
-    [total] = [row for row in rows if row["is_total"]] or [None]
-    if total is None:
-        assert not rows
+    if not rows:
         return
+    [total] = [row for row in rows if row["is_total"]]
     segments = [row for row in rows if not row["is_total"]]
     assert terms_of(total).total == pico(total["delta_usd"])
     for name in ("cost_usd", "delta_usd", "volume_usd", "price_usd", "calls", "errors", "wasted_usd"):

@@ -1,0 +1,189 @@
+"""What changed between two windows and why: `genai.compare` and `genai.classify` as typed values.
+
+All arithmetic with money is in SQL (storage/views/120_compare.sql); nothing here adds, divides or rounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg.rows import class_row
+
+DIMENSIONS = ("endpoint", "prompt_version", "user", "tenant", "model", "provider", "service")
+TERMS = ("volume", "attempts", "mix", "tokens", "price", "new", "gone")
+TOKEN_CLASSES = ("input", "cache_read", "cache_write", "output", "other")
+
+
+class Focus(NamedTuple):
+    """Values that the comparison is narrowed to; None takes all."""
+
+    endpoint: str | None = None
+    prompt_version: str | None = None
+    user: str | None = None
+    tenant: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    service: str | None = None
+
+
+class Question(NamedTuple):
+    """A window [start, end) in UTC against its baseline.
+
+    Attributes:
+        baseline: `previous`, a distance back (`24h`, `168h`) or `FROM..TO` in ISO 8601.
+        environment: one, several with commas, or `*` for all; `data_mode` one or `*`.
+    """
+
+    start: datetime
+    end: datetime
+    baseline: str = "previous"
+    environment: str = "prod"
+    data_mode: str = "real"
+    dimension: str = "endpoint"
+    focus: Focus = Focus()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One row of `genai.compare`: a segment, or the total of all. Money in USD, exact to 10^-12.
+
+    `volume_usd` … `gone_usd` sum to `delta_usd`; the five `…_tokens_usd` sum to `tokens_usd`. Ratios are None
+    where there is nothing to divide by. For models and providers a request is a call (LEDGER §5).
+    """
+
+    is_total: bool
+    segment: str
+    cost_usd: Decimal
+    baseline_cost_usd: Decimal
+    delta_usd: Decimal
+    delta_ratio: float | None
+    share_of_delta: float | None
+    volume_usd: Decimal
+    attempts_usd: Decimal
+    mix_usd: Decimal
+    tokens_usd: Decimal
+    price_usd: Decimal
+    new_usd: Decimal
+    gone_usd: Decimal
+    input_tokens_usd: Decimal
+    cache_read_tokens_usd: Decimal
+    cache_write_tokens_usd: Decimal
+    output_tokens_usd: Decimal
+    other_tokens_usd: Decimal
+    top_term: str | None
+    top_term_usd: Decimal | None
+    top_segment: str | None
+    top_segment_delta_usd: Decimal | None
+    requests: int
+    baseline_requests: int
+    calls: int
+    baseline_calls: int
+    cost_per_request_usd: Decimal | None
+    baseline_cost_per_request_usd: Decimal | None
+    tokens_per_request: float | None
+    baseline_tokens_per_request: float | None
+    success_ratio: float | None
+    baseline_success_ratio: float | None
+    errors: int
+    baseline_errors: int
+    cancelled: int
+    baseline_cancelled: int
+    attempts_per_success: float | None
+    baseline_attempts_per_success: float | None
+    wasted_usd: Decimal
+    baseline_wasted_usd: Decimal
+    p50_ms: float | None
+    baseline_p50_ms: float | None
+    p95_ms: float | None
+    baseline_p95_ms: float | None
+    unpriced_calls: int
+    baseline_unpriced_calls: int
+    uncertain_calls: int
+    baseline_uncertain_calls: int
+    uncertain_share: float | None
+    baseline_uncertain_share: float | None
+    error_without_usage_calls: int
+    baseline_error_without_usage_calls: int
+    from_used: datetime
+    to_used: datetime
+    baseline_from_used: datetime
+    baseline_to_used: datetime
+
+    def term(self, name: str) -> Decimal:
+        """The term of that name, one of `TERMS`."""
+        value: Decimal = getattr(self, f"{name}_usd")
+        return value
+
+    def token_class(self, name: str) -> Decimal:
+        """The part of the tokens term that one of `TOKEN_CLASSES` has."""
+        value: Decimal = getattr(self, f"{name}_tokens_usd")
+        return value
+
+    @property
+    def at_least(self) -> bool:
+        """True when calls of the window have no price or no certain usage (LEDGER §14)."""
+        return self.unpriced_calls + self.uncertain_calls > 0
+
+    @property
+    def baseline_at_least(self) -> bool:
+        """The same of the baseline."""
+        return self.baseline_unpriced_calls + self.baseline_uncertain_calls > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Spike:
+    """What `genai.classify` calls the change (LEDGER §25): class, whose it is, a sentence, the numbers."""
+
+    name: str
+    subject: str | None
+    sentence: str
+    evidence: dict[str, Any]
+
+
+class Comparison(NamedTuple):
+    """The answer; `total` is None when neither window has a call."""
+
+    total: Change | None
+    segments: list[Change]
+    spike: Spike | None
+
+
+def compare(connection: psycopg.Connection[Any], question: Question, limit: int = 20) -> Comparison:
+    """Ask both functions in one snapshot, so that the class speaks about the same numbers.
+
+    Args:
+        limit: segments at most, the largest change first; the total counts all.
+
+    Raises:
+        ValueError: the dimension is none of `DIMENSIONS`.
+    """
+    if question.dimension not in DIMENSIONS:
+        raise ValueError(f"{question.dimension!r} is no dimension; these are: {', '.join(DIMENSIONS)}")
+    values = question._asdict() | question.focus._asdict() | {"limit": limit}
+    del values["focus"]
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        changes = (
+            connection.cursor(row_factory=class_row(Change)).execute(_query("compare"), values).fetchall()
+        )
+        if not changes:
+            return Comparison(None, [], None)
+        spike = connection.cursor(row_factory=class_row(Spike)).execute(_query("classify"), values).fetchone()
+    return Comparison(changes[0], changes[1:], spike)
+
+
+def as_json(change: Change) -> dict[str, object]:
+    """The row with money as text with every digit."""
+    values = {field.name: getattr(change, field.name) for field in fields(change)}
+    return {name: f"{value:f}" if isinstance(value, Decimal) else value for name, value in values.items()}
+
+
+@cache
+def _query(name: str) -> bytes:
+    return (Path(__file__).parent / "queries" / f"{name}.sql").read_bytes()

@@ -1,0 +1,118 @@
+"""`spanledger compare`: what changed, and exactly why."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.commands import _options as options
+
+if TYPE_CHECKING:
+    from operations.compare import Comparison, Question
+
+
+class Dimension(StrEnum):
+    """What the change can be split by."""
+
+    endpoint = "endpoint"
+    prompt_version = "prompt_version"
+    user = "user"
+    tenant = "tenant"
+    model = "model"
+    provider = "provider"
+    service = "service"
+
+
+def _focus(name: str) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(
+        f"--{name}", help=f"Only this {name.replace('-', ' ')}.", metavar="VALUE", rich_help_panel="Focus"
+    )
+    return option
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(rich_help_panel="Ask the ledger")
+    def compare(
+        by: Annotated[
+            Dimension, typer.Option("--by", help="What to split the change by.")
+        ] = Dimension.endpoint,
+        last: options.Last = "24h",
+        start: options.From = None,
+        end: options.To = None,
+        baseline: Annotated[
+            str,
+            typer.Option(
+                help="previous (the equal window before), 24h, 168h or another distance back, or FROM..TO.",
+                metavar="BASELINE",
+            ),
+        ] = "previous",
+        environment: options.Environment = "prod",
+        data_mode: options.DataMode = "real",
+        endpoint: Annotated[str | None, _focus("endpoint")] = None,
+        prompt_version: Annotated[str | None, _focus("prompt-version")] = None,
+        user: Annotated[str | None, _focus("user")] = None,
+        tenant: Annotated[str | None, _focus("tenant")] = None,
+        model: Annotated[str | None, _focus("model")] = None,
+        provider: Annotated[str | None, _focus("provider")] = None,
+        service: Annotated[str | None, _focus("service")] = None,
+        limit: Annotated[int, typer.Option(help="Rows at most; the total counts all.", min=1)] = 10,
+        as_json: options.AsJson = False,
+        config: options.ConfigFile = None,
+        database_url: options.DatabaseUrl = None,
+        data_dir: options.DataDir = None,
+    ) -> None:
+        """Compare a window with its baseline: the change, its terms to the last digit, its cause."""
+        from operations.compare import Focus, Question
+        from operations.compare import compare as ask
+        from service import ledger
+        from service.comparison import show
+        from service.display import console, print_json
+
+        focus = Focus(endpoint, prompt_version, user, tenant, model, provider, service)
+        window = options.bounds(last, start, end)
+        question = Question(*window, _baseline(baseline), environment, data_mode, by.value, focus)
+        with ledger.connected(options.configuration(config, database_url, data_dir)) as connection:
+            answer = ask(connection, question, limit)
+        if as_json:
+            print_json(_document(question, answer))
+        else:
+            show(console(), question, answer)
+
+
+def _baseline(text: str) -> str:
+    """The baseline as SQL reads it. Raises BadParameter with the forms that are expected."""
+    if text == "previous" or re.fullmatch(r"[1-9]\d*[smhd]", text):
+        return text
+    first, found, last = text.partition("..")
+    if not found:
+        raise typer.BadParameter(f"expected previous, 24h, 168h or FROM..TO, not {text!r}")
+    try:
+        window = options.bounds("", datetime.fromisoformat(first), datetime.fromisoformat(last))
+    except ValueError as error:
+        raise typer.BadParameter(f"expected FROM..TO in ISO 8601, not {text!r}: {error}") from error
+    return "..".join(moment.isoformat().replace("+00:00", "Z") for moment in window)
+
+
+def _document(question: Question, answer: Comparison) -> dict[str, object]:
+    from dataclasses import asdict
+
+    from operations.compare import as_json
+
+    return {
+        "from": question.start,
+        "to": question.end,
+        "baseline": question.baseline,
+        "environment": question.environment,
+        "data_mode": question.data_mode,
+        "dimension": question.dimension,
+        "focus": {name: value for name, value in question.focus._asdict().items() if value is not None},
+        "class": asdict(answer.spike) if answer.spike else None,
+        "total": as_json(answer.total) if answer.total else None,
+        "segments": [as_json(segment) for segment in answer.segments],
+    }
