@@ -16,7 +16,18 @@ from typing import Final, NamedTuple
 
 from processor.models import spellings
 from processor.price_sources.genai_prices import Found, GenaiPrices
-from processor.prices import ALWAYS, NEVER, Interval, Prices, PriceVector, Rates, clip, overlay, price_vector
+from processor.prices import (
+    ALWAYS,
+    NEVER,
+    Interval,
+    PriceKey,
+    Prices,
+    PriceVector,
+    Rates,
+    clip,
+    overlay,
+    price_vector,
+)
 
 _STANDARD_TIERS: Final = frozenset(
     {"", "auto", "default", "none", "on-demand", "on_demand", "ondemand", "standard", "standard_only"}
@@ -102,19 +113,14 @@ class Resolver:
         prices = _stacked([*aliased, self._priced(keys, tier)])
         return _discounted(prices, keys, self._layers.discounts)
 
-    def every(self) -> Iterator[PriceVector]:
-        """Every vector of every layer, discounts applied, used or not."""
-        for prices, key in self._all_prices():
-            for interval in _discounted(prices, [key], self._layers.discounts):
-                yield from interval.vectors
-
-    def _all_prices(self) -> Iterator[tuple[Prices, ModelKey]]:
-        for (key, _), prices in (*self._layers.own.items(), *self._layers.frozen.items()):
-            yield prices, key
+    def every(self) -> Iterator[PriceKey]:
+        """Every model and tier that some layer knows; a pattern of free models by its pattern."""
+        for key, tier in (*self._layers.own, *self._layers.frozen):
+            yield *key, tier
         for free in self._layers.free:
-            yield _free_prices(free), ModelKey(free.pattern.provider, free.pattern.model)
+            yield free.pattern.provider, free.pattern.model, None
         for found, tier in self._library.every():
-            yield self._listed(found, tier), ModelKey(found.provider, found.record.id.lower())
+            yield found.provider, found.record.id.lower(), tier
 
     def _aliased(self, alias: Alias, tier: str | None) -> Prices:
         keys = [ModelKey(alias.target.provider, name) for name in spellings(*alias.target)]

@@ -1,66 +1,26 @@
-"""The pricing map: a YAML file of own prices, aliases and discounts on top of the built-in price list.
+"""The price book: the built-in price list with a pricing map on top.
 
 Source:
-    DESIGN §5; the format is described in `docs/pricing.md`.
+    DESIGN §5; how prices are chosen is described in `docs/pricing.md`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+from collections.abc import Callable
 from hashlib import sha256
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 from processor.errors import ConfigError
-from processor.price_layers import (
-    Alias,
-    Discount,
-    Free,
-    ModelKey,
-    Pattern,
-    PriceLayers,
-    Resolver,
-    standard_tier,
-)
+from processor.price_file import PriceMap, read_price_map
+from processor.price_layers import PriceLayers, Resolver
 from processor.price_sources.genai_prices import GenaiPrices
-from processor.price_sources.genai_records import PACKAGE
-from processor.prices import (
-    ALWAYS,
-    NEVER,
-    Interval,
-    MapSummary,
-    PriceBook,
-    Prices,
-    PriceVector,
-    Rates,
-    Rounded,
-    midnight_ns,
-    pico_per_token,
-    price_vector,
-)
-from processor.strict_yaml import Value, read_yaml
-from processor.vocabulary import provider_name
+from processor.prices import MapSummary, PriceBook
 
 __all__ = ["PriceBook", "load_price_book"]
 
 COMPILER_VERSION: Final = 1
 """Part of the map's hash: to be raised when the same files compile to other prices."""
-
-_SECTIONS: Final = ("version", "base", "aliases", "models", "discounts", "ignore", "frozen")
-_RATE_NAMES: Final = tuple(name for name in Rates._fields if name != "call")
-_PICO_PER_USD: Final = 10**12
-
-_TierKey = tuple[ModelKey, str | None]
-
-
-class _PriceMap(NamedTuple):
-    """A pricing map as read: its layers, and what had to be rounded in it."""
-
-    layers: PriceLayers
-    rounded: list[Rounded]
-    counts: dict[str, int]
 
 
 def load_price_book(path: Path | None = None, library: GenaiPrices | None = None) -> PriceBook:
@@ -75,7 +35,7 @@ def load_price_book(path: Path | None = None, library: GenaiPrices | None = None
     """
     listed = library if library is not None else GenaiPrices()
     content = _content(path)
-    price_map = read_price_map(content, path.name if path else "", listed)
+    price_map = read_price_map(content, path.name if path else "", listed.version, listed.sha256)
     resolve = Resolver(price_map.layers, listed)
     _hold_aliases_to_prices(price_map.layers, resolve)
     file_hash = sha256(content).hexdigest() if path else None
@@ -95,228 +55,6 @@ def _content(path: Path | None) -> bytes:
         raise ConfigError(f"{path}: {error.strerror}") from error
 
 
-def read_price_map(content: bytes, file: str, library: GenaiPrices) -> _PriceMap:
-    """Compile a pricing map.
-
-    Raises:
-        ConfigError: with file, line and reason.
-    """
-    root = read_yaml(content, file)
-    if root is None:
-        return _PriceMap(PriceLayers(), [], {})
-    sections = root.section(*_SECTIONS, required=("version",))
-    sections["version"].whole()
-    if "base" in sections:
-        _check_base(sections["base"], library)
-    reader = _Reader()
-    layers = PriceLayers(
-        aliases=reader.aliases(sections.get("aliases")),
-        own=reader.models(sections.get("models")),
-        frozen=reader.models(sections.get("frozen")),
-        free=reader.free(sections.get("ignore")),
-        discounts=reader.discounts(sections.get("discounts")),
-    )
-    counts = {
-        "aliases": sum(map(len, layers.aliases.values())),
-        "own_models": len(layers.own),
-        "frozen_models": len(layers.frozen),
-        "free": len(layers.free),
-        "discounts": len(layers.discounts),
-    }
-    return _PriceMap(layers, reader.rounded, counts)
-
-
-def _check_base(base: Value, library: GenaiPrices) -> None:
-    values = base.section("package", "version", "sha256", required=("package", "version"))
-    values["package"].choice(PACKAGE)
-    if values["version"].text() != library.version:
-        raise values["version"].error(
-            f"the map was made for {PACKAGE} {values['version'].text()}, installed is {library.version}: "
-            "look at `spanledger check` for what the new list changes, then change this line"
-        )
-    if "sha256" in values and values["sha256"].text().lower() != library.sha256:
-        raise values["sha256"].error(f"the installed list has the hash {library.sha256}")
-
-
-class _Reader:
-    """Reads the sections of one map and remembers what was rounded."""
-
-    def __init__(self) -> None:
-        self.rounded: list[Rounded] = []
-
-    def aliases(self, section: Value | None) -> Mapping[ModelKey, list[Alias]]:
-        aliases: dict[ModelKey, list[Alias]] = {}
-        for entry in section.items() if section else ():
-            values = entry.section(
-                "provider", "model", "to", "from", "until", "note", required=("provider", "model", "to")
-            )
-            from_ns, to_ns = _span(entry, values.get("from"), values.get("until"))
-            target = _key(values["to"].section(*_KEY, required=_KEY))
-            alias = Alias(target, from_ns, to_ns, f"{entry.file}:{entry.line}")
-            known = aliases.setdefault(_key(values), [])
-            if any(other.from_ns < to_ns and from_ns < other.to_ns for other in known):
-                raise entry.error("overlaps another alias of the same name")
-            known.append(alias)
-        return aliases
-
-    def models(self, section: Value | None) -> Mapping[_TierKey, Prices]:
-        models: dict[_TierKey, Prices] = {}
-        for entry in section.items() if section else ():
-            values = entry.section("provider", "model", "service_tier", "prices", required=(*_KEY, "prices"))
-            tier = standard_tier(values["service_tier"].text()) if "service_tier" in values else None
-            key = (_key(values), tier)
-            if key in models:
-                raise entry.error("this model is given twice; put its prices into one entry")
-            models[key] = self._prices(*key, values["prices"])
-        return models
-
-    def free(self, section: Value | None) -> list[Free]:
-        entries = section.items() if section else ()
-        return [_free(entry) for entry in entries]
-
-    def discounts(self, section: Value | None) -> list[Discount]:
-        entries = section.items() if section else ()
-        return [_discount(entry) for entry in entries]
-
-    def _prices(self, key: ModelKey, tier: str | None, prices: Value) -> Prices:
-        entries = [(entry, entry.section(*_PRICE_KEYS)) for entry in prices.items()]
-        if not entries:
-            raise prices.error("at least one price is needed")
-        starts = [_start(entry, values, index) for index, (entry, values) in enumerate(entries)]
-        spans = _spans(entries, starts)
-        intervals = [
-            self._interval(key, tier, entry, values, span)
-            for (entry, values), span in zip(entries, spans, strict=True)
-        ]
-        return tuple(reversed(intervals))
-
-    def _interval(
-        self, key: ModelKey, tier: str | None, entry: Value, values: dict[str, Value], span: tuple[int, int]
-    ) -> Interval:
-        if "usd_per_mtok" not in values:
-            raise entry.error("usd_per_mtok is missing")
-        bands = [(-1, self._rates(key, values["usd_per_mtok"], values.get("usd_per_call")))]
-        bands += self._above(key, values)
-        vectors = tuple(
-            price_vector(
-                *key,
-                rates,
-                service_tier=tier,
-                span=span,
-                input_tokens_gt=above,
-                origin=_origin(entry, values),
-            )
-            for above, rates in bands
-        )
-        return Interval(*span, vectors)
-
-    def _above(self, key: ModelKey, values: dict[str, Value]) -> list[tuple[int, Rates]]:
-        if "above" not in values:
-            return []
-        above = values["above"].section(
-            "input_tokens_gt", "input_tokens_gte", "usd_per_mtok", required=("usd_per_mtok",)
-        )
-        if ("input_tokens_gt" in above) == ("input_tokens_gte" in above):
-            raise values["above"].error("expected one of input_tokens_gt and input_tokens_gte")
-        threshold = (
-            above["input_tokens_gt"].whole()
-            if "input_tokens_gt" in above
-            else above["input_tokens_gte"].whole() - 1
-        )
-        return [(threshold, self._rates(key, above["usd_per_mtok"], values.get("usd_per_call")))]
-
-    def _rates(self, key: ModelKey, table: Value, fee: Value | None) -> Rates:
-        values = table.section(*_RATE_NAMES)
-        amounts = {name: value.amount() for name, value in values.items()}
-        if not amounts.get("input") and not amounts.get("output"):
-            raise table.error("a price for input or output above zero is needed (for free, see `ignore`)")
-        for name, usd in amounts.items():
-            if usd * 10**6 != pico_per_token(usd):
-                self.rounded.append(Rounded(*key, name, usd, pico_per_token(usd)))
-        rates: dict[str, Any] = {name: pico_per_token(usd) for name, usd in amounts.items()}
-        return Rates(**rates, call=int(fee.amount() * _PICO_PER_USD) if fee else 0)
-
-
-_KEY: Final = ("provider", "model")
-_PRICE_KEYS: Final = ("from", "to", "usd_per_mtok", "above", "usd_per_call", "note", "url", "checked")
-
-
-def _key(values: Mapping[str, Value]) -> ModelKey:
-    provider = provider_name(values["provider"].text())
-    if provider is None:
-        raise values["provider"].error("a framework is not a provider")
-    return ModelKey(provider, values["model"].text().lower())
-
-
-def _origin(entry: Value, values: Mapping[str, Value]) -> dict[str, Any]:
-    return {
-        "source": f"{entry.file}:{entry.line}",
-        "source_url": values["url"].text() if "url" in values else None,
-        "checked_at": values["checked"].day() if "checked" in values else None,
-        "note": values["note"].text() if "note" in values else None,
-    }
-
-
-def _span(entry: Value, start: Value | None, end: Value | None) -> tuple[int, int]:
-    from_ns = midnight_ns(start.day()) if start else ALWAYS
-    to_ns = midnight_ns(end.day()) if end else NEVER
-    if from_ns >= to_ns:
-        raise entry.error("ends before it begins")
-    return from_ns, to_ns
-
-
-def _start(entry: Value, values: Mapping[str, Value], index: int) -> int:
-    if "from" in values:
-        return midnight_ns(values["from"].day())
-    if index:
-        raise entry.error("from is missing: only the first price of a model may hold for all time before")
-    return ALWAYS
-
-
-def _spans(entries: list[tuple[Value, dict[str, Value]]], starts: list[int]) -> list[tuple[int, int]]:
-    """[from, to) of each price; a price ends where the next begins, and an own `to` must say the same."""
-    for (entry, _), (earlier, later) in zip(entries[1:], pairwise(starts), strict=True):
-        if later <= earlier:
-            raise entry.error("prices of a model are in order of from, each day once")
-    ends = [*starts[1:], NEVER]
-    for index, (entry, values) in enumerate(entries):
-        if "to" not in values:
-            continue
-        own = midnight_ns(values["to"].day())
-        last = index == len(entries) - 1
-        if own <= starts[index]:
-            raise entry.error("ends before it begins")
-        if not last and own != ends[index]:
-            raise values["to"].error(
-                "overlaps the next price" if own > ends[index] else "leaves a gap to the next price"
-            )
-        ends[index] = own
-    return list(zip(starts, ends, strict=True))
-
-
-def _free(entry: Value) -> Free:
-    values = entry.section("provider", "model", "treat_as", "note", required=(*_KEY, "treat_as"))
-    values["treat_as"].choice("free")
-    return Free(Pattern(*_key(values)), f"{entry.file}:{entry.line}")
-
-
-def _discount(entry: Value) -> Discount:
-    values = entry.section(
-        "match", "multiply", "from", "to", "contract", "note", required=("match", "multiply")
-    )
-    match = values["match"].section("provider", "model", required=("provider",))
-    provider = "*" if match["provider"].text() == "*" else provider_name(match["provider"].text())
-    if provider is None:
-        raise match["provider"].error("a framework is not a provider")
-    model = match["model"].text().lower() if "model" in match else "*"
-    multiply = values["multiply"].amount()
-    if not Decimal(0) < multiply <= Decimal(10):
-        raise values["multiply"].error("expected a factor above 0 and at most 10")
-    contract = f", {values['contract'].text()}" if "contract" in values else ""
-    span = _span(entry, values.get("from"), values.get("to"))
-    return Discount(Pattern(provider, model), multiply, *span, f"{entry.file}:{entry.line}{contract}")
-
-
 def _hold_aliases_to_prices(layers: PriceLayers, resolve: Resolver) -> None:
     for key, aliases in layers.aliases.items():
         for alias in aliases:
@@ -328,10 +66,11 @@ def _hold_aliases_to_prices(layers: PriceLayers, resolve: Resolver) -> None:
 
 
 def _summary(
-    price_map: _PriceMap, library: GenaiPrices, resolve: Resolver, path: Path | None, file_hash: str | None
+    price_map: PriceMap, library: GenaiPrices, resolve: Resolver, path: Path | None, file_hash: str | None
 ) -> Callable[[], MapSummary]:
     def summarise() -> MapSummary:
-        vectors: dict[int, PriceVector] = {vector.id: vector for vector in resolve.every()}
+        prices = (resolve(*key) for key in resolve.every())
+        vectors = {vector.id: vector for each in prices for i in each for vector in i.vectors}
         models = {(vector.provider, vector.model) for vector in vectors.values()}
         return MapSummary(
             base=library.name,

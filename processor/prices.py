@@ -135,6 +135,8 @@ class Interval(NamedTuple):
 
 Prices = tuple[Interval, ...]
 """Intervals of one (provider, model, tier), disjoint, newest first: most calls are young."""
+PriceKey = tuple[str, str, str | None]
+"""(provider, model, service tier)."""
 
 
 class Rounded(NamedTuple):
@@ -260,7 +262,7 @@ class PriceBook:
     def __init__(
         self,
         resolve: Resolve,
-        every: Callable[[], Iterable[PriceVector]],
+        every: Callable[[], Iterable[PriceKey]],
         summarise: Callable[[], MapSummary],
         map_hash: str,
     ) -> None:
@@ -270,8 +272,8 @@ class PriceBook:
         self._every = every
         self._summarise = summarise
         self._summary: MapSummary | None = None
-        self._known: dict[tuple[str, str, str | None], Prices] = {}
-        self._unknown: set[tuple[str, str, str | None]] = set()
+        self._known: dict[PriceKey, Prices] = {}
+        self._unknown: set[PriceKey] = set()
         self._vectors: dict[int, PriceVector] = {}
 
     def lookup(
@@ -296,7 +298,12 @@ class PriceBook:
 
     def every_vector(self) -> dict[int, PriceVector]:
         """All vectors of the map by id, used or not: the whole compiled list, half a second of work."""
-        return {vector.id: vector for vector in self._every()} | self._vectors
+        listed = (vector for prices in self.timelines().values() for i in prices for vector in i.vectors)
+        return {vector.id: vector for vector in listed} | self._vectors
+
+    def timelines(self) -> dict[PriceKey, Prices]:
+        """Every price that every model of the map ever had, as `lookup` would find it."""
+        return {key: self._resolve(*key) for key in self._every()}
 
     def summary(self) -> MapSummary:
         """What the map holds; the first time it reads the whole list, half a second of work."""
@@ -304,7 +311,7 @@ class PriceBook:
             self._summary = self._summarise()
         return self._summary
 
-    def _search(self, key: tuple[str, str, str | None]) -> Prices:
+    def _search(self, key: PriceKey) -> Prices:
         if key in self._unknown:
             return ()
         prices = self._resolve(*key)

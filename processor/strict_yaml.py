@@ -68,6 +68,13 @@ class Value:
         for index, node in enumerate(self.node.value):
             yield Value(node, self.file, f"{self.path}[{index}]")
 
+    def one_or_more(self) -> Iterator[Value]:
+        """The entries of a list, or the value itself where it is none."""
+        if isinstance(self.node, yaml.SequenceNode):
+            yield from self.items()
+        else:
+            yield self
+
     def text(self) -> str:
         """A non-empty scalar as text."""
         if not isinstance(self.node, yaml.ScalarNode) or not self.node.value.strip():

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.errors import ConfigError
+from processor.price_file import read_price_map
 from processor.price_layers import discounted_rate
-from processor.price_map import load_price_book, read_price_map
+from processor.price_map import load_price_book
 from processor.prices import PriceBook
 from processor.pricing import Charge, price_call
 from tests.processor.pricing_cases import NOW, a_call, at, book_of, default_book, library
@@ -422,7 +423,7 @@ def test_a_map_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_any_file_is_a_map_or_refused(content: bytes) -> None:
     refusal = ""
     try:
-        read_price_map(content, "prices.yaml", library())
+        read_price_map(content, "prices.yaml", "0.2.3", "")
     except ConfigError as error:
         refusal = str(error)
     assert not refusal or refusal.startswith("prices.yaml")
