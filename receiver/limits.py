@@ -11,6 +11,8 @@ from processor.errors import BadData, Overloaded, TooLarge
 
 _STEP: Final = 1 << 20
 """Bytes inflated at a time: what a bomb can take beyond the limit."""
+_MAX_RATIO: Final = 1032
+"""No deflate stream grows more (a 258-byte match in two bits); a claim beyond it is damage."""
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _ZLIB: Final = zlib.MAX_WBITS
 _GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -58,10 +60,16 @@ class Budget:
 def gunzip(body: bytes, limit: int) -> bytes:
     """Inflate gzip (RFC 1952, several members allowed), never holding much more than `limit` bytes.
 
+    A body whose last member says itself that it is larger is refused without inflating anything: it is, or it
+    is damaged. One that lies about it is inflated up to the limit.
+
     Raises:
         TooLarge: it inflates to more than `limit`.
         BadData: it is no gzip, is damaged, or ends early.
     """
+    claimed = int.from_bytes(body[-4:], "little")
+    if limit < claimed <= len(body) * _MAX_RATIO:
+        raise _too_large(limit)
     return b"".join(_members(body, _GZIP, limit))
 
 
@@ -83,6 +91,10 @@ def inflate_grpc(message: bytes, limit: int) -> bytes:
     return message
 
 
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge("body", f"inflates to more than {limit} bytes")
+
+
 def _members(body: bytes, window_bits: int, limit: int) -> Iterator[bytes]:
     room = limit
     while True:
@@ -90,7 +102,7 @@ def _members(body: bytes, window_bits: int, limit: int) -> Iterator[bytes]:
         for chunk in _chunks(inflater, body):
             room -= len(chunk)
             if room < 0:
-                raise TooLarge("body", f"inflates to more than {limit} bytes")
+                raise _too_large(limit)
             yield chunk
         body = inflater.unused_data
         if not body:
