@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Barrier
 from typing import NamedTuple
 
@@ -34,6 +35,7 @@ MODELS = (
     ("openai", "warehouse-7b", "warehouse-7b"),
 )
 _TIMEOUT_SECONDS = 120.0
+_BUILD_SECONDS = 120.0
 
 
 def long_tail(count: int) -> list[float]:
@@ -140,6 +142,10 @@ class Sent(NamedTuple):
     answered: float
 
 
+_Answer = tuple[str, list[Sent]]
+"""What one process reports: why it failed, if it did, and what was acknowledged."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to send.
@@ -167,47 +173,49 @@ def send(plan: Plan, seed: int, before: Callable[[], object] = int) -> list[Sent
         before: called when everything is built and connected, just before the first request.
     """
     context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(plan.processes + 1)
-    with context.Pool(plan.processes, initializer=_remember, initargs=(barrier,)) as pool:
-        shares = [(plan, seed, place) for place in range(plan.processes)]
-        waiting = pool.starmap_async(_send_share, shares, chunksize=1)
-        barrier.wait(timeout=300)
-        before()
-        barrier.wait(timeout=300)
-        return sorted(each for share in waiting.get(timeout=900) for each in share)
+    barrier, answers = context.Barrier(plan.processes + 1), context.SimpleQueue()
+    shares = [
+        context.Process(target=_send_share, args=(plan, seed, place, barrier, answers), daemon=True)
+        for place in range(plan.processes)
+    ]
+    for share in shares:
+        share.start()
+    barrier.wait(_BUILD_SECONDS)  # a share that fails breaks it for all
+    before()
+    barrier.wait(_BUILD_SECONDS)
+    found = [answers.get() for _ in shares]
+    for share in shares:
+        share.join()
+    if failures := [failure for failure, _ in found if failure]:
+        raise RuntimeError(f"the service refused: {failures[0]}")
+    return sorted(each for _, done in found for each in done)
 
 
-_barrier: Barrier | None = None
-
-
-def _remember(barrier: Barrier) -> None:
-    global _barrier
-    _barrier = barrier
-
-
-def _send_share(plan: Plan, seed: int, place: int) -> list[Sent]:
+def _send_share(plan: Plan, seed: int, place: int, barrier: Barrier, answers: SimpleQueue[_Answer]) -> None:
     """One process's part: build, connect, wait for the others, send."""
-    assert _barrier is not None
-    draw = random.Random(seed * 1000 + place)
-    numbers = range(place, plan.requests, plan.processes)
-    bodies = [(number, genai_request(draw, plan.spans).SerializeToString()) for number in numbers]
-    mine = range(place, plan.connections, plan.processes)
-    channels = [grpc.insecure_channel(plan.address, [("grpc.use_local_subchannel_pool", 1)]) for _ in mine]
-    for channel in channels:
-        grpc.channel_ready_future(channel).result(timeout=30)
-    _barrier.wait()
-    _barrier.wait()
-    sent, start = _Queue(bodies), time.time()
-    threads = [threading.Thread(target=sent.drain, args=(plan, channel, start)) for channel in channels]
+    try:
+        draw = random.Random(seed * 1000 + place)
+        numbers = range(place, plan.requests, plan.processes)
+        queue = _Queue([(number, genai_request(draw, plan.spans).SerializeToString()) for number in numbers])
+        channels = [_connect(plan.address) for _ in range(place, plan.connections, plan.processes)]
+    except BaseException:
+        barrier.abort()
+        raise
+    barrier.wait()
+    barrier.wait()
+    start = time.time()
+    threads = [threading.Thread(target=queue.drain, args=(plan, channel, start)) for channel in channels]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    for channel in channels:
-        channel.close()
-    if sent.failure:
-        raise RuntimeError(f"the service refused: {sent.failure}")
-    return sent.done
+    answers.put((queue.failure, queue.done))
+
+
+def _connect(address: str) -> grpc.Channel:
+    channel = grpc.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)])
+    grpc.channel_ready_future(channel).result(timeout=30)
+    return channel
 
 
 class _Queue:
