@@ -124,6 +124,17 @@ class PriceVector:
     checked_at: date | None = None
     note: str | None = None
 
+    def coefficients(self) -> dict[str, int]:
+        """Class → pico-USD per token as they were multiplied, with every silent cache class filled in.
+
+        Enough to recompute a cost outside: fresh input × `input` + reads × `cache_read` + 5-minute writes ×
+        `cache_write` + one-hour writes × `cache_write_1h` + output × `output` + `call`; where `reasoning`,
+        `input_audio`, … are present, their tokens leave fresh input or output first.
+        """
+        filled = self.weights._asdict()
+        del filled["assumed"], filled["special"]
+        return {**self.rates.as_json(), **filled}
+
 
 class Interval(NamedTuple):
     """The vectors of one span of time, by ascending `input_tokens_gt`: the last that applies is the price."""
@@ -222,6 +233,18 @@ def _joined(pieces: Sequence[Interval]) -> Prices:
             piece = Interval(joined.pop().from_ns, piece.to_ns, piece.vectors)
         joined.append(piece)
     return tuple(reversed(joined))
+
+
+def stale_vectors(vectors: Iterable[PriceVector], today: date, max_age_days: int = 90) -> list[PriceVector]:
+    """Vectors in force whose price nobody checked for longer than the age, or ever; the oldest first."""
+    return sorted(
+        (v for v in vectors if v.to_ns > midnight_ns(today) and not v.free and _age(v, today) > max_age_days),
+        key=lambda v: (-_age(v, today), v.provider, v.model),
+    )
+
+
+def _age(vector: PriceVector, today: date) -> float:
+    return (today - vector.checked_at).days if vector.checked_at else float("inf")
 
 
 class MapSummary(NamedTuple):

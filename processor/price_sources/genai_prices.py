@@ -108,18 +108,18 @@ class GenaiPrices:
         self.version = self._records.version
         self.sha256 = self._records.sha256
         self.checked_at = REVIEWED.get(self._records.version)
-        self._names: dict[str, dict[str, ModelRecord]] = {}
+        self._sellers: dict[str, _Seller] = {}
 
     def find(self, provider: str, name: str) -> Found | None:
         """The model that an id in lower case stands for: an exact id, or a pattern that leaves a version."""
         own = self._records.provider(library_provider(provider))
         if own is None:
             return None
-        sellers = [own, *filter(None, map(self._records.provider, own.fallbacks))]
-        for seller in sellers:
-            found = self._exact(provider, seller, name) or _by_pattern(provider, seller, name)
+        for record in (own, *filter(None, map(self._records.provider, own.fallbacks))):
+            seller = self._seller(record)
+            found = _exact(provider, seller, name) or _by_pattern(provider, seller, name)
             if found is not None:
-                return found._replace(borrowed=seller is not own)
+                return found._replace(borrowed=record is not own)
         return None
 
     def prices(self, found: Found, service_tier: str | None) -> Prices:
@@ -157,12 +157,10 @@ class GenaiPrices:
             for rounded in _roundings(seller.id, record.id, dated.prices)
         ]
 
-    def _exact(self, provider: str, seller: ProviderRecord, name: str) -> Found | None:
-        names = self._names.get(seller.id)
-        if names is None:
-            names = self._names[seller.id] = _exact_names(seller)
-        record = names.get(name) or names.get(dashed_date(name))
-        return Found(provider, record, seller) if record is not None else None
+    def _seller(self, record: ProviderRecord) -> _Seller:
+        if record.id not in self._sellers:
+            self._sellers[record.id] = _seller(record)
+        return self._sellers[record.id]
 
     def _interval(self, found: Found, tier: str | None, dated: _Dated) -> Interval | None:
         origin: dict[str, Any] = {
@@ -185,16 +183,30 @@ class GenaiPrices:
         return Interval(dated.from_ns, dated.to_ns, vectors) if _says_something(dated.table) else None
 
 
-def _exact_names(seller: ProviderRecord) -> dict[str, ModelRecord]:
+class _Seller(NamedTuple):
+    """A provider's models ready to be searched: by whole id, and those that have patterns, in order."""
+
+    provider: ProviderRecord
+    names: dict[str, ModelRecord]
+    patterned: tuple[ModelRecord, ...]
+
+
+def _seller(provider: ProviderRecord) -> _Seller:
     names: dict[str, ModelRecord] = {}
-    for record in seller.models:
+    for record in provider.models:
         for name in (record.id.lower(), *record.clause.names):
             names.setdefault(name, record)
-    return names
+    patterned = tuple(record for record in provider.models if not record.clause.is_exact)
+    return _Seller(provider, names, patterned)
 
 
-def _by_pattern(provider: str, seller: ProviderRecord, name: str) -> Found | None:
-    record = next((record for record in seller.models if record.clause.matches(name)), None)
+def _exact(provider: str, seller: _Seller, name: str) -> Found | None:
+    record = seller.names.get(name) or seller.names.get(dashed_date(name))
+    return Found(provider, record, seller.provider) if record is not None else None
+
+
+def _by_pattern(provider: str, seller: _Seller, name: str) -> Found | None:
+    record = next((record for record in seller.patterned if record.clause.matches(name)), None)
     if record is None:
         return None
     core = fine_tune_base(name)
@@ -202,7 +214,7 @@ def _by_pattern(provider: str, seller: ProviderRecord, name: str) -> Found | Non
     literals = (record.id.lower(), *record.clause.literals)
     if not any(is_version(core, literal, version) for literal in literals):
         return None
-    return Found(provider, record, seller, version.from_ns)
+    return Found(provider, record, seller.provider, version.from_ns)
 
 
 def _contexts(service_tier: str | None) -> tuple[tuple[str, str], ...]:

@@ -34,11 +34,13 @@ class Clause:
     Attributes:
         literals: every name that the test is made of, whole or part of an id.
         names: those that are whole ids.
+        is_exact: True when the test is nothing but its names.
     """
 
     matches: Callable[[str], bool]
     literals: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    is_exact: bool = False
 
 
 class Tiered(NamedTuple):
@@ -207,7 +209,7 @@ def _literal(test: Callable[[str, str], bool]) -> Callable[[str], Clause]:
 
 def _equals(literal: str) -> Clause:
     lower = literal.lower()
-    return Clause(lambda text: text == lower, (lower,), (lower,))
+    return Clause(lambda text: text == lower, (lower,), (lower,), is_exact=True)
 
 
 _starts_with = _literal(str.startswith)
@@ -222,7 +224,8 @@ def _regex(pattern: str) -> Clause:
 def _either(clauses: Sequence[Clause]) -> Clause:
     literals = tuple(literal for clause in clauses for literal in clause.literals)
     names = tuple(name for clause in clauses for name in clause.names)
-    return Clause(lambda text: any(clause.matches(text) for clause in clauses), literals, names)
+    is_exact = all(clause.is_exact for clause in clauses)
+    return Clause(lambda text: any(clause.matches(text) for clause in clauses), literals, names, is_exact)
 
 
 def _all(clauses: Sequence[Clause]) -> Clause:

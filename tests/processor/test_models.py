@@ -161,6 +161,7 @@ def test_a_version_is_not_priced_before_its_date() -> None:
         ("gemini-2.0-flash-001", "gemini-2.0-flash", ALWAYS),
         ("gpt-4o", "gpt-4o", ALWAYS),
         ("kimi-k2-0905-preview", "kimi-k2-0905-preview", ALWAYS),
+        ("gemini-2.5-pro-preview-06-05", "gemini-2.5-pro", ALWAYS),
         ("gpt-4-2025-02-31", "gpt-4", NEVER),
         ("gpt-4-32k", "gpt-4-32k", ALWAYS),
     ],

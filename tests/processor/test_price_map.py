@@ -14,7 +14,7 @@ from processor.errors import ConfigError
 from processor.price_file import read_price_map
 from processor.price_layers import discounted_rate
 from processor.price_map import load_price_book
-from processor.prices import PriceBook
+from processor.prices import PriceBook, stale_vectors
 from processor.pricing import Charge, price_call
 from tests.processor.pricing_cases import NOW, a_call, at, book_of, default_book, library
 
@@ -427,3 +427,33 @@ def test_any_file_is_a_map_or_refused(content: bytes) -> None:
     except ConfigError as error:
         refusal = str(error)
     assert not refusal or refusal.startswith("prices.yaml")
+
+
+def test_prices_that_nobody_checked_lately_are_listed(tmp_path: Path) -> None:
+    book = book_of(
+        tmp_path,
+        """
+version: 1
+models:
+  - {provider: acme, model: never, prices: [{usd_per_mtok: {input: "1"}}]}
+  - {provider: acme, model: old, prices: [{usd_per_mtok: {input: "1"}, checked: 2026-08-01}]}
+  - {provider: acme, model: young, prices: [{usd_per_mtok: {input: "1"}, checked: 2026-11-01}]}
+  - {provider: acme, model: past, prices: [{to: 2026-01-01, usd_per_mtok: {input: "1"}}]}
+""",
+    )
+    stale = stale_vectors(book.every_vector().values(), date(2026, 11, 24))
+    assert [vector.model for vector in stale] == ["never", "old"]
+
+
+def test_coefficients_are_enough_to_recompute_a_cost() -> None:
+    call = a_call("openai", "gpt-4o", 5000, 300, cache_read_tokens=1000, cache_write_tokens=200)
+    charge = price_call(call, default_book())
+    assert charge.vector_id is not None
+    rates = default_book().vectors()[charge.vector_id].coefficients()
+    assert charge.cost == (
+        3800 * rates["input"]
+        + 1000 * rates["cache_read"]
+        + 200 * rates["cache_write"]
+        + 300 * rates["output"]
+    )
+    assert rates["call"] == 0
