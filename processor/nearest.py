@@ -11,7 +11,8 @@ from itertools import takewhile
 from typing import Final, NamedTuple
 
 from processor.models import spellings, version_of
-from processor.prices import NEVER, PriceBook, PriceVector
+from processor.price_book import PriceBook
+from processor.prices import NEVER, PriceVector
 from processor.vocabulary import provider_of_model
 
 _WORDS: Final = re.compile(r"[a-z]+|\d+(?:\.\d+)?b?")

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from processor.errors import ConfigError
+from processor.price_book import MapSummary, PriceBook
 from processor.price_file import PriceMap, read_price_map
 from processor.price_layers import PriceLayers, Resolver
 from processor.price_sources.genai_prices import GenaiPrices
-from processor.prices import MapSummary, PriceBook
 
 __all__ = ["PriceBook", "load_price_book"]
 

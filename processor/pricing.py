@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from processor.call import ERROR, ESTIMATED, Flag, ModelCall
-from processor.prices import PriceBook, PriceVector, Rates
+from processor.price_book import PriceBook
+from processor.prices import PriceVector, Rates
 
 PRICED: Final = "priced"
 FREE: Final = "free"

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, TextIO
 
 from processor.call import ERROR, MISSING, PROVIDER, SUCCESS, UNKNOWN, ModelCall
 from processor.errors import BadData
-from processor.prices import PriceBook
+from processor.price_book import PriceBook
 from processor.pricing import Charge, price_call
 from processor.vocabulary import provider_name
 from service.display import exact_usd

@@ -14,7 +14,7 @@ import typer
 from service.commands import _options as options
 
 if TYPE_CHECKING:
-    from processor.prices import PriceBook
+    from processor.price_book import PriceBook
     from service.call_file import CallFile, PricedRow
 
 _LONG_FILE_LINES = 50_000

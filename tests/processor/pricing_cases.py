@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 
 from processor.call import PROVIDER, ModelCall
+from processor.price_book import PriceBook
 from processor.price_map import load_price_book
 from processor.price_sources.genai_prices import GenaiPrices
-from processor.prices import PriceBook
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "pricing"
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from processor.price_book import PriceBook
 from processor.price_diff import frozen_prices, price_changes, stored_timelines
 from processor.price_map import load_price_book
 from processor.price_sources.genai_prices import GenaiPrices
 from processor.price_sources.genai_records import Records
-from processor.prices import ALWAYS, NEVER, PriceBook
+from processor.prices import ALWAYS, NEVER
 from processor.pricing import price_call
 from tests.processor.pricing_cases import a_call, at, default_book
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.call import CANCELLED, ERROR, ESTIMATED, MISSING, Flag
-from processor.prices import ALWAYS, NEVER, Interval, PriceBook, Rates, price_vector
+from processor.price_book import PriceBook
+from processor.prices import ALWAYS, NEVER, Interval, Rates, price_vector
 from processor.pricing import Charge, price_call
 from tests.processor.pricing_cases import FIXTURES, NOW, a_call, at, book_of, default_book
 

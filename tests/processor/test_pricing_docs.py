@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from processor.prices import PriceBook
+from processor.price_book import PriceBook
 from processor.pricing import price_call
 from tests.processor.pricing_cases import a_call, at, book_of, default_book, library
 
