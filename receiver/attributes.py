@@ -10,7 +10,9 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import TypeAlias
 
-from receiver.wire import Value
+from google.protobuf.message import DecodeError
+
+from receiver.wire import parse_value
 
 INVALID = -1
 """A count that was sent but is no count: negative, fractional, absurd, a word or a list."""
@@ -28,15 +30,22 @@ _FIRST_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*"([^"\\]{1,200})"')
 QUOTE, BRACKET, SPACE = ord('"'), ord("["), ord(" ")
 """Text that begins or ends with one of them may need work before it is a tag; other text is one as it is."""
 
+TEXT_FIELD, INT_FIELD = 0x0A, 0x18
+"""First byte of an `AnyValue` that holds a string, or an integer."""
+
 _ABSENT_WORDS = frozenset({"", "None", "null", "undefined", "nan"})
 
 ABSENT = frozenset(word.encode() for word in _ABSENT_WORDS)
 
-Read: TypeAlias = Callable[[Value], object | None]
+Read: TypeAlias = Callable[[bytes], object | None]
 
 
-def plain(value: Value) -> object | None:
-    """The Python value of text, boolean, integer or double; a list for arrays; None when unset."""
+def plain(raw: bytes) -> object | None:
+    """The Python value of an `AnyValue`: text, boolean, integer, double; [] for lists; None when unset or broken."""
+    try:
+        value = parse_value(raw)
+    except DecodeError:
+        return None
     kind = value.WhichOneof("value")
     if kind == "text":
         return value.text.decode("utf-8", "surrogateescape")
@@ -46,12 +55,18 @@ def plain(value: Value) -> object | None:
     return [] if kind == "array" else None
 
 
-def text(value: Value) -> str | None:
+def content(raw: bytes) -> bytes:
+    """The bytes of a text value; empty for any other."""
+    try:
+        return parse_value(raw).text
+    except DecodeError:
+        return b""
+
+
+def text(raw: bytes) -> str | None:
     """Non-empty text; a JSON string unwrapped, a number in digits; None for anything else."""
-    raw = value.text
-    if raw and raw[0] != QUOTE:
-        return raw.decode("utf-8", "surrogateescape")
-    return as_tag(plain(value)) if raw else as_text(plain(value))
+    found = plain(raw)
+    return as_tag(found) if isinstance(found, str) and found[:1] == '"' else as_text(found)
 
 
 def as_text(found: object) -> str | None:
@@ -62,9 +77,9 @@ def as_text(found: object) -> str | None:
     return str(int(found)) if isinstance(found, float) and found.is_integer() else str(found)
 
 
-def tag(value: Value) -> str | None:
+def tag(raw: bytes) -> str | None:
     """Text that names something: trimmed, a JSON string unwrapped, scrubbed and empty values left out."""
-    return as_tag(text(value))
+    return as_tag(plain(raw))
 
 
 def as_tag(found: object) -> str | None:
@@ -77,10 +92,9 @@ def as_tag(found: object) -> str | None:
     return None if name in _ABSENT_WORDS or name.startswith("[Scrubbed") else name
 
 
-def count(value: Value) -> int | None:
+def count(raw: bytes) -> int | None:
     """A token count; INVALID when what was sent is none; None when nothing was sent."""
-    whole = value.whole
-    return whole if 0 < whole <= MAX_COUNT else as_count(plain(value))
+    return as_count(plain(raw))
 
 
 def as_count(found: object) -> int | None:

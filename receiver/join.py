@@ -6,7 +6,7 @@ them is a rule about the two.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from processor.call import ERROR, UNKNOWN, Flag, ModelCall, Source
 from processor.response_id import is_strong_response_id
@@ -51,28 +51,41 @@ _MISSING_RANK = 80
 _USAGE_FLAGS = int(Flag.USAGE_NORMALISED | Flag.USAGE_INVALID | Flag.USAGE_LOSSY | Flag.ESTIMATE_UNMARKED)
 
 
-def join(spans: Iterable[Seen], find: Find, lineage: Lineage) -> None:
+def join(spans: Sequence[Seen], find: Find, lineage: Lineage) -> None:
     """Decide which of the spans that may be calls are counted: verdicts change, twins are merged."""
-    ordered = sorted(spans, key=_place)
-    _settle_raw_requests(ordered, find)
-    _pair_streams(ordered)
-    alive = [seen for seen in ordered if seen.verdict.counts]
-    if len(alive) > 1:
-        _join_by_id(alive)
-        _join_nested(alive, lineage)
-        _join_across_traces(alive)
+    raws = [seen for seen in spans if seen.verdict is RAW]
+    if raws:
+        _settle_raw_requests(sorted(raws, key=_place), find)
+    halves = [seen for seen in spans if seen.plan.is_logfire and seen.verdict.counts]
+    if halves:
+        _pair_streams(sorted(halves, key=_place))
+    alive = [seen for seen in spans if seen.verdict.counts]
+    if len(alive) < 2 or _all_apart(alive):
+        return
+    alive.sort(key=_place)
+    _join_by_id(alive)
+    _join_nested(alive, lineage)
+    _join_across_traces(alive)
+
+
+def _all_apart(alive: list[Seen]) -> bool:
+    """The usual batch: one instrumentation, every call in a trace of its own, no id twice."""
+    plan = alive[0].plan
+    if any(seen.plan.origin is not plan.origin for seen in alive):
+        return False
+    ids = [seen.call.response_id for seen in alive if seen.call is not None and seen.call.response_id]
+    return len({seen.trace_id for seen in alive}) == len(alive) and len(set(ids)) == len(ids)
 
 
 def _place(seen: Seen) -> tuple[int, bytes, bytes]:
     return seen.start, seen.trace_id, seen.span_id
 
 
-def _settle_raw_requests(ordered: Sequence[Seen], find: Find) -> None:
-    """LiteLLM's raw requests: into the call on their parent, or calls of their own where it lost everything."""
+def _settle_raw_requests(raws_in_order: Sequence[Seen], find: Find) -> None:
+    """LiteLLM's raw requests: into the call on their parent, or calls where it lost everything."""
     by_parent: dict[tuple[bytes, bytes], list[Seen]] = {}
-    for seen in ordered:
-        if seen.verdict is RAW:
-            by_parent.setdefault((seen.trace_id, seen.parent_span_id), []).append(seen)
+    for seen in raws_in_order:
+        by_parent.setdefault((seen.trace_id, seen.parent_span_id), []).append(seen)
     for (trace_id, parent_id), raws in by_parent.items():
         parent = find(trace_id, parent_id)
         if parent is None:
@@ -100,9 +113,8 @@ def _merge_raws(parent: Seen, call: ModelCall, raws: list[Seen]) -> None:
     _fill_context(call, last.call)
 
 
-def _pair_streams(ordered: Sequence[Seen]) -> None:
+def _pair_streams(halves: Sequence[Seen]) -> None:
     """Logfire: the `span` of a stream gets the usage and the duration of its unlinked `log`."""
-    halves = [seen for seen in ordered if _is_logfire(seen)]
     logs = [seen for seen in halves if seen.reading.values.get("logfire_type") == "log"]
     spans = [seen for seen in halves if seen.call is not None and _is_bare(seen.call) and seen not in logs]
     gaps = (
@@ -124,10 +136,6 @@ def _pair_streams(ordered: Sequence[Seen]) -> None:
     for seen in halves:
         if seen.span_id not in paired:
             _settle_half(seen, seen in logs)
-
-
-def _is_logfire(seen: Seen) -> bool:
-    return seen.verdict.counts and seen.plan.origin.scope.startswith("logfire")
 
 
 def _is_bare(call: ModelCall) -> bool:

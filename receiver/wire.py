@@ -1,10 +1,10 @@
 """The part of OTLP that the ledger reads, as a lean schema on the same wire format.
 
-`opentelemetry.proto` builds an object per attribute and refuses a whole request for one invalid character in
+`opentelemetry.proto` builds two objects per attribute and refuses a whole request for one invalid character in
 a prompt. This schema, private to its own descriptor pool, reads the same bytes differently: spans stay byte
-strings until one is worth parsing, attributes are a protobuf map (looked up by key in C), and text stays
-bytes, so nested values and content are never walked. Measured on 16 attributes: 7.6 µs to parse a span and
-read 12 of them, against 10.6 µs with the generated classes; 0.2 µs for a span that is not parsed.
+strings until one is worth parsing, attributes are a protobuf map whose values stay bytes until one is wanted,
+so nested values and content are never walked. Measured on 16 attributes: 2.1 µs to parse a span and 0.06 µs to
+fetch a value, against 3.3 µs and 0.5 µs with the generated classes; 0.2 µs for a span that is not parsed.
 
 Source: opentelemetry-proto v1.11.0, `trace.proto` and `common.proto` (field numbers).
 """
@@ -44,7 +44,7 @@ class Span(Protocol):
     kind: int
     start: int
     end: int
-    attributes: Mapping[str, Value]
+    attributes: Mapping[str, bytes]
     events: Sequence[bytes]
     status: Status
 
@@ -56,7 +56,7 @@ class Status(Protocol):
 
 class Event(Protocol):
     name: bytes
-    attributes: Mapping[str, Value]
+    attributes: Mapping[str, bytes]
 
 
 class Scope(Protocol):
@@ -65,7 +65,7 @@ class Scope(Protocol):
 
 
 class Resource(Protocol):
-    attributes: Mapping[str, Value]
+    attributes: Mapping[str, bytes]
 
 
 class ScopeSpans(Protocol):
@@ -112,7 +112,7 @@ _SCHEMA: dict[str, tuple[tuple[str, int, int | str, int], ...]] = {
     "ResourceSpans": (("resource", 1, _BYTES, _ONE), ("scopes", 2, "ScopeSpans", _MANY)),
     "Request": (("resources", 1, "ResourceSpans", _MANY),),
 }
-"""Message → fields (name, number, type, label). A `map<string, Value>` is repeated KeyValue on the wire."""
+"""Message → fields (name, number, type, label). A `map<string, bytes>` is repeated KeyValue on the wire."""
 
 
 def _file() -> descriptor_pb2.FileDescriptorProto:
@@ -142,7 +142,7 @@ def _set_type(
     entry = message.nested_type.add(name="AttributesEntry")
     entry.options.map_entry = True
     entry.field.add(name="key", number=1, type=_STRING, label=_ONE)
-    entry.field.add(name="value", number=2, type=_MESSAGE, label=_ONE, type_name=f".{_PACKAGE}.Value")
+    entry.field.add(name="value", number=2, type=_BYTES, label=_ONE)
     field.type_name = f".{_PACKAGE}.{message.name}.AttributesEntry"
 
 
@@ -159,6 +159,7 @@ _PARSERS = _parsers()
 
 parse_request = cast("Callable[[bytes], Request]", _PARSERS["Request"])
 parse_span = cast("Callable[[bytes], Span]", _PARSERS["Span"])
+parse_value = cast("Callable[[bytes], Value]", _PARSERS["Value"])
 parse_event = cast("Callable[[bytes], Event]", _PARSERS["Event"])
 parse_scope = cast("Callable[[bytes], Scope]", _PARSERS["Scope"])
 parse_resource = cast("Callable[[bytes], Resource]", _PARSERS["Resource"])

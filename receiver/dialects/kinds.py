@@ -8,9 +8,6 @@ from typing import NamedTuple
 from processor.vocabulary import provider_name
 from receiver import attributes
 from receiver.attributes import Read
-from receiver.wire import Value
-
-_MAX_PROVIDERS = 1024
 
 COUNT_FIELDS = frozenset(
     {
@@ -26,6 +23,7 @@ COUNT_FIELDS = frozenset(
         "output_image_tokens",
     }
 )
+PARTS = frozenset({"cache_read_tokens", "cache_write_tokens", "reasoning_tokens"})
 RARE_COUNTS = frozenset(
     {
         "cache_write_1h_tokens",
@@ -54,6 +52,30 @@ _TAGS = frozenset(
         "service_tier",
     }
 )
+WORDS = frozenset(
+    {
+        "provider",
+        "model",
+        "request_model",
+        "otel_operation",
+        "oi_kind",
+        "vercel_operation",
+        "langfuse_type",
+        "langsmith_kind",
+        "request_type",
+        "service_tier",
+        "endpoint_tag",
+        "prompt_version",
+        "environment",
+        "data_mode",
+        "service_name",
+        "tenant_id",
+        "workflow",
+        "endpoint_label",
+    }
+)
+"""Fields of few different values: read once, then looked up, so that calls share the strings."""
+
 _LABELS = frozenset({"endpoint_label", "root_label"})
 _NUMBERS = frozenset({"first_token", "first_chunk_seconds", "first_chunk_ms", "stream_seconds"})
 SHOWN_AS = {
@@ -86,20 +108,6 @@ def _provider(found: object) -> str | None:
     return provider_name(attributes.as_tag(found))
 
 
-_providers: dict[bytes, str | None] = {}
-
-
-def _read_provider(value: Value) -> str | None:
-    raw = value.text
-    try:
-        return _providers[raw]
-    except KeyError:
-        name = _provider(attributes.plain(value))
-        if raw and len(_providers) < _MAX_PROVIDERS:
-            _providers[raw] = name
-        return name
-
-
 class Kind(NamedTuple):
     """How a field's value is read from an attribute, and how from inside a JSON value."""
 
@@ -108,14 +116,15 @@ class Kind(NamedTuple):
 
 
 def _of(convert: Callable[[object], object | None]) -> Kind:
-    return Kind(lambda value: convert(attributes.plain(value)), convert)
+    return Kind(lambda raw: convert(attributes.plain(raw)), convert)
 
 
+PROVIDER = _of(_provider)
 TEXT = Kind(attributes.text, attributes.as_text)
 TAG = Kind(attributes.tag, attributes.as_tag)
 COUNT = Kind(attributes.count, attributes.as_count)
 KINDS: dict[str, Kind] = {
-    "provider": Kind(_read_provider, _provider),
+    "provider": PROVIDER,
     "streaming": _of(attributes.as_truth),
     "reported_cost": _of(attributes.as_pico_usd),
     "agent_run": _of(lambda found: True),

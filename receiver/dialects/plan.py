@@ -7,12 +7,13 @@ one read per field, and shares the tuple that says where its fields came from.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from processor.call import Source
 from receiver import attributes
-from receiver.attributes import ABSENT, BRACKET, INVALID, MAX_COUNT, QUOTE, SPACE, Read
+from receiver.attributes import ABSENT, BRACKET, INT_FIELD, INVALID, QUOTE, SPACE, TEXT_FIELD, Read
 from receiver.dialects import DIALECTS
 from receiver.dialects.conventions import convention
 from receiver.dialects.kinds import (
@@ -20,16 +21,16 @@ from receiver.dialects.kinds import (
     COUNT_FIELDS,
     IDENTIFIERS,
     KINDS,
+    PARTS,
     RARE_COUNTS,
     SHOWN_AS,
     SOURCED,
     TAG,
     TEXT,
     TIMINGS,
-    Kind,
+    WORDS,
 )
 from receiver.dialects.table import ApplicationKeys, Convention, Judge, Key, Origin, Path, Values
-from receiver.wire import Value
 
 MAX_PLANS = 1024
 """Shapes kept; a sender that invents keys can only make the cache start over."""
@@ -76,17 +77,21 @@ class Plan:
         "_counts",
         "_others",
         "_sources",
-        "_tags",
         "_texts",
+        "_words",
         "convention",
         "dialect",
         "first",
         "has_identifiers",
+        "has_parts",
+        "has_streaming",
         "has_timings",
+        "is_logfire",
         "judges",
         "origin",
         "rare_counts",
         "size",
+        "unconventional",
     )
 
     def __init__(self, origin: Origin, keys: Mapping[str, list[Key]]) -> None:
@@ -95,54 +100,55 @@ class Plan:
         self._candidates = {name: _candidates(name, places) for name, places in keys.items()}
         self.first: dict[str, Key] = {name: found[0].key for name, found in self._candidates.items()}
         self.size = len(self.first)
-        self._texts = self._plain(TEXT)
-        self._tags = self._plain(TAG)
-        self._counts = self._plain(COUNT)
-        plain = {name for name, _ in (*self._texts, *self._tags, *self._counts)}
+        direct = {name: key.attribute for name, key in self.first.items() if not key.path}
+        self._words = Fetch(direct, {name for name in direct if name in WORDS})
+        self._texts = Fetch(
+            direct, {n for n in direct if n not in WORDS and KINDS.get(n, TEXT) in (TEXT, TAG)}
+        )
+        self._counts = Fetch(direct, {name for name in direct if KINDS.get(name) is COUNT})
+        plain = {*self._words.names, *self._texts.names, *self._counts.names}
         self._others = tuple(name for name in self.first if name not in plain)
         self.judges = _judges(keys)
         self.has_identifiers = not IDENTIFIERS.isdisjoint(keys)
+        self.has_parts = not PARTS.isdisjoint(keys)
+        self.unconventional = self.convention.loses_cache or self.convention.thoughts_outside
+        self.unconventional = self.unconventional or bool(self.convention.estimates)
+        self.has_streaming = "streaming" in keys or "vercel_operation" in keys
         self.has_timings = not TIMINGS.isdisjoint(keys)
         self.rare_counts = not RARE_COUNTS.isdisjoint(keys)
+        self.is_logfire = origin.scope.startswith("logfire")
         self.dialect = _dialect_name(origin, keys)
         self._sources: dict[tuple[object, ...], tuple[Source, ...]] = {}
 
-    def _plain(self, kind: Kind) -> tuple[tuple[str, str], ...]:
-        """Fields of this kind whose first candidate is an attribute itself."""
-        return tuple(
-            (name, key.attribute)
-            for name, key in self.first.items()
-            if KINDS.get(name, TEXT) is kind and not key.path
-        )
-
-    def read(self, span: Mapping[str, Value]) -> Reading:
+    def read(self, span: Mapping[str, bytes]) -> Reading:
         """One pass over the fields of this shape."""
         values: Values = {}
         rest = list(self._others)
-        try:
-            for name, attribute in self._texts:
-                raw = span[attribute].text
-                if raw and raw[0] != QUOTE:
-                    values[name] = raw.decode()
-                else:
-                    rest.append(name)
-            for name, attribute in self._tags:
-                raw = span[attribute].text
-                if raw and raw[0] > QUOTE and raw[0] != BRACKET and raw[-1] > SPACE and raw not in ABSENT:
-                    values[name] = raw.decode()
-                else:
-                    rest.append(name)
-        except UnicodeDecodeError:
-            values, rest = {}, [name for name in self.first if KINDS.get(name, TEXT) is not COUNT]
-        for name, attribute in self._counts:
-            whole = span[attribute].whole
-            if 0 < whole <= MAX_COUNT:
-                values[name] = whole
+        words = self._words
+        for name, known, raw in zip(words.names, words.known, words.fetch(span), strict=False):
+            word = known(raw)
+            if word is None:
+                rest.append(name)
+            else:
+                values[name] = word
+        for name, raw in zip(self._texts.names, self._texts.fetch(span), strict=False):
+            value = _plain_text(raw)
+            if value is None:
+                rest.append(name)
+            else:
+                values[name] = value
+        for name, raw in zip(self._counts.names, self._counts.fetch(span), strict=False):
+            # Integers of one or two bytes on the wire, 1 to 16 383: most counts of tokens.
+            size = len(raw)
+            if size == 3 and raw[0] == INT_FIELD and raw[1] >= 128 > raw[2]:
+                values[name] = raw[1] - 128 | raw[2] << 7
+            elif size == 2 and raw[0] == INT_FIELD and raw[1] < 128:
+                values[name] = raw[1]
             else:
                 rest.append(name)
         return self._read_rest(span, values, rest) if rest else Reading(values, _NOTHING_CHOSEN, False)
 
-    def _read_rest(self, span: Mapping[str, Value], values: Values, rest: list[str]) -> Reading:
+    def _read_rest(self, span: Mapping[str, bytes], values: Values, rest: list[str]) -> Reading:
         """The fields that need more than one look."""
         chosen: dict[str, Key | None] = {}
         documents: dict[str, object] = {}
@@ -156,7 +162,9 @@ class Plan:
                 invalid = invalid or name in COUNT_FIELDS
             elif value is not None:
                 values[name] = value
-        return Reading(values, chosen, invalid)
+                if name in WORDS and not candidates[0].path:
+                    _remember(name, span[candidates[0].attribute], value, key is candidates[0].key)
+        return Reading(values, chosen or _NOTHING_CHOSEN, invalid)
 
     def key_of(self, reading: Reading, name: str) -> Key | None:
         """Where a field's value came from."""
@@ -187,8 +195,56 @@ class Plan:
         return tuple(found.values())
 
 
+class Fetch:
+    """Several attributes of a span in one call: what costs is not the lookup but the way there."""
+
+    __slots__ = ("fetch", "known", "names")
+
+    def __init__(self, attribute_of: Mapping[str, str], wanted: set[str]) -> None:
+        self.names = tuple(name for name in attribute_of if name in wanted)
+        self.known = tuple(_known_words[name].get for name in self.names if name in WORDS)
+        keys = [attribute_of[name] for name in self.names]
+        self.fetch: Callable[[Mapping[str, bytes]], tuple[bytes, ...]] = _getter(keys)
+
+
+def _getter(keys: list[str]) -> Callable[[Mapping[str, bytes]], tuple[bytes, ...]]:
+    if len(keys) > 1:
+        return itemgetter(*keys)
+    if not keys:
+        return lambda span: ()
+    return lambda span, key=keys[0]: (span[key],)  # type: ignore[misc]
+
+
+_known_words: dict[str, dict[bytes, object]] = {name: {} for name in WORDS}
+"""Field → value as sent → value as read, for fields of few values."""
+
+_MAX_WORDS = 2048
+_MAX_WORD_BYTES = 256
+
+
+def _remember(name: str, raw: bytes, value: object, is_first: bool) -> None:
+    if is_first and len(raw) <= _MAX_WORD_BYTES:
+        known = _known_words[name]
+        if len(known) >= _MAX_WORDS:
+            known.clear()
+        known[raw] = value
+
+
+def _plain_text(raw: bytes) -> str | None:
+    """A short text value that is a tag as it stands; None when it takes a closer look."""
+    if len(raw) < 3 or raw[0] != TEXT_FIELD or raw[1] != len(raw) - 2:
+        return None
+    first = raw[2]
+    if first <= QUOTE or first == BRACKET or raw[-1] <= SPACE or raw[-1] >= 128 or raw[2:] in ABSENT:
+        return None
+    try:
+        return raw[2:].decode()
+    except UnicodeDecodeError:
+        return None
+
+
 def _search(
-    candidates: tuple[Candidate, ...], attributes_of: Mapping[str, Value], documents: dict[str, object]
+    candidates: tuple[Candidate, ...], attributes_of: Mapping[str, bytes], documents: dict[str, object]
 ) -> tuple[object | None, Key | None]:
     for candidate in candidates:
         value = _value(candidate, attributes_of, documents)
@@ -198,17 +254,17 @@ def _search(
 
 
 def _value(
-    candidate: Candidate, attributes_of: Mapping[str, Value], documents: dict[str, object]
+    candidate: Candidate, attributes_of: Mapping[str, bytes], documents: dict[str, object]
 ) -> object | None:
     value = attributes_of[candidate.attribute]
     if not candidate.path:
         return candidate.read(value)
     if candidate.path == ("id",) and candidate.attribute not in documents:
-        leading = attributes.leading_id(value.text)
+        leading = attributes.leading_id(attributes.content(value))
         if leading is not None:
             return leading
     if candidate.attribute not in documents:
-        documents[candidate.attribute] = attributes.document(value.text)
+        documents[candidate.attribute] = attributes.document(attributes.content(value))
     return candidate.convert(attributes.inside(documents[candidate.attribute], candidate.path))
 
 

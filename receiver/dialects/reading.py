@@ -121,6 +121,11 @@ def _make_call(span: Span, seen: Seen, is_failed: bool, received_ns: int) -> Mod
     model = get("model")
     if provider is None:
         provider = _unnamed_provider(plan, reading, model)
+    request_model = get("request_model")
+    if model is not None and "/" in model:  # type: ignore[operator]
+        model = _model_name(model, provider)
+    if request_model is not None and "/" in request_model:  # type: ignore[operator]
+        request_model = _model_name(request_model, provider)
     call = ModelCall(
         trace_id=seen.trace_id,
         span_id=seen.span_id,
@@ -128,14 +133,14 @@ def _make_call(span: Span, seen: Seen, is_failed: bool, received_ns: int) -> Mod
         time_ns=seen.start,
         received_ns=received_ns,
         provider=provider or UNKNOWN,  # type: ignore[arg-type]
-        model=_model_name(model, provider) or UNKNOWN,
-        request_model=_model_name(get("request_model"), provider),
+        model=model or UNKNOWN,  # type: ignore[arg-type]
+        request_model=request_model,  # type: ignore[arg-type]
         operation=OPERATIONS.get(get("otel_operation")) or _operation(values),  # type: ignore[call-overload]
         endpoint_tag=get("endpoint_tag"),  # type: ignore[arg-type]
         prompt_version=get("prompt_version"),  # type: ignore[arg-type]
         user_id=get("user_id"),  # type: ignore[arg-type]
         tenant_id=get("tenant_id"),  # type: ignore[arg-type]
-        streaming=_streaming(values),
+        streaming=_streaming(values) if plan.has_streaming else None,
         service_tier=get("service_tier"),  # type: ignore[arg-type]
         conversation_id=get("conversation_id"),  # type: ignore[arg-type]
         dialect=plan.dialect,
@@ -158,15 +163,11 @@ def _unnamed_provider(plan: Plan, reading: Reading, model: object) -> str | None
     return provider_of_model(model if isinstance(model, str) else None)
 
 
-def _model_name(model: object, provider: object) -> str | None:
+def _model_name(model: object, provider: object) -> str:
     """The id without the gateway's `provider/` in front of it."""
-    if not isinstance(model, str):
-        return None
-    if "/" in model:
-        head, _, rest = model.partition("/")
-        if rest and provider is not None and PROVIDERS.get(head.lower()) == provider:
-            return rest
-    return model
+    head, _, rest = str(model).partition("/")
+    known = PROVIDERS.get(head.lower())
+    return rest if rest and known is not None and known == provider else str(model)
 
 
 def _operation(values: Values) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from processor.call import ESTIMATED, PROVIDER, SUCCESS, Flag, ModelCall
 from receiver.dialects.conventions import anthropic_shaped
 from receiver.dialects.plan import Plan, Reading
-from receiver.dialects.table import USAGE_ESTIMATED, USAGE_REPAIRED, USAGE_SENT
+from receiver.dialects.table import USAGE_ESTIMATED, USAGE_REPAIRED, USAGE_SENT, Convention
 
 
 def set_usage(call: ModelCall, plan: Plan, reading: Reading) -> int:
@@ -20,15 +20,25 @@ def set_usage(call: ModelCall, plan: Plan, reading: Reading) -> int:
     call.usage_source = PROVIDER
     call.input_tokens = sent  # type: ignore[assignment]
     call.output_tokens = answered  # type: ignore[assignment]
-    call.cache_read_tokens = values.get("cache_read_tokens")  # type: ignore[assignment]
-    call.cache_write_tokens = values.get("cache_write_tokens")  # type: ignore[assignment]
-    call.reasoning_tokens = values.get("reasoning_tokens")  # type: ignore[assignment]
     if plan.rare_counts:
         _set_rare(call, values)
-    rank = _add_cache(call, plan, reading)
-    if plan.convention.thoughts_outside:
-        rank = max(rank, _add_thoughts(call, values.get("total_tokens")))
-    return max(rank, _mark_estimate(call, plan.convention.estimates))
+    rank = USAGE_SENT
+    if plan.has_parts:
+        call.cache_read_tokens = values.get("cache_read_tokens")  # type: ignore[assignment]
+        call.cache_write_tokens = values.get("cache_write_tokens")  # type: ignore[assignment]
+        call.reasoning_tokens = values.get("reasoning_tokens")  # type: ignore[assignment]
+        rank = _add_cache(call, plan, reading)
+    if not plan.unconventional:
+        return rank
+    return max(rank, _repair(call, plan.convention, values))
+
+
+def _repair(call: ModelCall, convention: Convention, values: dict[str, object]) -> int:
+    """What only some emitters need."""
+    if convention.loses_cache and call.cache_read_tokens is None and call.cache_write_tokens is None:
+        call.flags |= Flag.USAGE_LOSSY if anthropic_shaped(call.provider, call.model) else 0
+    rank = _add_thoughts(call, values.get("total_tokens")) if convention.thoughts_outside else USAGE_SENT
+    return max(rank, _mark_estimate(call, convention.estimates))
 
 
 def _set_rare(call: ModelCall, values: dict[str, object]) -> None:
@@ -42,11 +52,11 @@ def _set_rare(call: ModelCall, values: dict[str, object]) -> None:
 def _add_cache(call: ModelCall, plan: Plan, reading: Reading) -> int:
     """Add cached tokens to an input count that leaves them out."""
     cached = (call.cache_read_tokens or 0) + (call.cache_write_tokens or 0)
-    if not cached:
-        if plan.convention.loses_cache and call.cache_read_tokens is None:
-            call.flags |= Flag.USAGE_LOSSY if anthropic_shaped(call.provider, call.model) else 0
-        return USAGE_SENT
-    if call.input_tokens is None or not _leaves_out(call, call.input_tokens, cached, plan, reading):
+    if (
+        not cached
+        or call.input_tokens is None
+        or not _leaves_out(call, call.input_tokens, cached, plan, reading)
+    ):
         return USAGE_SENT
     call.input_tokens += cached
     call.flags |= Flag.USAGE_NORMALISED
