@@ -14,8 +14,7 @@ import psycopg
 from processor.call import MISSING, PROVIDER, Flag, ModelCall
 from storage.keys import claimed_ms, is_strong, own_key, repeat_keys, request_keys, response_keys
 from storage.queries import query
-from storage.rows import postgres_us
-from storage.wire import timestamp_array, uuid_array
+from storage.wire import POSTGRES_EPOCH_US, timestamp_array, uuid_array
 
 Connection = psycopg.Connection[Any]
 
@@ -68,23 +67,26 @@ class Claims:
         self._request_keys: list[tuple[bytes, ...]] = []
         self._owners: dict[bytes, int] = {}
         self._collided = False
-        for index, call in enumerate(calls):
-            self._read(index, call)
+        self._read()
 
-    def _read(self, index: int, call: ModelCall) -> None:
-        at_ms = claimed_ms(call)
-        own = own_key(call, at_ms)
-        keys = response_keys(call, at_ms) if call.response_id else ()
-        if not keys or call.report_key:
-            keys = (own, *keys)
-        self.own.append(own)
-        self.times_us.append(postgres_us(call.time_ns))
-        self._keys.append(keys)
-        self._request_keys.append(request_keys(call, at_ms) if call.request_id_given else ())
+    def _read(self) -> None:
+        """Keys of every call; in one loop, since this runs once per call (1.6 us)."""
+        own, times_us, all_keys, request = self.own, self.times_us, self._keys, self._request_keys
         owners = self._owners
-        for key in keys:
-            if owners.setdefault(key, index) != index:
-                self._collided = True
+        for index, call in enumerate(self.calls):
+            time_ns = call.time_ns
+            at_ms = (call.claimed_time_ns if call.flags & 1 else call.claimed_time_ns or time_ns) // 1_000_000
+            key = own_key(call, at_ms)
+            keys = response_keys(call, at_ms) if call.response_id else ()
+            if not keys or call.report_key:
+                keys = (key, *keys)
+            for claimed in keys:
+                if owners.setdefault(claimed, index) != index:
+                    self._collided = True
+            own.append(key)
+            times_us.append(time_ns // 1000 - POSTGRES_EPOCH_US)
+            all_keys.append(keys)
+            request.append(request_keys(call, at_ms) if call.request_id_given else ())
 
     def settle(self, conn: Connection) -> None:
         """Claim the keys and decide about every call, inside the caller's transaction."""

@@ -46,8 +46,8 @@ COLUMNS = (
     ),
     *("folded", "shape_id", "status", "usage_source", "price_status", "price_vector_id", "price_map_id"),
     # costs
-    *("cost_pico_usd", "input_cost_pico_usd", "cache_read_cost_pico_usd", "cache_write_cost_pico_usd"),
-    *("output_cost_pico_usd", "other_cost_pico_usd"),
+    *("cost_pico_usd", "input_cost_pico_usd", "output_cost_pico_usd"),
+    *("cache_read_cost_pico_usd", "cache_write_cost_pico_usd", "other_cost_pico_usd"),
     # usage: the usual and the rare
     *("input_tokens", "output_tokens", "cache_read_tokens", "reasoning_tokens"),
     *("cache_write_tokens", "cache_write_1h_tokens", "input_audio_tokens", "output_audio_tokens"),
@@ -62,10 +62,11 @@ _COUNT = len(COLUMNS).to_bytes(2, "big")
 _pack_head = Struct("!2s ii iq i16s ih ii").pack
 _pack_costs = Struct("!iq iq iq iq iq iq").pack
 _pack_two_int4 = Struct("!ii ii").pack
-_pack_three_int4 = Struct("!ii ii ii").pack
 _pack_two_int8 = Struct("!iq iq").pack
-_NULL_2, _NULL_3, _NULL_6 = NULL * 2, NULL * 3, NULL * 6
-_ID_16, _ID_8 = LENGTH[16], LENGTH[8]
+_pack_three_int8 = Struct("!iq iq iq").pack
+_pack_ids = Struct("!i16s i8s i8s").pack
+_NULL_3, _NULL_6 = NULL * 3, NULL * 6
+_ZERO_3 = pack_int8(8, 0) * 3
 REQUESTS = (pack_int2(2, 0), pack_int2(2, 1))
 PRICE_STATUS_PIECE = {name: pack_int2(2, code) for name, code in PRICE_STATUS.items()}
 
@@ -94,9 +95,10 @@ def pack_row(
         ValueError, struct.error: a value that PostgreSQL could not hold (data: LEDGER §15).
     """
     time_us = call.time_ns // 1000 - POSTGRES_EPOCH_US
-    latency_us = call.latency_us
+    latency_us, first_token_us, vector_id = call.latency_us, call.time_to_first_token_us, charge.vector_id
+    inputs, outputs, reasoning = call.input_tokens, call.output_tokens, call.reasoning_tokens
+    trace_id, span_id, parent = call.trace_id, call.span_id, call.parent_span_id
     bucket = NO_LATENCY if latency_us is None else bisect_left(LATENCY_BOUNDS_US, latency_us)
-    vector_id = charge.vector_id
     return b"".join(
         (
             _pack_head(_COUNT, 4, time_us // 60_000_000, 8, time_us, 16, key, 2, bucket, 4, flags),
@@ -105,13 +107,25 @@ def pack_row(
             PRICE_STATUS_PIECE[charge.status],
             NULL if vector_id is None else pack_int8(8, vector_id),
             price_map,
-            _costs(charge),
-            _usage(call),
-            _two_int8(latency_us, call.time_to_first_token_us),
-            _span_ids(call),
+            _NULL_6 if charge.cost is None else _costs(charge),
+            _pack_two_int4(4, inputs, 4, outputs)
+            if inputs is not None and outputs is not None
+            else _int4(inputs) + _int4(outputs),
+            NULL if (tokens := call.cache_read_tokens) is None else pack_int4(4, tokens),
+            NULL if reasoning is None else pack_int4(4, reasoning),
+            _NULL_6
+            if call.cache_write_tokens is call.input_audio_tokens is call.input_image_tokens is None
+            and call.cache_write_1h_tokens is call.output_audio_tokens is call.output_image_tokens is None
+            else _rare_tokens(call),
+            _pack_two_int8(8, latency_us, 8, first_token_us)
+            if latency_us is not None and first_token_us is not None
+            else _int8(latency_us) + _int8(first_token_us),
+            _pack_ids(16, trace_id, 8, span_id, 8, parent)
+            if len(parent) == 8 and len(span_id) == 8 and len(trace_id) == 16
+            else _id_field(trace_id, 16) + _id_field(span_id, 8) + _id_field(parent, 8),
             _NULL_3
-            if call.attempt is call.reported_cost_pico_usd is None and not call.flags & 1
-            else _rare(call),
+            if call.attempt is call.reported_cost_pico_usd is None and not flags & 1
+            else _rare(call, flags),
             NULL if (text := call.external_request_id) is None else text_field(text),
             NULL if (text := call.response_id) is None else text_field(text),
             NULL if (text := call.conversation_id) is None else text_field(text),
@@ -120,78 +134,46 @@ def pack_row(
 
 
 def _costs(charge: Charge) -> bytes:
-    status, cost, inputs, cache_read, cache_write, output, other, *_ = charge
-    if cost is None:
-        return _NULL_6
-    return _pack_costs(
-        8, cost, 8, inputs or 0, 8, cache_read or 0, 8, cache_write or 0, 8, output or 0, 8, other or 0
+    _, cost, inputs, cache_read, cache_write, output, other, *_ = charge
+    if cache_read or cache_write or other:
+        return _pack_costs(
+            8, cost, 8, inputs or 0, 8, output or 0, 8, cache_read or 0, 8, cache_write or 0, 8, other or 0
+        )
+    return _pack_three_int8(8, cost, 8, inputs or 0, 8, output or 0) + _ZERO_3
+
+
+def _rare_tokens(call: ModelCall) -> bytes:
+    return (
+        _int4(call.cache_write_tokens)
+        + _int4(call.cache_write_1h_tokens)
+        + _int4(call.input_audio_tokens)
+        + _int4(call.output_audio_tokens)
+        + _int4(call.input_image_tokens)
+        + _int4(call.output_image_tokens)
     )
 
 
-def _usage(call: ModelCall) -> bytes:
-    inputs, outputs, cache_read = call.input_tokens, call.output_tokens, call.cache_read_tokens
-    reasoning = call.reasoning_tokens
-    if inputs is None or outputs is None:
-        usual = _int4(inputs) + _int4(outputs) + _int4(cache_read)
-    elif cache_read is None:
-        usual = _pack_two_int4(4, inputs, 4, outputs) + NULL
-    else:
-        usual = _pack_three_int4(4, inputs, 4, outputs, 4, cache_read)
-    rare = _NULL_6
-    if not (
-        call.cache_write_tokens
-        is call.cache_write_1h_tokens
-        is call.input_audio_tokens
-        is call.output_audio_tokens
-        is call.input_image_tokens
-        is call.output_image_tokens
-        is None
-    ):
-        rare = b"".join(
-            map(
-                _int4,
-                (
-                    call.cache_write_tokens,
-                    call.cache_write_1h_tokens,
-                    call.input_audio_tokens,
-                    call.output_audio_tokens,
-                    call.input_image_tokens,
-                    call.output_image_tokens,
-                ),
-            )
-        )
-    return usual + (NULL if reasoning is None else pack_int4(4, reasoning)) + rare
-
-
-def _span_ids(call: ModelCall) -> bytes:
-    """Trace, span and parent as fixed-width fields; an empty id is NULL. Bytes are PostgreSQL's own layout."""
-    parent = call.parent_span_id
-    if call.trace_id and call.span_id:
-        ids = _ID_16 + call.trace_id + _ID_8 + call.span_id
-        return ids + _ID_8 + parent if parent else ids + NULL
-    return _id_field(call.trace_id) + _id_field(call.span_id) + _id_field(parent)
-
-
-def _rare(call: ModelCall) -> bytes:
+def _rare(call: ModelCall, flags: int) -> bytes:
     claimed_us = postgres_us(call.claimed_time_ns)
     return (
         (NULL if call.attempt is None else pack_int2(2, call.attempt))
-        + (NULL if call.reported_cost_pico_usd is None else pack_int8(8, call.reported_cost_pico_usd))
-        + (pack_int8(8, claimed_us) if call.flags & 1 else NULL)
+        + _int8(call.reported_cost_pico_usd)
+        + (pack_int8(8, claimed_us) if flags & 1 else NULL)
     )
 
 
-def _id_field(value: bytes) -> bytes:
-    return LENGTH[len(value)] + value if value else NULL
+def _id_field(value: bytes, size: int) -> bytes:
+    """An id as its fixed-width column takes it; empty is NULL."""
+    if not value:
+        return NULL
+    if len(value) != size:
+        raise ValueError(f"an id of {len(value)} bytes where {size} are needed")
+    return LENGTH[size] + value
 
 
 def _int4(value: int | None) -> bytes:
     return NULL if value is None else pack_int4(4, value)
 
 
-def _two_int8(first: int | None, second: int | None) -> bytes:
-    if first is not None and second is not None:
-        return _pack_two_int8(8, first, 8, second)
-    return (NULL if first is None else pack_int8(8, first)) + (
-        NULL if second is None else pack_int8(8, second)
-    )
+def _int8(value: int | None) -> bytes:
+    return NULL if value is None else pack_int8(8, value)
