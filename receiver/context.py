@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from google.protobuf.message import DecodeError
 
@@ -174,16 +175,22 @@ class Context:
     ) -> None:
         base = call.sources
         if tags is not home.tags or environment is not home.environment:
-            call.sources = (*base, *(place[1] for place in tags.values()))
-            if environment is not None:
-                call.sources = (*call.sources, environment[1])
+            own = [place[1] for place in tags.values()]
+            own += [environment[1]] if environment is not None else []
+            call.sources = _shared((*base, *own))
             return
         known = home.combined.get(id(base))
         if known is None or known[0] is not base:
             more = [place[1] for place in home.tags.values()]
             more += [environment[1]] if environment is not None else []
-            known = home.combined[id(base)] = base, (*base, *more)
+            known = home.combined[id(base)] = base, _shared((*base, *more))
         call.sources = known[1]
+
+
+@lru_cache(maxsize=4096)
+def _shared(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+    """One tuple for all equal ones: storage knows a reading by the identity of its sources."""
+    return sources
 
 
 def _from_ancestors(name: str, ancestors: tuple[Seen, ...]) -> tuple[str, Source] | None:
