@@ -86,6 +86,8 @@ class Context:
         """The ancestors in this request, nearest first."""
         if not parent_span_id:
             return ()
+        if self._find(trace_id, parent_span_id) is None:
+            return ()
         place = trace_id, parent_span_id
         known = self._lineages.get(place)
         if known is None:
@@ -114,9 +116,9 @@ class Context:
         """Fill what the call lacks and settle environment, data mode and label."""
         values = seen.reading.values
         home = self._home(seen.resource)
-        lonely = not seen.parent_span_id and not seen.twins
-        ancestors = () if lonely else self._line(seen)
-        tags = home.tags if lonely and home.untagged else self._tags(seen, ancestors, home)
+        ancestors = self._line(seen) if seen.parent_span_id or seen.twins else ()
+        lonely = home.untagged and not ancestors and not seen.taken
+        tags = home.tags if lonely else self._tags(seen, ancestors, home)
         if "endpoint_tag" not in values:
             tags = dict(tags)
             self._settle_endpoint(seen, ancestors, tags)
@@ -125,7 +127,7 @@ class Context:
             call.data_mode = data_mode_name(str(values["data_mode"])) or REAL
         if environment is not None:
             call.environment = environment_name(environment[0])
-        if tags is home.tags and home.untagged:
+        if tags is home.tags:
             call.service_name = home.service_name
         else:
             for name, (value, _) in tags.items():

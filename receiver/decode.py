@@ -12,7 +12,7 @@ from functools import lru_cache
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from processor.call import Batch, ModelCall, Rejection, Sighting
+from processor.call import Batch, Rejection, Sighting
 from receiver.context import Context, Home, read_home
 from receiver.dialects.plan import Emitter, Plans
 from receiver.dialects.reading import NOT_GENAI, Seen, read_span
@@ -106,9 +106,12 @@ class _Decoder:
             if index not in bad:
                 self._read(index)
         counted = self._count()
-        sightings = [self._sighting(seen) for seen in self._uncounted()]
-        bytes_held = _CALL_BYTES * len(counted) + _SIGHTING_BYTES * len(sightings)
-        return Batch(counted, sightings, self._rejections, len(frame.spans), bytes_held)
+        calls = [seen.call for seen in counted if seen.call is not None]
+        rest = self._uncounted()
+        served = self._served(counted) if rest else frozenset()
+        sightings = [self._sighting(seen, id(seen) in served) for seen in rest]
+        bytes_held = _CALL_BYTES * len(calls) + _SIGHTING_BYTES * len(sightings)
+        return Batch(calls, sightings, self._rejections, len(frame.spans), bytes_held)
 
     def _read(self, index: int) -> Seen | None:
         if not self._first <= index < self._last:
@@ -136,16 +139,22 @@ class _Decoder:
             return None
         return self._seen[index] if index in self._seen else self._read(index)
 
-    def _count(self) -> list[ModelCall]:
+    def _count(self) -> list[Seen]:
+        """Join and complete; answers the spans that are counted."""
         candidates = [seen for seen in self._seen.values() if seen is not None and seen.call is not None]
         join(candidates, self._find, self._context.lineage)
         counted = []
         for seen in candidates:
-            if seen.call is not None and (seen.verdict.counts or seen.verdict.wrapper):
+            if seen.call is not None:
                 self._context.complete(seen.call, seen)
                 if seen.verdict.counts:
-                    counted.append(seen.call)
+                    counted.append(seen)
         return counted
+
+    def _served(self, counted: list[Seen]) -> frozenset[int]:
+        """The ancestors of counted calls: no wrapper among them waits for an inner call any more."""
+        lineage = self._context.lineage
+        return frozenset(id(a) for seen in counted for a in lineage(seen.trace_id, seen.parent_span_id))
 
     def _uncounted(self) -> list[Seen]:
         return [
@@ -156,7 +165,8 @@ class _Decoder:
             and (seen.verdict is not NOT_GENAI or not INHERITED.isdisjoint(seen.reading.values))
         ]
 
-    def _sighting(self, seen: Seen) -> Sighting:
+    def _sighting(self, seen: Seen, is_served: bool) -> Sighting:
+        waits = seen.verdict.wrapper and not is_served
         tags = tuple(
             (name, str(value).encode("utf-8", "replace").decode())
             for name, value in seen.reading.values.items()
@@ -169,8 +179,8 @@ class _Decoder:
             seen.name,
             seen.verdict.reason,
             tags,
-            seen.verdict.wrapper,
-            seen.call if seen.verdict.wrapper or seen.twin_of is not None else None,
+            waits,
+            seen.call if waits or seen.twin_of is not None else None,
         )
 
     def _reject(self, index: int, reason: str, detail: str) -> None:

@@ -12,12 +12,9 @@ def judge(values: Values, failed: bool) -> Verdict | None:
     operation = str(values["vercel_operation"])
     if operation.endswith(_CALLS):
         return COUNTS
-    wraps = operation != "ai.toolCall"
-    return Verdict(
-        False,
-        f"{operation} wraps the model calls below it and repeats their usage" if wraps else "tool call",
-        wrapper=wraps,
-    )
+    if operation == "ai.toolCall":
+        return Verdict(False, "ai.toolCall: not a model call")
+    return Verdict(False, f"{operation} wraps the model calls below it and repeats their usage", wrapper=True)
 
 
 DIALECT = Dialect(

@@ -1,0 +1,103 @@
+"""`spanledger inspect FILE…`: which calls would count, with every field, and which spans would not?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.commands import _options as options
+
+if TYPE_CHECKING:
+    from processor.admission import Admission
+    from service.config import Config
+    from service.inspection import Counted, Inspection
+
+_TOLD_ALREADY = ("sources", "spanId", "traceId", "parentSpanId", "costUsd", "priceStatus", "dialect", "flags")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(rich_help_panel="Look closer")
+    def inspect(
+        files: Annotated[list[Path], typer.Argument(help="OTLP payloads: .pb, or OTLP/JSON.", exists=True)],
+        raw_identities: Annotated[
+            bool, typer.Option("--raw-identities", help="Users and tenants as sent, not as stored.")
+        ] = False,
+        as_json: Annotated[bool, typer.Option("--json", help="One JSON object per file and line.")] = False,
+        prices: Annotated[
+            Path | None, typer.Option("--prices", help="The pricing map; else the configuration's.")
+        ] = None,
+        config: options.ConfigFile = None,
+        data_dir: options.DataDir = None,
+    ) -> None:
+        """Show which calls of an OTLP payload would count, field by field with its source, and which spans not, and why.
+
+        Nothing is stored and no database is needed. Fields without a value are left out.
+        """
+        from processor.price_map import load_price_book
+        from service.inspection import inspect_payload, read_payload
+
+        settings = options.configuration(config, data_dir=data_dir)
+        book = load_price_book(prices or settings.prices.file)
+        rules = None if raw_identities else _rules(settings)
+        for file in files:
+            found = inspect_payload(read_payload(file), book, rules)
+            if as_json:
+                _print_json(file, found)
+            else:
+                _print_tables(file, found)
+
+
+def _rules(settings: Config) -> Admission:
+    from processor.admission import Admission
+    from service.identity_keys import load_identity_rules
+
+    return Admission(load_identity_rules(settings))
+
+
+def _print_json(file: Path, found: Inspection) -> None:
+    import json
+
+    from service.inspection import public_call
+
+    calls = [public_call(item) for item in found.counted]
+    rest = [{"spanId": s.span_id, "name": s.name, "reason": s.reason} for s in found.not_counted]
+    typer.echo(json.dumps({"file": str(file), "calls": calls, "notCounted": rest}, ensure_ascii=False))
+
+
+def _print_tables(file: Path, found: Inspection) -> None:
+    from service.display import Column, console, table
+
+    out = console()
+    counted, rest = len(found.counted), len(found.not_counted)
+    out.print(f"{file}: {counted} counted, {rest} not counted", style="bold", markup=False)
+    for item in found.counted:
+        out.print(_call_table(item))
+    if found.not_counted:
+        columns = (Column("span"), Column("name"), Column("not counted because"))
+        rows = [(s.span_id, s.name, s.reason) for s in found.not_counted]
+        out.print(table(columns, rows))
+
+
+def _call_table(item: Counted) -> object:
+    from service.display import Column, exact_usd, table
+    from service.inspection import public_call
+
+    shown = public_call(item)
+    sources = shown["sources"]
+    assert isinstance(sources, dict)
+    rows = [
+        (name, str(value), str(sources.get(name, "")))
+        for name, value in shown.items()
+        if name not in _TOLD_ALREADY
+    ]
+    flags = shown["flags"]
+    if isinstance(flags, list) and flags:
+        rows.append(("flags", ", ".join(flags), ""))
+    cost = exact_usd(item.charge.cost)
+    title = f"span {shown.get('spanId', '')} ({item.call.dialect}): {item.charge.status}"
+    title += f", ${cost}" if cost is not None else ""
+    return table((Column("field"), Column("value"), Column("from")), rows, title=title)

@@ -1,0 +1,143 @@
+"""What one OTLP payload would become: the calls that count, the spans that do not, and why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from processor.admission import Admission, admit
+from processor.call import Batch, Flag, ModelCall
+from processor.errors import BadData
+from processor.price_book import PriceBook
+from processor.pricing import Charge, price_call
+from receiver import otlp_json
+from receiver.decode import decode_message
+from receiver.report_fields import FIELDS
+from service.display import exact_usd
+
+_MINUTE_NS = 60_000_000_000
+_UNITS = {"latency_us": 1_000, "time_to_first_token_us": 1_000}
+"""Fields kept in microseconds and shown in milliseconds."""
+NOT_GENAI = "nothing of GenAI in it"
+
+
+class Counted(NamedTuple):
+    """One call as it would be stored, with its price."""
+
+    call: ModelCall
+    charge: Charge
+
+
+class NotCounted(NamedTuple):
+    """One span that would not be counted."""
+
+    span_id: str
+    name: str
+    reason: str
+
+
+class Inspection(NamedTuple):
+    """What a payload holds."""
+
+    counted: list[Counted]
+    not_counted: list[NotCounted]
+
+
+def read_payload(path: Path) -> ExportTraceServiceRequest:
+    """Read a trace export request, binary or OTLP/JSON, told apart by its first byte.
+
+    Raises:
+        BadData: the file is neither.
+    """
+    body = path.read_bytes()
+    if body.lstrip()[:1] == b"{":
+        return otlp_json.parse(body)
+    try:
+        return ExportTraceServiceRequest.FromString(body)
+    except DecodeError as error:
+        raise BadData(path.name, "neither an OTLP trace export request nor its JSON form") from error
+
+
+def inspect_payload(
+    request: ExportTraceServiceRequest, book: PriceBook, rules: Admission | None
+) -> Inspection:
+    """Read, admit and price as the service would.
+
+    Args:
+        rules: the rules of the door; None leaves calls, identities above all, as they were sent.
+    """
+    batch = decode_message(request, _received_ns(request))
+    counted: list[Counted] = []
+    reasons = _reasons(batch)
+    for call in batch.calls:
+        refusal = admit(call, rules) if rules is not None else None
+        if refusal is None:
+            counted.append(Counted(call, price_call(call, book)))
+        else:
+            reasons[call.trace_id, call.span_id] = f"{refusal.reason}: {refusal.detail}"
+    kept = {(item.call.trace_id, item.call.span_id) for item in counted}
+    return Inspection(counted, list(_not_counted(request, reasons, kept)))
+
+
+def _received_ns(request: ExportTraceServiceRequest) -> int:
+    """Now, or a minute after the newest span of an old file: a file is inspected as if it came in time."""
+    ends = [
+        span.end_time_unix_nano for r in request.resource_spans for s in r.scope_spans for span in s.spans
+    ]
+    return min(time.time_ns(), max(ends) + _MINUTE_NS) if ends and max(ends) else time.time_ns()
+
+
+def _reasons(batch: Batch) -> dict[tuple[bytes, bytes], str]:
+    reasons = {(s.trace_id, s.span_id): s.reason for s in batch.sightings}
+    reasons.update({(r.trace_id, r.span_id): f"{r.reason}: {r.detail}" for r in batch.rejections})
+    return reasons
+
+
+def _not_counted(
+    request: ExportTraceServiceRequest,
+    reasons: Mapping[tuple[bytes, bytes], str],
+    counted: set[tuple[bytes, bytes]],
+) -> Iterator[NotCounted]:
+    for resource in request.resource_spans:
+        for scope in resource.scope_spans:
+            for span in scope.spans:
+                place = span.trace_id, span.span_id
+                if place not in counted:
+                    yield NotCounted(span.span_id.hex(), span.name, reasons.get(place, NOT_GENAI))
+
+
+def public_call(item: Counted) -> dict[str, object]:
+    """A call under the public names of the telemetry schema; fields without a value are left out."""
+
+    call = item.call
+    shown: dict[str, object] = {}
+    for name, reader in FIELDS.items():
+        value = getattr(call, reader.field)
+        if value is not None and value != b"":
+            shown[name] = _public(name, reader.field, value)
+    shown["costUsd"] = exact_usd(item.charge.cost)
+    shown["priceStatus"] = item.charge.status
+    shown["dialect"] = call.dialect
+    shown["flags"] = [flag.name.lower() for flag in Flag(call.flags | item.charge.flags) if flag.name]
+    public = {reader.field: name for name, reader in FIELDS.items()}
+    shown["sources"] = {public[s.field]: s.attribute for s in call.sources if s.field in public}
+    return shown
+
+
+def _public(name: str, field: str, value: object) -> object:
+
+    if isinstance(value, bytes):
+        return value.hex()
+    if field == "time_ns" and isinstance(value, int):
+        return datetime.fromtimestamp(value / 1e9, UTC).isoformat().replace("+00:00", "Z")
+    if field in _UNITS and isinstance(value, int):
+        return value / _UNITS[field]
+    if field == "reported_cost_pico_usd" and isinstance(value, int):
+        return exact_usd(value)
+    return value

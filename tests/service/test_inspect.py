@@ -1,0 +1,104 @@
+"""`spanledger inspect`: what a payload would become, told before anything is stored."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from google.protobuf.json_format import MessageToDict
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from typer.testing import CliRunner
+
+from processor.errors import BadData
+from service.__main__ import build
+from tests.receiver.captures import CAPTURES, ROOT
+
+VERCEL = ROOT / "vercel-ai-v5" / "stream_anthropic.pb"
+TWINS = ROOT / "openinference-anthropic" / "anthropic_using_attributes.pb"
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(build(), ["inspect", *arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_a_call_is_shown_under_its_public_names_with_price_and_sources() -> None:
+    found = json.loads(run("--raw-identities", "--json", str(VERCEL)))
+    (call,) = found["calls"]
+    assert found["file"] == str(VERCEL)
+    assert call["provider"] == "anthropic"
+    assert (call["inputTokens"], call["cacheReadTokens"], call["cacheWriteTokens"]) == (3421, 2041, 343)
+    assert (call["userId"], call["tenantId"], call["endpointTag"]) == ("user-42", "acme", "answer-capital")
+    assert (call["costUsd"], call["priceStatus"], call["usageSource"]) == ("0.00817455", "priced", "provider")
+    assert call["dialect"] == "vercel_ai"
+    assert call["sources"]["inputTokens"] == "gen_ai.usage.input_tokens"
+    assert len(call["spanId"]) == 16
+    assert len(call["traceId"]) == 32
+
+
+def test_every_span_that_is_not_counted_has_a_name_and_a_reason() -> None:
+    (left,) = json.loads(run("--raw-identities", "--json", str(TWINS)))["notCounted"]
+    assert left["name"] == "messages.create"
+    assert "same response id" in left["reason"]
+
+
+def test_identities_are_shown_as_they_would_be_stored(tmp_path: Path) -> None:
+    (call,) = json.loads(run("--data-dir", str(tmp_path), "--json", str(VERCEL)))["calls"]
+    assert call["userId"].startswith("h:")
+    assert call["tenantId"] == "acme"
+
+
+def test_several_files_are_one_json_object_each() -> None:
+    lines = run("--raw-identities", "--json", str(VERCEL), str(TWINS)).splitlines()
+    assert [json.loads(line)["file"] for line in lines] == [str(VERCEL), str(TWINS)]
+
+
+def test_the_json_form_of_a_payload_reads_like_its_bytes(tmp_path: Path) -> None:
+    message = MessageToDict(ExportTraceServiceRequest.FromString(VERCEL.read_bytes()))
+    for resource in message["resourceSpans"]:
+        for scope in resource["scopeSpans"]:
+            for span in scope["spans"]:
+                _ids_in_hex(span)
+    copy = tmp_path / "payload.json"
+    copy.write_text(json.dumps(message))
+    one, other = (json.loads(run("--raw-identities", "--json", str(file))) for file in (VERCEL, copy))
+    assert one["calls"] == other["calls"]
+    assert one["notCounted"] == other["notCounted"]
+
+
+def _ids_in_hex(span: dict[str, str]) -> None:
+    import base64
+
+    for name in ("traceId", "spanId", "parentSpanId"):
+        if name in span:
+            span[name] = base64.b64decode(span[name]).hex()
+
+
+def test_the_table_shows_fields_sources_and_reasons() -> None:
+    shown = run("--raw-identities", str(TWINS))
+    for text in (
+        "1 counted, 1 not counted",
+        "llm.prompt_template.version",
+        "capital-v3",
+        "not counted because",
+    ):
+        assert text in shown
+
+
+def test_a_file_that_is_no_payload_is_told_so(tmp_path: Path) -> None:
+    file = tmp_path / "notes.pb"
+    file.write_bytes(b"\x0a\xffnotes")
+    with pytest.raises(BadData, match=r"notes\.pb"):
+        run("--raw-identities", str(file))
+
+
+def test_every_capture_is_told_completely() -> None:
+    files = [str(capture.payload) for capture in CAPTURES if capture.body]
+    for line in run("--raw-identities", "--json", *files).splitlines():
+        found = json.loads(line)
+        truth = json.loads(Path(found["file"].removesuffix(".pb") + ".expected.json").read_text())
+        assert len(found["calls"]) == truth["billable_count"]
+        assert all(len(span["reason"]) > 10 for span in found["notCounted"])
+        assert all(call["priceStatus"] for call in found["calls"])
