@@ -24,8 +24,8 @@ from service.demo.shop import Feature
 from service.demo.stage import Process, telemetry
 from tests.service.otlp_sink import otlp_sink
 
-REQUESTS = 300
-ROUNDS = 3
+REQUESTS = 200
+ROUNDS = 4
 """On a busy machine one round may be spoiled by its neighbours; a harmful exporter spoils all of them."""
 ALLOWED_MS = 5.0
 SLOW_SECONDS = 2.0
