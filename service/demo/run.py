@@ -63,6 +63,7 @@ def run(console: Console, keep: bool, once: bool, seed: int) -> int:
             console.print(f"The demo failed. {error}", style="bold red", markup=False)
             return 1
         finally:
+            _finish_undisturbed()
             stage.close()
     if keep:
         console.print(f"Kept in {place}. Open it again: {_program()} serve --data-dir {place}", markup=False)
@@ -184,6 +185,15 @@ def _keep_flowing(console: Console, customers: Customers) -> None:
         trickle.join()
 
 
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _finish_undisturbed() -> None:
+    """A second Ctrl-C must not leave half of the demo behind."""
+    for number in _ENDINGS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def _interruptible() -> Iterator[None]:
     """A closed terminal and a SIGTERM end the demo as Ctrl-C does."""
@@ -191,7 +201,7 @@ def _interruptible() -> Iterator[None]:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, interrupt) for number in _ENDINGS}
     try:
         yield
     finally:

@@ -76,13 +76,17 @@ class Process:
         text = self._log.read_text(errors="replace").strip() if self._log.exists() else ""
         return "\n".join(text.splitlines()[-12:]) or f"{self.name} ended without a word"
 
-    def stop(self) -> int:
-        """End it and wait for it, return its exit code; whoever does not end in time is killed."""
+    def ask_to_stop(self) -> None:
+        """Tell it to end, without waiting."""
         assert self._child.stdin is not None
         with contextlib.suppress(OSError):
             self._child.stdin.close()
         if not self._listens and self.is_alive():
             self._child.send_signal(signal.SIGTERM)
+
+    def stop(self) -> int:
+        """End it and wait for it, return its exit code; whoever does not end in time is killed."""
+        self.ask_to_stop()
         try:
             self._child.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -110,12 +114,15 @@ class Stage:
             stop_signal=signal.SIGINT if keep else signal.SIGQUIT,
             report=lambda _: None,
         )
+        self._services: list[Process] = []
         self.dsn = ""
         self.provider_port = 0
         self.service_ports: dict[str, int] = {}
 
     def close(self) -> None:
         """Stop everything in the order of the data's way, and clean up."""
+        for process in self._services:
+            process.ask_to_stop()
         self._shop.close()
         self._ledger.close()
 
@@ -151,6 +158,7 @@ class Stage:
             )
             for name, to in exporting.items()
         }
+        self._services = list(started.values())
         self.service_ports = {name: process.port() for name, process in started.items()}
 
     def _start(
