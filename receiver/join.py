@@ -117,20 +117,11 @@ def _pair_streams(halves: Sequence[Seen]) -> None:
     """Logfire: the `span` of a stream gets the usage and the duration of its unlinked `log`."""
     logs = [seen for seen in halves if seen.reading.values.get("logfire_type") == "log"]
     spans = [seen for seen in halves if seen.call is not None and _is_bare(seen.call) and seen not in logs]
-    gaps = (
-        sorted(
-            (abs(_begin(log) - span.end), span.span_id, log.span_id, span, log)
-            for log in logs
-            for span in spans
-            if log.call is not None and span.call is not None and _same_stream(log.call, span.call, log, span)
-        )
-        if logs and spans
-        else []
-    )
+    pairs = [(log, span) for log in logs for span in spans if _same_stream(log, span)]
     paired: set[bytes] = set()
-    for _, span_id, log_id, span, log in gaps:
-        if span_id not in paired and log_id not in paired:
-            paired |= {span_id, log_id}
+    for log, span in sorted(pairs, key=_gap):
+        if paired.isdisjoint((span.span_id, log.span_id)):
+            paired |= {span.span_id, log.span_id}
             _absorb(span, log, "the log of a streamed call whose span is counted")
             _take_duration(span, log)
     for seen in halves:
@@ -138,14 +129,21 @@ def _pair_streams(halves: Sequence[Seen]) -> None:
             _settle_half(seen, seen in logs)
 
 
+def _gap(pair: tuple[Seen, Seen]) -> tuple[int, bytes, bytes]:
+    log, span = pair
+    return abs(_begin(log) - span.end), span.span_id, log.span_id
+
+
 def _is_bare(call: ModelCall) -> bool:
     return call.input_tokens is None and call.output_tokens is None and call.status != ERROR
 
 
-def _same_stream(log_call: ModelCall, span_call: ModelCall, log: Seen, span: Seen) -> bool:
+def _same_stream(log: Seen, span: Seen) -> bool:
+    if log.call is None or span.call is None:
+        return False
     return (
         log.resource == span.resource
-        and log_call.request_model == span_call.request_model
+        and log.call.request_model == span.call.request_model
         and abs(_begin(log) - span.end) <= _LOG_TOLERANCE_NS
     )
 
@@ -259,19 +257,20 @@ def _join_across_traces(alive: list[Seen]) -> None:
 
 
 def _join_bucket(bucket: list[Seen]) -> None:
-    pairs = sorted(
-        (abs(a.start - b.start) + abs(a.end - b.end), *sorted((a.span_id, b.span_id)), a, b)
-        for i, a in enumerate(bucket)
-        for b in bucket[i + 1 :]
-        if _twin_elsewhere(a, b)
-    )
+    pairs = [(a, b) for i, a in enumerate(bucket) for b in bucket[i + 1 :] if _twin_elsewhere(a, b)]
     joined: set[bytes] = set()
-    for _, one_id, other_id, one, other in pairs:
-        if one_id in joined or other_id in joined:
-            continue
-        better, worse = _choose(one, other)
-        joined |= {one_id, other_id}
-        _absorb(better, worse, f"same call as span {better.span_id.hex()} of another trace, which is counted")
+    for one, other in sorted(pairs, key=_distance):
+        if joined.isdisjoint((one.span_id, other.span_id)):
+            better, worse = _choose(one, other)
+            joined |= {one.span_id, other.span_id}
+            _absorb(
+                better, worse, f"same call as span {better.span_id.hex()} of another trace, which is counted"
+            )
+
+
+def _distance(pair: tuple[Seen, Seen]) -> tuple[int, list[bytes]]:
+    one, other = pair
+    return abs(one.start - other.start) + abs(one.end - other.end), sorted((one.span_id, other.span_id))
 
 
 def _twin_elsewhere(a: Seen, b: Seen) -> bool:

@@ -133,7 +133,7 @@ def _set_type(
     message: descriptor_pb2.DescriptorProto, field: descriptor_pb2.FieldDescriptorProto, kind: int | str
 ) -> None:
     if isinstance(kind, int):
-        field.type = cast("descriptor_pb2.FieldDescriptorProto.Type", kind)
+        field.type = cast("descriptor_pb2.FieldDescriptorProto.Type.ValueType", kind)
         return
     field.type = _MESSAGE
     if kind != "map":

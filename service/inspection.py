@@ -87,10 +87,9 @@ def inspect_payload(
 
 def _received_ns(request: ExportTraceServiceRequest) -> int:
     """Now, or a minute after the newest span of an old file: a file is inspected as if it came in time."""
-    ends = [
-        span.end_time_unix_nano for r in request.resource_spans for s in r.scope_spans for span in s.spans
-    ]
-    return min(time.time_ns(), max(ends) + _MINUTE_NS) if ends and max(ends) else time.time_ns()
+    spans = (span for r in request.resource_spans for scope in r.scope_spans for span in scope.spans)
+    newest = max((span.end_time_unix_nano for span in spans), default=0)
+    return min(time.time_ns(), newest + _MINUTE_NS) if newest else time.time_ns()
 
 
 def _reasons(batch: Batch) -> dict[tuple[bytes, bytes], str]:

@@ -122,9 +122,9 @@ def _make_call(span: Span, seen: Seen, is_failed: bool, received_ns: int) -> Mod
     if provider is None:
         provider = _unnamed_provider(plan, reading, model)
     request_model = get("request_model")
-    if model is not None and "/" in model:  # type: ignore[operator]
+    if model is not None and "/" in model:
         model = _model_name(model, provider)
-    if request_model is not None and "/" in request_model:  # type: ignore[operator]
+    if request_model is not None and "/" in request_model:
         request_model = _model_name(request_model, provider)
     call = ModelCall(
         trace_id=seen.trace_id,
@@ -132,17 +132,17 @@ def _make_call(span: Span, seen: Seen, is_failed: bool, received_ns: int) -> Mod
         parent_span_id=seen.parent_span_id,
         time_ns=seen.start,
         received_ns=received_ns,
-        provider=provider or UNKNOWN,  # type: ignore[arg-type]
-        model=model or UNKNOWN,  # type: ignore[arg-type]
-        request_model=request_model,  # type: ignore[arg-type]
-        operation=OPERATIONS.get(get("otel_operation")) or _operation(values),  # type: ignore[call-overload]
-        endpoint_tag=get("endpoint_tag"),  # type: ignore[arg-type]
-        prompt_version=get("prompt_version"),  # type: ignore[arg-type]
-        user_id=get("user_id"),  # type: ignore[arg-type]
-        tenant_id=get("tenant_id"),  # type: ignore[arg-type]
+        provider=provider or UNKNOWN,
+        model=model or UNKNOWN,
+        request_model=request_model,
+        operation=OPERATIONS.get(get("otel_operation", "")) or _operation(values),
+        endpoint_tag=get("endpoint_tag"),
+        prompt_version=get("prompt_version"),
+        user_id=get("user_id"),
+        tenant_id=get("tenant_id"),
         streaming=_streaming(values) if plan.has_streaming else None,
-        service_tier=get("service_tier"),  # type: ignore[arg-type]
-        conversation_id=get("conversation_id"),  # type: ignore[arg-type]
+        service_tier=get("service_tier"),
+        conversation_id=get("conversation_id"),
         dialect=plan.dialect,
     )
     _set_times(call, seen, values)
@@ -177,7 +177,7 @@ def _operation(values: Values) -> str:
     vercel = values.get("vercel_operation")
     if isinstance(vercel, str):
         return "embeddings" if "embed" in vercel.lower() else "chat"
-    return _CALL_TYPES.get(values.get("request_type"), "chat")  # type: ignore[arg-type]
+    return _CALL_TYPES.get(values.get("request_type", ""), "chat")
 
 
 def _streaming(values: Values) -> bool | None:

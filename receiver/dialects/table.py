@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 EXPLICIT, DIALECT, ANCESTOR, RESOURCE, FALLBACK = 0, 10, 20, 50, 60
 """Ranks of `processor.call.Source` (LEDGER §6): lower is better. An ancestor's is 20 + its distance."""
@@ -13,8 +13,8 @@ USAGE_SENT, USAGE_REPAIRED, USAGE_ESTIMATED = 10, 30, 70
 """Ranks of usage fields: the provider's, repaired by arithmetic, the instrumentation's own estimate."""
 
 Path: TypeAlias = tuple[str | int, ...]
-Values: TypeAlias = dict[str, object]
-"""Field name → value of one span. Beside the fields of `ModelCall` there are marks of the dialects
+Values: TypeAlias = dict[str, Any]
+"""Field name → value of one span, of the type that `receiver.dialects.kinds` reads for the field. Beside the fields of `ModelCall` there are marks of the dialects
 (`oi_kind`, `vercel_operation`, ...), which the rules of step 1 read, and parts of usage."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from processor.call import ESTIMATED, PROVIDER, SUCCESS, Flag, ModelCall
 from receiver.dialects.conventions import anthropic_shaped
 from receiver.dialects.plan import Plan, Reading
-from receiver.dialects.table import USAGE_ESTIMATED, USAGE_REPAIRED, USAGE_SENT, Convention
+from receiver.dialects.table import USAGE_ESTIMATED, USAGE_REPAIRED, USAGE_SENT, Convention, Values
 
 
 def set_usage(call: ModelCall, plan: Plan, reading: Reading) -> int:
@@ -18,22 +18,22 @@ def set_usage(call: ModelCall, plan: Plan, reading: Reading) -> int:
     if not sent and not answered and (sent is None or call.status == SUCCESS):
         return USAGE_SENT  # zero in and zero out of a successful call is what LiteLLM writes for none
     call.usage_source = PROVIDER
-    call.input_tokens = sent  # type: ignore[assignment]
-    call.output_tokens = answered  # type: ignore[assignment]
+    call.input_tokens = sent
+    call.output_tokens = answered
     if plan.rare_counts:
         _set_rare(call, values)
     rank = USAGE_SENT
     if plan.has_parts:
-        call.cache_read_tokens = values.get("cache_read_tokens")  # type: ignore[assignment]
-        call.cache_write_tokens = values.get("cache_write_tokens")  # type: ignore[assignment]
-        call.reasoning_tokens = values.get("reasoning_tokens")  # type: ignore[assignment]
+        call.cache_read_tokens = values.get("cache_read_tokens")
+        call.cache_write_tokens = values.get("cache_write_tokens")
+        call.reasoning_tokens = values.get("reasoning_tokens")
         rank = _add_cache(call, plan, reading)
     if not plan.unconventional:
         return rank
     return max(rank, _repair(call, plan.convention, values))
 
 
-def _repair(call: ModelCall, convention: Convention, values: dict[str, object]) -> int:
+def _repair(call: ModelCall, convention: Convention, values: Values) -> int:
     """What only some emitters need."""
     if convention.loses_cache and call.cache_read_tokens is None and call.cache_write_tokens is None:
         call.flags |= Flag.USAGE_LOSSY if anthropic_shaped(call.provider, call.model) else 0
@@ -41,12 +41,12 @@ def _repair(call: ModelCall, convention: Convention, values: dict[str, object]) 
     return max(rank, _mark_estimate(call, convention.estimates))
 
 
-def _set_rare(call: ModelCall, values: dict[str, object]) -> None:
-    call.cache_write_1h_tokens = values.get("cache_write_1h_tokens")  # type: ignore[assignment]
-    call.input_audio_tokens = values.get("input_audio_tokens")  # type: ignore[assignment]
-    call.output_audio_tokens = values.get("output_audio_tokens")  # type: ignore[assignment]
-    call.input_image_tokens = values.get("input_image_tokens")  # type: ignore[assignment]
-    call.output_image_tokens = values.get("output_image_tokens")  # type: ignore[assignment]
+def _set_rare(call: ModelCall, values: Values) -> None:
+    call.cache_write_1h_tokens = values.get("cache_write_1h_tokens")
+    call.input_audio_tokens = values.get("input_audio_tokens")
+    call.output_audio_tokens = values.get("output_audio_tokens")
+    call.input_image_tokens = values.get("input_image_tokens")
+    call.output_image_tokens = values.get("output_image_tokens")
 
 
 def _add_cache(call: ModelCall, plan: Plan, reading: Reading) -> int:
@@ -69,7 +69,7 @@ def _leaves_out(call: ModelCall, sent: int, cached: int, plan: Plan, reading: Re
         return True
     uncached = reading.values.get("uncached_tokens")
     if uncached is not None:
-        return sent == uncached
+        return bool(sent == uncached)
     input_key = plan.key_of(reading, "input_tokens")
     for name in ("cache_read_tokens", "cache_write_tokens"):
         key = plan.key_of(reading, name)
