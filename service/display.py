@@ -41,10 +41,16 @@ def exact_usd(pico_usd: int | None) -> str | None:
 
 
 def usd(pico_usd: int | None, places: int = 2, at_least: bool = False) -> str:
-    """USD for people: spend with two places, a unit cost with six; what would round to zero keeps six."""
+    """USD for people: spend with two places, a unit cost with six; what would round to zero keeps six.
+
+    Args:
+        at_least: something in it has no price; nothing known and something unknown is `unknown`, never zero.
+    """
     amount = dollars(pico_usd)
     if amount is None:
         return DASH
+    if at_least and not amount:
+        return "unknown"
     if amount and abs(amount) < Decimal("0.01"):
         places = max(places, 6)
     return f"{'≥ ' if at_least else ''}${amount:,.{places}f}"

@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from processor.errors import PipelineError, Retryable
 from receiver.auth import Forbidden, basic_as_bearer
+from receiver.status import log_fault
 from service import ledger, metrics
 from service.display import ago, exact_usd, instant, number, usd
 from service.keys import KeyRing
@@ -102,7 +103,7 @@ class _Page:
         except PipelineError as error:
             return _refusal(error)
         except Exception as error:  # a page must not take the service with it, nor show what it holds
-            log.error("%s could not be shown: %s", request.url.path, type(error).__name__)
+            log_fault(error, request.url.path)
             return PlainTextResponse("this page cannot be shown now\n", 503, {"retry-after": "2"})
 
 
@@ -180,7 +181,7 @@ def _freshness(status: Status) -> dict[str, object]:
             found = ledger.rows(connection, "freshness")
     except psycopg.Error:
         return {}
-    return found[0] if found else {}
+    return ledger.call_json(found[0]) if found else {}
 
 
 def _counters() -> dict[str, object]:

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from types import FrameType
 from typing import Any, NoReturn
@@ -27,6 +27,7 @@ from service.embedded import EmbeddedError, EmbeddedPostgres
 from service.housekeeping import Housekeeper, tasks
 from service.ops import Status, ops_app
 from service.ports import Listener
+from service.price_records import register
 from service.state import RecentTroubles, WorkerState, configure_logging, instant_text
 from service.supervisor import Supervisor
 from service.version import version
@@ -67,8 +68,8 @@ def serve(config: Config) -> None:
         doors = _Doors(*(stack.enter_context(_held(listener)) for listener in listeners))
         book = load_price_book(config.prices.file)
         dsn, where = stack.enter_context(_database(config))
-        _prepare(dsn, config, listeners)
-        uvloop.run(_serve(config, doors, book, dsn, where, troubles))
+        first = _prepare(dsn, config, doors, listeners, book)
+        uvloop.run(_serve(first, doors, book, where, troubles))
 
 
 def _listeners(config: Config) -> list[Listener]:
@@ -100,8 +101,10 @@ def _database(config: Config) -> Iterator[tuple[str, str]]:
         raise ConfigError(f"the embedded PostgreSQL cannot run: {error}") from error
 
 
-def _prepare(dsn: str, config: Config, listeners: Sequence[Listener]) -> None:
-    """Migrate, write what views need of the settings, and see that no door is open to strangers."""
+def _prepare(
+    dsn: str, config: Config, doors: _Doors, listeners: Sequence[Listener], book: PriceBook
+) -> Assignment:
+    """Migrate, see that no door is open to strangers, write down settings and prices; the first assignment."""
     for warning in _patiently(lambda: migrate(dsn)):
         log.warning("%s", warning)
     with psycopg.connect(
@@ -110,6 +113,9 @@ def _prepare(dsn: str, config: Config, listeners: Sequence[Listener]) -> None:
         ports.refuse_open_doors(listeners, keys.exist(connection))
         for name in ("public_url", "trace_url"):
             connection.execute(ledger.query("put_setting"), {"key": name, "value": getattr(config, name)})
+        map_id = register(connection, book)
+    keys_required = not (doors.grpc.is_loopback and doors.http.is_loopback)
+    return Assignment(0, config, dsn, doors.grpc, doors.http, keys_required, map_id)
 
 
 def _patiently(migration: Callable[[], list[str]]) -> list[str]:
@@ -125,17 +131,17 @@ def _patiently(migration: Callable[[], list[str]]) -> list[str]:
 
 
 async def _serve(
-    config: Config, doors: _Doors, book: PriceBook, dsn: str, where: str, troubles: RecentTroubles
+    first: Assignment, doors: _Doors, book: PriceBook, where: str, troubles: RecentTroubles
 ) -> None:
     stop = asyncio.Event()
     stop_signals(stop)
-    started = time.time()
+    started, config = time.time(), first.config
     async with AsyncExitStack() as stack:
-        pool = stack.enter_context(_pool(dsn))
+        pool = stack.enter_context(_pool(first.dsn))
         ring = keys.KeyRing(pool.connection, not doors.ops.is_loopback)
         await asyncio.to_thread(ring.load)
-        states = await stack.enter_async_context(_workers(config, doors, book, dsn, troubles))
-        await stack.enter_async_context(Housekeeper(dsn, tasks(config)).running())
+        states = await stack.enter_async_context(_workers(first, book, troubles))
+        await stack.enter_async_context(Housekeeper(first.dsn, tasks(config)).running())
         status = Status(
             pool.connection, ring, states, started, lambda: _describe(book, started), _price_source(config),
             doors.by_name, config.model_dump(mode="json"), stop.is_set,
@@ -150,18 +156,14 @@ async def _serve(
 
 @asynccontextmanager
 async def _workers(
-    config: Config, doors: _Doors, book: PriceBook, dsn: str, troubles: RecentTroubles
+    first: Assignment, book: PriceBook, troubles: RecentTroubles
 ) -> AsyncIterator[Callable[[], Sequence[WorkerState]]]:
     """One worker in this very loop, or several processes under a supervisor."""
-    required = not (doors.grpc.is_loopback and doors.http.is_loopback)
-    if config.workers == 1:
-        alone = Assignment(0, config, dsn, doors.grpc, doors.http, required)
-        async with working(alone, book, troubles) as state:
+    if first.config.workers == 1:
+        async with working(first, book, troubles) as state:
             yield lambda: [state()]
         return
-    supervisor = Supervisor(
-        [Assignment(n, config, dsn, doors.grpc, doors.http, required) for n in range(config.workers)]
-    )
+    supervisor = Supervisor([replace(first, number=number) for number in range(first.config.workers)])
     await supervisor.start()
     try:
         yield supervisor.states

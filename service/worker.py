@@ -19,7 +19,6 @@ from typing import Any
 
 import psycopg
 import uvloop
-from storage.batcher import Batcher
 
 from processor.admission import Admission
 from processor.errors import ConfigError, PipelineError
@@ -33,7 +32,10 @@ from service.config import Config
 from service.identity_keys import load_identity_rules
 from service.keys import KeyRing
 from service.pipeline import Pipeline
+from service.price_records import VectorKeeper
 from service.state import RecentTroubles, WorkerState, configure_logging, memory_bytes
+from storage.batcher import Batcher
+from storage.cardinality import ENDPOINT, MODEL, PROMPT, SERVICE, TENANT, USER
 
 log = logging.getLogger("spanledger.worker")
 
@@ -49,6 +51,7 @@ class Assignment:
     """What a worker needs to know.
 
     Attributes:
+        price_map_id: the price map in force, as the ledger numbers it.
         keys_required: refuse everybody while no key exists: the address can be reached from other machines.
     """
 
@@ -58,6 +61,7 @@ class Assignment:
     grpc: Address
     http: Address
     keys_required: bool
+    price_map_id: int
 
 
 @asynccontextmanager
@@ -77,11 +81,13 @@ async def working(
     await asyncio.to_thread(keys.load)
     rules = Admission(load_identity_rules(config), late_limit_ns=_nanoseconds(config.retention.late_limit))
     async with AsyncExitStack() as stack:
-        batcher = await stack.enter_async_context(Batcher(assignment.dsn))
+        batcher = await stack.enter_async_context(_batcher(assignment))
         pipeline = Pipeline(rules, book, batcher.submit)
         intake = Intake(config.receiver, pipeline.consume)
         stack.callback(intake.close)
         stack.push_async_callback(_end, asyncio.create_task(keys.keep_fresh()))
+        vectors = VectorKeeper(book, assignment.price_map_id)
+        stack.push_async_callback(_end, asyncio.create_task(_keep_vectors(vectors, assignment.dsn)))
         servers: list[GrpcServer | HttpServer] = []
         stack.push_async_callback(_stop, servers)
         shared = (config.receiver, intake, keys, metrics.Counted())
@@ -95,6 +101,33 @@ async def working(
             )  # fmt: skip
 
         yield state
+
+
+def _batcher(assignment: Assignment) -> Batcher:
+    config, caps = assignment.config, assignment.config.limits
+    tags = dict.fromkeys((SERVICE, ENDPOINT, PROMPT, MODEL), caps.values_per_day)
+    people = dict.fromkeys((TENANT, USER), caps.identities_per_day)
+    return Batcher(
+        assignment.dsn,
+        writers=config.database.writers,
+        max_bytes=caps.bytes_in_flight,
+        caps=tags | people,
+        price_map_id=assignment.price_map_id,
+    )
+
+
+async def _keep_vectors(vectors: VectorKeeper, dsn: str) -> None:
+    """Write down the prices that charges were made with, within a second of their first use."""
+
+    def store() -> None:
+        with _connect(dsn) as connection:
+            vectors.store(connection)
+
+    while True:
+        await asyncio.sleep(1.0)
+        if vectors.has_news:
+            with suppress(psycopg.Error):  # the database is away: the next round has them still
+                await asyncio.to_thread(store)
 
 
 async def _stop(servers: Sequence[GrpcServer | HttpServer]) -> None:
@@ -120,19 +153,21 @@ def _nanoseconds(duration: timedelta) -> int:
 
 
 def stop_signals(stop: asyncio.Event) -> None:
-    """SIGTERM and SIGINT set `stop`; a second one ends the process at once."""
+    """SIGTERM and Ctrl-C set `stop`; a second Ctrl-C ends the process at once."""
     loop = asyncio.get_running_loop()
 
-    def on_signal() -> None:
+    def on_signal(number: int) -> None:
         if stop.is_set():
-            os._exit(130)
+            if number == signal.SIGINT:
+                os._exit(130)
+            return
         stop.set()
         deadline = threading.Timer(LAST_SECONDS, os._exit, (70,))  # nothing acknowledged is lost by it
         deadline.daemon = True
         deadline.start()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
+        loop.add_signal_handler(number, on_signal, number)
 
 
 async def _child(assignment: Assignment, troubles: RecentTroubles) -> None:

@@ -128,10 +128,11 @@ def _print_table(dimension: str, window: Window, rows: list[Row], limit: int) ->
     ]
 
     def cells(row: Row) -> list[str]:
+        at_least = row["unpriced_calls"] + row["uncertain_calls"] > 0
         return [
-            usd(row["cost_pico_usd"], at_least=row["unpriced_calls"] + row["uncertain_calls"] > 0),
+            usd(row["cost_pico_usd"], at_least=at_least),
             percent(row["cost_pico_usd"], total["cost_pico_usd"]),
-            usd(ratio(row["cost_pico_usd"], row["requests"]), 6),
+            usd(ratio(row["cost_pico_usd"], row["requests"]), 6, at_least),
             *(number(row[name]) for name in ("requests", "calls", "errors", "input_tokens", "output_tokens")),
         ]
 
@@ -141,7 +142,7 @@ def _print_table(dimension: str, window: Window, rows: list[Row], limit: int) ->
         title=_describe(dimension, window),
     )
     shown.show_footer = True
-    footers = [*([""] if within else []), f"total of {len(rows)}", *cells(total)]
+    footers = [*([""] if within else []), _counted(len(rows), limit), *cells(total)]
     for column, footer in zip(shown.columns, footers, strict=True):
         column.footer = printable(footer)
     out = console()
@@ -152,6 +153,10 @@ def _print_table(dimension: str, window: Window, rows: list[Row], limit: int) ->
             f"unpriced`), {number(total['uncertain_calls'])} no certain usage.",
             style="yellow",
         )
+
+
+def _counted(rows: int, limit: int) -> str:
+    return f"total of {rows}" if rows <= limit else f"total of {rows} ({rows - limit} not shown)"
 
 
 def _describe(dimension: str, window: Window) -> str:
