@@ -79,8 +79,10 @@ def admit(call: ModelCall, rules: Admission) -> Rejection | None:
     Returns:
         None when the call may be stored, else why it is refused for good; a refused call is not changed.
     """
-    late = _place_in_time(call, rules)
-    if late is not None:
+    age_ns = call.received_ns - call.time_ns
+    if -rules.clock_tolerance_ns <= age_ns <= rules.late_limit_ns and call.time_ns >= _YEAR_2015_NS:
+        call.claimed_time_ns = call.claimed_time_ns or call.time_ns  # a second admission keeps the claim
+    elif (late := _place_in_time(call, rules)) is not None:
         return late
     labels = _labels_of(call)
     if labels not in rules._fit_labels:
@@ -119,12 +121,10 @@ def fit_text(text: str, max_bytes: int = 200) -> tuple[str, int]:
 
 
 def _place_in_time(call: ModelCall, rules: Admission) -> Rejection | None:
+    """What becomes of a start that is too old, impossible or missing."""
     claimed, received = call.time_ns, call.received_ns
-    if _YEAR_2015_NS <= claimed <= received + rules.clock_tolerance_ns:
-        if received - claimed > rules.late_limit_ns:
-            return _too_late(call, rules)
-        call.claimed_time_ns = call.claimed_time_ns or claimed  # a second admission keeps the first claim
-        return None
+    if _YEAR_2015_NS <= claimed <= received:
+        return _too_late(call, rules)
     call.claimed_time_ns = claimed
     call.time_ns = received
     if claimed:
