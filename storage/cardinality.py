@@ -46,6 +46,7 @@ class Admission:
     def forget(self) -> None:
         """Drop every answer; the table is asked again."""
         self._answers: dict[Value, bool] = {}
+        self._fresh: list[Value] = []
         self._used: dict[tuple[int, int], int] = {}
 
     def __len__(self) -> int:
@@ -67,6 +68,7 @@ class Admission:
         if not offered:
             return
         fresh = sorted(offered - self._present(conn, offered))
+        self._fresh += offered
         for value in offered:
             self._answers[value] = True
         admitted = []
@@ -104,8 +106,16 @@ class Admission:
         self._used[day, dimension] = used + 1
         return True
 
+    def take_back(self) -> None:
+        """The transaction failed: what it was answered does not hold."""
+        for value in self._fresh:
+            self._answers.pop(value, None)
+        self._fresh.clear()
+        self._used.clear()
+
     def settle(self) -> None:
         """After a transaction: forget counts that other writers may have brought near the cap."""
+        self._fresh.clear()
         for place, used in list(self._used.items()):
             if used * 2 >= self.caps[place[1]]:
                 del self._used[place]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from struct import Struct
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg
 
@@ -20,8 +21,8 @@ Connection = psycopg.Connection[Any]
 
 DAY_NS = 86_400_000_000_000
 _EPOCH_DAY = POSTGRES_EPOCH_US * 1000 // DAY_NS  # 2000-01-01 in days since 1970
-MAX_ENTRIES = 300_000
-"""Cached entries per writer, about 150 MB at the worst; beyond it the caches start anew."""
+MAX_ENTRIES = 400_000
+"""Cached entries per writer, at most about 100 MB; beyond it the caches start anew."""
 
 _pack_three_ids = Struct("!iq iq iq").pack
 _pack_two_ids = Struct("!iq iq").pack
@@ -31,6 +32,9 @@ _pack_folded = Struct("!ih").pack
 SeriesKey = tuple[str | None, ...]
 IdentityKey = tuple[str | None, str | None]
 Texts = tuple[str, ...]
+Row = tuple[object, ...]
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Piece(NamedTuple):
@@ -58,11 +62,21 @@ class Catalog:
         self._identities: dict[int, dict[IdentityKey, Piece]] = {}
         self._shapes: dict[tuple[object, ...], tuple[bytes, tuple[Source, ...]]] = {}
         self._readings: dict[int, tuple[int, tuple[Source, ...]]] = {}
+        self._stored: set[int] = set()
+        self._undo: list[Callable[[], object]] = []
+
+    def take_back(self) -> None:
+        """The transaction failed: forget what it added."""
+        self._admission.take_back()
+        for undo in self._undo:
+            undo()
+        self._undo.clear()
 
     def settle(self) -> None:
-        """After a transaction: keep the caches within their bounds."""
+        """After a commit: keep the caches within their bounds."""
         self._admission.settle()
-        entries = len(self._admission) + len(self._shapes) + len(self._readings)
+        self._undo.clear()
+        entries = len(self._admission) + len(self._stored) + len(self._shapes) + len(self._readings)
         entries += sum(map(len, self._series.values())) + sum(map(len, self._identities.values()))
         if entries > self._max_entries:
             self.forget()
@@ -107,8 +121,20 @@ class Catalog:
         self._learn_identities(conn, identities)
         self._learn_shapes(conn, calls)
 
+    def _keep(self, cache: dict[K, V], key: K, value: V) -> None:
+        """Cache an entry for as long as the transaction that stores it does not fail."""
+        cache[key] = value
+        self._undo.append(partial(cache.pop, key, None))
+
+    def _unstored(self, rows: dict[int, Row]) -> list[Row]:
+        """The rows that this writer has not stored before."""
+        fresh = rows.keys() - self._stored
+        self._stored |= fresh
+        self._undo.append(partial(self._stored.difference_update, fresh))
+        return [rows[row_id] for row_id in fresh]
+
     def _learn_series(self, conn: Connection, combinations: Iterable[tuple[int, SeriesKey]]) -> None:
-        rows: dict[int, tuple[object, ...]] = {}
+        rows: dict[int, Row] = {}
         folds: list[tuple[int, int, int]] = []
         for day, key in combinations:
             texts = _texts(key)
@@ -118,12 +144,12 @@ class Catalog:
             if folded:
                 folds.append((series_id, folded, booked_id))
             wire = _pack_three_ids(8, booked_id, 8, dictionary_id("series", *_facet(booked)), 8, series_id)
-            self._series.setdefault(day, {})[key] = Piece(wire, folded)
-        _insert(conn, "series", ("bigint",) * 3 + ("text",) * 7, rows.values())
+            self._keep(self._series.setdefault(day, {}), key, Piece(wire, folded))
+        _insert(conn, "series", ("bigint",) * 3 + ("text",) * 7, self._unstored(rows))
         _insert(conn, "fold", ("bigint", "smallint", "bigint"), folds)
 
     def _learn_identities(self, conn: Connection, combinations: Iterable[tuple[int, IdentityKey]]) -> None:
-        rows: dict[int, tuple[object, ...]] = {}
+        rows: dict[int, Row] = {}
         folds: list[tuple[int, int, int]] = []
         for day, key in combinations:
             texts = _texts(key)
@@ -134,13 +160,13 @@ class Catalog:
             if folded:
                 folds.append((identity_id, folded, booked_id))
             piece = Piece(_pack_two_ids(8, booked_id, 8, identity_id), folded)
-            self._identities.setdefault(day, {})[key] = piece
-        _insert(conn, "identity", ("bigint", "text", "text"), rows.values())
+            self._keep(self._identities.setdefault(day, {}), key, piece)
+        _insert(conn, "identity", ("bigint", "text", "text"), self._unstored(rows))
         _insert(conn, "fold", ("bigint", "smallint", "bigint"), folds)
 
     def _learn_shapes(self, conn: Connection, calls: Sequence[ModelCall]) -> None:
-        readings: dict[int, tuple[object, ...]] = {}
-        shapes: dict[int, tuple[object, ...]] = {}
+        readings: dict[int, Row] = {}
+        shapes: dict[int, Row] = {}
         for call in calls:
             key = _shape_key(call)
             if key in self._shapes:
@@ -151,19 +177,19 @@ class Catalog:
             shape_id = dictionary_id("shape", str(reading_id), json.dumps((rest, texts)))
             shapes[shape_id] = (shape_id, reading_id, *rest, *texts)
             wire = _pack_shape(8, shape_id, 2, STATUS[call.status], 2, USAGE_SOURCE[call.usage_source])
-            self._shapes[key] = (wire, call.sources)  # holding the sources keeps their id theirs
-        _insert(conn, "reading", ("bigint", "text", "jsonb"), readings.values())
+            self._keep(self._shapes, key, (wire, call.sources))  # holding the sources keeps their id theirs
+        _insert(conn, "reading", ("bigint", "text", "jsonb"), self._unstored(readings))
         types = ("bigint", "bigint", "integer", "boolean", "boolean", *("text",) * 4)
-        _insert(conn, "shape", types, shapes.values())
+        _insert(conn, "shape", types, self._unstored(shapes))
 
-    def _reading(self, new: dict[int, tuple[object, ...]], call: ModelCall) -> int:
+    def _reading(self, new: dict[int, Row], call: ModelCall) -> int:
         known = self._readings.get(id(call.sources))
         if known is not None and known[1] is call.sources:
             return known[0]
         sources = json_text(call.sources)
         reading_id = dictionary_id("reading", call.dialect, sources)
         new[reading_id] = (reading_id, call.dialect, sources)
-        self._readings[id(call.sources)] = (reading_id, call.sources)
+        self._keep(self._readings, id(call.sources), (reading_id, call.sources))
         return reading_id
 
     def _fold(self, day: int, first: int, texts: Texts) -> tuple[Texts, int]:
@@ -221,7 +247,7 @@ def _line(texts: Texts) -> Texts:
     return environment, data_mode, "", "", "", provider, model
 
 
-def _add_series(rows: dict[int, tuple[object, ...]], texts: Texts) -> int:
+def _add_series(rows: dict[int, Row], texts: Texts) -> int:
     """Add a combination with its facet and its line; returns its id."""
     facet, line = _facet(texts), _line(texts)
     series_id, facet_id, line_id = (dictionary_id("series", *t) for t in (texts, facet, line))

@@ -24,7 +24,34 @@ TOLERANCE_US = 10_000_000
 _LATENCY_UNKNOWN = int(Flag.LATENCY_UNKNOWN)
 _RANK = {PROVIDER: 10, MISSING: 80}
 
-INSERT_KEYS, FIND_OWNERS, POINT_KEYS = query("insert_keys"), query("find_owners"), query("point_keys")
+INSERT_KEYS, INSERT_NEW_KEYS = query("insert_keys"), query("insert_new_keys")
+FIND_OWNERS, POINT_KEYS = query("find_owners"), query("point_keys")
+
+CAREFUL_BATCHES = 64
+"""Batches that expect known keys after one was met: where duplicates are usual, one batch in 64 is begun twice."""
+
+
+class SeenBefore(Exception):
+    """A key that was expected to be new is known; the transaction has failed and starts again with care."""
+
+
+class Care:
+    """Whether the next batch should expect known keys, of calls and of requests apart."""
+
+    def __init__(self) -> None:
+        self._left = {"calls": 0, "requests": 0}
+
+    def is_needed(self, kind: str) -> bool:
+        """True if known keys are expected."""
+        return self._left[kind] > 0
+
+    def met(self, kind: str) -> None:
+        """A key was known."""
+        self._left[kind] = CAREFUL_BATCHES
+
+    def settle(self) -> None:
+        """A batch is done."""
+        self._left = {kind: max(left - 1, 0) for kind, left in self._left.items()}
 
 
 class Twin(NamedTuple):
@@ -88,21 +115,41 @@ class Claims:
             all_keys.append(keys)
             request.append(request_keys(call, at_ms) if call.request_id_given else ())
 
-    def settle(self, conn: Connection) -> None:
-        """Claim the keys and decide about every call, inside the caller's transaction."""
-        inserted = self._insert(conn, self._owners)
+    def settle(self, conn: Connection, care: Care) -> None:
+        """Claim the keys and decide about every call, inside the caller's transaction.
+
+        Raises:
+            SeenBefore: start again; `care` knows now.
+        """
+        inserted = self._claim(conn, self._owners, "calls", care)
         if self._collided or inserted != len(self._owners):
-            _Slow(self).decide(conn)
-        self._settle_requests(conn)
+            care.met("calls")
+            _Slow(self).decide(conn, care)
+        self._settle_requests(conn, care)
 
-    def _insert(self, conn: Connection, owners: dict[bytes, int]) -> int:
-        """Offer keys for their calls; returns how many were new."""
-        calls = [self.own[i] for i in owners.values()]
-        times = [self.times_us[i] for i in owners.values()]
+    def _claim(self, conn: Connection, owners: dict[bytes, int], kind: str, care: Care) -> int:
+        """Offer keys for their calls, or for what those are duplicates of; returns how many were new."""
+        if not owners:
+            return 0
+        if not self.twins:
+            calls = [self.own[i] for i in owners.values()]
+            times = [self.times_us[i] for i in owners.values()]
+        else:
+            found = [self.twins.get(i) for i in owners.values()]
+            calls = [t.call if t else self.own[i] for i, t in zip(owners.values(), found, strict=True)]
+            times = [
+                t.time_us if t else self.times_us[i] for i, t in zip(owners.values(), found, strict=True)
+            ]
         parameters = (uuid_array(list(owners)), uuid_array(calls), timestamp_array(times))
-        return conn.execute(INSERT_KEYS, parameters, prepare=True).rowcount
+        if care.is_needed(kind):
+            return conn.execute(INSERT_KEYS, parameters, prepare=True).rowcount
+        try:
+            return conn.execute(INSERT_NEW_KEYS, parameters, prepare=True).rowcount
+        except psycopg.errors.UniqueViolation as error:
+            care.met(kind)
+            raise SeenBefore from error
 
-    def _settle_requests(self, conn: Connection) -> None:
+    def _settle_requests(self, conn: Connection, care: Care) -> None:
         """Count each logical request once: where the first call of it stands that was committed (LEDGER §5)."""
         owners: dict[bytes, int] = {}
         for index in self._request_order():
@@ -112,15 +159,8 @@ class Claims:
                 self.requests[index] = 0
             for key in keys:
                 owners.setdefault(key, index if known is None else known)
-        if not owners:
-            return
-        calls, times = [], []
-        for index in owners.values():
-            twin = self.twins.get(index)
-            calls.append(twin.call if twin else self.own[index])
-            times.append(twin.time_us if twin else self.times_us[index])
-        parameters = (uuid_array(list(owners)), uuid_array(calls), timestamp_array(times))
-        if conn.execute(INSERT_KEYS, parameters, prepare=True).rowcount != len(owners):
+        if self._claim(conn, owners, "requests", care) != len(owners):
+            care.met("requests")
             for key in find_owners(conn, owners):
                 self.requests[owners[key]] = 0
 
@@ -143,7 +183,7 @@ class _Slow:
         self.accepted_by_key: dict[bytes, list[Twin]] = {}
         self.accepted_own: set[bytes] = set()
 
-    def decide(self, conn: Connection) -> None:
+    def decide(self, conn: Connection, care: Care) -> None:
         claims = self.claims
         asked = {key for keys in claims._keys for key in keys}
         stored = find_owners(conn, asked)
@@ -151,7 +191,7 @@ class _Slow:
         for index in sorted(range(len(claims.calls)), key=self._rank):
             self._decide_one(index, stored, further)
         if further:
-            self._claim_further(conn, further)
+            self._claim_further(conn, further, care)
         self._point_to_twins(conn, stored)
 
     def _rank(self, index: int) -> tuple[int, int]:
@@ -185,7 +225,7 @@ class _Slow:
             return False
         return is_strong(self.claims.calls[index].response_id or "") or mine.tokens == twin.tokens
 
-    def _claim_further(self, conn: Connection, further: list[int]) -> None:
+    def _claim_further(self, conn: Connection, further: list[int], care: Care) -> None:
         """A known response id without overlap: the call claims its own key and the id's minute."""
         claims = self.claims
         owners: dict[bytes, int] = {}
@@ -195,7 +235,7 @@ class _Slow:
             keys[index] = repeat_keys(call, claimed_ms(call))
             for key in (claims.own[index], *keys[index]):
                 owners.setdefault(key, index)
-        if claims._insert(conn, owners) == len(owners):
+        if claims._claim(conn, owners, "calls", care) == len(owners):
             return
         stored = find_owners(conn, owners)
         for index in further:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
 from xxhash import xxh3_64_intdigest
 from xxhash import xxh3_128_digest as hash128  # 0.08 us; hashlib's quickest takes 0.6, three times a call
 
 from processor.call import Flag, ModelCall
+from processor.response_id import is_strong_response_id
 
 _MS = 1_000_000
 _HOUR_MS = 3_600_000
@@ -24,7 +24,6 @@ REPEAT_BUCKET_MS, REPEAT_REACH_MS = 60_000, 10_000
 OWN, RESPONSE, WEAK_RESPONSE, REPEAT, REQUEST = range(5)
 """What a hash is of; the seed keeps the kinds apart."""
 
-_LEADING_WORD = re.compile(r"\A[^\W\d_]+[-_]")
 _CLOCK_MOVED = int(Flag.CLOCK_MOVED)
 _MAX_MS = (1 << 47) - 1  # keeps the first bit of an own key 0
 
@@ -97,15 +96,11 @@ def request_keys(call: ModelCall, at_ms: int) -> Keys:
 
 
 def is_strong(response_id: str) -> bool:
-    """True if, after a leading word and its `-` or `_`, 12 letters and digits remain that are not all digits.
-
-    Some local servers answer with one of 999 ids (`chatcmpl-123`): such an id proves nothing (LEDGER §1).
-    """
+    """`is_strong_response_id` in a tenth of the time for ids of the usual form."""
     end = response_id[-12:]
-    if len(end) == 12 and end.isalnum() and not end.isdigit():  # a word before a separator cannot reach in here
-        return True
-    tail = "".join(filter(str.isalnum, _LEADING_WORD.sub("", response_id, count=1)))
-    return len(tail) >= 12 and not tail.isdigit()
+    if len(end) == 12 and end.isascii() and end.isalnum() and not end.isdigit():
+        return True  # a leading word and its separator cannot reach into twelve letters and digits
+    return is_strong_response_id(response_id)
 
 
 def as_bytes(text: str) -> bytes:

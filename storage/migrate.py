@@ -134,7 +134,9 @@ def _prepare(conn: Connection) -> None:
 def _try_timescale(conn: Connection) -> None:
     """Create the extension on a fresh database where the server loads it; without it everything works too."""
     offered = _scalar(conn, "SELECT count(*) FROM pg_available_extensions WHERE name = 'timescaledb'")
-    loaded = "timescaledb" in str(_scalar(conn, "SHOW shared_preload_libraries"))
+    # Its settings exist where it is preloaded; shared_preload_libraries itself is not for everybody to see, and
+    # creating the extension without the library ends the connection.
+    loaded = _scalar(conn, "SELECT current_setting('timescaledb.restoring', true) IS NOT NULL")
     if not offered or not loaded or _scalar(conn, "SELECT to_regclass('_genai.model_call')") is not None:
         return
     try:

@@ -28,7 +28,7 @@ PRICE_STATUS = {
 """Codes as `_genai.model_call` stores them; views spell them out."""
 
 LATENCY_BOUNDS_US = tuple(round(100_000 * 2 ** (i / 2)) for i in range(23))
-"""Upper ends of the histogram's buckets; the last bucket, 23, has none (`_genai.latency_bucket`)."""
+"""Upper ends of the histogram's buckets; the last bucket, 23, has none (view `_genai.booked`)."""
 NO_LATENCY = -1
 
 COLUMNS = (

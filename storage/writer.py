@@ -9,9 +9,9 @@ import socket
 import struct
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -21,7 +21,7 @@ from processor.errors import StorageUnavailable
 from processor.pricing import Charge
 from storage.cardinality import Admission
 from storage.catalog import Catalog
-from storage.claims import Claims
+from storage.claims import Care, Claims, SeenBefore
 from storage.freshness import Freshness
 from storage.queries import query
 from storage.rows import REQUESTS, pack_row, postgres_us
@@ -69,6 +69,7 @@ ADD_IDENTITY_HOURS, ADD_IDENTITY_DAYS = query("add_identity_hours"), query("add_
 MARK_WRITER = query("mark_writer")
 
 Connection = psycopg.Connection[Any]
+T = TypeVar("T")
 Priced = tuple[Batch, Sequence[Charge]]
 """A decoded request and the charge of each of its calls."""
 
@@ -114,6 +115,7 @@ class Writer:
         self.patience_seconds = patience_seconds
         self._dsn = dsn
         self._price_map = NULL if price_map_id is None else pack_int4(4, price_map_id)
+        self._care = Care()
         self._conn: Connection | None = None
 
     def use_price_map(self, price_map_id: int) -> None:
@@ -202,7 +204,7 @@ class Writer:
         floors: dict[str, int] = dict(conn.execute(READ_FLOORS, prepare=True))
         entries, late = _above_floor(entries, floors["raw"])
         claims = Claims([entry.call for entry in entries])
-        claims.settle(conn)
+        claims.settle(conn, self._care)
         accepted = [i for i, is_accepted in enumerate(claims.is_accepted) if is_accepted]
         if accepted:
             self._stage(conn, entries, accepted, claims)
@@ -219,6 +221,7 @@ class Writer:
             self._add_up(conn, floors, min(claims.times_us[i] for i in accepted))
         conn.execute("COMMIT")
         self.catalog.settle()
+        self._care.settle()
         self.freshness.observe([entries[i].call.received_ns for i in accepted])
         return Written(
             [entries[i].request for i in accepted],
@@ -280,7 +283,7 @@ class Writer:
 
     # Trouble
 
-    def _persistently(self, step: Any) -> Any:
+    def _persistently(self, step: Callable[[], T]) -> T:
         """Run a transaction, again when it lost a race or its connection, within the writer's patience."""
         deadline = time.monotonic() + self.patience_seconds
         attempt = 0
@@ -288,6 +291,8 @@ class Writer:
             attempt += 1
             try:
                 return step()
+            except SeenBefore:
+                self._roll_back()
             except psycopg.Error as error:
                 self._roll_back()
                 if not _is_transient(error):
@@ -301,7 +306,7 @@ class Writer:
 
     def _roll_back(self) -> None:
         """Back to a clean state; a connection that cannot get there is closed. Cached additions are void."""
-        self.catalog.forget()
+        self.catalog.take_back()
         self.freshness.take_back()
         conn = self._conn
         if conn is None or conn.closed:
@@ -388,7 +393,9 @@ def _copy(conn: Connection, statement: bytes, data: bytes | None) -> None:
 
 
 def _joined(one: Written, two: Written) -> Written:
-    return Written(*(a + b for a, b in zip(one, two, strict=True)))
+    return Written(
+        one.accepted + two.accepted, one.duplicates + two.duplicates, one.rejections + two.rejections
+    )
 
 
 def _outcome(request: int, batch: Batch, written: Written) -> Outcome:

@@ -1,6 +1,7 @@
 -- What dashboards and the command line need beside the usage.
 
-CREATE VIEW genai.floor AS SELECT f.level, f.time FROM _genai.floor f;
+-- The oldest bucket shown per level; 1970 where nothing was ever taken away.
+CREATE VIEW genai.floor AS SELECT f.level, greatest(f.time, '1970-01-01 00:00:00+00') AS time FROM _genai.floor f;
 
 CREATE VIEW genai.setting AS SELECT s.key, s.value, s.updated_at FROM _genai.setting s;
 

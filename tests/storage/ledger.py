@@ -14,7 +14,10 @@ from storage.writer import Writer
 
 SECOND_NS = 1_000_000_000
 NOON_NS = 1_790_000_000 * SECOND_NS  # 2026-09-21 13:33:20 UTC
-SOURCES = (Source("model", "gen_ai.response.model", 10), Source("input_tokens", "gen_ai.usage.input_tokens", 10))
+SOURCES = (
+    Source("model", "gen_ai.response.model", 10),
+    Source("input_tokens", "gen_ai.usage.input_tokens", 10),
+)
 PRICED = Charge("priced", 600, 100, 20, 30, 400, 50, 7)
 UNPRICED = Charge("unpriced_model")
 

@@ -76,7 +76,8 @@ def test_a_report_is_keyed_by_its_identity_in_bucket_zero() -> None:
 
 
 @pytest.mark.parametrize(
-    ("bucket_ms", "reach_ms"), [(RESPONSE_BUCKET_MS, RESPONSE_REACH_MS), (REQUEST_BUCKET_MS, REQUEST_REACH_MS)]
+    ("bucket_ms", "reach_ms"),
+    [(RESPONSE_BUCKET_MS, RESPONSE_REACH_MS), (REQUEST_BUCKET_MS, REQUEST_REACH_MS)],
 )
 def test_two_spans_at_most_twice_the_reach_apart_share_a_key(bucket_ms: int, reach_ms: int) -> None:
     rng = random.Random(1)

@@ -107,7 +107,10 @@ def test_a_call_is_stored_as_the_schema_names_its_fields(migrated_database: str,
         "price_vector_id": 7,
         "flags": ["text_cut", "cache_price_assumed"],
         "dialect": "otel_genai",
-        "sources": [["model", "gen_ai.response.model", 10], ["input_tokens", "gen_ai.usage.input_tokens", 10]],
+        "sources": [
+            ["model", "gen_ai.response.model", 10],
+            ["input_tokens", "gen_ai.usage.input_tokens", 10],
+        ],
     }
     assert {name: row[name] for name in expected} == expected
     assert row["cost_usd"] == Decimal("6.00E-10")
@@ -171,7 +174,10 @@ def test_a_moved_clock_makes_no_second_call_of_a_resend(migrated_database: str, 
 def test_two_spans_of_one_response_id_that_overlap_are_one_call(
     migrated_database: str, writer: Writer, together: bool
 ) -> None:
-    inner, outer = call("inner", response_id=STRONG), call("outer", response_id=STRONG, time_ns=NOON_NS - SECOND_NS)
+    inner, outer = (
+        call("inner", response_id=STRONG),
+        call("outer", response_id=STRONG, time_ns=NOON_NS - SECOND_NS),
+    )
     if together:
         assert write(writer, [inner, outer])[:2] == (1, 1)
     else:
@@ -226,7 +232,10 @@ def test_a_strong_id_that_comes_again_without_overlap_is_a_further_call(
     migrated_database: str, writer: Writer, together: bool
 ) -> None:
     """A gateway cache answers with the stored response, id included."""
-    first, cached = call("a", response_id=STRONG), call("b", response_id=STRONG, time_ns=NOON_NS + 60 * SECOND_NS)
+    first, cached = (
+        call("a", response_id=STRONG),
+        call("b", response_id=STRONG, time_ns=NOON_NS + 60 * SECOND_NS),
+    )
     if together:
         write(writer, [first, cached])
     else:
@@ -259,13 +268,17 @@ def test_a_batch_whose_further_call_duplicates_a_stored_one_counts_it_once(
     assert totals(migrated_database)[0] == 2
 
 
-def test_a_key_that_a_duplicate_claimed_leads_to_the_counted_call(migrated_database: str, writer: Writer) -> None:
+def test_a_key_that_a_duplicate_claimed_leads_to_the_counted_call(
+    migrated_database: str, writer: Writer
+) -> None:
     """Just before a bucket's end a duplicate claims the next bucket too; what meets it there must find the call."""
     hour = 3600 * SECOND_NS
     start = NOON_NS // hour * hour + 49 * 60 * SECOND_NS  # claims one bucket only
     long_call = call("a", response_id=STRONG, time_ns=start, latency_us=1_800_000_000)
     write(writer, [long_call])
-    write(writer, [call("b", response_id=STRONG, time_ns=start + 120 * SECOND_NS)])  # claims the next hour as well
+    write(
+        writer, [call("b", response_id=STRONG, time_ns=start + 120 * SECOND_NS)]
+    )  # claims the next hour as well
     assert write(writer, [call("c", response_id=STRONG, time_ns=start + 1260 * SECOND_NS)])[:2] == (0, 1)
     assert totals(migrated_database)[0] == 1
 
@@ -295,7 +308,9 @@ def test_three_attempts_of_a_report_count_their_tokens_and_one_request(
         write(writer, [one])
     assert write(writer, tries)[:2] == (0, 3)
     assert totals(migrated_database) == (3, 1, 720, 1800)
-    assert rows(migrated_database, "SELECT DISTINCT trace_id, span_id FROM genai.model_call") == [(None, None)]
+    assert rows(migrated_database, "SELECT DISTINCT trace_id, span_id FROM genai.model_call") == [
+        (None, None)
+    ]
 
 
 # Requests and attempts (LEDGER §5)
@@ -316,7 +331,9 @@ def test_eight_calls_under_one_application_id_are_one_request(
     assert_rollups_equal_rows(migrated_database)
 
 
-def test_a_label_that_the_application_did_not_give_groups_nothing(migrated_database: str, writer: Writer) -> None:
+def test_a_label_that_the_application_did_not_give_groups_nothing(
+    migrated_database: str, writer: Writer
+) -> None:
     write(writer, [call(str(i), external_request_id="chatcmpl-1") for i in range(3)])
     assert totals(migrated_database)[:2] == (3, 3)
 
@@ -369,12 +386,15 @@ def test_the_checker_names_the_first_difference(migrated_database: str, writer: 
     with psycopg.connect(migrated_database) as connection:
         connection.execute("UPDATE _genai.usage_hour SET output_tokens = 181, latency_b05 = 4")
     found = rows(
-        migrated_database, "SELECT level, difference FROM _genai.rollup_difference('2015-01-01', '2100-01-01')"
+        migrated_database,
+        "SELECT level, difference FROM _genai.rollup_difference('2015-01-01', '2100-01-01')",
     )
     assert found == [("hour", {"output_tokens": -1, "latency_b05": -4})]
 
 
-def test_an_unpriced_model_is_in_the_queue_with_its_first_call(migrated_database: str, writer: Writer) -> None:
+def test_an_unpriced_model_is_in_the_queue_with_its_first_call(
+    migrated_database: str, writer: Writer
+) -> None:
     write(writer, [call("a", model="acme-7b")], UNPRICED)
     query = "SELECT provider, model, calls FROM genai.unpriced_model"
     assert rows(migrated_database, query) == [("openai", "acme-7b", 1)]
@@ -407,7 +427,10 @@ def test_a_poison_call_costs_only_itself(
     outcome = write(writer, calls)
     assert (outcome.accepted, outcome.duplicates) == (39, 0)
     assert [(r.span_id, r.reason) for r in outcome.rejections] == [(calls[17].span_id, "refused_by_ledger")]
-    assert value(migrated_database, "SELECT count(*) FROM genai.quarantine WHERE reason = 'refused_by_ledger'") == 1
+    assert (
+        value(migrated_database, "SELECT count(*) FROM genai.quarantine WHERE reason = 'refused_by_ledger'")
+        == 1
+    )
     assert totals(migrated_database)[0] == 39
     assert write(writer, calls[:17] + calls[18:])[:2] == (0, 39)
     assert_rollups_equal_rows(migrated_database)
@@ -424,7 +447,10 @@ def test_a_poison_call_does_not_hurt_the_other_requests_of_its_batch(
 def test_four_tags_of_200_bytes_fit_every_index(migrated_database: str, writer: Writer) -> None:
     long = {name: (name * 200)[:200] for name in ("endpoint_tag", "prompt_version", "model", "service_name")}
     ids = {"tenant_id": "t" * 200, "user_id": "ü" * 100}
-    assert write(writer, [call("a", **long, **ids, response_id="r" * 200, external_request_id="x" * 200)])[0] == 1
+    assert (
+        write(writer, [call("a", **long, **ids, response_id="r" * 200, external_request_id="x" * 200)])[0]
+        == 1
+    )
     assert_rollups_equal_rows(migrated_database)
 
 
@@ -451,16 +477,27 @@ def test_a_cost_that_is_not_the_sum_of_its_classes_is_refused(migrated_database:
 # What is not counted
 
 
-def test_sightings_and_rejections_are_stored_with_their_request(migrated_database: str, writer: Writer) -> None:
+def test_sightings_and_rejections_are_stored_with_their_request(
+    migrated_database: str, writer: Writer
+) -> None:
     seen = Sighting(
-        b"t" * 16, b"s" * 8, b"", "agent\0", "an agent", (("endpoint_tag", "x\0\\u0000"),), True, call("inner")
+        b"t" * 16,
+        b"s" * 8,
+        b"",
+        "agent\0",
+        "an agent",
+        (("endpoint_tag", "x\0\\u0000"),),
+        True,
+        call("inner"),
     )
     refused = Rejection(b"bad", b"", "name\ud800", "bad_span_id", "spanId: 8 bytes expected")
     (outcome,) = writer.write([(Batch(sightings=[seen], rejections=[refused]), [])])
     assert outcome == (0, 0, [refused])
     query = "SELECT name, wrapper, tags, call->>'model' FROM _genai.sighting"
     assert rows(migrated_database, query) == [("agent�", True, {"endpoint_tag": "x�\\u0000"}, "gpt-4o-mini")]
-    assert rows(migrated_database, "SELECT trace_id, reason FROM genai.quarantine") == [("626164", "bad_span_id")]
+    assert rows(migrated_database, "SELECT trace_id, reason FROM genai.quarantine") == [
+        ("626164", "bad_span_id")
+    ]
 
 
 def test_an_empty_request_is_a_success(migrated_database: str, writer: Writer) -> None:
@@ -476,7 +513,12 @@ def test_nothing_is_written_below_a_floor(migrated_database: str, writer: Writer
         connection.execute("UPDATE _genai.floor SET time = '2026-09-21 00:00' WHERE level = 'identity_hour'")
         connection.execute("UPDATE _genai.floor SET time = '2026-09-01 00:00' WHERE level = 'raw'")
     day = 86_400 * SECOND_NS
-    times = {"now": NOON_NS, "hour": NOON_NS - 2 * 3600 * SECOND_NS, "day": NOON_NS - 2 * day, "gone": NOON_NS - 40 * day}
+    times = {
+        "now": NOON_NS,
+        "hour": NOON_NS - 2 * 3600 * SECOND_NS,
+        "day": NOON_NS - 2 * day,
+        "gone": NOON_NS - 40 * day,
+    }
     outcome = write(writer, [call(name, time_ns=at) for name, at in times.items()])
     assert [r.reason for r in outcome.rejections] == ["too_late"]
     assert totals(migrated_database)[0] == 3
@@ -513,7 +555,11 @@ def test_values_beyond_the_cap_of_a_day_are_booked_as_other_at_exact_cost(migrat
         ("e5", 1, 600),
     ]
     users = "SELECT user_id, sum(calls) FROM genai.usage_identity GROUP BY 1 ORDER BY 1"
-    assert [(u, int(n)) for u, n in rows(migrated_database, users)] == [("__other__", 10), ("u0", 2), ("u5", 1)]
+    assert [(u, int(n)) for u, n in rows(migrated_database, users)] == [
+        ("__other__", 10),
+        ("u0", 2),
+        ("u5", 1),
+    ]
     assert value(migrated_database, "SELECT count(DISTINCT endpoint_tag) FROM genai.model_call") == 6
     assert_rollups_equal_rows(migrated_database)
 
@@ -532,13 +578,17 @@ def test_a_value_that_another_writer_admitted_stands_for_itself(migrated_databas
 # Trouble with the database
 
 
-def test_a_failed_transaction_leaves_no_dictionary_entry_behind(migrated_database: str, writer: Writer) -> None:
+def test_a_failed_transaction_leaves_no_dictionary_entry_behind(
+    migrated_database: str, writer: Writer
+) -> None:
     write(writer, [call("bad", endpoint_tag="new", conversation_id="\0")])
     write(writer, [call("good", endpoint_tag="new")])
     assert rows(migrated_database, "SELECT endpoint_tag FROM genai.model_call") == [("new",)]
 
 
-def test_a_cut_connection_is_made_anew_and_nothing_counts_twice(migrated_database: str, writer: Writer) -> None:
+def test_a_cut_connection_is_made_anew_and_nothing_counts_twice(
+    migrated_database: str, writer: Writer
+) -> None:
     write(writer, [call("a")])
     with psycopg.connect(migrated_database, autocommit=True) as connection:
         connection.execute(

@@ -1,0 +1,141 @@
+"""Retention: floors first, totals unchanged, days closed (LEDGER §9, §11, §19)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from processor.call import Sighting
+from processor.errors import ConfigError
+from storage.queries import query
+from storage.retention import Periods, end_long_reads, keep
+from storage.writer import Writer
+from tests.storage.ledger import (
+    NOON_NS,
+    SECOND_NS,
+    Batch,
+    assert_rollups_equal_rows,
+    call,
+    rows,
+    totals,
+    value,
+    write,
+)
+
+DAY_NS = 86_400 * SECOND_NS
+NOW = datetime.fromtimestamp(NOON_NS / 1e9, UTC)
+
+
+@pytest.fixture
+def hundred_days(migrated_database: str) -> Iterator[str]:
+    rng = random.Random(3)
+    writer = Writer(migrated_database)
+    calls = [
+        call(
+            str(i),
+            time_ns=(at := NOON_NS - rng.randrange(100 * 86_400) * SECOND_NS),
+            received_ns=at + SECOND_NS,
+            endpoint_tag=rng.choice("ab"),
+            user_id=rng.choice("uv"),
+        )
+        for i in range(400)
+    ]
+    write(writer, calls)
+    yield migrated_database
+    writer.close()
+
+
+def test_totals_of_old_days_stay_when_their_rows_go(hundred_days: str) -> None:
+    before = totals(hundred_days, "genai.usage_hour")
+    kept = keep(hundred_days, Periods(), NOW)
+    rows_left = totals(hundred_days)[0]
+    assert (kept.calls, kept.folded_days) == (400 - rows_left, pytest.approx(65, abs=3))
+    assert 300 < rows_left < 400
+    assert totals(hundred_days, "genai.usage_hour") == before
+    by_identity = [totals(hundred_days, v) for v in ("genai.usage_identity", "genai.usage_identity_day")]
+    assert tuple(map(sum, zip(*by_identity, strict=True))) == before
+    assert value(hundred_days, "SELECT min(time) FROM _genai.model_call") >= NOW - timedelta(days=91)
+    oldest_minute = NOW.replace(hour=0, minute=0, second=0) - timedelta(days=14)
+    assert value(hundred_days, "SELECT min(bucket) FROM genai.usage_minute") >= oldest_minute
+    assert_rollups_equal_rows(hundred_days)
+
+
+def test_a_day_is_closed_with_its_sums_before_its_rows_go(hundred_days: str) -> None:
+    expected = rows(
+        hundred_days,
+        "SELECT time::date, count(*), sum(cost_pico_usd)::bigint, sum(first_cost_pico_usd)::bigint"
+        " FROM genai.model_call WHERE time < %s GROUP BY 1 ORDER BY 1",
+        NOW.replace(hour=0, minute=0, second=0) - timedelta(days=90),
+    )
+    keep(hundred_days, Periods(), NOW)
+    closed = "SELECT day, calls, cost_pico_usd, first_cost_pico_usd FROM genai.day_close ORDER BY day"
+    assert rows(hundred_days, closed) == expected
+
+
+def test_keeping_twice_changes_nothing(hundred_days: str) -> None:
+    keep(hundred_days, Periods(), NOW)
+    state = [
+        totals(hundred_days, v)
+        for v in ("genai.model_call", "genai.usage_minute", "genai.usage_identity_day")
+    ]
+    again = keep(hundred_days, Periods(), NOW)
+    assert again == (0, 0, 0, 0, 0)
+    assert state == [
+        totals(hundred_days, v)
+        for v in ("genai.model_call", "genai.usage_minute", "genai.usage_identity_day")
+    ]
+
+
+def test_a_call_for_a_folded_day_is_added_to_the_day(hundred_days: str) -> None:
+    keep(hundred_days, Periods(), NOW)
+    before = totals(hundred_days, "genai.usage_identity_day")
+    writer = Writer(hundred_days)
+    write(writer, [call("late", time_ns=NOON_NS - 40 * DAY_NS)])
+    writer.close()
+    assert totals(hundred_days, "genai.usage_identity_day")[0] == before[0] + 1
+    assert_rollups_equal_rows(hundred_days)
+
+
+def test_keys_live_as_long_as_their_rows(migrated_database: str) -> None:
+    """Keys go by receipt, which here is the moment of the test."""
+    writer = Writer(migrated_database)
+    write(writer, [call("a")])
+    today = datetime.now(UTC)
+    keep(migrated_database, Periods(), today + timedelta(days=80))
+    assert value(migrated_database, "SELECT count(*) FROM _genai.call_key") == 1
+    keep(migrated_database, Periods(), today + timedelta(days=200))
+    assert value(migrated_database, "SELECT count(*) FROM _genai.call_key") == 0
+    writer.close()
+
+
+def test_sightings_go_when_their_traces_window_has_run_out(migrated_database: str) -> None:
+    writer = Writer(migrated_database)
+    seen = [Sighting(bytes([n]) * 16, b"s" * 8, b"", f"span {n}", "an agent") for n in range(3)]
+    writer.write([(Batch(sightings=[*seen, seen[1]]), [])])
+    writer.close()
+    with psycopg.connect(migrated_database) as connection:
+        age = "UPDATE _genai.sighting SET received_at = now() - %s::interval WHERE name = %s"
+        connection.execute(age, ("20 minutes", "span 0"))
+        connection.execute(age + " AND ctid = (SELECT max(ctid) FROM _genai.sighting WHERE name = 'span 1')",
+                           ("20 minutes", "span 1"))  # fmt: skip
+        connection.execute(age, ("3 hours", "span 2"))
+    keep(migrated_database, Periods())
+    assert rows(migrated_database, "SELECT name FROM _genai.sighting") == [("span 1",), ("span 1",)]
+
+
+@pytest.mark.parametrize(
+    "periods", [Periods(raw=31), Periods(identity_hour=30), Periods(hour=10), Periods(identity_day=34)]
+)
+def test_periods_that_would_break_exactness_are_refused(periods: Periods) -> None:
+    with pytest.raises(ConfigError, match="retention"):
+        periods.check()
+
+
+def test_the_readers_long_statements_are_looked_for(migrated_database: str) -> None:
+    with psycopg.connect(migrated_database) as connection:
+        assert end_long_reads(connection) == 0
+    assert b"30 seconds" in query("end_long_reads")
