@@ -120,7 +120,9 @@ def read_records(records: Sequence[object], received_ns: int, *, indexed: bool) 
             call = read_report(_as_object(record, where), received_ns, where)
         except _FieldError as error:
             reports.refused.append(Refused(index, error.name, error.detail, error.field))
-            reports.batch.rejections.append(Rejection(b"", b"", "", "bad_field", str(error)))
+            # The sender is told the value; quarantine keeps none, it may be content in the wrong field.
+            expected = str(error).partition(", got ")[0]
+            reports.batch.rejections.append(Rejection(b"", b"", "", "bad_field", expected))
             continue
         reports.batch.calls.append(call)
         reports.positions.setdefault(call.report_key, []).append(index)
