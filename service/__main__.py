@@ -18,7 +18,7 @@ PANELS = ("Run", "Ask the ledger", "Look closer", "Administer")
 
 
 class _Grouped(TyperGroup):
-    """Lists the commands under their headings. In plain text: rich's help costs a third of a second to load."""
+    """Lists the commands under headings, in plain text: rich's help takes a third of a second to load."""
 
     def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
         """Write one section for each heading."""

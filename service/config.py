@@ -98,25 +98,44 @@ class PricesConfig(_Section):
     )
 
 
-class RetentionConfig(_Section):
-    """How long each level is kept."""
+def _whole_days(value: timedelta) -> timedelta:
+    if value < timedelta(days=1) or value % timedelta(days=1):
+        raise ValueError("expected whole days, such as 90d")
+    return value
 
-    raw: Duration = Field(timedelta(days=90), description="Single calls and their keys.")
-    minute: Duration = Field(timedelta(days=14), description="Sums by minute.")
-    hour: Duration = Field(timedelta(days=400), description="Sums by hour.")
-    identity: Duration = Field(timedelta(days=35), description="Sums by hour, user and tenant.")
+
+Days = Annotated[Duration, AfterValidator(_whole_days)]
+
+
+class RetentionConfig(_Section):
+    """How long each level is kept; a level must outlive the latest call that may still be booked on it."""
+
+    raw: Days = Field(timedelta(days=90), description="Single calls and their keys.")
+    minute: Days = Field(timedelta(days=14), description="Sums by minute.")
+    hour: Days = Field(timedelta(days=400), description="Sums by hour.")
+    identity: Days = Field(
+        timedelta(days=35), description="Sums by hour, user and tenant; then folded into days."
+    )
+    identity_day: Days = Field(timedelta(days=400), description="Sums by day, user and tenant.")
+    quarantine: Days = Field(
+        timedelta(days=35), description="What was refused, with its reason; records of freshness."
+    )
     late_limit: Duration = Field(
         timedelta(days=31),
-        description="Calls that started longer ago are refused; must be shorter than `raw`.",
+        description="A call that started longer ago is refused. Shorter than every level but `minute`.",
     )
 
     @model_validator(mode="after")
-    def _keys_outlive_late_calls(self) -> RetentionConfig:
-        if self.late_limit >= self.raw:
-            raise ValueError(
-                f"late_limit ({duration_text(self.late_limit)}) must be shorter than raw "
-                f"({duration_text(self.raw)}): a late resend is only recognised while its key is kept"
-            )
+    def _levels_outlive_late_calls(self) -> RetentionConfig:
+        for name in ("raw", "hour", "identity", "identity_day"):
+            if self.late_limit >= getattr(self, name):
+                raise ValueError(
+                    f"late_limit ({duration_text(self.late_limit)}) must be shorter than {name} "
+                    f"({duration_text(getattr(self, name))}): a late resend is only recognised while its "
+                    "key is kept, and only booked while its sums are"
+                )
+        if self.identity_day < self.identity:
+            raise ValueError("identity_day must not be shorter than identity, which is folded into it")
         return self
 
 

@@ -13,13 +13,15 @@ from typing import Any, NamedTuple
 
 import psycopg
 
+from receiver.status import log_fault
 from service import ledger, metrics
-from service.config import Config
+from service.config import Config, RetentionConfig
+from storage.retention import Periods, end_long_reads, keep
 
 log = logging.getLogger("spanledger.housekeeping")
 
-_LEASE_SECONDS = 60
-"""Longer than the longest gap between two renewals; a runner that dies is replaced after this."""
+_LEASE_SECONDS = 600
+"""Longer than a task takes, since it is renewed before each; a runner that dies is replaced after this."""
 _LOOK_SECONDS = 5.0
 
 Connection = psycopg.Connection[Any]
@@ -60,8 +62,12 @@ class Housekeeper:
 
     async def _keep(self) -> None:
         while True:
-            with suppress(psycopg.Error):  # told by readiness; house is kept when the database is back
+            try:
                 await asyncio.to_thread(self.run_due)
+            except psycopg.Error:
+                pass  # told by readiness; house is kept when the database is back
+            except Exception as error:  # a fault here must not end a service that counts
+                log_fault(error, "housekeeping")
             await asyncio.sleep(_LOOK_SECONDS)
 
     def run_due(self) -> None:
@@ -96,17 +102,36 @@ class Housekeeper:
             log.info("%s: %s", task.name, said)
 
 
-def tasks(config: Config) -> list[Task]:
+def tasks(config: Config, dsn: str) -> list[Task]:
     """What a running service does beside receiving."""
+    periods = _periods(config.retention)
     return [
-        Task("slow_readers", 5, _end_slow_readers),
+        Task("readers", 5, _end_long_reads),
+        Task("retention", 300, lambda _: _keep(dsn, periods)),
         Task("unpriced", 60, _Unpriced().warn),
     ]
 
 
-def _end_slow_readers(connection: Connection) -> str | None:
-    ended = len(ledger.rows(connection, "end_slow_readers"))
+def _end_long_reads(connection: Connection) -> str | None:
+    ended = end_long_reads(connection)
     return f"ended {ended} statements of grafana_reader that ran longer than 30 s" if ended else None
+
+
+def _keep(dsn: str, periods: Periods) -> str | None:
+    kept = keep(dsn, periods)
+    gone = [f"{count} {name.replace('_', ' ')}" for name, count in kept._asdict().items() if count]
+    return f"took away {', '.join(gone)}" if kept.calls or kept.rollups or kept.folded_days else None
+
+
+def _periods(config: RetentionConfig) -> Periods:
+    return Periods(
+        raw=config.raw.days,
+        minute=config.minute.days,
+        hour=config.hour.days,
+        identity_hour=config.identity.days,
+        identity_day=config.identity_day.days,
+        traces=config.quarantine.days,
+    )
 
 
 class _Unpriced:

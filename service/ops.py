@@ -213,8 +213,8 @@ def _home(status: Status, request: Request) -> Response:
     return HTMLResponse(
         page.render(
             version=version(), fault=fault, running=ago(timedelta(seconds=time.time() - status.started)),
-            counters=_counters(), calls=calls, day=day, endpoints=status.endpoints, prices=status.price_source,
-            workers=status.workers(), now=datetime.now(UTC),
+            counters=_counters(), calls=calls, day=day, workers=status.workers(), now=datetime.now(UTC),
+            endpoints=status.endpoints, prices=status.price_source,
         )
     )  # fmt: skip
 

@@ -104,7 +104,7 @@ def _database(config: Config) -> Iterator[tuple[str, str]]:
 def _prepare(
     dsn: str, config: Config, doors: _Doors, listeners: Sequence[Listener], book: PriceBook
 ) -> Assignment:
-    """Migrate, see that no door is open to strangers, write down settings and prices; the first assignment."""
+    """Migrate, see that no door is open to strangers, write down settings and prices; one assignment."""
     for warning in _patiently(lambda: migrate(dsn)):
         log.warning("%s", warning)
     with psycopg.connect(
@@ -141,7 +141,7 @@ async def _serve(
         ring = keys.KeyRing(pool.connection, not doors.ops.is_loopback)
         await asyncio.to_thread(ring.load)
         states = await stack.enter_async_context(_workers(first, book, troubles))
-        await stack.enter_async_context(Housekeeper(first.dsn, tasks(config)).running())
+        await stack.enter_async_context(Housekeeper(first.dsn, tasks(config, first.dsn)).running())
         status = Status(
             pool.connection, ring, states, started, lambda: _describe(book, started), _price_source(config),
             doors.by_name, config.model_dump(mode="json"), stop.is_set,

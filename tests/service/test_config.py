@@ -68,6 +68,11 @@ def test_every_setting_has_its_environment_variable(path: tuple[str, ...]) -> No
         ("ops:\n\n  listen: 4319\n", "3: ops.listen: Input should be a valid string"),
         ("ops:\n  listen: here\n", "2: ops.listen: expected HOST:PORT"),
         ("retention:\n  raw: 90\n", "2: retention.raw: expected a duration with its unit"),
+        ("retention:\n  minute: 12h\n", "2: retention.minute: expected whole days"),
+        (
+            "retention:\n  identity: 20d\n",
+            "1: retention: late_limit (31d) must be shorter than identity (20d)",
+        ),
         ("retention:\n  raw: 31d\n", "1: retention: late_limit (31d) must be shorter than raw (31d)"),
         ("workers: 1\nworkers: 2\n", "2: workers: the key is there twice"),
         ("- a\n", "1: expected sections"),

@@ -347,12 +347,12 @@ def test_nothing_secret_comes_out(migrated_database: str) -> None:
         pages = [get(service.ops, path, bearer)[1] for path in ("/", "/diagnostics", "/metrics", "/readyz")]
         service.stop()
         shown = service.log + "".join(pages)
-    dump = "".join(str(row) for table in _tables(migrated_database) for row in rows(migrated_database, table))
+    kept = [query for query in _tables(migrated_database) if canary in str(rows(migrated_database, query))]
 
     password = psycopg.conninfo.conninfo_to_dict(migrated_database).get("password")
     for hidden in (canary, secret, "sl_wrong-key", migrated_database, *([password] if password else [])):
         assert str(hidden) not in shown
-    assert canary not in dump
+    assert kept == []
     assert calls(migrated_database) >= 3
 
 

@@ -1,0 +1,111 @@
+"""Housekeeping: one runner at a time, slow readers ended, unpriced models told once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from service import housekeeping
+from service.config import Config, RetentionConfig
+from service.housekeeping import Housekeeper, Task, tasks
+from storage.retention import Periods
+
+
+def counting(ran: list[str], name: str, every_seconds: float = 0.0) -> Task:
+    return Task(name, every_seconds, lambda connection: ran.append(name))
+
+
+def execute(dsn: str, query: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        connection.execute(query.encode())
+
+
+def test_only_the_holder_of_the_lease_keeps_house(
+    migrated_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    first = Housekeeper(migrated_database, [counting(ran, "first")])
+    monkeypatch.setattr(housekeeping.socket, "gethostname", lambda: "another-host")
+    second = Housekeeper(migrated_database, [counting(ran, "second")])
+
+    first.run_due()
+    second.run_due()
+    first.run_due()
+    assert ran == ["first", "first"]
+
+    execute(migrated_database, "UPDATE _genai.lease SET expires_at = now() - interval '1 second'")
+    second.run_due()
+    first.run_due()
+    assert ran == ["first", "first", "second"]
+
+
+def test_a_task_runs_when_it_is_due_and_not_before(migrated_database: str) -> None:
+    ran: list[str] = []
+    keeper = Housekeeper(migrated_database, [counting(ran, "often"), counting(ran, "seldom", 3600)])
+
+    keeper.run_due()
+    keeper.run_due()
+
+    assert ran == ["often", "seldom", "often"]
+
+
+def test_a_task_that_fails_does_not_stop_the_others(
+    migrated_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    ran: list[str] = []
+
+    def fail(connection: psycopg.Connection[Any]) -> None:
+        connection.execute("SELECT 1/0")
+
+    Housekeeper(migrated_database, [Task("broken", 0, fail), counting(ran, "sound")]).run_due()
+
+    assert ran == ["sound"]
+    assert "broken did not work and is tried again" in caplog.text
+
+
+def test_every_task_of_the_service_runs_on_an_empty_ledger(migrated_database: str) -> None:
+    keeper = Housekeeper(migrated_database, tasks(Config(), migrated_database))
+    keeper.run_due()
+
+    assert all(due > 0 for due in keeper._due.values())
+
+
+def test_a_model_without_a_price_is_told_once(
+    migrated_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    execute(
+        migrated_database,
+        "INSERT INTO _genai.series VALUES (1, 1, 1, 'prod', 'real', 's', 'e', 'p', 'openai', 'gpt-99')",
+    )
+    execute(
+        migrated_database,
+        "INSERT INTO _genai.usage_hour (bucket, series_id, calls, unpriced_calls)"
+        " VALUES (date_trunc('hour', now()), 1, 7, 7)",
+    )
+    warn = next(task for task in tasks(Config(), migrated_database) if task.name == "unpriced")
+    with psycopg.connect(migrated_database) as connection, caplog.at_level(logging.WARNING):
+        warn.run(connection)
+        warn.run(connection)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "no price for openai/gpt-99: 7 calls cost an unknown amount; see `spanledger unpriced`"
+    ]
+
+
+def test_the_periods_of_retention_are_the_configured_ones() -> None:
+    config = RetentionConfig(raw=timedelta(days=60), quarantine=timedelta(days=7))
+
+    assert housekeeping._periods(config) == Periods(raw=60, traces=7)
+    assert housekeeping._periods(RetentionConfig()) == Periods()
+
+
+async def test_it_runs_beside_the_service_and_ends_with_it(migrated_database: str) -> None:
+    ran = threading.Event()
+    task = Task("once", 3600, lambda connection: ran.set())
+    async with Housekeeper(migrated_database, [task]).running():
+        assert await housekeeping.asyncio.to_thread(ran.wait, 10)
