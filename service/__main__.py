@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import sys
 from typing import Any
@@ -13,6 +14,7 @@ from typer.core import TyperGroup
 from processor.errors import ConfigError, PipelineError
 from service import commands
 
+OTHER = "Other"
 PANELS = ("Run", "Ask the ledger", "Look closer", "Administer")
 """The headings of `spanledger --help`, in order; a command names its own with `rich_help_panel`."""
 
@@ -25,15 +27,20 @@ class _Grouped(TyperGroup):
         listed = [
             (name, command) for name in self.list_commands(ctx) if (command := self.get_command(ctx, name))
         ]
-        for panel in PANELS:
+        for panel in (*PANELS, OTHER):
             rows = [
                 (name, _sentence(command.help or ""))
                 for name, command in listed
-                if str(getattr(command, "rich_help_panel", "")) == panel
+                if _heading(command) == panel
             ]
             if rows:
                 with formatter.section(panel):
                     formatter.write_dl(rows)
+
+
+def _heading(command: object) -> str:
+    named = getattr(command, "rich_help_panel", None)
+    return named if named in PANELS else OTHER
 
 
 def _sentence(text: str) -> str:
@@ -59,9 +66,6 @@ def build() -> typer.Typer:
     for module in pkgutil.iter_modules(commands.__path__):
         if not module.name.startswith("_"):
             importlib.import_module(f"{commands.__name__}.{module.name}").register(app)
-    known = {panel: place for place, panel in enumerate(PANELS)}
-    app.registered_commands.sort(key=lambda command: known.get(str(command.rich_help_panel), len(known)))
-    app.registered_groups.sort(key=lambda group: known.get(str(group.rich_help_panel), len(known)))
     return app
 
 
@@ -76,6 +80,8 @@ def main() -> None:
     except (ConfigError, PipelineError) as error:
         print(f"spanledger: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, ConfigError) else 1)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

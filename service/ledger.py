@@ -109,8 +109,17 @@ def connected(config: Config) -> Iterator[psycopg.Connection[Any]]:
         )  # fmt: skip
     except psycopg.Error as error:
         raise StorageUnavailable(f"the database cannot be reached: {reason(error)}") from None
-    with connection:
-        yield connection
+    try:
+        with connection:
+            yield connection
+    except (
+        psycopg.errors.UndefinedTable,
+        psycopg.errors.UndefinedFunction,
+        psycopg.errors.InvalidSchemaName,
+    ):
+        raise ConfigError("this database holds no ledger of this version: run `spanledger migrate`") from None
+    except psycopg.OperationalError as error:
+        raise StorageUnavailable(f"the database went away: {reason(error)}") from None
 
 
 def reason(error: psycopg.Error) -> str:

@@ -29,11 +29,14 @@ def register(app: typer.Typer) -> None:
         """Make a key and show it, this once. From the first key on every sender needs one."""
         from service import keys, ledger
         from service.display import console, print_json
+        from storage.migrate import migrate
 
         scopes = scope or ["ingest"]
         if unknown := [name for name in scopes if name not in keys.SCOPES]:
             raise typer.BadParameter(f"{unknown[0]} is no scope; these are: {', '.join(keys.SCOPES)}")
-        with ledger.connected(options.configuration(config, database_url, data_dir)) as connection:
+        settings = options.configuration(config, database_url, data_dir)
+        migrate(ledger.database_url(settings))  # the first key may come before the first start
+        with ledger.connected(settings) as connection:
             identifier, secret = keys.create(connection, name, scopes)
         if as_json:
             print_json({"id": identifier, "name": name, "scopes": scopes, "key": secret})

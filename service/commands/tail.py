@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,7 +45,10 @@ def register(app: typer.Typer) -> None:
 
         out, left = console(), count
         back = options.duration(since) if since else timedelta()
-        with ledger.connected(options.configuration(config, database_url, data_dir)) as connection:
+        with (
+            suppress(KeyboardInterrupt),
+            ledger.connected(options.configuration(config, database_url, data_dir)) as connection,
+        ):
             feed = Feed(connection, datetime.now(UTC) - back, everything)
             if not as_json:
                 out.print(_line(_HEADS, "price status"), style="bold", soft_wrap=True)
