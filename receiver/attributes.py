@@ -27,15 +27,13 @@ _PICO = Decimal(10) ** 12
 _MAX_COST = 2**63 - 1
 _MAX_STREAM_SECONDS = 86_400
 _FIRST_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*"([^"\\]{1,200})"')
-QUOTE, BRACKET, SPACE = ord('"'), ord("["), ord(" ")
-"""Text that begins or ends with one of them may need work before it is a tag; other text is one as it is."""
+BRACKET, SPACE = ord("["), ord(" ")
+"""Text that begins with a letter behind `[` and does not end in a space is a tag as it is; other text is looked at."""
 
 TEXT_FIELD, INT_FIELD = 0x0A, 0x18
 """First byte of an `AnyValue` that holds a string, or an integer."""
 
-_ABSENT_WORDS = frozenset({"", "None", "null", "undefined", "nan"})
-
-ABSENT = frozenset(word.encode() for word in _ABSENT_WORDS)
+ABSENT_WORDS = frozenset({"", "None", "null", "undefined", "nan"})
 
 Read: TypeAlias = Callable[[bytes], object | None]
 
@@ -89,7 +87,7 @@ def as_tag(found: object) -> str | None:
     if name[0] == '"' and name[-1] == '"' and len(name) > 1:  # Langfuse writes metadata as JSON
         name = name[1:-1]
     name = name.strip()
-    return None if name in _ABSENT_WORDS or name.startswith("[Scrubbed") else name
+    return None if name in ABSENT_WORDS or name.startswith("[Scrubbed") else name
 
 
 def count(raw: bytes) -> int | None:
@@ -101,7 +99,7 @@ def as_count(found: object) -> int | None:
     if found is None:
         return None
     if isinstance(found, str):
-        if found in _ABSENT_WORDS:
+        if found in ABSENT_WORDS:
             return None
         return int(found) if found.isascii() and found.isdigit() and len(found) <= 10 else INVALID
     if isinstance(found, bool) or not isinstance(found, int | float):

@@ -17,7 +17,7 @@ from receiver.context import Context, Home, read_home
 from receiver.dialects.plan import Emitter, Plans
 from receiver.dialects.reading import NOT_GENAI, Seen, read_span
 from receiver.dialects.table import INHERITED, ApplicationKeys
-from receiver.framing import Frame, origin_of
+from receiver.framing import Frame, id_fault, origin_of
 from receiver.join import join
 from receiver.wire import parse_span
 
@@ -92,7 +92,7 @@ class _Decoder:
         self._seen: dict[int, Seen | None] = {}
         self._rejections: list[Rejection] = []
         self._context = Context(self._find, tables.home)
-        self._first = self._last = 0
+        self._last = 0
         self._resource = b""
         self._emitter: Emitter
 
@@ -102,9 +102,7 @@ class _Decoder:
         for index, (reason, detail) in bad.items():
             self._reject(index, reason, detail)
             self._seen[index] = None
-        for index in frame.interesting():
-            if index not in bad:
-                self._read(index)
+        self._read_all([index for index in frame.interesting() if index not in bad])
         counted = self._count()
         calls = [seen.call for seen in counted if seen.call is not None]
         rest = self._uncounted()
@@ -113,22 +111,33 @@ class _Decoder:
         bytes_held = _CALL_BYTES * len(calls) + _SIGHTING_BYTES * len(sightings)
         return Batch(calls, sightings, self._rejections, len(frame.spans), bytes_held)
 
+    def _read_all(self, indexes: list[int]) -> None:
+        """Read spans in order; what one of them has wrong costs only itself."""
+        spans, seen, received_ns = self._frame.spans, self._seen, self._received_ns
+        last = 0
+        for index in indexes:
+            if index >= last:
+                self._enter(index)
+                emitter, resource, last = self._emitter, self._resource, self._last
+            try:
+                span = parse_span(spans[index])
+            except DecodeError:
+                self._reject(index, "bad_span", "span: the bytes are no OTLP span")
+                seen[index] = None
+                continue
+            one = seen[index] = read_span(span, emitter, received_ns, resource)
+            if len(one.trace_id) != 16 or len(one.span_id) != 8:  # a second id further on in the span
+                self._reject(index, *(id_fault(span) or ("bad_span", "span: two ids")))
+                seen[index] = None
+
     def _read(self, index: int) -> Seen | None:
-        if not self._first <= index < self._last:
-            self._enter(index)
-        try:
-            span = parse_span(self._frame.spans[index])
-        except DecodeError:
-            self._reject(index, "bad_span", "span: the bytes are no OTLP span")
-            seen = None
-        else:
-            seen = read_span(span, self._emitter, self._received_ns, self._resource)
-        self._seen[index] = seen
-        return seen
+        """Read one span out of order: an ancestor that is asked for."""
+        self._read_all([index])
+        return self._seen[index]
 
     def _enter(self, index: int) -> None:
-        """Step into the ScopeSpans that holds this span; spans are read in order, so this is rare."""
-        block, self._first, self._last = self._frame.block_of(index)
+        """Step into the ScopeSpans that holds this span."""
+        block, self._last = self._frame.block_of(index)
         self._resource = self._frame.resources[block.group]
         self._emitter = self._tables.plans.emitter(origin_of(block.scope))
 

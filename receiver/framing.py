@@ -64,12 +64,12 @@ class Frame:
             gaps = list(_search(blob, ends, needle, gaps, marked))
         return sorted(marked)
 
-    def block_of(self, index: int) -> tuple[Block, int, int]:
-        """The block that holds a span, and the indexes of its first span and of the next block's."""
+    def block_of(self, index: int) -> tuple[Block, int]:
+        """The block that holds a span, and the index of the next block's first span."""
         place = bisect_right(self.blocks, index, key=_first)
         block = self.blocks[place - 1]
         last = self.blocks[place].first if place < len(self.blocks) else len(self.spans)
-        return block, block.first, last
+        return block, last
 
     def malformed(self) -> dict[int, tuple[str, str]]:
         """Spans whose ids are no ids: index → (reason, detail)."""

@@ -35,7 +35,7 @@ class Value(Protocol):
 
 
 class Span(Protocol):
-    """A span; `name` is bytes, events are read by `Event` when needed, links never."""
+    """A span; status and events are read by their own parsers when needed, links never."""
 
     trace_id: bytes
     span_id: bytes
@@ -46,7 +46,7 @@ class Span(Protocol):
     end: int
     attributes: Mapping[str, bytes]
     events: Sequence[bytes]
-    status: Status
+    status: bytes
 
 
 class Status(Protocol):
@@ -104,7 +104,7 @@ _SCHEMA: dict[str, tuple[tuple[str, int, int | str, int], ...]] = {
         ("end", 8, _F.TYPE_FIXED64, _ONE),
         ("attributes", 9, "map", _MANY),
         ("events", 11, _BYTES, _MANY),
-        ("status", 15, "Status", _ONE),
+        ("status", 15, _BYTES, _ONE),
     ),
     "Scope": (("name", 1, _BYTES, _ONE), ("version", 2, _BYTES, _ONE)),
     "Resource": (("attributes", 1, "map", _MANY),),
@@ -160,6 +160,7 @@ _PARSERS = _parsers()
 parse_request = cast("Callable[[bytes], Request]", _PARSERS["Request"])
 parse_span = cast("Callable[[bytes], Span]", _PARSERS["Span"])
 parse_value = cast("Callable[[bytes], Value]", _PARSERS["Value"])
+parse_status = cast("Callable[[bytes], Status]", _PARSERS["Status"])
 parse_event = cast("Callable[[bytes], Event]", _PARSERS["Event"])
 parse_scope = cast("Callable[[bytes], Scope]", _PARSERS["Scope"])
 parse_resource = cast("Callable[[bytes], Resource]", _PARSERS["Resource"])

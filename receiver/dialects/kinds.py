@@ -34,7 +34,7 @@ RARE_COUNTS = frozenset(
     }
 )
 TIMINGS = frozenset({"first_token", "first_chunk_seconds", "first_chunk_ms"})
-IDENTIFIERS = frozenset({"response_id", "raw_response_id", "external_request_id", "attempt", "reported_cost"})
+IDENTIFIERS = frozenset({"raw_response_id", "litellm_id", "external_request_id", "attempt", "reported_cost"})
 _OTHER_COUNTS = frozenset({"total_tokens", "uncached_tokens", "http_status", "attempt"})
 _TAGS = frozenset(
     {

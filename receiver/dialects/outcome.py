@@ -9,10 +9,11 @@ from google.protobuf.message import DecodeError
 from processor.call import CANCELLED, ERROR, SUCCESS, ModelCall
 from receiver import attributes
 from receiver.dialects.table import Values
-from receiver.wire import Span, parse_event
+from receiver.wire import Span, parse_event, parse_status
 
 _SERVER = 2
 _ERROR_CODE = 2
+_OK = b"\x18\x01"
 _STATUS_DIGITS = re.compile(r"[45]\d\d")
 _STATUS_IN_TEXT = re.compile(r"(?:[Ee]rror code: |Error: |^)([45]\d\d)\b")
 _CLASS_REPR = re.compile(r"<class '(.+)'>")
@@ -21,11 +22,20 @@ _MAX_EVENTS = 16
 """Exceptions stand among the last events; a span of thousands is not searched whole."""
 
 
-def failed(span: Span, values: Values) -> bool:
+def failed(status: bytes, values: Values) -> bool:
     """Whether the span shows an error in any of the ways seen."""
-    return (
-        span.status.code == _ERROR_CODE or "error_type" in values or values.get("langfuse_level") == "ERROR"
-    )
+    if "error_type" in values or values.get("langfuse_level") == "ERROR":
+        return True
+    return bool(status) and status != _OK and _status(status)[0] == _ERROR_CODE
+
+
+def _status(raw: bytes) -> tuple[int, str]:
+    """Code and message; a status that cannot be read says nothing."""
+    try:
+        status = parse_status(raw)
+    except DecodeError:
+        return 0, ""
+    return status.code, status.message.decode("utf-8", "replace")
 
 
 def set_outcome(call: ModelCall, span: Span, values: Values, is_failed: bool) -> None:
@@ -40,7 +50,7 @@ def set_outcome(call: ModelCall, span: Span, values: Values, is_failed: bool) ->
     error = values.get("error_type")
     call.error_type = _class_name(error if isinstance(error, str) else name)
     texts = (values.get("error_type"), values.get("error_code"))
-    messages = (_text(span.status.message), values.get("status_message"), message)
+    messages = (_status(span.status)[1], values.get("status_message"), message)
     if call.http_status is None or call.http_status < 400:
         call.http_status = _http_status(texts, messages)
     shown = call.error_type or next((m for m in messages if isinstance(m, str) and len(m) < 80), None)
@@ -75,7 +85,3 @@ def _http_status(texts: tuple[object, ...], messages: tuple[object, ...]) -> int
         if match:
             return int(match.group(1))
     return None
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 from processor.call import Source
 from receiver import attributes
-from receiver.attributes import ABSENT, BRACKET, INT_FIELD, INVALID, QUOTE, SPACE, TEXT_FIELD, Read
+from receiver.attributes import ABSENT_WORDS, BRACKET, INT_FIELD, INVALID, SPACE, TEXT_FIELD, Read
 from receiver.dialects import DIALECTS
 from receiver.dialects.conventions import convention
 from receiver.dialects.kinds import (
@@ -75,6 +75,8 @@ class Plan:
     __slots__ = (
         "_candidates",
         "_counts",
+        "_fetch",
+        "_known",
         "_others",
         "_sources",
         "_texts",
@@ -101,13 +103,13 @@ class Plan:
         self.first: dict[str, Key] = {name: found[0].key for name, found in self._candidates.items()}
         self.size = len(self.first)
         direct = {name: key.attribute for name, key in self.first.items() if not key.path}
-        self._words = Fetch(direct, {name for name in direct if name in WORDS})
-        self._texts = Fetch(
-            direct, {n for n in direct if n not in WORDS and KINDS.get(n, TEXT) in (TEXT, TAG)}
-        )
-        self._counts = Fetch(direct, {name for name in direct if KINDS.get(name) is COUNT})
-        plain = {*self._words.names, *self._texts.names, *self._counts.names}
+        self._words = tuple(name for name in direct if name in WORDS)
+        self._texts = tuple(n for n in direct if n not in WORDS and KINDS.get(n, TEXT) in (TEXT, TAG))
+        self._counts = tuple(name for name in direct if KINDS.get(name) is COUNT)
+        plain = (*self._words, *self._texts, *self._counts)
         self._others = tuple(name for name in self.first if name not in plain)
+        self._known = tuple(_known_words[name].get for name in self._words)
+        self._fetch = _getter([direct[name] for name in plain])
         self.judges = _judges(keys)
         self.has_identifiers = not IDENTIFIERS.isdisjoint(keys)
         self.has_parts = not PARTS.isdisjoint(keys)
@@ -122,22 +124,33 @@ class Plan:
 
     def read(self, span: Mapping[str, bytes]) -> Reading:
         """One pass over the fields of this shape."""
-        values: Values = {}
+        raws = self._fetch(span)
+        found = [known(raw) for known, raw in zip(self._known, raws, strict=False)]
+        values: Values = dict(zip(self._words, found, strict=True))
         rest = list(self._others)
-        words = self._words
-        for name, known, raw in zip(words.names, words.known, words.fetch(span), strict=False):
-            word = known(raw)
-            if word is None:
-                rest.append(name)
-            else:
-                values[name] = word
-        for name, raw in zip(self._texts.names, self._texts.fetch(span), strict=False):
-            value = _plain_text(raw)
-            if value is None:
-                rest.append(name)
-            else:
-                values[name] = value
-        for name, raw in zip(self._counts.names, self._counts.fetch(span), strict=False):
+        if None in found:
+            rest += [name for name in self._words if values[name] is None]
+            for name in rest[len(self._others) :]:
+                del values[name]
+        place = len(found)
+        for name, raw in zip(self._texts, raws[place:], strict=False):
+            # A short text that is a tag as it stands.
+            size = len(raw)
+            if (
+                size > 2
+                and raw[0] == TEXT_FIELD
+                and raw[1] == size - 2
+                and BRACKET < raw[2] < 128 > raw[-1] > SPACE
+            ):
+                try:
+                    text = raw[2:].decode()
+                except UnicodeDecodeError:
+                    text = "None"
+                if text not in ABSENT_WORDS:
+                    values[name] = text
+                    continue
+            rest.append(name)
+        for name, raw in zip(self._counts, raws[place + len(self._texts) :], strict=False):
             # Integers of one or two bytes on the wire, 1 to 16 383: most counts of tokens.
             size = len(raw)
             if size == 3 and raw[0] == INT_FIELD and raw[1] >= 128 > raw[2]:
@@ -195,19 +208,8 @@ class Plan:
         return tuple(found.values())
 
 
-class Fetch:
-    """Several attributes of a span in one call: what costs is not the lookup but the way there."""
-
-    __slots__ = ("fetch", "known", "names")
-
-    def __init__(self, attribute_of: Mapping[str, str], wanted: set[str]) -> None:
-        self.names = tuple(name for name in attribute_of if name in wanted)
-        self.known = tuple(_known_words[name].get for name in self.names if name in WORDS)
-        keys = [attribute_of[name] for name in self.names]
-        self.fetch: Callable[[Mapping[str, bytes]], tuple[bytes, ...]] = _getter(keys)
-
-
 def _getter(keys: list[str]) -> Callable[[Mapping[str, bytes]], tuple[bytes, ...]]:
+    """Several attributes in one call: what costs is not the lookup but the way there."""
     if len(keys) > 1:
         return itemgetter(*keys)
     if not keys:
@@ -228,19 +230,6 @@ def _remember(name: str, raw: bytes, value: object, is_first: bool) -> None:
         if len(known) >= _MAX_WORDS:
             known.clear()
         known[raw] = value
-
-
-def _plain_text(raw: bytes) -> str | None:
-    """A short text value that is a tag as it stands; None when it takes a closer look."""
-    if len(raw) < 3 or raw[0] != TEXT_FIELD or raw[1] != len(raw) - 2:
-        return None
-    first = raw[2]
-    if first <= QUOTE or first == BRACKET or raw[-1] <= SPACE or raw[-1] >= 128 or raw[2:] in ABSENT:
-        return None
-    try:
-        return raw[2:].decode()
-    except UnicodeDecodeError:
-        return None
 
 
 def _search(

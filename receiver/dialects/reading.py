@@ -17,6 +17,7 @@ from receiver.dialects.usage import set_usage
 from receiver.wire import Span
 
 SERVER = 2
+_NO_SPAN = bytes(8)
 NOT_GENAI = Verdict(False, "carries no model call")
 RAW = Verdict(False, "LiteLLM's raw request: belongs to the call on its parent", wrapper=True)
 _CALL_TYPES = {
@@ -63,7 +64,8 @@ class Seen:
     def __init__(self, span: Span, resource: bytes, plan: Plan, reading: Reading) -> None:
         self.trace_id = span.trace_id
         self.span_id = span.span_id
-        self.parent_span_id = span.parent_span_id
+        parent = span.parent_span_id
+        self.parent_span_id = parent if len(parent) == 8 and parent != _NO_SPAN else b""
         self.raw_name = span.name
         self.kind = span.kind
         self.start = span.start
@@ -92,7 +94,7 @@ def read_span(span: Span, emitter: Emitter, received_ns: int, resource: bytes) -
     plan = emitter.plan(attributes_of)
     reading = plan.read(attributes_of)
     seen = Seen(span, resource, plan, reading)
-    is_failed = failed(span, reading.values)
+    is_failed = failed(span.status, reading.values)
     verdict = seen.verdict = _judge(plan, reading.values, seen.raw_name, is_failed)
     if verdict.counts or verdict.wrapper:
         seen.call = _make_call(span, seen, is_failed, received_ns)
@@ -143,6 +145,7 @@ def _make_call(span: Span, seen: Seen, is_failed: bool, received_ns: int) -> Mod
         streaming=_streaming(values) if plan.has_streaming else None,
         service_tier=get("service_tier"),
         conversation_id=get("conversation_id"),
+        response_id=get("response_id"),
         dialect=plan.dialect,
     )
     _set_times(call, seen, values)
@@ -211,16 +214,11 @@ def _first_token(values: Values, origin: Origin) -> int | None:
 
 
 def _set_identifiers(call: ModelCall, values: Values) -> None:
-    response_id = values.get("raw_response_id", values.get("response_id"))
-    litellm_id = values.get("litellm_id")
-    if isinstance(response_id, str):
-        call.response_id = provider_response_id(
-            response_id, litellm_id if isinstance(litellm_id, str) else None
-        )
-    given = values.get("external_request_id")
-    if isinstance(given, str):
-        call.external_request_id, call.request_id_given = given, True
-    attempt = values.get("attempt")
-    call.attempt = attempt if isinstance(attempt, int) else None
-    cost = values.get("reported_cost")
-    call.reported_cost_pico_usd = cost if isinstance(cost, int) else None
+    """Ids and figures that most spans do not carry."""
+    response_id = values.get("raw_response_id", call.response_id)
+    if response_id is not None:
+        call.response_id = provider_response_id(response_id, values.get("litellm_id"))
+    if "external_request_id" in values:
+        call.external_request_id, call.request_id_given = values["external_request_id"], True
+    call.attempt = values.get("attempt")
+    call.reported_cost_pico_usd = values.get("reported_cost")

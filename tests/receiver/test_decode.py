@@ -226,3 +226,21 @@ def test_noise_raises_nothing_but_bad_data(body: bytes) -> None:
         decode(body, T0)
     except BadData as refused:
         assert refused.field == "body"
+
+
+def test_a_second_id_further_on_in_the_span_is_seen() -> None:
+    """On the wire the last occurrence of a field counts, not the one where ids usually stand."""
+    span = Frame(request(Made(CHAT)).SerializeToString()).spans[0] + b"\x0a\x02xx"
+    scope = b"\x12" + _length(span) + span
+    resource = b"\x12" + _length(scope) + scope
+    batch = decode(b"\x0a" + _length(resource) + resource, T0)
+    assert batch.calls == []
+    assert [rejection.reason for rejection in batch.rejections] == ["bad_trace_id"]
+
+
+@pytest.mark.parametrize("parent", [bytes(8), b"\1" * 7, b"\1" * 16])
+def test_a_parent_id_that_is_none_makes_a_root(parent: bytes) -> None:
+    message = request(Made(CHAT))
+    message.resource_spans[0].scope_spans[0].spans[0].parent_span_id = parent
+    (call,) = decode_message(message, T0).calls
+    assert call.parent_span_id == b""
