@@ -1,0 +1,183 @@
+"""The ops port's application: pages, health, metrics; open doors and closed ones. Run without a server."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import time
+from contextlib import AbstractContextManager
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from processor.call import Batch
+from receiver.reports import read_report
+from service import keys
+from service.keys import KeyRing
+from service.ops import Status, ops_app
+from service.state import RecentTroubles, WorkerState
+from tests.service.test_commands import REPORT, consume
+
+Connection = psycopg.Connection[Any]
+
+
+def status(dsn: str, workers: list[WorkerState] | None = None, stopping: bool = False) -> Status:
+    def connect() -> AbstractContextManager[Connection]:
+        return psycopg.connect(dsn, autocommit=True, connect_timeout=2, options="-c timezone=UTC")
+
+    ring = KeyRing(connect)
+    if dsn != AWAY:
+        ring.load()
+    now = time.time()
+    alive = [WorkerState(0, 1, now, now, 0, 0, 0, [])] if workers is None else workers
+    endpoints = {"grpc": "127.0.0.1:4317", "http": "127.0.0.1:4318", "ops": "127.0.0.1:4319"}
+    return Status(
+        connect, ring, lambda: alive, now, lambda: {"base": "list"}, "list", endpoints, {}, lambda: stopping
+    )
+
+
+async def get(
+    of: Status, path: str, headers: dict[str, str] | None = None, method: str = "GET"
+) -> httpx.Response:
+    transport = httpx.ASGITransport(ops_app(of))
+    async with httpx.AsyncClient(transport=transport, base_url="http://ops") as client:
+        return await client.request(method, path, headers=headers)
+
+
+AWAY = "postgresql://nobody@127.0.0.1:1/none"
+
+
+async def test_the_page_shows_the_last_calls_without_script(migrated_database: str) -> None:
+    hostile = "<script>alert(1)</script>"
+    calls = [read_report(REPORT | {"endpointTag": hostile}, time.time_ns(), "")]
+    await consume(migrated_database, Batch(calls, spans=1))
+
+    page = await get(status(migrated_database), "/", {"accept": "text/html"})
+
+    assert page.status_code == 200
+    assert "&lt;script&gt;" in page.text
+    assert "<script" not in page.text
+    assert "$0.000189" in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+async def test_the_same_as_json_when_asked(migrated_database: str) -> None:
+    await consume(migrated_database, Batch([read_report(REPORT, time.time_ns(), "")], spans=1))
+
+    told = (await get(status(migrated_database), "/", {"accept": "application/json"})).json()
+
+    assert (told["name"], told["ready"], told["fault"]) == ("spanledger", True, None)
+    assert told["lastCalls"][0]["endpointTag"] == "checkout.ai_summary"
+    assert told["lastCalls"][0]["costUsd"] == "0.000189"
+    assert told["last24h"] == [
+        {
+            "environment": "prod", "dataMode": "real", "calls": 1, "requests": 1, "errors": 0,
+            "costUsd": "0.000189", "unpricedCalls": 0, "uncertainCalls": 0,
+        }
+    ]  # fmt: skip
+
+
+async def test_only_ten_calls_are_shown(migrated_database: str) -> None:
+    calls = [read_report(REPORT | {"externalRequestId": f"r{n}"}, time.time_ns(), "") for n in range(12)]
+    await consume(migrated_database, Batch(calls, spans=12))
+
+    told = (await get(status(migrated_database), "/", {"accept": "application/json"})).json()
+
+    assert len(told["lastCalls"]) == 10
+    assert told["last24h"][0]["calls"] == 12
+
+
+async def test_an_empty_ledger_says_how_to_send_the_first_span(migrated_database: str) -> None:
+    page = await get(status(migrated_database), "/")
+
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317" in page.text
+    assert "spanledger first-call" in page.text
+
+
+async def test_ready_means_able_to_commit_and_to_read(migrated_database: str) -> None:
+    stale = [WorkerState(0, 1, 0.0, time.time() - 60, 0, 0, 0, [])]
+
+    assert (await get(status(migrated_database), "/readyz")).status_code == 200
+    for of, reason in (
+        (status(migrated_database, stopping=True), "stopping"),
+        (status(migrated_database, workers=stale), "no worker runs"),
+        (status(migrated_database, workers=[]), "no worker runs"),
+        (status(AWAY), "the database cannot commit now"),
+    ):
+        answer = await get(of, "/readyz")
+        assert (answer.status_code, answer.text) == (503, f"{reason}\n")
+
+
+async def test_a_database_that_takes_no_commits_is_not_ready(migrated_database: str) -> None:
+    read_only = status(migrated_database)._replace(
+        connect=lambda: psycopg.connect(
+            migrated_database, autocommit=True, options="-c default_transaction_read_only=on"
+        )
+    )
+
+    assert (await get(read_only, "/readyz")).status_code == 503
+
+
+async def test_while_the_database_is_away_the_page_still_answers() -> None:
+    page = await get(status(AWAY), "/")
+
+    assert page.status_code == 200
+    assert "the database does not answer" in page.text
+    assert (await get(status(AWAY), "/healthz")).text == "alive\n"
+    assert (await get(status(AWAY), "/diagnostics")).json()["fault"] == "the database cannot commit now"
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/diagnostics"])
+async def test_once_keys_exist_pages_need_one_that_may_read(migrated_database: str, path: str) -> None:
+    with psycopg.connect(migrated_database) as connection:
+        secrets = {scope: keys.create(connection, scope, [scope])[1] for scope in ("read", "ingest", "admin")}
+    of = status(migrated_database)
+
+    def basic(secret: str) -> dict[str, str]:
+        return {"authorization": f"Basic {base64.b64encode(f'me:{secret}'.encode()).decode()}"}
+
+    refused = await get(of, path)
+    assert refused.status_code == 401
+    assert refused.headers["www-authenticate"].startswith("Basic")
+    for headers in ({"x-api-key": "sl_no"}, basic("sl_no"), {"authorization": "Bearer "}):
+        assert (await get(of, path, headers)).status_code == 401
+    assert (await get(of, f"{path}?key={secrets['read']}")).status_code == 401
+    assert (await get(of, path, {"x-api-key": secrets["ingest"]})).status_code == 403
+    for headers in ({"x-api-key": secrets["read"]}, basic(secrets["read"]), {"x-api-key": secrets["admin"]}):
+        assert (await get(of, path, headers)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/readyz", "/metrics", "/diagnostics", "/healthz"])
+async def test_pages_only_answer_get(migrated_database: str, path: str) -> None:
+    assert (await get(status(migrated_database), path, method="POST")).status_code == 405
+
+
+async def test_metrics_are_in_the_prometheus_format(migrated_database: str) -> None:
+    answer = await get(status(migrated_database), "/metrics")
+
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    names = {line.split()[2] for line in answer.text.splitlines() if line.startswith("# TYPE spanledger_")}
+    assert {"spanledger_calls_total", "spanledger_commit_seconds", "spanledger_workers"} <= names
+
+
+async def test_diagnostics_tell_troubles_newest_first_and_how_fresh_the_ledger_is(
+    migrated_database: str,
+) -> None:
+    now = time.time()
+    troubles = RecentTroubles()
+    for text in ("first", "second\nwith a second line"):
+        troubles.emit(_record(text))
+    of = status(migrated_database, [WorkerState(3, 7, now, now, 2, 5, 9, list(troubles.entries))])
+
+    told = (await get(of, "/diagnostics")).json()
+
+    assert [trouble["text"] for trouble in told["lastErrors"]] == ["second", "first"]
+    assert (told["waitingRequests"], told["waitingBytes"]) == (2, 5)
+    assert told["freshness"]["calls"] == 0
+
+
+def _record(text: str) -> Any:
+    time.sleep(0.002)
+    return logging.LogRecord("spanledger.test", logging.WARNING, __file__, 1, text, (), None)
