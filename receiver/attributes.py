@@ -21,14 +21,14 @@ MAX_COUNT = 1_000_000_000
 """LEDGER §15: a count beyond 10⁹ is no usage of one call."""
 
 MAX_DOCUMENT_BYTES = 262_144
-"""Beyond it a JSON value is not searched: parsing 256 KiB costs about 1 ms, and ids stand in small answers."""
+"""Beyond it a JSON value is not searched: parsing 256 KiB costs 1 ms, and ids stand in small answers."""
 
 _PICO = Decimal(10) ** 12
 _MAX_COST = 2**63 - 1
 _MAX_STREAM_SECONDS = 86_400
 _FIRST_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*"([^"\\]{1,200})"')
 BRACKET, SPACE = ord("["), ord(" ")
-"""Text that begins with a letter behind `[` and does not end in a space is a tag as it is; other text is looked at."""
+"""Text that begins behind `[` and does not end in a space is a tag as it is; other text is looked at."""
 
 TEXT_FIELD, INT_FIELD = 0x0A, 0x18
 """First byte of an `AnyValue` that holds a string, or an integer."""
@@ -39,7 +39,7 @@ Read: TypeAlias = Callable[[bytes], object | None]
 
 
 def plain(raw: bytes) -> object | None:
-    """The Python value of an `AnyValue`: text, boolean, integer, double; [] for lists; None when unset or broken."""
+    """The Python value of an `AnyValue`: a scalar, [] for lists; None when unset or broken."""
     try:
         value = parse_value(raw)
     except DecodeError:

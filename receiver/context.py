@@ -1,4 +1,4 @@
-"""Tags that a call does not carry itself: its ancestors' in the same request, nearest first, then its resource's."""
+"""Tags that a call does not carry itself: from its ancestors here, nearest first, then from its resource."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from google.protobuf.message import DecodeError
 
 from processor.call import REAL, ModelCall, Source
 from processor.vocabulary import data_mode_name, environment_name
-from receiver.dialects.plan import Plans
 from receiver.dialects.reading import SERVER, Seen
+from receiver.dialects.shapes import Plans
 from receiver.dialects.table import ANCESTOR, DIALECT, EXPLICIT, FALLBACK, INHERITED, RESOURCE, Origin, Values
 from receiver.wire import parse_resource
 

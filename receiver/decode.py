@@ -14,8 +14,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from processor.call import Batch, Rejection, Sighting
 from receiver.context import Context, Home, read_home
-from receiver.dialects.plan import Emitter, Plans
 from receiver.dialects.reading import NOT_GENAI, Seen, read_span
+from receiver.dialects.shapes import Emitter, Plans
 from receiver.dialects.table import INHERITED, ApplicationKeys
 from receiver.framing import Frame, id_fault, origin_of
 from receiver.join import join

@@ -15,8 +15,8 @@ from receiver.dialects.table import Origin
 from receiver.wire import Span, parse_request, parse_scope, parse_span
 
 NEEDLES = (b"gen_ai", b".span.kind", b"langfuse.", b"ai.operationId", b"llm.")
-"""Every span of GenAI interest holds one of them: `gen_ai.*` and `raw_gen_ai_request`; OpenInference, LangSmith
-and Traceloop by `<name>.span.kind`; Langfuse; Vercel. What only looks like one is read and let go."""
+"""Every span of GenAI interest holds one: `gen_ai.*` and `raw_gen_ai_request`; OpenInference, LangSmith and
+Traceloop by `<name>.span.kind`; Langfuse; Vercel; LiteLLM's `llm.*`. What only looks like it is let go."""
 
 _IDS = re.compile(rb"(?:\n\x10.{16}\x12\x08.{8})*", re.DOTALL)
 _IDS_BYTES = 28

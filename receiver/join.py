@@ -8,57 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from processor.call import ERROR, UNKNOWN, Flag, ModelCall, Source
+from processor.call import ERROR, UNKNOWN, ModelCall
 from processor.response_id import is_strong_response_id
-from receiver.dialects.reading import RAW, SERVER, Seen
-from receiver.dialects.table import COUNTS, INHERITED, Verdict
+from receiver.dialects.reading import RAW, Seen
+from receiver.halves import Find, is_bare, pair_streams, settle_raw_requests
+from receiver.merge import absorb
 
 TOLERANCE_NS = 10_000_000_000
 """LEDGER §1: ten seconds between spans of one call, for clocks and streams."""
-
-_LOG_TOLERANCE_NS = 5_000_000_000
-"""A Logfire stream's log begins when its span ends; import time was the largest gap seen (0.7 s)."""
 
 _CONTAINED_NS = 50_000_000
 """Failed calls have neither id nor usage: only spans that lie one within the other are one, within 50 ms."""
 
 Lineage = Callable[[bytes, bytes], Sequence[Seen]]
-Find = Callable[[bytes, bytes], Seen | None]
-
-_USAGE = (
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "cache_write_1h_tokens",
-    "reasoning_tokens",
-    "input_audio_tokens",
-    "output_audio_tokens",
-    "input_image_tokens",
-    "output_image_tokens",
-)
-_CONTEXT = (
-    "request_model",
-    "time_to_first_token_us",
-    "streaming",
-    "service_tier",
-    "response_id",
-    "reported_cost_pico_usd",
-    "http_status",
-    "error_type",
-)
-_MISSING_RANK = 80
-_USAGE_FLAGS = int(Flag.USAGE_NORMALISED | Flag.USAGE_INVALID | Flag.USAGE_LOSSY | Flag.ESTIMATE_UNMARKED)
 
 
 def join(spans: Sequence[Seen], find: Find, lineage: Lineage) -> None:
     """Decide which of the spans that may be calls are counted: verdicts change, twins are merged."""
     raws = [seen for seen in spans if seen.verdict is RAW]
     if raws:
-        _settle_raw_requests(sorted(raws, key=_place), find)
+        settle_raw_requests(sorted(raws, key=_place), find)
     halves = [seen for seen in spans if seen.plan.is_logfire and seen.verdict.counts]
     if halves:
-        _pair_streams(sorted(halves, key=_place))
+        pair_streams(sorted(halves, key=_place))
     alive = [seen for seen in spans if seen.verdict.counts]
     if len(alive) < 2 or _all_apart(alive):
         return
@@ -79,99 +51,6 @@ def _all_apart(alive: list[Seen]) -> bool:
 
 def _place(seen: Seen) -> tuple[int, bytes, bytes]:
     return seen.start, seen.trace_id, seen.span_id
-
-
-def _settle_raw_requests(raws_in_order: Sequence[Seen], find: Find) -> None:
-    """LiteLLM's raw requests: into the call on their parent, or calls where it lost everything."""
-    by_parent: dict[tuple[bytes, bytes], list[Seen]] = {}
-    for seen in raws_in_order:
-        by_parent.setdefault((seen.trace_id, seen.parent_span_id), []).append(seen)
-    for (trace_id, parent_id), raws in by_parent.items():
-        parent = find(trace_id, parent_id)
-        if parent is None:
-            continue
-        if not parent.verdict.counts or parent.call is None:
-            for raw in raws:
-                raw.verdict = COUNTS
-            continue
-        _merge_raws(parent, parent.call, raws)
-
-
-def _merge_raws(parent: Seen, call: ModelCall, raws: list[Seen]) -> None:
-    last = max(raws, key=lambda raw: (raw.end, raw.span_id))
-    for raw in raws:
-        raw.verdict = Verdict(False, RAW.reason)
-    if len(raws) > 1:  # later calls overwrote the earlier ones' attributes on the shared parent
-        call.flags |= Flag.SEVERAL_CALLS | Flag.USAGE_LOSSY
-    if last.call is None:
-        return
-    if last.call.response_id is not None:
-        call.response_id = last.call.response_id
-    if parent.kind == SERVER and last.call.latency_us is not None:
-        call.latency_us = last.call.latency_us
-        call.flags &= ~Flag.LATENCY_UNKNOWN
-    _fill_context(call, last.call)
-
-
-def _pair_streams(halves: Sequence[Seen]) -> None:
-    """Logfire: the `span` of a stream gets the usage and the duration of its unlinked `log`."""
-    logs = [seen for seen in halves if seen.reading.values.get("logfire_type") == "log"]
-    spans = [seen for seen in halves if seen.call is not None and _is_bare(seen.call) and seen not in logs]
-    pairs = [(log, span) for log in logs for span in spans if _same_stream(log, span)]
-    paired: set[bytes] = set()
-    for log, span in sorted(pairs, key=_gap):
-        if paired.isdisjoint((span.span_id, log.span_id)):
-            paired |= {span.span_id, log.span_id}
-            _absorb(span, log, "the log of a streamed call whose span is counted")
-            _take_duration(span, log)
-    for seen in halves:
-        if seen.span_id not in paired:
-            _settle_half(seen, seen in logs)
-
-
-def _gap(pair: tuple[Seen, Seen]) -> tuple[int, bytes, bytes]:
-    log, span = pair
-    return abs(_begin(log) - span.end), span.span_id, log.span_id
-
-
-def _is_bare(call: ModelCall) -> bool:
-    return call.input_tokens is None and call.output_tokens is None and call.status != ERROR
-
-
-def _same_stream(log: Seen, span: Seen) -> bool:
-    if log.call is None or span.call is None:
-        return False
-    return (
-        log.resource == span.resource
-        and log.call.request_model == span.call.request_model
-        and abs(_begin(log) - span.end) <= _LOG_TOLERANCE_NS
-    )
-
-
-def _begin(log: Seen) -> int:
-    seconds = log.reading.values.get("stream_seconds")
-    return log.start - (int(seconds * 1e9) if isinstance(seconds, int | float) else 0)
-
-
-def _take_duration(span: Seen, log: Seen) -> None:
-    if span.call is not None:
-        span.call.latency_us = (log.start - _begin(log)) // 1000 or span.call.latency_us
-        span.call.streaming = True
-
-
-def _settle_half(seen: Seen, is_log: bool) -> None:
-    """A half alone: the log with the usage counts, a span without waits for its log."""
-    call = seen.call
-    if call is None:
-        return
-    if is_log:
-        call.time_ns = _begin(seen)
-        call.latency_us = (seen.start - call.time_ns) // 1000 or None
-        call.streaming = True
-        if call.latency_us is not None:
-            call.flags &= ~Flag.LATENCY_UNKNOWN
-    if _is_bare(call):
-        seen.verdict = Verdict(False, "half of a streamed call: its usage comes on a log span", wrapper=True)
 
 
 def _join_by_id(alive: list[Seen]) -> None:
@@ -196,7 +75,7 @@ def _join_group(group: list[Seen], strong: bool) -> None:
             kept.append(seen)
             continue
         better, worse = _choose(seen, twin)
-        _absorb(better, worse, f"same response id as span {better.span_id.hex()}, which is counted")
+        absorb(better, worse, f"same response id as span {better.span_id.hex()}, which is counted")
         kept[kept.index(twin)] = better
 
 
@@ -214,7 +93,7 @@ def _join_nested(alive: list[Seen], lineage: Lineage) -> None:
             continue
         for outer in lineage(inner.trace_id, inner.parent_span_id):
             if id(outer) in candidates and outer.twin_of is None and _nested_twin(outer, inner):
-                _absorb(inner, outer, f"wraps span {inner.span_id.hex()}, which is counted")
+                absorb(inner, outer, f"wraps span {inner.span_id.hex()}, which is counted")
     _drop_joined(alive)
 
 
@@ -222,7 +101,7 @@ def _nested_twin(outer: Seen, inner: Seen) -> bool:
     one, other = outer.call, inner.call
     if one is None or other is None or _differ_by_id(one, other):
         return False
-    if _is_bare(one) and one.operation == other.operation and not _is_bare(other):
+    if is_bare(one) and one.operation == other.operation and not is_bare(other):
         return True
     return _same_usage(one, other)
 
@@ -263,7 +142,7 @@ def _join_bucket(bucket: list[Seen]) -> None:
         if joined.isdisjoint((one.span_id, other.span_id)):
             better, worse = _choose(one, other)
             joined |= {one.span_id, other.span_id}
-            _absorb(
+            absorb(
                 better, worse, f"same call as span {better.span_id.hex()} of another trace, which is counted"
             )
 
@@ -319,84 +198,6 @@ def _choose(a: Seen, b: Seen) -> tuple[Seen, Seen]:
 def _preference(seen: Seen) -> tuple[bool, int, bytes]:
     start, end = _span_of_time(seen)
     return seen.is_root, end - start, seen.span_id
-
-
-def _absorb(kept: Seen, twin: Seen, reason: str) -> None:
-    """Count `kept` only, completed by what `twin` knows better."""
-    twin.verdict = Verdict(False, reason)
-    twin.twin_of = kept
-    kept.twins += (twin, *twin.twins)
-    if kept.call is not None and twin.call is not None:
-        _merge(kept, kept.call, twin, twin.call)
-
-
-def _merge(kept: Seen, call: ModelCall, twin: Seen, other: ModelCall) -> None:
-    ours, theirs = _ranks(call), _ranks(other)
-    taken = dict(kept.taken)
-    for name in INHERITED:
-        value = twin.reading.values.get(name)
-        if value is not None and _rank_of(twin, name) < _rank_of(kept, name):
-            key = twin.plan.key_of(twin.reading, name)
-            taken[name] = str(value), Source(name, key.shown if key else name, _rank_of(twin, name))
-    kept.taken = {**twin.taken, **taken}
-    _merge_usage(call, other, ours, theirs)
-    _fill_context(call, other)
-    if call.model == UNKNOWN or (call.model == call.request_model and other.model != other.request_model):
-        call.model = other.model  # the twin knows which model answered
-    if call.provider == UNKNOWN:
-        call.provider = other.provider
-    if call.latency_us is None and other.latency_us is not None:
-        call.latency_us = other.latency_us
-        call.flags &= ~Flag.LATENCY_UNKNOWN
-
-
-def _fill_context(call: ModelCall, other: ModelCall) -> None:
-    """Take what is missing, with the line that says where it came from."""
-    taken = []
-    for name in _CONTEXT:
-        if getattr(call, name) is None and getattr(other, name) is not None:
-            setattr(call, name, getattr(other, name))
-            taken.append(name)
-    if taken:
-        call.sources = (*call.sources, *(source for source in other.sources if source.field in taken))
-
-
-def _merge_usage(call: ModelCall, other: ModelCall, ours: dict[str, int], theirs: dict[str, int]) -> None:
-    """The better usage whole, or the missing parts of an equal one; never a mixture of two counts."""
-    if other.input_tokens is None and other.output_tokens is None:
-        return
-    if _usage_rank(call, ours) > _usage_rank(other, theirs):
-        wanted = set(_USAGE)
-        call.usage_source = other.usage_source
-        call.flags = (call.flags & ~_USAGE_FLAGS) | (other.flags & _USAGE_FLAGS)
-        for name in _USAGE:
-            setattr(call, name, getattr(other, name))
-    elif call.input_tokens == other.input_tokens and call.output_tokens == other.output_tokens:
-        wanted = {n for n in _USAGE if getattr(call, n) is None and getattr(other, n) is not None}
-        for name in wanted:
-            setattr(call, name, getattr(other, name))
-    else:
-        return
-    if wanted:
-        kept = tuple(source for source in call.sources if source.field not in wanted)
-        call.sources = (*kept, *(source for source in other.sources if source.field in wanted))
-
-
-def _usage_rank(call: ModelCall, ranks: dict[str, int]) -> int:
-    if call.input_tokens is None and call.output_tokens is None:
-        return _MISSING_RANK
-    return max(ranks.get(name, 0) for name in ("input_tokens", "output_tokens"))
-
-
-def _ranks(call: ModelCall) -> dict[str, int]:
-    return {source.field: source.rank for source in call.sources}
-
-
-def _rank_of(seen: Seen, name: str) -> int:
-    if name in seen.taken:
-        return seen.taken[name][1].rank
-    key = seen.plan.key_of(seen.reading, name) if name in seen.reading.values else None
-    return key.rank if key is not None else _MISSING_RANK
 
 
 def _drop_joined(alive: list[Seen]) -> None:

@@ -1,4 +1,4 @@
-"""Agent frameworks that write OpenTelemetry keys: Strands, Agent Framework, Semantic Kernel, Google ADK, Azure.
+"""Agent frameworks with OpenTelemetry keys: Strands, Agent Framework, Semantic Kernel, Google ADK, Azure.
 
 Their agent, cycle and step spans repeat sums under the same keys; the operation name tells them apart.
 """

@@ -37,7 +37,7 @@ _ESTIMATES: tuple[tuple[str, str], ...] = (
     ("openlit", "streams without cached counts"),  # 1.45 writes those only from real usage
     ("@traceloop/instrumentation-openai", "any"),  # a stream's span looks like any other
 )
-"""Emitters that write their own tokenizer's count into the ordinary keys, and which of their spans may hold it."""
+"""Emitters that write their own tokenizer's count into the ordinary keys, and which spans may hold it."""
 
 
 def anthropic_shaped(provider: str | None, model: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""Langfuse SDK 3–5 (Python) and 5 (JavaScript): `langfuse.*`; usage is one JSON attribute in three conventions."""
+"""Langfuse SDK 3–5 (Python) and 5 (JavaScript): `langfuse.*`; one usage attribute in three conventions."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""LiteLLM's OpenTelemetry callback, 1.74 to 1.106: `litellm_request`, or its attributes on your own parent span.
+"""LiteLLM's OpenTelemetry callback, 1.74 to 1.106: `litellm_request`, or its attributes on your own span.
 
-`raw_gen_ai_request` below it holds the provider's answer as Python text; it is a call of its own only where the
-parent lost the attributes (it ended before the callback ran).
+`raw_gen_ai_request` below it holds the provider's answer as Python text; it is a call of its own only where
+the parent lost the attributes (it ended before the callback ran).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from receiver.dialects.usage_objects import provider_usage
 
 RAW_REQUEST = b"raw_gen_ai_request"
 _PROVIDERS = (
-    "openai", "anthropic", "bedrock", "gemini", "azure", "azure_ai", "vertex_ai", "mistral", "cohere", "cohere_chat",
-    "groq", "deepseek", "openrouter", "xai", "together_ai", "fireworks_ai", "perplexity", "ollama", "hosted_vllm",
-    "databricks", "huggingface", "None",
+    "openai", "anthropic", "bedrock", "gemini", "azure", "azure_ai", "vertex_ai", "mistral", "cohere",
+    "cohere_chat", "groq", "deepseek", "openrouter", "xai", "together_ai", "fireworks_ai", "perplexity",
+    "ollama", "hosted_vllm", "databricks", "huggingface", "None",
 )  # fmt: skip
 """The providers that LiteLLM writes into key names (`llm.openai.id`); `None` for the Responses API."""
 

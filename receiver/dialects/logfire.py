@@ -1,7 +1,7 @@
 """Logfire 4 and 5 with pydantic-ai 0.4 and 2: OpenTelemetry keys, usage also in `response_data` or `details`.
 
-A streamed call is two spans: a `span` without usage that ends at the first byte and, unlinked, a `log` span of
-no length with the usage and the real `duration`. `receiver.join` pairs them.
+A streamed call is two spans: a `span` without usage that ends at the first byte and, unlinked, a `log` span
+of no length with the usage and the real `duration`. `receiver.halves` pairs them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """OpenLIT 1.34 and 1.45: OpenTelemetry keys with its own cost, environment and first-token keys.
 
-Some of its failed calls are spans without a single attribute: nothing of GenAI is in them, they are not counted.
+Some of its failed calls are spans without a single attribute: nothing in them tells, they are not counted.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from receiver.attributes import as_microseconds, as_microseconds_of_ms
 from receiver.dialects.litellm import RAW_REQUEST, provider_response_id
 from receiver.dialects.otel_genai import OPERATIONS
 from receiver.dialects.outcome import failed, set_outcome
-from receiver.dialects.plan import Emitter, Plan, Reading
+from receiver.dialects.plan import Plan, Reading
+from receiver.dialects.shapes import Emitter
 from receiver.dialects.table import COUNTS, Origin, Values, Verdict
 from receiver.dialects.usage import set_usage
 from receiver.wire import Span

@@ -14,8 +14,9 @@ USAGE_SENT, USAGE_REPAIRED, USAGE_ESTIMATED = 10, 30, 70
 
 Path: TypeAlias = tuple[str | int, ...]
 Values: TypeAlias = dict[str, Any]
-"""Field name → value of one span, of the type that `receiver.dialects.kinds` reads for the field. Beside the fields of `ModelCall` there are marks of the dialects
-(`oi_kind`, `vercel_operation`, ...), which the rules of step 1 read, and parts of usage."""
+"""Field name → value of one span, of the type that `receiver.dialects.kinds` reads for the field. Beside the
+fields of `ModelCall` there are marks of the dialects (`oi_kind`, `vercel_operation`, ...), which the rules of
+step 1 read, and parts of usage."""
 
 
 class Key(NamedTuple):
@@ -133,7 +134,7 @@ def metadata_document(attribute: str, order: int) -> tuple[Key, ...]:
 
 
 def spellings(name: str, *more: str) -> tuple[str, ...]:
-    """`endpoint_tag` → `endpoint_tag`, `endpointTag`, `genai.endpoint_tag`, `app.endpoint_tag` (DESIGN §3)."""
+    """`endpoint_tag` → itself, `endpointTag`, `genai.endpoint_tag`, `app.endpoint_tag` (DESIGN §3)."""
     head, *rest = name.split("_")
     camel = head + "".join(part.title() for part in rest)
     return tuple(dict.fromkeys((name, camel, f"genai.{name}", f"app.{name}", *more)))

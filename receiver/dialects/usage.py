@@ -89,7 +89,7 @@ def _add_thoughts(call: ModelCall, total: object) -> int:
 
 
 def _mark_estimate(call: ModelCall, which: str) -> int:
-    """Usage that the emitter may have made up is kept, marked and yields to any twin that has the provider's."""
+    """Usage that the emitter may have made up is kept, marked, and yields to a twin with the provider's."""
     if not which or (which != "any" and not call.streaming):
         return USAGE_SENT
     if which == "streams without cached counts" and call.cache_read_tokens is not None:

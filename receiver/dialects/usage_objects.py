@@ -40,7 +40,7 @@ def provider_usage(attribute: str, order: int, *prefix: str) -> tuple[Key, ...]:
 
 
 def langchain_answer(attribute: str, scope: str) -> tuple[Key, ...]:
-    """Id and model that answered, inside a LangChain result; the span's own model is the requested one on streams."""
+    """Id and model that answered, inside a LangChain result; a stream's attribute has the requested model."""
     metadata: Path = ("generations", 0, 0, "message", "kwargs", "response_metadata")
     return (
         Key("response_id", 32, attribute, ("llm_output", "id"), only=scope),

@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
         config: options.ConfigFile = None,
         data_dir: options.DataDir = None,
     ) -> None:
-        """Show which calls of an OTLP payload would count, field by field with its source, and which spans not, and why.
+        """Show which calls of an OTLP payload would count, every field with its source, and what would not.
 
         Nothing is stored and no database is needed. Fields without a value are left out.
         """

@@ -1,4 +1,4 @@
-"""Every capture: each billable call found exactly once and read right, every other span not counted, with a reason."""
+"""Every capture: each billable call found once and read right, every other span left out with a reason."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OTHERWISE = {
     # The application's version: never a prompt's, although this case declared it as one.
     ("langfuse-js", "prompt_version"): (None,),
 }
-"""Where a rule of ours reads a field from another place than the case declares: folder, field → attributes."""
+"""Where a rule reads a field from another place than the case declares: folder, field → attributes."""
 CHAT = {"chat", "text_completion", "generate_content", "responses"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 
 import pytest
@@ -14,7 +15,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from processor.errors import BadData
 from receiver.decode import decode, decode_message
-from receiver.dialects.plan import MAX_PLANS, MAX_SHAPE, Plans
+from receiver.dialects.plan import MAX_PLANS
+from receiver.dialects.shapes import MAX_SHAPE, Plans
 from receiver.dialects.table import ApplicationKeys, Origin
 from receiver.framing import Frame
 from tests.receiver.captures import CAPTURES
@@ -222,10 +224,8 @@ def test_mutated_requests_raise_nothing_but_bad_data(body: bytes, seed: int) -> 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=400))
 def test_noise_raises_nothing_but_bad_data(body: bytes) -> None:
-    try:
-        decode(body, T0)
-    except BadData as refused:
-        assert refused.field == "body"
+    with contextlib.suppress(BadData):
+        assert decode(body, T0).size_bytes >= 0
 
 
 def test_a_second_id_further_on_in_the_span_is_seen() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -177,8 +178,13 @@ def test_langfuses_one_usage_attribute_holds_three_conventions(
 
 
 def test_logfire_4_has_anthropics_usage_only_in_its_response_data() -> None:
-    usage = {"input_tokens": 1037, "output_tokens": 211, "cache_read_input_tokens": 2041,
-             "cache_creation_input_tokens": 343, "cache_creation": {"ephemeral_1h_input_tokens": 43}}  # fmt: skip
+    usage = {
+        "input_tokens": 1037,
+        "output_tokens": 211,
+        "cache_read_input_tokens": 2041,
+        "cache_creation_input_tokens": 343,
+        "cache_creation": {"ephemeral_1h_input_tokens": 43},
+    }
     call = read(
         {
             "logfire.span_type": "span",
@@ -437,7 +443,8 @@ def test_another_makers_name_stays_on_the_model() -> None:
 
 
 def test_litellms_encoded_response_id_is_decoded() -> None:
-    encoded = "resp_bGl0ZWxsbTpjdXN0b21fbGxtX3Byb3ZpZGVyOm9wZW5haTttb2RlbF9pZDpOb25lO3Jlc3BvbnNlX2lkOnJlc3Bfc3R1YjAwMDE2MTk3MTQ="
+    routing = b"litellm:custom_llm_provider:openai;model_id:None;response_id:resp_stub0001619714"
+    encoded = "resp_" + base64.b64encode(routing).decode()
     assert (
         read({**CHAT, "gen_ai.response.id": encoded, "litellm.call_id": "x"}).response_id
         == "resp_stub0001619714"
