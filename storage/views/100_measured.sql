@@ -68,3 +68,8 @@ SELECT
     u.latency_b12, u.latency_b13, u.latency_b14, u.latency_b15, u.latency_b16, u.latency_b17, u.latency_b18,
     u.latency_b19, u.latency_b20, u.latency_b21, u.latency_b22, u.latency_b23
 FROM _genai.booked u;
+
+-- A sum that stays bigint and skips NULL for nothing; sum(bigint) goes through numeric.
+CREATE AGGREGATE genai.total (bigint) (
+    SFUNC = pg_catalog.int8pl, STYPE = bigint, COMBINEFUNC = pg_catalog.int8pl, PARALLEL = SAFE
+);

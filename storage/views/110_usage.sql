@@ -91,6 +91,7 @@ $$;
 -- The usage of [p_from, p_to): several rows per series and, where the question needs it, identity. `segment` is the
 -- value of the dimension: endpoint, prompt_version, user, tenant, model, provider or service.
 --
+-- Counts are summed in bigint, money in numeric: in bigint a window of nine million dollars would be an error.
 -- Hours are summed apart from the edges, straight from the scan: every layer between costs as much as the sum.
 -- Bounds by the parameters let the planner see how much it reads; what only the plan knows stands in a CASE, since
 -- as a plain condition it would count again and the estimate would be 200 times too low. The sums are materialized:
@@ -125,16 +126,20 @@ CREATE FUNCTION genai.usage_of(
         latency_b16, latency_b17, latency_b18, latency_b19, latency_b20, latency_b21, latency_b22, latency_b23
     ) AS MATERIALIZED (
         SELECT u.series_id, NULL::bigint,
-            sum(u.calls), sum(u.requests), sum(u.successes), sum(u.errors), sum(u.input_tokens),
-            sum(u.output_tokens), sum(u.cache_read_tokens), sum(u.cache_write_tokens),
-            sum(u.input_cost_pico_usd), sum(u.cache_read_cost_pico_usd), sum(u.cache_write_cost_pico_usd),
-            sum(u.output_cost_pico_usd), sum(u.other_cost_pico_usd), sum(u.wasted_cost_pico_usd),
-            sum(u.unpriced_calls), sum(u.uncertain_calls), sum(u.error_without_usage_calls), sum(u.latency_b00),
-            sum(u.latency_b01), sum(u.latency_b02), sum(u.latency_b03), sum(u.latency_b04), sum(u.latency_b05),
-            sum(u.latency_b06), sum(u.latency_b07), sum(u.latency_b08), sum(u.latency_b09), sum(u.latency_b10),
-            sum(u.latency_b11), sum(u.latency_b12), sum(u.latency_b13), sum(u.latency_b14), sum(u.latency_b15),
-            sum(u.latency_b16), sum(u.latency_b17), sum(u.latency_b18), sum(u.latency_b19), sum(u.latency_b20),
-            sum(u.latency_b21), sum(u.latency_b22), sum(u.latency_b23)
+            genai.total(u.calls), genai.total(u.requests), genai.total(u.successes), genai.total(u.errors),
+            genai.total(u.input_tokens), genai.total(u.output_tokens), genai.total(u.cache_read_tokens),
+            genai.total(u.cache_write_tokens), sum(u.input_cost_pico_usd), sum(u.cache_read_cost_pico_usd),
+            sum(u.cache_write_cost_pico_usd), sum(u.output_cost_pico_usd), sum(u.other_cost_pico_usd),
+            sum(u.wasted_cost_pico_usd), genai.total(u.unpriced_calls), genai.total(u.uncertain_calls),
+            genai.total(u.error_without_usage_calls), genai.total(u.latency_b00), genai.total(u.latency_b01),
+            genai.total(u.latency_b02), genai.total(u.latency_b03), genai.total(u.latency_b04),
+            genai.total(u.latency_b05), genai.total(u.latency_b06), genai.total(u.latency_b07),
+            genai.total(u.latency_b08), genai.total(u.latency_b09), genai.total(u.latency_b10),
+            genai.total(u.latency_b11), genai.total(u.latency_b12), genai.total(u.latency_b13),
+            genai.total(u.latency_b14), genai.total(u.latency_b15), genai.total(u.latency_b16),
+            genai.total(u.latency_b17), genai.total(u.latency_b18), genai.total(u.latency_b19),
+            genai.total(u.latency_b20), genai.total(u.latency_b21), genai.total(u.latency_b22),
+            genai.total(u.latency_b23)
         FROM genai.measured_hour u
         WHERE genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service) = 'series'
             AND u.bucket >= date_bin('1 hour', p_from, 'epoch') AND u.bucket < p_to + interval '1 hour'
@@ -145,16 +150,20 @@ CREATE FUNCTION genai.usage_of(
         GROUP BY u.series_id
         UNION ALL
         SELECT u.series_id, NULL::bigint,
-            sum(u.calls), sum(u.requests), sum(u.successes), sum(u.errors), sum(u.input_tokens),
-            sum(u.output_tokens), sum(u.cache_read_tokens), sum(u.cache_write_tokens),
-            sum(u.input_cost_pico_usd), sum(u.cache_read_cost_pico_usd), sum(u.cache_write_cost_pico_usd),
-            sum(u.output_cost_pico_usd), sum(u.other_cost_pico_usd), sum(u.wasted_cost_pico_usd),
-            sum(u.unpriced_calls), sum(u.uncertain_calls), sum(u.error_without_usage_calls), sum(u.latency_b00),
-            sum(u.latency_b01), sum(u.latency_b02), sum(u.latency_b03), sum(u.latency_b04), sum(u.latency_b05),
-            sum(u.latency_b06), sum(u.latency_b07), sum(u.latency_b08), sum(u.latency_b09), sum(u.latency_b10),
-            sum(u.latency_b11), sum(u.latency_b12), sum(u.latency_b13), sum(u.latency_b14), sum(u.latency_b15),
-            sum(u.latency_b16), sum(u.latency_b17), sum(u.latency_b18), sum(u.latency_b19), sum(u.latency_b20),
-            sum(u.latency_b21), sum(u.latency_b22), sum(u.latency_b23)
+            genai.total(u.calls), genai.total(u.requests), genai.total(u.successes), genai.total(u.errors),
+            genai.total(u.input_tokens), genai.total(u.output_tokens), genai.total(u.cache_read_tokens),
+            genai.total(u.cache_write_tokens), sum(u.input_cost_pico_usd), sum(u.cache_read_cost_pico_usd),
+            sum(u.cache_write_cost_pico_usd), sum(u.output_cost_pico_usd), sum(u.other_cost_pico_usd),
+            sum(u.wasted_cost_pico_usd), genai.total(u.unpriced_calls), genai.total(u.uncertain_calls),
+            genai.total(u.error_without_usage_calls), genai.total(u.latency_b00), genai.total(u.latency_b01),
+            genai.total(u.latency_b02), genai.total(u.latency_b03), genai.total(u.latency_b04),
+            genai.total(u.latency_b05), genai.total(u.latency_b06), genai.total(u.latency_b07),
+            genai.total(u.latency_b08), genai.total(u.latency_b09), genai.total(u.latency_b10),
+            genai.total(u.latency_b11), genai.total(u.latency_b12), genai.total(u.latency_b13),
+            genai.total(u.latency_b14), genai.total(u.latency_b15), genai.total(u.latency_b16),
+            genai.total(u.latency_b17), genai.total(u.latency_b18), genai.total(u.latency_b19),
+            genai.total(u.latency_b20), genai.total(u.latency_b21), genai.total(u.latency_b22),
+            genai.total(u.latency_b23)
         FROM (
             SELECT m.* FROM genai.measured_minute m
             WHERE m.bucket >= (SELECT p.minutes_from FROM plan p) AND m.bucket < (SELECT p.hours_from FROM plan p)
@@ -172,16 +181,20 @@ CREATE FUNCTION genai.usage_of(
         GROUP BY u.series_id
         UNION ALL
         SELECT u.series_id, u.identity_id,
-            sum(u.calls), sum(u.requests), sum(u.successes), sum(u.errors), sum(u.input_tokens),
-            sum(u.output_tokens), sum(u.cache_read_tokens), sum(u.cache_write_tokens),
-            sum(u.input_cost_pico_usd), sum(u.cache_read_cost_pico_usd), sum(u.cache_write_cost_pico_usd),
-            sum(u.output_cost_pico_usd), sum(u.other_cost_pico_usd), sum(u.wasted_cost_pico_usd),
-            sum(u.unpriced_calls), sum(u.uncertain_calls), sum(u.error_without_usage_calls), sum(u.latency_b00),
-            sum(u.latency_b01), sum(u.latency_b02), sum(u.latency_b03), sum(u.latency_b04), sum(u.latency_b05),
-            sum(u.latency_b06), sum(u.latency_b07), sum(u.latency_b08), sum(u.latency_b09), sum(u.latency_b10),
-            sum(u.latency_b11), sum(u.latency_b12), sum(u.latency_b13), sum(u.latency_b14), sum(u.latency_b15),
-            sum(u.latency_b16), sum(u.latency_b17), sum(u.latency_b18), sum(u.latency_b19), sum(u.latency_b20),
-            sum(u.latency_b21), sum(u.latency_b22), sum(u.latency_b23)
+            genai.total(u.calls), genai.total(u.requests), genai.total(u.successes), genai.total(u.errors),
+            genai.total(u.input_tokens), genai.total(u.output_tokens), genai.total(u.cache_read_tokens),
+            genai.total(u.cache_write_tokens), sum(u.input_cost_pico_usd), sum(u.cache_read_cost_pico_usd),
+            sum(u.cache_write_cost_pico_usd), sum(u.output_cost_pico_usd), sum(u.other_cost_pico_usd),
+            sum(u.wasted_cost_pico_usd), genai.total(u.unpriced_calls), genai.total(u.uncertain_calls),
+            genai.total(u.error_without_usage_calls), genai.total(u.latency_b00), genai.total(u.latency_b01),
+            genai.total(u.latency_b02), genai.total(u.latency_b03), genai.total(u.latency_b04),
+            genai.total(u.latency_b05), genai.total(u.latency_b06), genai.total(u.latency_b07),
+            genai.total(u.latency_b08), genai.total(u.latency_b09), genai.total(u.latency_b10),
+            genai.total(u.latency_b11), genai.total(u.latency_b12), genai.total(u.latency_b13),
+            genai.total(u.latency_b14), genai.total(u.latency_b15), genai.total(u.latency_b16),
+            genai.total(u.latency_b17), genai.total(u.latency_b18), genai.total(u.latency_b19),
+            genai.total(u.latency_b20), genai.total(u.latency_b21), genai.total(u.latency_b22),
+            genai.total(u.latency_b23)
         FROM genai.measured_identity_hour u
         WHERE genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service) <> 'series'
             AND u.bucket >= date_bin('1 hour', p_from, 'epoch') AND u.bucket < p_to + interval '1 hour'
@@ -192,16 +205,20 @@ CREATE FUNCTION genai.usage_of(
         GROUP BY u.series_id, u.identity_id
         UNION ALL
         SELECT u.series_id, u.identity_id,
-            sum(u.calls), sum(u.requests), sum(u.successes), sum(u.errors), sum(u.input_tokens),
-            sum(u.output_tokens), sum(u.cache_read_tokens), sum(u.cache_write_tokens),
-            sum(u.input_cost_pico_usd), sum(u.cache_read_cost_pico_usd), sum(u.cache_write_cost_pico_usd),
-            sum(u.output_cost_pico_usd), sum(u.other_cost_pico_usd), sum(u.wasted_cost_pico_usd),
-            sum(u.unpriced_calls), sum(u.uncertain_calls), sum(u.error_without_usage_calls), sum(u.latency_b00),
-            sum(u.latency_b01), sum(u.latency_b02), sum(u.latency_b03), sum(u.latency_b04), sum(u.latency_b05),
-            sum(u.latency_b06), sum(u.latency_b07), sum(u.latency_b08), sum(u.latency_b09), sum(u.latency_b10),
-            sum(u.latency_b11), sum(u.latency_b12), sum(u.latency_b13), sum(u.latency_b14), sum(u.latency_b15),
-            sum(u.latency_b16), sum(u.latency_b17), sum(u.latency_b18), sum(u.latency_b19), sum(u.latency_b20),
-            sum(u.latency_b21), sum(u.latency_b22), sum(u.latency_b23)
+            genai.total(u.calls), genai.total(u.requests), genai.total(u.successes), genai.total(u.errors),
+            genai.total(u.input_tokens), genai.total(u.output_tokens), genai.total(u.cache_read_tokens),
+            genai.total(u.cache_write_tokens), sum(u.input_cost_pico_usd), sum(u.cache_read_cost_pico_usd),
+            sum(u.cache_write_cost_pico_usd), sum(u.output_cost_pico_usd), sum(u.other_cost_pico_usd),
+            sum(u.wasted_cost_pico_usd), genai.total(u.unpriced_calls), genai.total(u.uncertain_calls),
+            genai.total(u.error_without_usage_calls), genai.total(u.latency_b00), genai.total(u.latency_b01),
+            genai.total(u.latency_b02), genai.total(u.latency_b03), genai.total(u.latency_b04),
+            genai.total(u.latency_b05), genai.total(u.latency_b06), genai.total(u.latency_b07),
+            genai.total(u.latency_b08), genai.total(u.latency_b09), genai.total(u.latency_b10),
+            genai.total(u.latency_b11), genai.total(u.latency_b12), genai.total(u.latency_b13),
+            genai.total(u.latency_b14), genai.total(u.latency_b15), genai.total(u.latency_b16),
+            genai.total(u.latency_b17), genai.total(u.latency_b18), genai.total(u.latency_b19),
+            genai.total(u.latency_b20), genai.total(u.latency_b21), genai.total(u.latency_b22),
+            genai.total(u.latency_b23)
         FROM (
             SELECT m.* FROM genai.measured_identity_day m
             WHERE m.bucket >= (SELECT p.days_from FROM plan p) AND m.bucket < (SELECT p.days_to FROM plan p)

@@ -88,8 +88,9 @@ class _Filler:
         with cursor.copy(
             "COPY _genai.model_call (time, received_at, call_key, series_id, identity_id, shape_id, flags,"
             " folded, status, usage_source, price_status, requests, input_tokens, output_tokens,"
-            " cache_read_tokens, cache_write_tokens, latency_us, cost_pico_usd, input_cost_pico_usd, cache_read_cost_pico_usd,"
-            " cache_write_cost_pico_usd, output_cost_pico_usd, other_cost_pico_usd) FROM STDIN"
+            " cache_read_tokens, cache_write_tokens, latency_us, cost_pico_usd, input_cost_pico_usd,"
+            " cache_read_cost_pico_usd, cache_write_cost_pico_usd, output_cost_pico_usd,"
+            " other_cost_pico_usd) FROM STDIN"
         ) as copy:
             for row in self._rows:
                 copy.write_row(row)
