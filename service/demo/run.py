@@ -83,7 +83,8 @@ def _play(console: Console, stage: Stage, once: bool, seed: int) -> None:
         live = _live(connection, stage, customers, plan.anchor)
     console.print(screen.live(live))
     if not once:
-        console.print(screen.doors(stage.ports, stage.directory, _program()))
+        console.print(screen.doors(stage.ports))
+        console.print(screen.suggestions(stage.directory, _program()), soft_wrap=True)
         _keep_flowing(console, customers)
 
 
@@ -173,16 +174,17 @@ def _counted(connection: psycopg.Connection[object], since: datetime) -> Totals:
 
 
 def _keep_flowing(console: Console, customers: Customers) -> None:
-    console.print("\nTraffic keeps flowing. [bold]Ctrl-C[/bold] ends it and leaves nothing behind.")
+    console.print("Traffic keeps flowing. [bold]Ctrl-C[/bold] ends it and leaves nothing behind.")
     stop = threading.Event()
-    trickle = threading.Thread(target=customers.trickle, args=(TRICKLE_PER_SECOND, stop))
-    trickle.start()
+    trickle = threading.Thread(target=customers.trickle, args=(TRICKLE_PER_SECOND, stop), daemon=True)
     try:
+        trickle.start()
         while trickle.is_alive():
             trickle.join(0.2)  # a join without a limit would hold Ctrl-C back
     finally:
         stop.set()
-        trickle.join()
+        if trickle.is_alive():
+            trickle.join()
 
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -199,6 +201,7 @@ def _interruptible() -> Iterator[None]:
     """A closed terminal and a SIGTERM end the demo as Ctrl-C does."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
+        _finish_undisturbed()
         raise KeyboardInterrupt
 
     before = {number: signal.signal(number, interrupt) for number in _ENDINGS}
@@ -230,4 +233,6 @@ def _program() -> str:
     script = Path(sys.executable).with_name("spanledger")
     if shutil.which("spanledger") == str(script):
         return "spanledger"
-    return str(script.relative_to(Path.cwd())) if script.is_relative_to(Path.cwd()) else str(script)
+    called, arguments = (script, "") if script.exists() else (Path(sys.executable), " -m service")
+    here = Path.cwd()
+    return f"{called.relative_to(here) if called.is_relative_to(here) else called}{arguments}"

@@ -159,11 +159,11 @@ def live(totals: Totals) -> RenderableType:
         f"calls, {totals.errors:,} of them refused and tried again. Ledger and provider's bill agree: "
         f"{display.usd(totals.cost, 6)}."
     )
-    return Padding(Text(flow, style="dim"), (1, 0, 0, 0))
+    return Padding(Text(flow, style="dim"), (1, 0, 0, 0), expand=False)
 
 
-def doors(ports: Ports, directory: Path, program: str) -> RenderableType:
-    """What stays open, and the commands to try next."""
+def doors(ports: Ports) -> RenderableType:
+    """What stays open."""
     table = Table.grid(padding=(0, 2))
     for what, where in (
         ("OTLP gRPC", f"http://127.0.0.1:{ports.grpc}"),
@@ -171,17 +171,28 @@ def doors(ports: Ports, directory: Path, program: str) -> RenderableType:
         ("pages, health, metrics", f"http://127.0.0.1:{ports.ops}/"),
     ):
         table.add_row(Text(what, style="dim"), Text(where, style="bold"))
-    commands = [f"{program} {command} --data-mode demo" for command in TRY_NEXT]
+    return _section("Open", table)
+
+
+def suggestions(directory: Path, program: str) -> Text:
+    """The commands to try next, a line each however long: to be copied, so never wrapped or cut."""
+    commands = [f"{program} {command}" for command in TRY_NEXT]
     lines = [f"export SPANLEDGER_DATA_DIR={directory}", *commands]
-    body = Text("\n".join(lines), style="cyan", no_wrap=True)
-    return Group(_section("Open", table), _section("Try next, in another terminal", body))
+    text = Text("\nTry next, in another terminal\n", style="bold", end="")
+    return text.append("".join(f"  {line}\n" for line in lines), style="not bold cyan")
 
 
-TRY_NEXT = ("top endpoint", "top user --last 6h", "unpriced", "tail")
+TRY_NEXT = (
+    "top user --last 6h --data-mode demo",
+    f"compare --last 6h --by prompt_version --endpoint {shop.ANSWER.tag} --data-mode demo",
+    "unpriced",
+    "tail",
+)
+"""`unpriced` and `tail` show every data mode, and this database holds demo data only."""
 
 
 def _section(title: str, body: RenderableType) -> RenderableType:
-    return Group(Text(), Text(title, style="bold"), Padding(body, (0, 0, 0, 2)))
+    return Group(Text(), Text(title, style="bold"), Padding(body, (0, 0, 0, 2), expand=False))
 
 
 def _table(first: str, *figures: str) -> Table:

@@ -1,0 +1,142 @@
+"""The whole demo, played: what it shows is right, what it suggests works, and it leaves nothing behind."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import shlex
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.running import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+DEMO = [sys.executable, "-m", "service", "demo"]
+PATIENCE_SECONDS = 180.0
+
+
+@pytest.fixture
+def surroundings() -> Iterator[dict[str, str]]:
+    """An environment whose temporary directory is empty, and has to be empty again afterwards."""
+    with tempfile.TemporaryDirectory(prefix="spanledger-test-demo-") as temporary:
+        Path(temporary).chmod(0o711)  # root's PostgreSQL runs as another user
+        # What the reader's own environment says must not reach the demo.
+        yield {**os.environ, "TMPDIR": temporary, "DATABASE_URL": "postgresql://nobody@192.0.2.1/none",
+               "OTEL_SDK_DISABLED": "true", "HTTP_PROXY": "http://192.0.2.1:1"}  # fmt: skip
+        assert list(Path(temporary).iterdir()) == []
+
+
+def test_without_a_terminal_it_ends_by_itself_and_is_right(surroundings: dict[str, str]) -> None:
+    done = subprocess.run(
+        DEMO,
+        cwd=ROOT,
+        env=surroundings,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for finding in (
+        "support.answer answer_v7 → answer_v8",
+        "2.0 × out",
+        "catalog-writer-13b",
+        "northwind makes 20 % of the calls and 40 % of the spend",
+        "figures asked of the ledger equal the plan",
+        "Ledger and provider's bill agree",
+    ):
+        assert finding in " ".join(done.stdout.split()), done.stdout
+    assert done.stderr == ""
+
+
+def test_a_ledger_that_counts_wrong_fails_the_demo(surroundings: dict[str, str], tmp_path: Path) -> None:
+    # The shop's price list, changed by one pico-dollar: the service no longer agrees with the plan's truth.
+    program = (
+        "import sys\n"
+        "from service.demo import shop, truth\n"
+        "right = truth.cost_of\n"
+        "truth.cost_of = lambda model, usage: (\n"
+        "    None if right(model, usage) is None else right(model, usage) + (model is shop.SONNET)\n"
+        ")\n"
+        "from service.__main__ import main\n"
+        "sys.argv = ['spanledger', 'demo', '--once']\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT, env=surroundings, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "endpoints support.agent_assist: cost is" in done.stdout
+
+
+SUGGESTED = {"top": "northwind", "compare": "answer_v8", "unpriced": "catalog-writer-13b", "tail": "support."}
+
+
+def test_ctrl_c_leaves_nothing_behind_and_the_suggestions_work(surroundings: dict[str, str]) -> None:
+    with terminal(surroundings) as (demo, screen):
+        shown = read_until(screen, "leaves nothing behind")
+        [directory] = re.findall(r"export SPANLEDGER_DATA_DIR=(\S+)", shown)
+        environment = {**os.environ, "SPANLEDGER_DATA_DIR": directory}
+        commands = re.findall(r"^  \S*(?:spanledger|python -m service) ((\w+)\b.*?)\s*$", shown, re.MULTILINE)
+        assert {word for _, word in commands} == SUGGESTED.keys()
+        for command, word in commands:
+            arguments = [*shlex.split(command), *(["--count", "8"] if word == "tail" else [])]
+            done = subprocess.run(
+                [sys.executable, "-m", "service", *arguments],
+                cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60,
+            )  # fmt: skip
+            assert SUGGESTED[word] in done.stdout, command
+        children = psutil.Process(demo.pid).children(recursive=True)
+        assert len(children) > 4
+        for _ in range(2):  # an impatient reader
+            demo.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+        read_until(screen, "Stopping.")
+        assert demo.wait(60) == 0
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert alive == []
+
+
+@contextmanager
+def terminal(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """The demo in a terminal of 110 columns, and the terminal's other end."""
+    screen, inside = pty.openpty()
+    fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 110, 0, 0))
+    demo = subprocess.Popen(
+        DEMO, cwd=ROOT, env=environment, stdin=inside, stdout=inside, stderr=inside, start_new_session=True
+    )
+    os.close(inside)
+    try:
+        yield demo, screen
+    finally:
+        if demo.poll() is None:
+            demo.terminate()
+            demo.wait(60)
+        os.close(screen)
+
+
+def read_until(screen: int, text: str) -> str:
+    """What the terminal shows until `text` has come, without its colours."""
+    shown, deadline = b"", time.monotonic() + PATIENCE_SECONDS
+    while text not in shown.decode(errors="replace"):
+        ready, _, _ = select.select([screen], [], [], 1)
+        assert time.monotonic() < deadline, shown.decode(errors="replace")
+        if ready:
+            shown += os.read(screen, 65536)
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode()).replace("\r\n", "\n")
