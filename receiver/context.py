@@ -19,6 +19,7 @@ MAX_DEPTH = 64
 """Ancestors looked at: no agent nests deeper, and a cycle of parents must end."""
 
 _LANGFUSE_ENVIRONMENT = 30
+_MAX_SHARED = 1024
 _LANGFUSE_NAMES = ("OpenAI-", "OpenAI.", "Chat")
 """Beginnings of the names that Langfuse's integrations give a generation when the application gives none."""
 
@@ -33,17 +34,29 @@ class Home:
 
     Attributes:
         tags: tags and `service_name`.
-        untagged: `service_name` is all that is in `tags`.
         environment: from its own attributes; `weak` when only Langfuse's.
-        combined: sources of a shape → those with the resource's, so that calls share them.
+        is_plain: service and environment are all it says, as most resources.
+        shared: sources of a shape → those with the resource's, so that calls share them.
     """
 
     tags: Tags = field(default_factory=dict)
-    untagged: bool = True
-    service_name: str | None = None
     environment: tuple[str, Source] | None = None
     weak: bool = False
-    combined: dict[int, tuple[tuple[Source, ...], tuple[Source, ...]]] = field(default_factory=dict)
+    is_plain: bool = True
+    service_name: str | None = None
+    environment_name: str = "prod"
+    shared: dict[int, tuple[tuple[Source, ...], tuple[Source, ...]]] = field(default_factory=dict)
+
+    def with_own(self, base: tuple[Source, ...]) -> tuple[Source, ...]:
+        """A call's sources and this resource's; the same tuple for the same sources."""
+        known = self.shared.get(id(base))
+        if known is None or known[0] is not base:
+            if len(self.shared) >= _MAX_SHARED:
+                self.shared.clear()
+            own = (self.environment[1],) if self.environment is not None else ()
+            known = base, _shared((*base, *(place[1] for place in self.tags.values()), *own))
+            self.shared[id(base)] = known
+        return known[1]
 
 
 def read_home(resource: bytes, plans: Plans) -> Home:
@@ -64,8 +77,9 @@ def read_home(resource: bytes, plans: Plans) -> Home:
             home.environment, home.weak = place, key.order >= _LANGFUSE_ENVIRONMENT
         else:
             home.tags[name] = place
-    home.untagged = set(home.tags) <= {"service_name"}
+    home.is_plain = set(home.tags) <= {"service_name"} and not home.weak
     home.service_name = home.tags["service_name"][0] if "service_name" in home.tags else None
+    home.environment_name = environment_name(home.environment[0] if home.environment else None)
     return home
 
 
@@ -117,24 +131,28 @@ class Context:
         values = seen.reading.values
         home = self._home(seen.resource)
         ancestors = self._line(seen) if seen.parent_span_id or seen.twins else ()
-        lonely = home.untagged and not ancestors and not seen.taken
-        tags = home.tags if lonely else self._tags(seen, ancestors, home)
-        if "endpoint_tag" not in values:
-            tags = dict(tags)
-            self._settle_endpoint(seen, ancestors, tags)
-        environment = self._environment(seen, ancestors, home)
         if "data_mode" in values:
             call.data_mode = data_mode_name(str(values["data_mode"])) or REAL
+        tagged = ancestors or seen.taken or "endpoint_tag" not in values or "environment" in values
+        if home.is_plain and not tagged:
+            call.environment, call.service_name = home.environment_name, home.service_name
+            call.sources = home.with_own(call.sources)
+        else:
+            self._look_around(call, seen, ancestors, home)
+        if call.external_request_id is None:
+            call.external_request_id = call.response_id or _label(call, values)
+
+    def _look_around(self, call: ModelCall, seen: Seen, ancestors: tuple[Seen, ...], home: Home) -> None:
+        tags = self._tags(seen, ancestors, home)
+        if "endpoint_tag" not in seen.reading.values:
+            self._settle_endpoint(seen, ancestors, tags)
+        environment = self._environment(seen, ancestors, home)
         if environment is not None:
             call.environment = environment_name(environment[0])
-        if tags is home.tags:
-            call.service_name = home.service_name
-        else:
-            for name, (value, _) in tags.items():
-                _set(call, name, value)
-        self._add_sources(call, home, tags, environment)
-        if call.external_request_id is None:
-            _label(call, values)
+        for name, (value, _) in tags.items():
+            _set(call, name, value)
+        own = (environment[1],) if environment is not None else ()
+        call.sources = _shared((*call.sources, *(place[1] for place in tags.values()), *own))
 
     def _tags(self, seen: Seen, ancestors: tuple[Seen, ...], home: Home) -> Tags:
         values = seen.reading.values
@@ -171,22 +189,6 @@ class Context:
         if isinstance(own, str) and key is not None:
             return own, Source("environment", key.shown, key.rank)
         return _from_ancestors("environment", ancestors) or home.environment
-
-    def _add_sources(
-        self, call: ModelCall, home: Home, tags: Tags, environment: tuple[str, Source] | None
-    ) -> None:
-        base = call.sources
-        if tags is not home.tags or environment is not home.environment:
-            own = [place[1] for place in tags.values()]
-            own += [environment[1]] if environment is not None else []
-            call.sources = _shared((*base, *own))
-            return
-        known = home.combined.get(id(base))
-        if known is None or known[0] is not base:
-            more = [place[1] for place in home.tags.values()]
-            more += [environment[1]] if environment is not None else []
-            known = home.combined[id(base)] = base, _shared((*base, *more))
-        call.sources = known[1]
 
 
 @lru_cache(maxsize=4096)
@@ -257,7 +259,7 @@ def _set(call: ModelCall, name: str, value: str) -> None:
         call.request_id_given = call.request_id_given or name == "external_request_id"
 
 
-def _label(call: ModelCall, values: Values) -> None:
-    """Without an id of the application a label stands there that groups nothing."""
-    label = call.response_id or values.get("request_label") or values.get("litellm_id")
-    call.external_request_id = label if isinstance(label, str) else call.span_id.hex()
+def _label(call: ModelCall, values: Values) -> str:
+    """Without an id of the application or the provider a label stands there that groups nothing."""
+    label = values.get("request_label") or values.get("litellm_id")
+    return label if isinstance(label, str) else call.span_id.hex()
