@@ -147,6 +147,7 @@ def fault_of(status: Status) -> str | None:
 
 def _metrics(status: Status, request: Request) -> Response:
     metrics.workers.set(len(status.workers()))
+    fault_of(status)  # so that `spanledger_database_up` is of now
     return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

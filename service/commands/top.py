@@ -147,12 +147,21 @@ def _print_table(dimension: str, window: Window, rows: list[Row], limit: int) ->
         column.footer = printable(footer)
     out = console()
     out.print(shown)
-    if total["unpriced_calls"] or total["uncertain_calls"]:
-        out.print(
-            f"≥ says “at least”: {number(total['unpriced_calls'])} calls have no price (`spanledger "
-            f"unpriced`), {number(total['uncertain_calls'])} no certain usage.",
-            style="yellow",
-        )
+    if doubts := _doubts(total):
+        out.print(f"≥ says “at least”: {' and '.join(doubts)}.", style="yellow")
+
+
+def _doubts(total: Row) -> list[str]:
+    """Why a total is only a lower bound."""
+    from service.display import number
+
+    told = {
+        "without a price (`spanledger unpriced`)": total["unpriced_calls"],
+        "without certain usage": total["uncertain_calls"],
+    }
+    return [
+        f"{number(count)} {'call' if count == 1 else 'calls'} {what}" for what, count in told.items() if count
+    ]
 
 
 def _counted(rows: int, limit: int) -> str:

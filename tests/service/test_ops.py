@@ -160,6 +160,8 @@ async def test_metrics_are_in_the_prometheus_format(migrated_database: str) -> N
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     names = {line.split()[2] for line in answer.text.splitlines() if line.startswith("# TYPE spanledger_")}
     assert {"spanledger_calls_total", "spanledger_commit_seconds", "spanledger_workers"} <= names
+    assert "spanledger_database_up 1.0" in answer.text
+    assert "_created" not in answer.text
 
 
 async def test_diagnostics_tell_troubles_newest_first_and_how_fresh_the_ledger_is(

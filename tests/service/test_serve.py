@@ -140,6 +140,7 @@ def test_a_restart_keeps_the_ledger_and_recognises_what_it_had(
     assert calls(migrated_database) == 40
 
 
+@pytest.mark.slow
 def test_sigterm_answers_what_is_in_flight_and_takes_nothing_new(
     service: RunningService, migrated_database: str
 ) -> None:
@@ -161,6 +162,7 @@ def test_sigterm_answers_what_is_in_flight_and_takes_nothing_new(
     assert calls(migrated_database) == 1
 
 
+@pytest.mark.slow
 def test_a_stop_during_a_database_that_hangs_ends_within_thirty_seconds(
     service: RunningService, migrated_database: str
 ) -> None:
@@ -179,6 +181,7 @@ def test_a_stop_during_a_database_that_hangs_ends_within_thirty_seconds(
     assert calls(migrated_database) == 0
 
 
+@pytest.mark.slow
 def test_two_workers_share_the_ports_and_are_counted_together(migrated_database: str) -> None:
     with RunningService(migrated_database, workers=2) as service:
         for seed in range(16):  # each on a connection of its own, so that the kernel spreads them
@@ -194,6 +197,7 @@ def test_two_workers_share_the_ports_and_are_counted_together(migrated_database:
         assert "spanledger_workers 2.0" in get(service.ops, "/metrics")[1]
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_replaced_and_its_counts_stay(migrated_database: str) -> None:
     with RunningService(migrated_database, workers=2) as service:
         assert post(service.http, REPORT)[0] == 200
@@ -222,6 +226,7 @@ def test_workers_never_outlive_their_parent(migrated_database: str) -> None:
         assert alive == []
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 def test_while_the_database_is_away_senders_are_told_to_come_again(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
@@ -304,6 +309,7 @@ def test_without_keys_only_this_machine_is_served(migrated_database: str, tmp_pa
     assert "spanledger keys create" in done.stderr
 
 
+@pytest.mark.slow
 def test_with_a_key_nobody_else_gets_in(migrated_database: str) -> None:
     with psycopg.connect(migrated_database) as connection:
         _, ingest = keys.create(connection, "app", ["ingest"])
@@ -325,6 +331,7 @@ def test_with_a_key_nobody_else_gets_in(migrated_database: str) -> None:
             stub.Export(request, timeout=10, metadata=(("authorization", f"Bearer {ingest}"),))
 
 
+@pytest.mark.slow
 def test_nothing_secret_comes_out(migrated_database: str) -> None:
     """No key, no password of the database, no prompt text: not in the log, on no page, in no answer."""
     canary = "CANARY-a-prompt-that-must-not-be-kept"
