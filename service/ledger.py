@@ -131,7 +131,14 @@ def reason(error: psycopg.Error) -> str:
 
 
 def place(dsn: str) -> str:
-    """HOST:PORT/DATABASE of a connection string, for people: no user, no password."""
-    parts = psycopg.conninfo.conninfo_to_dict(dsn)
+    """HOST:PORT/DATABASE of a connection string, for people: no user, no password.
+
+    Raises:
+        ConfigError: it is none; the text does not quote it.
+    """
+    try:
+        parts = psycopg.conninfo.conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError as error:
+        raise ConfigError(f"database.url: {reason(error)}") from None
     host = parts.get("host") or parts.get("hostaddr") or "local"
     return f"{host}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"

@@ -39,6 +39,8 @@ log = logging.getLogger("spanledger")
 
 _DATABASE_PATIENCE_SECONDS = 60.0
 """How long a start waits for a database that does not answer yet."""
+_HOPELESS = ("authentication failed", "does not exist", "no pg_hba.conf entry")
+"""What waiting does not cure; libpq tells it in words only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def _patiently(migration: Callable[[], list[str]]) -> list[str]:
         try:
             return migration()
         except StorageUnavailable as error:
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or any(sign in str(error) for sign in _HOPELESS):
                 raise
             log.warning("waiting for the database: %s", str(error).splitlines()[0])
             time.sleep(1.0)

@@ -299,6 +299,22 @@ def test_a_bad_price_map_refuses_to_start_with_file_and_line(migrated_database: 
     assert "Traceback" not in done.stderr
 
 
+def test_a_database_that_cannot_be_is_refused_at_once(migrated_database: str, tmp_path: Path) -> None:
+    free = [each for name in ("--grpc", "--http", "--ops") for each in (name, "127.0.0.1:0")]
+    for url, expected in (
+        ("postgres//u:hunter2@h/x", "the connection string cannot be read"),
+        (f"{migrated_database}-not", "does not exist"),
+    ):
+        began = time.monotonic()
+        done = start(*free, "--data-dir", str(tmp_path), "--database-url", url)
+
+        assert done.returncode in (1, 2)
+        assert expected in done.stderr
+        assert url not in done.stderr
+        assert "Traceback" not in done.stderr
+        assert time.monotonic() - began < 30
+
+
 def test_without_keys_only_this_machine_is_served(migrated_database: str, tmp_path: Path) -> None:
     outside = ["--grpc", "0.0.0.0:0", "--http", "127.0.0.1:0", "--ops", "127.0.0.1:0"]
 
