@@ -42,6 +42,8 @@ class Flag(IntFlag):
     """The price list has no price for cached tokens; the input price was used."""
     LATENCY_UNKNOWN = 2048
     """The span's end is before its start, or it has no length of its own."""
+    PROMOTED = 4096
+    """A wrapper whose emitter sent no inner call: counted after the fact (LEDGER §23)."""
 
 
 class Source(NamedTuple):

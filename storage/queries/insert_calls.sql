@@ -1,4 +1,5 @@
--- The accepted calls from the staging table to their place.
+-- The accepted calls from the staging table to their place. A promoted wrapper (flag 4096) was not booked at ingest:
+-- its money is a line of the ledger's book (book_promotions.sql), not a first cost.
 INSERT INTO _genai.model_call (
     time, call_key, flags, requests, received_at, series_id, identity_id, folded, shape_id, status,
     usage_source, price_status, price_vector_id, price_map_id, cost_pico_usd, input_cost_pico_usd,
@@ -16,5 +17,5 @@ SELECT
     s.cache_write_tokens, s.cache_write_1h_tokens, s.input_audio_tokens, s.output_audio_tokens,
     s.input_image_tokens, s.output_image_tokens, s.latency_us, s.time_to_first_token_us, s.trace_id,
     s.span_id, s.parent_span_id, s.attempt, s.reported_cost_pico_usd, s.claimed_time, s.external_request_id,
-    s.response_id, s.conversation_id, s.cost_pico_usd
+    s.response_id, s.conversation_id, CASE WHEN s.flags & 4096 = 0 THEN s.cost_pico_usd END
 FROM pg_temp.staging s

@@ -69,7 +69,8 @@ SELECT
         CASE WHEN m.flags & 256 <> 0 THEN 'text_cut' END,
         CASE WHEN m.flags & 512 <> 0 THEN 'text_cleaned' END,
         CASE WHEN m.flags & 1024 <> 0 THEN 'cache_price_assumed' END,
-        CASE WHEN m.flags & 2048 <> 0 THEN 'latency_unknown' END
+        CASE WHEN m.flags & 2048 <> 0 THEN 'latency_unknown' END,
+        CASE WHEN m.flags & 4096 <> 0 THEN 'promoted' END
     ], NULL) AS flags,
     r.dialect,
     r.sources,
