@@ -55,7 +55,7 @@ _CLIENT_DATA_ERRORS = (ValueError, struct.error, OverflowError, KeyError, TypeEr
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MINUTE_US, _HOUR_US, _DAY_US = 60_000_000, 3_600_000_000, 86_400_000_000
-_REPEATED = int(Flag.RESPONSE_REPEATED)
+_REPEATED, _PROMOTED = int(Flag.RESPONSE_REPEATED), int(Flag.PROMOTED)
 
 CREATE_STAGING, READ_FLOORS, COPY_STAGING = (
     query("create_staging"),
@@ -66,7 +66,7 @@ COPY_SIGHTINGS, COPY_QUARANTINE = query("copy_sightings"), query("copy_quarantin
 INSERT_CALLS, MEASURE_BATCH = query("insert_calls"), query("measure_batch")
 ADD_MINUTES, ADD_HOURS = query("add_minutes"), query("add_hours")
 ADD_IDENTITY_HOURS, ADD_IDENTITY_DAYS = query("add_identity_hours"), query("add_identity_days")
-MARK_WRITER = query("mark_writer")
+MARK_WRITER, BOOK_PROMOTIONS = query("mark_writer"), query("book_promotions")
 
 Connection = psycopg.Connection[Any]
 T = TypeVar("T")
@@ -209,6 +209,8 @@ class Writer:
         if accepted:
             self._stage(conn, entries, accepted, claims)
             conn.execute(INSERT_CALLS, prepare=True)
+            if any(entry.call.flags & _PROMOTED for entry in entries):
+                conn.execute(BOOK_PROMOTIONS)
         duplicates = [
             duplicate_row(entries[i].call, entries[i].call.received_ns, twin)
             for i, twin in claims.twins.items()
