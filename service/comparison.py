@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -50,11 +51,12 @@ def show(out: Console, question: Question, answer: Comparison) -> None:
         return
     out.print(windows(question, total))
     out.print(headline(total, answer.spike))
-    out.print(waterfall(total))
+    explained = waterfall(total)
+    out.print(explained if _fits(out, explained) else waterfall(total, explain=False))
     if line := driver(question, answer):
         out.print(line)
     if answer.segments:
-        out.print(segments(question, answer.segments))
+        out.print(fitting(out, question, answer.segments))
     for line in doubts(question, total):
         out.print(line)
     if command := next_command(question, answer):
@@ -114,15 +116,17 @@ def headline(total: Change, spike: Spike | None) -> Text:
     return text.append("\n")
 
 
-def waterfall(total: Change) -> Table:
-    """The terms as bars; under tokens its classes."""
+def waterfall(total: Change, explain: bool = True) -> Table:
+    """The terms as bars; under tokens its classes; beside them, where there is room, what they mean."""
     shown = Table.grid(padding=(0, 2))
     for justify in ("left", "right", "left", "left"):
         shown.add_column(justify=justify, no_wrap=True)
     widest = max(abs(total.term(name)) for name in TERMS)
     for name in TERMS:
         amount = total.term(name)
-        shown.add_row(name, signed(amount), _bar(amount, widest), Text(MEANING[name], "dim"))
+        shown.add_row(
+            name, signed(amount), _bar(amount, widest), Text(MEANING[name] if explain else "", "dim")
+        )
         if name == "tokens" and amount:
             for part in TOKEN_CLASSES:
                 if share := total.token_class(part):
@@ -131,7 +135,10 @@ def waterfall(total: Change) -> Table:
                         Text(label, "dim"), Text(signed(share), "dim"), _bar(share, widest, dim=True)
                     )
     shown.add_row(
-        Text("change", "bold"), Text(signed(total.delta_usd), "bold"), "", Text("= the sum, exactly", "dim")
+        Text("change", "bold"),
+        Text(signed(total.delta_usd), "bold"),
+        "",
+        Text("= the sum, exactly" if explain else "", "dim"),
     )
     return shown
 
@@ -164,21 +171,45 @@ def driver(question: Question, answer: Comparison) -> Text | None:
     return text.append(".\n")
 
 
-def segments(question: Question, rows: list[Change]) -> Table:
+def fitting(out: Console, question: Question, rows: list[Change]) -> Table:
+    """The table with as many columns as the terminal has room for: a figure is never cut."""
+    for figures in (10, 6, 5):
+        shown = segments(question, rows, figures)
+        if _fits(out, shown):
+            return shown
+    return segments(question, rows, 4)
+
+
+def _fits(out: Console, shown: Table) -> bool:
+    return Measurement.get(out, out.options.update(max_width=10_000), shown).maximum <= out.width
+
+
+def segments(question: Question, rows: list[Change], figures: int = 10) -> Table:
     """One line per segment: money, cause, and what a request was like in both windows."""
     per = "call" if question.dimension in ("model", "provider") else "request"
-    titles = (
-        "before", "now", "change", "cause", f"per {per}", f"tokens / {per}", "success", "p95",
-        "calls / success", "wasted",
-    )  # fmt: skip
+    titles = [
+        "before",
+        "now",
+        "change",
+        "cause",
+        f"per {per}",
+        "tokens",
+        "success",
+        "p95",
+        "attempts",
+        "wasted",
+    ]
+    titles = titles[:figures]
     columns = [Column(question.dimension.replace("_", " "), style="bold")]
     columns += [Column(title, figures=title != "cause") for title in titles]
-    return table(columns, [_cells(row) for row in rows])
+    shown = table(columns, [[row.segment, *_cells(row)[: len(titles)]] for row in rows])
+    for column in shown.columns:
+        column.no_wrap = True
+    return shown
 
 
 def _cells(row: Change) -> list[str]:
     return [
-        row.segment,
         ("≥ " if row.baseline_at_least else "") + usd(row.baseline_cost_usd),
         ("≥ " if row.at_least else "") + usd(row.cost_usd),
         signed(row.delta_usd),
@@ -221,8 +252,6 @@ def next_command(question: Question, answer: Comparison) -> str | None:
     total = answer.total
     if total is None or total.top_segment is None or not total.delta_usd:
         return None
-    if answer.spike and answer.spike.name == "unknown_model":
-        return "spanledger unpriced"
     focus = question.focus._asdict() | {question.dimension: total.top_segment}
     deeper = _deeper(question.dimension, focus)
     if deeper is None:

@@ -27,9 +27,9 @@ CREATE FUNCTION genai.is_named(p_value text) RETURNS boolean LANGUAGE sql IMMUTA
     SELECT p_value NOT IN ('unknown', '__other__', '__erased__')
 $$;
 
--- One row. New and gone endpoints count as volume. A deploy needs, beside its share in the growth of the cost per
--- request, that this growth is `p_share` of the change: else any version that is new on the day of a rush of requests
--- would explain the rush.
+-- One row. New and gone endpoints count as volume. A deploy needs, beside its share in the change of the cost per
+-- request, that this change is `p_min_change` of what the requests would have cost: else any version that is new on the
+-- day of a rush of requests would explain the rush.
 CREATE FUNCTION genai.classify(
     p_from timestamptz, p_to timestamptz, p_baseline text DEFAULT 'previous', p_env text DEFAULT 'prod',
     p_data_mode text DEFAULT 'real', p_endpoint text DEFAULT NULL, p_prompt_version text DEFAULT NULL,
@@ -149,7 +149,7 @@ CREATE FUNCTION genai.classify(
                     AND t.error_share >= p_error_growth * t.baseline_error_share THEN 'abuse'
                 WHEN d.share >= p_share AND d.cost_share >= p_identity_growth * coalesce(d.baseline_cost_share, 0)
                     THEN 'identity_concentration'
-                WHEN v.share >= p_share AND v.part_of_delta >= p_share THEN 'deploy'
+                WHEN v.share >= p_share AND v.part * t.way >= p_min_change * (t.cost_usd - v.part) THEN 'deploy'
                 WHEN l.share >= p_share THEN l.class
                 ELSE 'unclear'
             END AS class,
@@ -191,7 +191,8 @@ CREATE FUNCTION genai.classify(
                 || genai.usd_text((x.v).unit_usd) || ', tokens per request went '
                 || genai.change_text((x.t).baseline_tokens_per_request::numeric, (x.t).tokens_per_request::numeric, '')
                 || '(all versions). New versions explain ' || genai.percent_text((x.v).share)
-                || ' of the change in cost per request.'
+                || ' of the change in cost per request, which is ' || genai.usd_text((x.v).part) || ' of '
+                || genai.usd_text((x.t).delta_usd) || '.'
             WHEN 'token' THEN 'Tokens per request went '
                 || genai.change_text((x.t).baseline_tokens_per_request::numeric, (x.t).tokens_per_request::numeric, '')
                 || '(' || genai.usd_text((x.t).tokens_usd) || ' of ' || genai.usd_text((x.t).delta_usd)

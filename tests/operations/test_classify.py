@@ -84,6 +84,9 @@ INCIDENTS: dict[str, tuple[str, str | None, list[Call], list[Call]]] = {
     "a new version that costs a little more on a busy day": (
         "volume", None, traffic(BEFORE), traffic(NOW, 400, tokens(1.05, like=V2)),
     ),
+    "a new version that writes far more on a busy day": (
+        "deploy", "v2", traffic(BEFORE), traffic(NOW, 400, tokens(1.3, like=V2)),
+    ),
     "a version known before that writes more": (
         "token", None, traffic(BEFORE) + traffic(BEFORE, 5, V2), traffic(NOW, like=tokens(1.6, like=V2)),
     ),

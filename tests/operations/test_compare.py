@@ -264,6 +264,18 @@ def test_the_story_says_what_changed_and_why(incident: tuple[str, psycopg.Connec
         assert part in text, part
 
 
+def test_a_figure_is_never_cut_and_a_wide_terminal_shows_all(
+    incident: tuple[str, psycopg.Connection[Any]],
+) -> None:
+    answer = compare(incident[1], QUESTION)
+    for width in range(76, 180, 2):
+        text = told(answer, width=width)
+        [row] = [line for line in text.splitlines() if line.startswith(" checkout ")]
+        assert row.split()[:5] == ["checkout", "$0.000400", "$0.000704", "+$0.000304", "tokens"], width
+        assert "…" not in text, width
+    assert "0.6 s" in row
+
+
 def test_the_next_command_can_be_run(incident: tuple[str, psycopg.Connection[Any]]) -> None:
     dsn, connection = incident
     command = next_command(QUESTION, compare(connection, QUESTION))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
 from tests.operations import reference_decomposition as reference
@@ -28,6 +31,8 @@ DIMENSIONS: dict[str, Callable[[Call], str]] = {
     "provider": lambda c: c.provider,
     "service": lambda c: c.service,
 }
+Cells = dict[str, dict[str, reference.Cell]]
+"""By segment, by model."""
 NASTY = [
     "o'brien",
     'say "hi"',
@@ -72,16 +77,17 @@ def random_call(rng: random.Random) -> Call:
     )  # fmt: skip
 
 
-def random_moment(rng: random.Random) -> datetime:
-    step = rng.choice(
-        [timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1), timedelta(microseconds=1)]
-    )
-    return START + rng.randrange(timedelta(hours=HOURS) // step + 1) * step
+STEPS = [timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1), timedelta(microseconds=1)]
 
 
-def random_window(rng: random.Random) -> tuple[datetime, datetime]:
-    first, last = sorted((random_moment(rng), random_moment(rng)))
-    return (first, last) if first < last else (first, first + timedelta(minutes=7, seconds=1))
+@st.composite
+def moments(draw: st.DrawFn) -> datetime:
+    """Moments on and beside the edges of buckets."""
+    step = draw(st.sampled_from(STEPS))
+    return START + draw(st.integers(0, timedelta(hours=HOURS) // step)) * step
+
+
+WINDOWS = st.lists(moments(), min_size=2, max_size=2, unique=True).map(sorted)
 
 
 @pytest.fixture
@@ -109,13 +115,11 @@ def pico(usd: Decimal) -> int:
     return int(whole)
 
 
-def window_of(
-    calls: list[Call], start: datetime, end: datetime, segment: Callable[[Call], str]
-) -> dict[str, Any]:
+def window_of(calls: list[Call], window: list[datetime], segment: Callable[[Call], str]) -> Cells:
     """Calls of a window by segment, summed into cells by (provider, model)."""
     found: dict[str, dict[str, list[Call]]] = defaultdict(lambda: defaultdict(list))
     for call in calls:
-        if start <= call.time < end:
+        if window[0] <= call.time < window[1]:
             found[segment(call)][f"{call.provider}/{call.model}"].append(call)
     return {name: {key: cell_of(members) for key, members in cells.items()} for name, cells in found.items()}
 
@@ -145,40 +149,60 @@ def terms_of(row: dict[str, Any]) -> reference.Terms:
     )  # fmt: skip
 
 
-def test_windows_and_terms_equal_a_computation_from_calls(
+def test_any_window_and_filter_equals_a_computation_from_calls(
     ledger: tuple[psycopg.Connection[Any], list[Call]],
 ) -> None:
     connection, calls = ledger
-    rng = random.Random(7)
-    for _ in range(60):
-        dimension, segment = rng.choice(list(DIMENSIONS.items()))
-        (start, end), (before, until) = random_window(rng), random_window(rng)
-        wanted = [c for c in calls if (c.environment, c.data_mode) == ("prod", "real")]
-        options: dict[str, object] = {}
-        if rng.random() < 0.5:
-            name, of = rng.choice(list(DIMENSIONS.items()))
-            options[name] = of(rng.choice(wanted))
-            wanted = [c for c in wanted if of(c) == options[name]]
+    names = st.sampled_from(sorted(DIMENSIONS))
+
+    @settings(max_examples=80, deadline=None, derandomize=True, database=None)
+    @given(WINDOWS, WINDOWS, names, st.none() | names, st.sampled_from(calls))
+    def check(
+        window: list[datetime], baseline: list[datetime], dimension: str, filtered: str | None, like: Call
+    ) -> None:
+        focus = {filtered: DIMENSIONS[filtered](like)} if filtered else {}
         rows = compare(
-            connection,
-            start,
-            end,
-            baseline=f"{before.isoformat()}..{until.isoformat()}",
-            dimension=dimension,
-            **options,
-        )
-        told = f"{dimension} {start}..{end} against {before}..{until} {options}"
-        now, then = window_of(wanted, start, end, segment), window_of(wanted, before, until, segment)
-        per_call = dimension in ("model", "provider") or bool({"model", "provider"} & options.keys())
-        segments = {row["segment"]: row for row in rows if not row["is_total"]}
-        assert segments.keys() == now.keys() | then.keys(), told
-        for name, row in segments.items():
-            expected = reference.decompose(then.get(name, {}), now.get(name, {}), per_call=per_call)
-            assert terms_of(row) == expected, f"{told}: {name}"
-            assert row["calls"] == sum(c.calls for c in now.get(name, {}).values()), told
-            assert row["requests"] == sum(c.requests for c in now.get(name, {}).values()), told
-            assert pico(row["cost_usd"]) == sum(c.cost for c in now.get(name, {}).values()), told
-        check_total(rows)
+            connection, window[0], window[1], dimension=dimension,
+            baseline="..".join(map(datetime.isoformat, baseline)),
+            **focus,
+        )  # fmt: skip
+        wanted = [c for c in calls if (c.environment, c.data_mode) == ("prod", "real")]
+        wanted = [c for c in wanted if all(DIMENSIONS[name](c) == value for name, value in focus.items())]
+        now, then = (window_of(wanted, w, DIMENSIONS[dimension]) for w in (window, baseline))
+        check_rows(rows, now, then, per_call=bool({"model", "provider"} & {dimension, *focus}))
+
+    check()
+
+
+def test_many_small_ledgers_have_the_terms_of_the_reference(migrated_database: str) -> None:
+    """Each in an environment of its own: zeros, new, gone and unpriced models are the rule here."""
+    rng = random.Random(5)
+    ledgers = {
+        f"env{n}": [replace(random_call(rng), environment=f"env{n}", data_mode="real") for _ in range(n % 9)]
+        for n in range(150)
+    }
+    fill(migrated_database, [call for calls in ledgers.values() for call in calls])
+    middle, end = START + timedelta(hours=HOURS / 2), START + timedelta(hours=HOURS)
+    with psycopg.connect(migrated_database, row_factory=dict_row, autocommit=True) as connection:
+        for env, calls in ledgers.items():
+            rows = compare(connection, middle, end, env=env)
+            now, then = (
+                window_of(calls, w, DIMENSIONS["endpoint"]) for w in ([middle, end], [START, middle])
+            )
+            check_rows(rows, now, then)
+
+
+def check_rows(rows: list[dict[str, Any]], now: Cells, then: Cells, per_call: bool = False) -> None:
+    segments = {row["segment"]: row for row in rows if not row["is_total"]}
+    assert segments.keys() == now.keys() | then.keys()
+    for name, row in segments.items():
+        cells, before = now.get(name, {}), then.get(name, {})
+        assert terms_of(row) == reference.decompose(before, cells, per_call=per_call), name
+        assert row["calls"] == sum(c.calls for c in cells.values())
+        assert row["requests"] == sum(c.requests for c in cells.values())
+        assert row["baseline_unpriced_calls"] == sum(c.unpriced for c in before.values())
+        assert pico(row["cost_usd"]) == sum(c.cost for c in cells.values())
+    check_total(rows)
 
 
 def check_total(rows: list[dict[str, Any]]) -> None:
