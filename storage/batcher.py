@@ -1,4 +1,4 @@
-"""Group commit: all waiting requests become one batch as soon as a writer is free; the ack follows the commit."""
+"""Group commit: what waits becomes one batch as soon as a writer is free; the ack follows the commit."""
 
 from __future__ import annotations
 

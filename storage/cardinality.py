@@ -1,4 +1,4 @@
-"""Which tag values are told apart in the rollups of a day; the others are booked as `__other__` (LEDGER §12)."""
+"""Which tag values a day's rollups tell apart; the others are booked as `__other__` (LEDGER §12)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OTHER = "__other__"
 ERASED = "__erased__"
 
 ENVIRONMENT, DATA_MODE, SERVICE, ENDPOINT, PROMPT, PROVIDER, MODEL, TENANT, USER = range(9)
-"""Dimensions as `_genai.dimension_day` numbers them; bit n of `folded` says that dimension n became `__other__`."""
+"""Dimensions as `_genai.dimension_day` numbers them; bit n of `folded`: dimension n became `__other__`."""
 
 DEFAULT_CAPS = {
     ENVIRONMENT: 50,
@@ -59,8 +59,8 @@ class Admission:
     def learn(self, conn: Connection, values: Iterable[Value]) -> None:
         """Admit unknown values while their day has room, inside the caller's transaction.
 
-        Two writers that fill the last places at the same moment exceed the cap by a batch each. A row remembers
-        how it was booked (`folded`), so rows and rollups agree in any case.
+        Two writers that fill the last places at the same moment exceed the cap by a batch each. A row
+        remembers how it was booked (`folded`), so rows and rollups agree in any case.
         """
         offered = {
             v for v in values if v[1] != DATA_MODE and v[2] not in _NEVER_FOLDED and v not in self._answers
@@ -89,14 +89,18 @@ class Admission:
         return {(day, dimension, value) for day, dimension, value in rows}
 
     def _take_place(self, conn: Connection, value: Value) -> bool:
-        """One place of the day's cap, if there is one. Far below the cap our own count will do; from half of it
-        on other writers' values are counted too, anew for each batch (`settle`)."""
+        """Take one place of the day's cap, if there is one.
+
+        Far below the cap our own count will do; from half of it on other writers' values are counted too,
+        anew for each batch (`settle`).
+        """
         day, dimension, _ = value
         cap = self.caps[dimension]
         used = self._used.get((day, dimension))
         if used is None:
             row = conn.execute(
-                "SELECT count(*) FROM _genai.dimension_day WHERE day = '2000-01-01'::date + %s AND dimension = %s",
+                "SELECT count(*) FROM _genai.dimension_day"
+                " WHERE day = '2000-01-01'::date + %s AND dimension = %s",
                 (day, dimension),
             ).fetchone()
             used = row[0] if row else 0

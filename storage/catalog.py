@@ -81,6 +81,23 @@ class Catalog:
         if entries > self._max_entries:
             self.forget()
 
+    def code(self, conn: Connection, calls: Sequence[ModelCall]) -> list[bytes]:
+        """The pieces of every call; combinations that are new are inserted in the caller's transaction."""
+        coded: list[bytes] = []
+        unknown: list[int] = []
+        pieces = self.pieces
+        for index, call in enumerate(calls):
+            try:
+                coded.append(pieces(call))
+            except KeyError:
+                coded.append(b"")
+                unknown.append(index)
+        if unknown:
+            self.learn(conn, [calls[index] for index in unknown])
+            for index in unknown:
+                coded[index] = pieces(calls[index])
+        return coded
+
     def pieces(self, call: ModelCall) -> bytes:
         """The fields `booked_series_id` up to `usage_source` of a call's row.
 

@@ -28,7 +28,7 @@ INSERT_KEYS, INSERT_NEW_KEYS = query("insert_keys"), query("insert_new_keys")
 FIND_OWNERS, POINT_KEYS = query("find_owners"), query("point_keys")
 
 CAREFUL_BATCHES = 64
-"""Batches that expect known keys after one was met: where duplicates are usual, one batch in 64 is begun twice."""
+"""Batches that expect known keys after one was met; with many duplicates one batch in 64 is begun twice."""
 
 
 class SeenBefore(Exception):
@@ -150,7 +150,7 @@ class Claims:
             raise SeenBefore from error
 
     def _settle_requests(self, conn: Connection, care: Care) -> None:
-        """Count each logical request once: where the first call of it stands that was committed (LEDGER §5)."""
+        """Count each logical request once: where its first committed call stands (LEDGER §5)."""
         owners: dict[bytes, int] = {}
         for index in self._request_order():
             keys = self._request_keys[index]
@@ -165,7 +165,7 @@ class Claims:
                 self.requests[owners[key]] = 0
 
     def _request_order(self) -> Iterable[int]:
-        """Duplicates of stored calls first (their request is that call's), then accepted calls, then the rest."""
+        """Duplicates of stored calls first (their request is that call's), then accepted calls, the rest."""
         everything = range(len(self.calls))
         if not self.twins:
             return (i for i in everything if self._request_keys[i])

@@ -14,7 +14,7 @@ import psycopg
 from storage.queries import query
 
 BOUNDS_NS = tuple(round(1_000_000 * 2 ** (i / 2)) for i in range(39))
-"""Upper ends of the buckets: 1 ms * 2^(i/2), up to 9 min; bucket 39 holds the rest (`genai.freshness_minute`)."""
+"""Upper ends of the buckets of `genai.freshness_minute`: 1 ms * 2^(i/2); bucket 39 holds the rest."""
 
 ADD_FRESHNESS = query("add_freshness")
 

@@ -38,7 +38,7 @@ def claimed_ms(call: ModelCall) -> int:
 
 
 def own_key(call: ModelCall, at_ms: int) -> bytes:
-    """First bit 0, 48 bits of claimed start, 80 of hash(trace id, span id); a report's identity (LEDGER §4)."""
+    """First bit 0, 48 bits of claimed start, 80 of hash(trace, span); a report's identity (LEDGER §4)."""
     if call.report_key:
         return b"\x80\x00" + call.report_key[:14]
     if not 0 <= at_ms <= _MAX_MS:

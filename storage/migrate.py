@@ -1,4 +1,4 @@
-"""Bring a database to this version: numbered migrations once, the `genai` schema whenever its text changed."""
+"""Bring a database to this version: migrations once, schema `genai` whenever its text has changed."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _alone(conn: Connection, deadline: float) -> Iterator[None]:
 
 
 def _prepare(conn: Connection) -> None:
-    """Make what migrations stand on: TimescaleDB where the server has it, the private schema, the version table."""
+    """Make what migrations stand on: TimescaleDB where the server has it, the schema, the version table."""
     _try_timescale(conn)
     conn.execute("CREATE SCHEMA IF NOT EXISTS _genai")
     conn.execute(
@@ -126,7 +126,8 @@ def _prepare(conn: Connection) -> None:
         " applied_at timestamptz NOT NULL DEFAULT now())"
     )
     conn.execute(
-        "CREATE TABLE IF NOT EXISTS _genai.contract_version (one boolean PRIMARY KEY DEFAULT true CHECK (one),"
+        "CREATE TABLE IF NOT EXISTS _genai.contract_version"
+        " (one boolean PRIMARY KEY DEFAULT true CHECK (one),"
         " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
     )
 
@@ -134,8 +135,8 @@ def _prepare(conn: Connection) -> None:
 def _try_timescale(conn: Connection) -> None:
     """Create the extension on a fresh database where the server loads it; without it everything works too."""
     offered = _scalar(conn, "SELECT count(*) FROM pg_available_extensions WHERE name = 'timescaledb'")
-    # Its settings exist where it is preloaded; shared_preload_libraries itself is not for everybody to see, and
-    # creating the extension without the library ends the connection.
+    # Its settings exist where it is preloaded; shared_preload_libraries itself is not for everybody to see,
+    # and creating the extension without the library ends the connection.
     loaded = _scalar(conn, "SELECT current_setting('timescaledb.restoring', true) IS NOT NULL")
     if not offered or not loaded or _scalar(conn, "SELECT to_regclass('_genai.model_call')") is not None:
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import psycopg
 from psycopg import sql
 
@@ -24,7 +26,8 @@ def grant_reader(conn: Connection) -> list[str]:
     except psycopg.errors.InsufficientPrivilege:
         return [
             f"The role {READER} is missing and may not be created by this user. As an administrator run:"
-            f" CREATE ROLE {READER} LOGIN CONNECTION LIMIT {CONNECTION_LIMIT}; then `spanledger migrate` again."
+            f" CREATE ROLE {READER} LOGIN CONNECTION LIMIT {CONNECTION_LIMIT};"
+            " then `spanledger migrate` again."
         ]
     warnings = _close_database(conn)
     if _has_contract(conn):
@@ -35,7 +38,7 @@ def grant_reader(conn: Connection) -> list[str]:
 
 
 def _has_contract(conn: Connection) -> bool:
-    """True when the grants were made since the contract was last replaced (dropping the schema took them along)."""
+    """True when grants were made since the contract was last replaced (dropping the schema took them)."""
     row = conn.execute("SELECT has_schema_privilege(%s, 'genai', 'USAGE')", (READER,)).fetchone()
     return bool(row and row[0])
 
@@ -43,14 +46,13 @@ def _has_contract(conn: Connection) -> bool:
 def _create_role(conn: Connection) -> None:
     if _exists(conn):
         return
-    try:
+    # Another database's migration may be quicker.
+    with contextlib.suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
         conn.execute(
             sql.SQL("CREATE ROLE {} LOGIN NOINHERIT CONNECTION LIMIT {}").format(
                 sql.Identifier(READER), sql.Literal(CONNECTION_LIMIT)
             )
         )
-    except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
-        pass  # the other database's migration was quicker
 
 
 def _exists(conn: Connection) -> bool:
@@ -59,10 +61,11 @@ def _exists(conn: Connection) -> bool:
 
 
 def _close_database(conn: Connection) -> list[str]:
-    """Take every right on the database from PUBLIC, TEMP above all; a database made from a template has them again."""
+    """Take all rights on the database from PUBLIC, TEMP above all; a copy of a template has them again."""
     open_to_all = conn.execute(
         "SELECT datacl IS NULL OR EXISTS (SELECT FROM aclexplode(datacl) WHERE grantee = 0)"
-        " OR NOT has_database_privilege(%s, oid, 'CONNECT') FROM pg_database WHERE datname = current_database()",
+        " OR NOT has_database_privilege(%s, oid, 'CONNECT') FROM pg_database"
+        " WHERE datname = current_database()",
         (READER,),
     ).fetchone()
     if not open_to_all or not open_to_all[0]:
@@ -73,8 +76,9 @@ def _close_database(conn: Connection) -> list[str]:
         conn.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, sql.Identifier(READER)))
     except psycopg.errors.InsufficientPrivilege:
         return [
-            f"Only the owner of database {conn.info.dbname} can close it to PUBLIC; until then {READER} can create"
-            f" temporary tables there. As the owner run: REVOKE ALL ON DATABASE {conn.info.dbname} FROM PUBLIC;"
+            f"Only the owner of database {conn.info.dbname} can close it to PUBLIC; until then {READER} can"
+            " create temporary tables there. As the owner run:"
+            f" REVOKE ALL ON DATABASE {conn.info.dbname} FROM PUBLIC;"
             f" GRANT CONNECT ON DATABASE {conn.info.dbname} TO {READER};"
         ]
     return []

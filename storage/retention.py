@@ -1,4 +1,4 @@
-"""What is kept how long: floors are raised first, then what lies below them goes, in small slices (LEDGER §11)."""
+"""What is kept how long: floors first, then what lies below them goes, in small slices (LEDGER §11)."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class Periods(NamedTuple):
         """
         if self.raw <= late_limit_days:
             raise ConfigError(
-                f"retention.raw: {self.raw} days are not more than the late limit of {late_limit_days}; a resend"
-                " could outlive its key and count twice"
+                f"retention.raw: {self.raw} days are not more than the late limit of {late_limit_days}; a"
+                " resend could outlive its key and count twice"
             )
         for name in ("identity_hour", "hour", "identity_day"):
             if getattr(self, name) <= late_limit_days:

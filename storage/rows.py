@@ -1,7 +1,7 @@
 """The staging row: its columns and the bytes that fill them, side by side (binary COPY).
 
-The row is a join of pieces. What repeats from call to call (dimensions, shape, price status) is a piece that was
-packed once and is kept by the catalogue; what differs is packed by a few `struct` calls. Measured against
+The row is a join of pieces. What repeats from call to call (dimensions, shape, price status) is a piece that
+was packed once and is kept by the catalogue; what differs is packed by a few `struct` calls. Measured against
 psycopg's `write_row` in tests/benchmarks/bench_storage.py.
 """
 

@@ -132,7 +132,7 @@ class Writer:
             One outcome per request, in order.
 
         Raises:
-            StorageUnavailable: nothing of the last transaction is known to be committed; send everything again.
+            StorageUnavailable: the last transaction is not known to be committed; send everything again.
         """
         entries = [
             Entry(call, charge, request)
@@ -146,7 +146,7 @@ class Writer:
         return [_outcome(request, batch, written) for request, batch in enumerate(batches)]
 
     def flush(self) -> None:
-        """Write the freshness of the last batch and the sign of life, when no next batch came (LEDGER §22)."""
+        """Write the last batch's freshness and a sign of life, when no next batch came (LEDGER §22)."""
         self._persistently(self._flush_once)
 
     def close(self) -> None:
@@ -234,25 +234,19 @@ class Writer:
     def _stage(self, conn: Connection, entries: list[Entry], accepted: list[int], claims: Claims) -> None:
         rows = [COPY_HEADER]
         received_ns, received = -1, b""
-        pieces, price_map, repeated = self.catalog.pieces, self._price_map, claims.repeated
-        own, requests = claims.own, claims.requests
-        for index in accepted:
+        own, requests, repeated, price_map = claims.own, claims.requests, claims.repeated, self._price_map
+        coded = self.catalog.code(conn, [entries[i].call for i in accepted])
+        for index, pieces in zip(accepted, coded, strict=True):
             call, charge, _ = entries[index]
             if call.received_ns != received_ns:
                 received_ns = call.received_ns
                 received = pack_int8(8, postgres_us(received_ns))
-            try:
-                coded = pieces(call)
-            except KeyError:
-                self.catalog.learn(conn, [entries[i].call for i in accepted])
-                coded = pieces(call)
             flags = call.flags | charge.flags
             if index in repeated:
                 flags |= _REPEATED
+            pieces = received + pieces
             rows.append(
-                pack_row(
-                    call, charge, own[index], flags, REQUESTS[requests[index]], received + coded, price_map
-                )
+                pack_row(call, charge, own[index], flags, REQUESTS[requests[index]], pieces, price_map)
             )
         rows.append(COPY_TRAILER)
         _copy(conn, COPY_STAGING, b"".join(rows))

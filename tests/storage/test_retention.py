@@ -120,8 +120,10 @@ def test_sightings_go_when_their_traces_window_has_run_out(migrated_database: st
     with psycopg.connect(migrated_database) as connection:
         age = "UPDATE _genai.sighting SET received_at = now() - %s::interval WHERE name = %s"
         connection.execute(age, ("20 minutes", "span 0"))
-        connection.execute(age + " AND ctid = (SELECT max(ctid) FROM _genai.sighting WHERE name = 'span 1')",
-                           ("20 minutes", "span 1"))  # fmt: skip
+        connection.execute(
+            "UPDATE _genai.sighting SET received_at = now() - interval '20 minutes'"
+            " WHERE ctid = (SELECT max(ctid) FROM _genai.sighting WHERE name = 'span 1')"
+        )
         connection.execute(age, ("3 hours", "span 2"))
     keep(migrated_database, Periods())
     assert rows(migrated_database, "SELECT name FROM _genai.sighting") == [("span 1",), ("span 1",)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -12,15 +11,15 @@ import pytest
 
 from storage.retention import Periods, keep
 from storage.writer import Writer
-from tests.storage.ledger import NOON_NS, SECOND_NS, call, rows, value, write
+from tests.storage.ledger import NOON_NS, call, rows, value, write
 
 NOW = datetime.fromtimestamp(NOON_NS / 1e9, UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def three_days(migrated_database: str) -> Iterator[tuple[str, list[tuple[datetime, str, str]]]]:
-    """Calls at random microseconds, some exactly on minutes, hours and days; (time, endpoint, user) of each."""
+def three_days(migrated_database: str) -> tuple[str, list[tuple[datetime, str, str]]]:
+    """Calls at random moments, some exactly on minutes, hours and days; (time, endpoint, user) of each."""
     rng = random.Random(5)
     steps = (1, 60_000_000, 3_600_000_000, 86_400_000_000)
     calls = []
@@ -37,7 +36,7 @@ def three_days(migrated_database: str) -> Iterator[tuple[str, list[tuple[datetim
         (EPOCH + timedelta(microseconds=c.time_ns // 1000), c.endpoint_tag or "", c.user_id or "")
         for c in calls
     ]
-    yield migrated_database, facts
+    return migrated_database, facts
 
 
 def _windows(seed: int, count: int) -> list[tuple[datetime, datetime]]:

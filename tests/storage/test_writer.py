@@ -271,7 +271,7 @@ def test_a_batch_whose_further_call_duplicates_a_stored_one_counts_it_once(
 def test_a_key_that_a_duplicate_claimed_leads_to_the_counted_call(
     migrated_database: str, writer: Writer
 ) -> None:
-    """Just before a bucket's end a duplicate claims the next bucket too; what meets it there must find the call."""
+    """A duplicate near a bucket's end claims the next one too; what meets it there must find the call."""
     hour = 3600 * SECOND_NS
     start = NOON_NS // hour * hour + 49 * 60 * SECOND_NS  # claims one bucket only
     long_call = call("a", response_id=STRONG, time_ns=start, latency_us=1_800_000_000)
@@ -364,11 +364,13 @@ def test_every_measure_of_the_rollups_equals_the_rows(migrated_database: str, wr
         )
         for i in range(300)
     ]
+    free, guess = Charge("free", 0, 0, 0, 0, 0, 0), Charge("estimated", 6, 1, 1, 1, 1, 2)
     charges = [
-        rng.choice([PRICED, UNPRICED, Charge("free", 0, 0, 0, 0, 0, 0), Charge("no_usage"), Charge("bad_usage")]
-                   + [Charge("error_without_usage"), Charge("estimated", 6, 1, 1, 1, 1, 2)])
+        rng.choice(
+            [PRICED, UNPRICED, *map(Charge, ("no_usage", "bad_usage", "error_without_usage")), free, guess]
+        )
         for _ in calls
-    ]  # fmt: skip
+    ]
     writer.write([(Batch(calls=calls), charges)])
     assert_rollups_equal_rows(migrated_database)
     wasted = "SELECT sum(cost_pico_usd) FROM genai.model_call WHERE status <> 'success'"
