@@ -63,6 +63,15 @@ def measure_on(dsn: str) -> Iterator[Figure]:
         yield Figure("compare 30 d with 30 d, by endpoint", whole, "ms", BUDGET_MS, note=NOTE)
         yield Figure("compare 30 d with 30 d, one endpoint", one, "ms", BUDGET_MS)
         yield Figure("classify the same", _ms(connection, "classify", asked), "ms")
+        connection.execute("SET max_parallel_workers_per_gather = 0")
+        backend = Path(f"/proc/{connection.info.backend_pid}/schedstat")
+        begun = _on_cpu_ms(backend)
+        for _ in range(ROUNDS):
+            _ms(connection, "compare", asked, rounds=1)
+        spent = (_on_cpu_ms(backend) - begun) / ROUNDS
+        yield Figure(
+            "compare 30 d with 30 d, CPU in one process", spent, "ms", note="without parallel workers"
+        )
         answer = compare(connection, asked)
         assert answer.total is not None
         assert answer.total.calls == answer.total.baseline_calls == 719 * 280 * 50  # the ragged hour is empty
@@ -71,7 +80,16 @@ def measure_on(dsn: str) -> Iterator[Figure]:
 NOTE = f"planning, execution and transfer; the quickest of {ROUNDS}, as neighbours on the machine only add"
 
 
-def _ms(connection: psycopg.Connection[tuple[object, ...]], function: str, question: Question) -> float:
+def _on_cpu_ms(process: Path) -> float:
+    return int(process.read_text().split()[0]) / 1e6
+
+
+def _ms(
+    connection: psycopg.Connection[tuple[object, ...]],
+    function: str,
+    question: Question,
+    rounds: int = ROUNDS,
+) -> float:
     query = f"SELECT * FROM genai.{function}(%s, %s, p_endpoint => %s"  # noqa: S608
     query += ", p_dimension => %s)" if function == "compare" else ")"
     values: list[object] = [question.start, question.end, question.focus.endpoint]
@@ -82,4 +100,4 @@ def _ms(connection: psycopg.Connection[tuple[object, ...]], function: str, quest
         connection.execute(query.encode(), values).fetchall()
         return (time.perf_counter() - begun) * 1e3
 
-    return min(once() for _ in range(ROUNDS))
+    return min(once() for _ in range(rounds))
