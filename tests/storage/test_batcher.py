@@ -119,12 +119,13 @@ async def test_a_database_that_is_away_is_answered_in_time_and_comes_back(migrat
         answers = await asyncio.gather(
             *(batcher.submit(*request(str(n))) for n in range(20)), return_exceptions=True
         )
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 5
         assert {type(a) for a in answers} == {StorageUnavailable}
         assert batcher.last_error is not None
         with _forward(port, migrated_database):
             await persist(batcher, request("back"))
-    assert totals(migrated_database)[0] == 5
+    stored = "SELECT count(*) FROM genai.model_call WHERE span_id = %s"  # what was refused may be there or not
+    assert value(migrated_database, stored, call("back.0").span_id.hex()) == 1
 
 
 async def test_a_database_that_hangs_does_not_hang_the_service(
