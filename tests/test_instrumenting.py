@@ -19,6 +19,7 @@ import pytest
 import yaml
 from psycopg.rows import dict_row
 
+from receiver.dialects.table import ApplicationKeys
 from service import keys
 from service.demo.stage import Process
 from tests import servers
@@ -125,6 +126,14 @@ def test_every_block_has_a_test() -> None:
     source = Path(__file__).read_text()
     assert [name for _, name in BLOCKS if f'"{name}"' not in source] == []
     assert len(re.findall(r"^```\w", PAGE, re.MULTILINE)) == len(BLOCKS), "a block without a name is not run"
+
+
+def test_every_tag_of_the_table_is_read() -> None:
+    rows = re.findall(r"^\| [\w ]+ \| ((?:`[^`]+`,? ?)+)[:|]", PAGE, re.MULTILINE)
+    named = {attribute for row in rows for attribute in re.findall(r"`([^`]+)`", row)}
+    assert len(named) > 10
+    read = ApplicationKeys().keys()
+    assert named - {key.attribute for key in read} == set()
 
 
 @pytest.mark.postgres

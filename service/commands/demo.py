@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from processor.errors import ConfigError
+from service.commands import _options as options
 
 
 def register(app: typer.Typer) -> None:
@@ -23,6 +24,7 @@ def register(app: typer.Typer) -> None:
             bool,
             typer.Option("--once", help="End when all is shown and right; so does a run without a terminal."),
         ] = False,
+        as_json: options.AsJson = False,
         seed: Annotated[int, typer.Option(help="Draws another day.", metavar="NUMBER")] = 7,
     ) -> None:
         """Show Spanledger with a day of an imagined shop: database, service, applications and findings."""
@@ -34,4 +36,5 @@ def register(app: typer.Typer) -> None:
         from service.demo.run import run
         from service.display import console
 
-        raise typer.Exit(run(console(), keep, once or not sys.stdout.isatty(), seed))
+        once = once or as_json or not sys.stdout.isatty()
+        raise typer.Exit(run(console(stderr=as_json), keep, once, seed, as_json))

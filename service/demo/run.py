@@ -37,6 +37,7 @@ from service.demo.plan import Plan, make_plan
 from service.demo.stage import RESOURCE, Ports, Stage, StageError, choose_ports, directory
 from service.demo.traffic import Customers
 from service.demo.truth import Totals
+from service.display import print_json
 
 USUAL_PORTS = Ports(grpc=4317, http=4318, ops=4319)
 LIVE_QUESTIONS = 48
@@ -49,14 +50,18 @@ class Wrong(Exception):
     """What the ledger shows is not what happened; one line per figure."""
 
 
-def run(console: Console, keep: bool, once: bool, seed: int) -> int:
-    """Play the demo until Ctrl-C (with `once`: until all is checked). Returns the exit code."""
+def run(console: Console, keep: bool, once: bool, seed: int, as_json: bool = False) -> int:
+    """Play the demo until Ctrl-C (with `once`: until all is checked). Returns the exit code.
+
+    Args:
+        as_json: print one JSON object on stdout instead of the screen; `console` then gets what goes wrong.
+    """
     _forget_surroundings()
     ports = choose_ports(Ports(0, 0, 0) if once else USUAL_PORTS)
     with _interruptible(), directory(keep) as place:
         stage = Stage(place, ports, keep)
         try:
-            _play(console, stage, once, seed)
+            _play(console, stage, once, seed, as_json)
         except KeyboardInterrupt:
             console.print("\nStopping.", style="dim")
         except (Wrong, StageError, history.HistoryLost) as error:
@@ -70,7 +75,7 @@ def run(console: Console, keep: bool, once: bool, seed: int) -> int:
     return 0
 
 
-def _play(console: Console, stage: Stage, once: bool, seed: int) -> None:
+def _play(console: Console, stage: Stage, once: bool, seed: int, as_json: bool) -> None:
     plan, delivery = _start(console, stage, seed)
     wanted = questions.expected(plan)
     with psycopg.connect(stage.dsn, autocommit=True, options="-c timezone=UTC") as connection:
@@ -78,9 +83,14 @@ def _play(console: Console, stage: Stage, once: bool, seed: int) -> None:
         if wrong := questions.differences(wanted, answers):
             raise Wrong("The ledger differs from the plan:\n" + "\n".join(wrong))
         figures = sum(len(answer) for answer in wanted.values()) * len(Totals.__dataclass_fields__)
-        console.print(screen.report(plan, answers, screen.Delivery(*delivery, figures)))
+        delivered = screen.Delivery(*delivery, figures)
+        if not as_json:
+            console.print(screen.report(plan, answers, delivered))
         customers = Customers(stage.service_ports)
         live = _live(connection, stage, customers, plan.anchor)
+    if as_json:
+        print_json(screen.document(plan, answers, delivered, live))
+        return
     console.print(screen.live(live))
     if not once:
         console.print(screen.doors(stage.ports))

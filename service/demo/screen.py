@@ -152,6 +152,36 @@ def _storm(plan: Plan, answers: Answers) -> tuple[str, Table]:
 _STORM = (shop.STORM_FROM_MINUTES_AGO, shop.STORM_TO_MINUTES_AGO)
 
 
+def document(plan: Plan, answers: Answers, delivery: Delivery, live_totals: Totals) -> dict[str, object]:
+    """The same as one JSON object: each question's answer by name, `live` the traffic of the last seconds."""
+    return {
+        "anchor": plan.anchor,
+        "seed": plan.seed,
+        "spans": delivery.spans,
+        "figuresChecked": delivery.figures,
+        "answers": {
+            question: {name: _measures(totals) for name, totals in answer.items()}
+            for question, answer in answers.items()
+        },
+        "live": _measures(live_totals),
+    }
+
+
+def _measures(totals: Totals) -> dict[str, object]:
+    return {
+        "costUsd": display.exact_usd(totals.cost),
+        "atLeast": bool(totals.unpriced or totals.uncertain),
+        "calls": totals.calls,
+        "requests": totals.requests,
+        "successes": totals.successes,
+        "errors": totals.errors,
+        "inputTokens": totals.input_tokens,
+        "outputTokens": totals.output_tokens,
+        "unpricedCalls": totals.unpriced,
+        "uncertainCalls": totals.uncertain,
+    }
+
+
 def live(totals: Totals) -> RenderableType:
     """One line about the traffic of the last seconds."""
     flow = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -17,11 +18,15 @@ import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import psutil
 import pytest
 
+from service.demo import questions
+from service.demo.plan import make_plan
 from tests.running import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -62,6 +67,20 @@ def test_without_a_terminal_it_ends_by_itself_and_is_right(surroundings: dict[st
     ):
         assert finding in " ".join(done.stdout.split()), done.stdout
     assert done.stderr == ""
+
+
+def test_as_json_it_is_one_object_whose_costs_are_exact(surroundings: dict[str, str]) -> None:
+    done = subprocess.run(
+        [*DEMO, "--json", "--seed", "11"],
+        cwd=ROOT, env=surroundings, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS,
+    )  # fmt: skip
+    shown = json.loads(done.stdout)
+    plan = make_plan(datetime.fromisoformat(shown["anchor"]), seed=11)
+    wanted = questions.expected(plan)["tenants"]["globex"]
+    found = shown["answers"]["tenants"]["globex"]
+    assert Decimal(found["costUsd"]) == Decimal(wanted.cost).scaleb(-12)
+    assert (found["calls"], found["uncertainCalls"]) == (wanted.calls, wanted.uncertain)
+    assert shown["live"]["requests"] == 48
 
 
 def test_a_ledger_that_counts_wrong_fails_the_demo(surroundings: dict[str, str], tmp_path: Path) -> None:
