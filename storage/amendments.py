@@ -28,9 +28,9 @@ from psycopg.types.json import Jsonb
 from processor.errors import StorageUnavailable
 from storage.cardinality import Admission
 from storage.catalog import Catalog
+from storage.connection import connect, describe, is_transient
 from storage.queries import query
 from storage.stored_row import COPY_AMENDED, Line, Place, Reader, Row, bounds, code, columns_of
-from storage.writer import READ_FLOORS, connect
 
 MAX_ROWS = 2_000
 """Rows a transaction (LEDGER §7): a tenth of a second, so that ingest never waits long for a bucket."""
@@ -42,7 +42,6 @@ KINDS = ("reprice", "tag", "merge", "retract", "erase", "promote")
 
 _HOUR_US, _DAY_US, _MINUTE_US = 3_600_000_000, 86_400_000_000, 60_000_000
 _EPOCH_DAY = date(2000, 1, 1)
-_TRANSIENT = ("08", "40", "53", "55", "57")
 
 Connection = psycopg.Connection[Any]
 T = TypeVar("T")
@@ -231,8 +230,8 @@ class Amender:
             except psycopg.Error as error:
                 self.run_id = run_id
                 self._roll_back()
-                if attempt == ATTEMPTS or not _is_transient(error):
-                    raise StorageUnavailable(f"the amendment cannot commit: {_describe(error)}") from error
+                if attempt == ATTEMPTS or not is_transient(error):
+                    raise StorageUnavailable(f"the amendment cannot commit: {describe(error)}") from error
                 time.sleep(random.uniform(0.01, 0.05) * attempt)
                 continue
             except BaseException:
@@ -271,7 +270,7 @@ class Amender:
                 self._conn = connect(self._dsn)
                 self._conn.execute(CREATE_AMENDING)
             except psycopg.OperationalError as error:
-                raise StorageUnavailable(f"the database cannot be reached: {_describe(error)}") from error
+                raise StorageUnavailable(f"the database cannot be reached: {describe(error)}") from error
         return self._conn
 
     def _amend(self, batch: Sequence[Amendment]) -> Applied:
@@ -348,6 +347,7 @@ class Amender:
             self.close()
 
 
+READ_FLOORS = query("read_floors")
 CREATE_AMENDING, MEASURE_AMENDED = query("create_amending"), query("measure_amended")
 SLICE_AMENDED, UPDATE_CALLS = query("slice_amended"), query("update_calls")
 ADD_MINUTES, ADD_HOURS = query("add_minutes"), query("add_hours")
@@ -382,17 +382,3 @@ def _batches(amendments: Iterable[Amendment]) -> Iterable[list[Amendment]]:
         rows += len(amendment.places)
     if batch:
         yield batch
-
-
-def _is_transient(error: psycopg.Error) -> bool:
-    if error.sqlstate is None:
-        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-    return error.sqlstate[:2] in _TRANSIENT
-
-
-def _describe(error: psycopg.Error) -> str:
-    """What a database error was about, without values: its text may hold content."""
-    if error.sqlstate is None:
-        return type(error).__name__
-    place = error.diag.constraint_name or error.diag.column_name or ""
-    return f"{type(error).__name__} ({error.sqlstate}) {place}".strip()

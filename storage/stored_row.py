@@ -50,7 +50,7 @@ _OTHERS = (
     "conversation_id", "attempt",
 )  # fmt: skip
 _TAGS = frozenset({"service_name", "endpoint_tag", "prompt_version", "tenant_id", "user_id"})
-_ASSUMED = int(Flag.CACHE_PRICE_ASSUMED)
+ASSUMED_FLAG = int(Flag.CACHE_PRICE_ASSUMED)
 _SERIES_BITS = (1 << TENANT) - 1
 
 COSTS = (
@@ -65,8 +65,8 @@ COLUMNS = (
 """Columns of `pg_temp.amended` that `columns_of` fills."""
 COPY_AMENDED = f"COPY pg_temp.amended ({', '.join(COLUMNS)}) FROM STDIN".encode()
 
-_STATUS = {code: name for name, code in STATUS.items()}
-_USAGE_SOURCE = {code: name for name, code in USAGE_SOURCE.items()}
+STATUS_NAME = {code: name for name, code in STATUS.items()}
+USAGE_SOURCE_NAME = {code: name for name, code in USAGE_SOURCE.items()}
 PRICE_STATUS_NAME = {code: name for name, code in PRICE_STATUS.items()}
 
 _unpack_pieces = Struct("!4xq4xq4xq4xq4xq4xh4xq4xh4xh").unpack
@@ -209,6 +209,11 @@ def instant(time_us: int) -> datetime:
     return _EPOCH + timedelta(microseconds=time_us)
 
 
+def postgres_us_of(moment: datetime) -> int:
+    """A moment in microseconds since 2000, exact."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
 def _row(row: Any, dialect: str, sources: tuple[Source, ...]) -> Row:
     call = ModelCall(
         trace_id=row.trace_id or b"",
@@ -219,9 +224,9 @@ def _row(row: Any, dialect: str, sources: tuple[Source, ...]) -> Row:
         received_ns=(row.received_us + POSTGRES_EPOCH_US) * 1000,
         dialect=dialect,
         sources=sources,
-        status=_STATUS[row.status],
-        usage_source=_USAGE_SOURCE[row.usage_source],
-        flags=row.flags & ~_ASSUMED,
+        status=STATUS_NAME[row.status],
+        usage_source=USAGE_SOURCE_NAME[row.usage_source],
+        flags=row.flags & ~ASSUMED_FLAG,
     )
     for name in (*SERIES, *IDENTITY, *_SHAPE[:7], *USAGE, *_OTHERS):
         value = getattr(row, name)
@@ -235,7 +240,7 @@ def _row(row: Any, dialect: str, sources: tuple[Source, ...]) -> Row:
         row.output_cost_pico_usd,
         row.other_cost_pico_usd,
         row.price_vector_id,
-        row.flags & _ASSUMED,
+        row.flags & ASSUMED_FLAG,
     )
     completed = {field: (int(rank), str(span)) for field, (rank, span) in (row.completed or {}).items()}
     return Row(

@@ -1,0 +1,349 @@
+"""Pricing the past again: what it would change, and changing it (LEDGER §7, §19).
+
+A row without a price is filled as soon as one is known. A price that stands changes only on request
+(`restate`), and is never taken away: where the new map has no price the old one stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from processor.errors import BadData
+from processor.price_book import PriceBook
+from processor.pricing import UNPRICED_MODEL, Charge, price_call
+from storage.amendments import Amender, Applied, Booking
+from storage.queries import query
+from storage.repricing import COPY_PRICES, UPDATE_PRICES, PricedRow, Prices, Span, feed_prices
+from storage.stored_row import Line, Place, postgres_us_of
+
+BATCH = 1_000
+"""Rows a transaction: 50 ms, so that ingest waits a twentieth of a second for a bucket at most."""
+
+Connection = psycopg.Connection[Any]
+_EPOCH_DAY = date(2000, 1, 1)
+
+
+class Scope(NamedTuple):
+    """What is to be priced again.
+
+    Attributes:
+        start, end: [start, end) of the calls' time, UTC.
+        models: `model` or `provider/model`; None takes all.
+        restate: change prices that stand, too.
+    """
+
+    start: datetime
+    end: datetime
+    models: tuple[str, ...] | None = None
+    restate: bool = False
+
+    def span(self) -> Span:
+        """The scope as storage takes it."""
+        return Span(postgres_us_of(self.start), postgres_us_of(self.end), self.models, self.restate)
+
+
+class Cell(NamedTuple):
+    """What differences are told by."""
+
+    day: date
+    environment: str
+    data_mode: str
+    provider: str
+    model: str
+    tenant: str
+
+
+@dataclass(slots=True)
+class Difference:
+    """What changes in one cell; money in pico-USD.
+
+    Attributes:
+        filled: calls that had no cost and get one; their new cost is `filled_pico_usd`.
+        restated: calls whose cost becomes another; `restated_pico_usd` is what it grows by.
+        kept: calls with a cost for which the new map has no price; nothing changes.
+        waiting: calls whose cost would become another, which was not asked for.
+        waiting_pico_usd: what it would grow by.
+    """
+
+    filled: int = 0
+    filled_pico_usd: int = 0
+    restated: int = 0
+    restated_pico_usd: int = 0
+    kept: int = 0
+    waiting: int = 0
+    waiting_pico_usd: int = 0
+
+    @property
+    def changed(self) -> int:
+        """Calls that change."""
+        return self.filled + self.restated
+
+    @property
+    def delta_pico_usd(self) -> int:
+        """What the cost grows by."""
+        return self.filled_pico_usd + self.restated_pico_usd
+
+    def add(self, other: Difference) -> None:
+        """Add another difference to this one."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run changes, or would change.
+
+    Attributes:
+        rows: calls that were looked at.
+        cells: differences by cell; calls that stay as they are are in none.
+        unpriced: calls that still have no price afterwards.
+        run_id: the run in the ledger's book; None when nothing was changed.
+    """
+
+    rows: int = 0
+    cells: dict[Cell, Difference] = field(default_factory=dict)
+    unpriced: int = 0
+    run_id: int | None = None
+
+    def total(self) -> Difference:
+        """The sum of all cells."""
+        total = Difference()
+        for difference in self.cells.values():
+            total.add(difference)
+        return total
+
+
+Progress = Callable[[int], None]
+"""Called with the number of rows done since the last call."""
+
+
+def preview(conn: Connection, book: PriceBook, scope: Scope, progress: Progress | None = None) -> Report:
+    """What pricing the scope again would change; nothing is written or locked.
+
+    Rows with a price are looked at in any case, so that the answer tells what `restate` would do.
+
+    Raises:
+        BadData: a part of the scope has no rows any more.
+    """
+    refuse_below_floor(conn, scope)
+    prices, tally = Prices(), _Tally()
+    for row in prices.all(conn, scope.span()._replace(restate=True)):
+        new = price_call(row.call, book)
+        tally.note(row, new, _verdict(row.charge, new, scope.restate))
+        if progress is not None and tally.rows % 5_000 == 0:
+            progress(5_000)
+    return tally.report(conn, prices)
+
+
+def apply(
+    dsn: str,
+    book: PriceBook,
+    scope: Scope,
+    *,
+    price_map_id: int | None,
+    why: str = "",
+    by: str = "",
+    caps: dict[int, int] | None = None,
+    keep_vectors: Callable[[Connection], None] | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Price the scope again and book the differences. A run that was cut short is gone on with.
+
+    Args:
+        price_map_id: the map that `book` is, as the ledger numbers it.
+        keep_vectors: writes down the vectors that the book handed out; called in each transaction that uses
+        them.
+
+    Raises:
+        BadData: a part of the scope has no rows any more.
+        StorageUnavailable: the database is away; what was committed stays, and the next run goes on from
+        there.
+    """
+    parameters = _parameters(scope, book)
+    with Amender(dsn, "reprice", why=why, by=by, parameters=parameters, caps=caps) as amender:
+        conn = amender.connection()
+        refuse_below_floor(conn, scope)
+        amender.run_id, begun = _unfinished(conn, parameters)
+        run = _Run(amender, book, scope, price_map_id, keep_vectors, progress)
+        run.over(scope.span(), begun)
+        if begun is not None:  # what lies before the place where the run was cut short may have changed
+            run.over(scope.span()._replace(end_us=begun.time_us + 1), None)
+        report = run.tally.report(conn, run.prices)
+        report.run_id = amender.run_id
+    return report
+
+
+def refuse_below_floor(conn: Connection, scope: Scope) -> None:
+    """Raise BadData when the scope begins before the oldest kept row: what is gone cannot be priced again."""
+    row = conn.execute("SELECT f.time FROM genai.floor f WHERE f.level = 'raw'").fetchone()
+    assert row is not None
+    if scope.start < row[0]:
+        raise BadData(
+            "--from",
+            f"calls before {row[0]:%Y-%m-%d %H:%M} UTC are no longer kept (retention.raw); their totals are"
+            f" closed and cannot be priced again. Begin at {row[0]:%Y-%m-%d} or later",
+        )
+
+
+def count(conn: Connection, scope: Scope) -> int:
+    """Rows of the scope that `apply` will look at."""
+    found = conn.execute(query("count_prices"), scope.span().parameters()).fetchone()
+    return int(found[0]) if found else 0
+
+
+class _Run:
+    """One pass over rows, batch by batch."""
+
+    def __init__(
+        self,
+        amender: Amender,
+        book: PriceBook,
+        scope: Scope,
+        price_map_id: int | None,
+        keep_vectors: Callable[[Connection], None] | None,
+        progress: Progress | None,
+    ) -> None:
+        self.prices, self.tally = Prices(), _Tally()
+        self._amender, self._book, self._scope, self._map_id = amender, book, scope, price_map_id
+        self._keep_vectors, self._progress = keep_vectors, progress
+
+    def over(self, span: Span, after: Place | None) -> None:
+        """Price every row of a span behind a place."""
+        while places := self.prices.next(self._amender.connection(), span, after, BATCH):
+            tally = _Tally()
+
+            def step(places: Sequence[Place] = places, tally: _Tally = tally) -> Applied:
+                tally.clear()
+                return self._price(places, tally)
+
+            self._amender.transact(step)
+            self.tally.add(tally)
+            after = places[-1]
+            if self._progress is not None:
+                self._progress(len(places))
+
+    def _price(self, places: Sequence[Place], tally: _Tally) -> Applied:
+        conn, floors = self._amender.connection(), self._amender.floors()
+        priced: list[tuple[PricedRow, Charge]] = []
+        lines: dict[Line, tuple[int, int]] = {}
+        for row in self.prices.locked(conn, [p for p in places if p.time_us >= floors["raw"]]):
+            new = price_call(row.call, self._book)
+            verdict = _verdict(row.charge, new, self._scope.restate)
+            tally.note(row, new, verdict)
+            if verdict not in _CHANGES:
+                continue
+            priced.append((row, new))
+            delta = (new.cost or 0) - (row.charge.cost or 0)
+            lines[row.line] = 0, lines.get(row.line, (0, 0))[1] + delta
+        if not priced:
+            return Applied()
+        if self._keep_vectors is not None:
+            self._keep_vectors(conn)
+        changed = [row.place for row, _ in priced]
+        cost = sum(delta for _, delta in lines.values())
+        booking = Booking(
+            changed, COPY_PRICES, lambda copy: feed_prices(copy, priced, self._map_id), UPDATE_PRICES, lines,
+            Applied(len(changed), cost_pico_usd=cost),
+        )  # fmt: skip
+        self._amender.book(booking, floors, position=[places[-1].time_us, places[-1].call_key.hex()])
+        return booking.applied
+
+
+_SAME, _FILL, _NAME, _RESTATE, _WAIT, _KEEP = range(6)
+_CHANGES = frozenset({_FILL, _NAME, _RESTATE})
+
+
+def _verdict(old: Charge, new: Charge, restate: bool) -> int:
+    """What becomes of a price."""
+    if old.cost is None:
+        if new.cost is not None:
+            return _FILL
+        return _NAME if old.status == UNPRICED_MODEL != new.status else _SAME
+    if new.cost is None:
+        return _KEEP
+    if old[1:7] == new[1:7]:
+        return _SAME
+    return _RESTATE if restate else _WAIT
+
+
+class _Tally:
+    """Counts differences while rows pass; tenants are told by id until the end."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.rows = self.unpriced = 0
+        self._cells: dict[tuple[Line, int], Difference] = {}
+
+    def note(self, row: PricedRow, new: Charge, verdict: int) -> None:
+        """Count one row."""
+        self.rows += 1
+        if row.charge.cost is None and new.cost is None:
+            self.unpriced += 1
+        if verdict in (_SAME, _NAME):
+            return
+        cell = self._cells.get((row.line, row.identity_id))
+        if cell is None:
+            cell = self._cells[row.line, row.identity_id] = Difference()
+        delta = (new.cost or 0) - (row.charge.cost or 0)
+        if verdict == _FILL:
+            cell.filled += 1
+            cell.filled_pico_usd += delta
+        elif verdict == _RESTATE:
+            cell.restated += 1
+            cell.restated_pico_usd += delta
+        elif verdict == _WAIT:
+            cell.waiting += 1
+            cell.waiting_pico_usd += delta
+        else:
+            cell.kept += 1
+
+    def add(self, other: _Tally) -> None:
+        """Add another count to this one."""
+        self.rows += other.rows
+        self.unpriced += other.unpriced
+        for key, difference in other._cells.items():
+            self._cells.setdefault(key, Difference()).add(difference)
+
+    def report(self, conn: Connection, prices: Prices) -> Report:
+        """The count with its tenants' names."""
+        tenants = prices.tenants(conn, {identity for _, identity in self._cells})
+        report = Report(self.rows, unpriced=self.unpriced)
+        for (line, identity), difference in self._cells.items():
+            cell = Cell(_EPOCH_DAY + timedelta(days=line.day), *line[1:], tenant=tenants[identity])
+            report.cells.setdefault(cell, Difference()).add(difference)
+        return report
+
+
+def _parameters(scope: Scope, book: PriceBook) -> dict[str, object]:
+    return {
+        "from": scope.start.isoformat(),
+        "to": scope.end.isoformat(),
+        "models": None if scope.models is None else list(scope.models),
+        "restate": scope.restate,
+        "price_map": book.map_hash,
+    }
+
+
+def _unfinished(conn: Connection, parameters: dict[str, object]) -> tuple[int | None, Place | None]:
+    found = conn.execute(query("unfinished_run"), ("reprice", Jsonb(parameters))).fetchone()
+    if found is None:
+        return None, None
+    run_id, position = found
+    return run_id, None if position is None else Place(position[0], bytes.fromhex(position[1]))
+
+
+def by(report: Report, *names: str) -> Iterable[tuple[tuple[object, ...], Difference]]:
+    """A report's differences summed by some of its cells' fields, largest first."""
+    sums: dict[tuple[object, ...], Difference] = {}
+    for cell, difference in report.cells.items():
+        sums.setdefault(tuple(getattr(cell, name) for name in names), Difference()).add(difference)
+    return sorted(sums.items(), key=lambda item: (-abs(item[1].delta_pico_usd), str(item[0])))
