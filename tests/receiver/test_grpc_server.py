@@ -1,4 +1,4 @@
-"""OTLP/gRPC, rule by rule: S1–S14 are OTLP 1.11's demands on a server, listed in docs/conformance.md."""
+"""OTLP/gRPC, rule by rule: S1–S14 number the demands of OTLP 1.11 on a server."""
 
 from __future__ import annotations
 

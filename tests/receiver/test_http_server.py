@@ -1,4 +1,4 @@
-"""OTLP/HTTP, rule by rule: S1–S28 are OTLP 1.11's demands on a server, listed in docs/conformance.md."""
+"""OTLP/HTTP, rule by rule: S1–S28 number the demands of OTLP 1.11 on a server."""
 
 from __future__ import annotations
 
