@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -196,19 +197,30 @@ def test_direct_report(ledger: Ledger, tmp_path: Path) -> None:
     assert (call["user_id"], call["cost_pico_usd"]) == ("tenant_acme_hash", 540 * 150_000 + 180 * 600_000)
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """One test process at a time."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def node_modules() -> Path:
     """The packages of the page, installed once into .cache."""
     if not (shutil.which("npm") and shutil.which("node")):
         pytest.skip(f"{NOT_HERE}: Node and npm are not installed")
     NODE_MODULES.mkdir(parents=True, exist_ok=True)
-    if not (NODE_MODULES / "node_modules" / ".package-lock.json").exists():
-        command = BLOCKS["bash", "install_node.sh"].replace("npm install", "npm install --no-audit --no-fund")
-        done = subprocess.run(
-            ["bash", "-euc", command], cwd=NODE_MODULES, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            pytest.skip(f"{NOT_HERE}: npm could not install: {done.stderr.strip().splitlines()[-1]}")
+    with locked(NODE_MODULES / "lock"):
+        if not (NODE_MODULES / "node_modules" / ".package-lock.json").exists():
+            command = BLOCKS["bash", "install_node.sh"].replace(
+                "npm install", "npm install --no-audit --no-fund"
+            )
+            done = subprocess.run(
+                ["bash", "-euc", command], cwd=NODE_MODULES, capture_output=True, text=True, check=False
+            )
+            if done.returncode:
+                pytest.skip(f"{NOT_HERE}: npm could not install: {done.stderr.strip().splitlines()[-1]}")
     return NODE_MODULES / "node_modules"
 
 
@@ -265,10 +277,14 @@ def test_the_collectors_configuration_names_what_it_uses() -> None:
 def collector() -> Path:
     """A Collector with the parts of the page, built once into .cache from the Go modules."""
     binary = COLLECTOR / "otelcol-small"
-    if not binary.exists():
-        if not shutil.which("go"):
-            pytest.skip(f"{NOT_HERE}: no Collector in .cache/otelcol, and Go is not installed to build one")
-        _build_collector(binary)
+    COLLECTOR.mkdir(parents=True, exist_ok=True)
+    with locked(COLLECTOR / "lock"):
+        if not binary.exists():
+            if not shutil.which("go"):
+                pytest.skip(
+                    f"{NOT_HERE}: no Collector in .cache/otelcol, and Go is not installed to build one"
+                )
+            _build_collector(binary)
     return binary
 
 
