@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
-import socket
 import struct
 import time
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -22,6 +20,7 @@ from processor.pricing import Charge
 from storage.cardinality import Admission
 from storage.catalog import Catalog
 from storage.claims import Care, Claims, SeenBefore
+from storage.connection import Connection, connect, cut, describe, is_race, is_transient
 from storage.freshness import Freshness
 from storage.queries import query
 from storage.rows import REQUESTS, pack_row, postgres_us
@@ -31,10 +30,6 @@ from storage.wire import (
     COPY_TRAILER,
     NULL,
     POSTGRES_EPOCH_US,
-    TimestampArray,
-    TimestampArrayDumper,
-    UuidArray,
-    UuidArrayDumper,
     pack_int4,
     pack_int8,
 )
@@ -47,28 +42,20 @@ MAX_QUARANTINED = 1_000
 """Rejections kept per transaction; all are counted, a flood of them must not fill the disk."""
 ATTEMPTS = 6
 """Tries of one transaction that lost a deadlock or a serialisation race."""
-CONNECT_SECONDS = 3
 
-_TRANSIENT_CLASSES = ("08", "40", "53", "55", "57", "58")
-"""SQLSTATE classes that say nothing about the data (LEDGER §15)."""
 _CLIENT_DATA_ERRORS = (ValueError, struct.error, OverflowError, KeyError, TypeError)
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MINUTE_US, _HOUR_US, _DAY_US = 60_000_000, 3_600_000_000, 86_400_000_000
 _REPEATED, _PROMOTED = int(Flag.RESPONSE_REPEATED), int(Flag.PROMOTED)
 
-CREATE_STAGING, READ_FLOORS, COPY_STAGING = (
-    query("create_staging"),
-    query("read_floors"),
-    query("copy_staging"),
-)
+READ_FLOORS, COPY_STAGING = query("read_floors"), query("copy_staging")
 COPY_SIGHTINGS, COPY_QUARANTINE = query("copy_sightings"), query("copy_quarantine")
 INSERT_CALLS, MEASURE_BATCH = query("insert_calls"), query("measure_batch")
 ADD_MINUTES, ADD_HOURS = query("add_minutes"), query("add_hours")
 ADD_IDENTITY_HOURS, ADD_IDENTITY_DAYS = query("add_identity_hours"), query("add_identity_days")
 MARK_WRITER, BOOK_PROMOTIONS = query("mark_writer"), query("book_promotions")
 
-Connection = psycopg.Connection[Any]
 T = TypeVar("T")
 Priced = tuple[Batch, Sequence[Charge]]
 """A decoded request and the charge of each of its calls."""
@@ -159,7 +146,7 @@ class Writer:
         """Cut the connection under a write that hangs, from another thread; the write then fails."""
         conn = self._conn
         if conn is not None and not conn.closed:
-            _shut_socket(conn)
+            cut(conn)
 
     # One transaction
 
@@ -291,11 +278,11 @@ class Writer:
                 self._roll_back()
             except psycopg.Error as error:
                 self._roll_back()
-                if not _is_transient(error):
-                    raise _DataRefused(_describe(error)) from error
-                if time.monotonic() > deadline or (_is_race(error) and attempt >= ATTEMPTS):
-                    raise StorageUnavailable(f"the database cannot commit: {_describe(error)}") from error
-                time.sleep(random.uniform(0.005, 0.05) * attempt if _is_race(error) else 0.2)
+                if not is_transient(error):
+                    raise _DataRefused(describe(error)) from error
+                if time.monotonic() > deadline or (is_race(error) and attempt >= ATTEMPTS):
+                    raise StorageUnavailable(f"the database cannot commit: {describe(error)}") from error
+                time.sleep(random.uniform(0.005, 0.05) * attempt if is_race(error) else 0.2)
             except _CLIENT_DATA_ERRORS as error:
                 self._roll_back()
                 raise _DataRefused(type(error).__name__) from error
@@ -331,27 +318,6 @@ class _Extras(NamedTuple):
     quarantine: bytes | None = None
 
 
-def connect(dsn: str) -> Connection:
-    """A connection as writers need it, its staging tables made."""
-    conn = psycopg.connect(
-        dsn,
-        autocommit=True,
-        connect_timeout=CONNECT_SECONDS,
-        application_name="spanledger writer",
-        options="-c timezone=UTC -c jit=off -c synchronous_commit=on -c work_mem=64MB -c lock_timeout=10s"
-        " -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
-        " -c default_transaction_isolation=read\\ committed -c max_parallel_workers_per_gather=0",
-        keepalives_idle=10,
-        keepalives_interval=5,
-        keepalives_count=3,
-        tcp_user_timeout=20_000,
-    )
-    conn.adapters.register_dumper(UuidArray, UuidArrayDumper)
-    conn.adapters.register_dumper(TimestampArray, TimestampArrayDumper)
-    conn.execute(CREATE_STAGING)
-    return conn
-
-
 def _extras(batches: list[Batch]) -> _Extras:
     sightings = [sighting_row(s, _received(b)) for b in batches for s in b.sightings]
     rejected = [rejection_row(r, _received(b)) for b in batches for r in b.rejections[:MAX_QUARANTINED]]
@@ -382,12 +348,6 @@ def _above_floor(entries: list[Entry], floor_us: int) -> tuple[list[Entry], list
     return kept, late
 
 
-def _copy(conn: Connection, statement: bytes, data: bytes | None) -> None:
-    if data is not None:
-        with conn.cursor().copy(statement) as copy:
-            copy.write(data)
-
-
 def _joined(one: Written, two: Written) -> Written:
     return Written(
         one.accepted + two.accepted, one.duplicates + two.duplicates, one.rejections + two.rejections
@@ -401,26 +361,7 @@ def _outcome(request: int, batch: Batch, written: Written) -> Outcome:
     )
 
 
-def _is_transient(error: psycopg.Error) -> bool:
-    """True if trying again can help; a lost connection has no SQLSTATE."""
-    state = error.sqlstate
-    if state is None:
-        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-    return state[:2] in _TRANSIENT_CLASSES
-
-
-def _is_race(error: psycopg.Error) -> bool:
-    return (error.sqlstate or "").startswith("40")
-
-
-def _describe(error: psycopg.Error) -> str:
-    """What a database error was about, without values: its text may hold content."""
-    if error.sqlstate is None:
-        return type(error).__name__
-    place = error.diag.constraint_name or error.diag.column_name or ""
-    return f"{type(error).__name__} ({error.sqlstate}) {place}".strip()
-
-
-def _shut_socket(conn: Connection) -> None:
-    with socket.socket(fileno=os.dup(conn.pgconn.socket)) as duplicate:
-        duplicate.shutdown(socket.SHUT_RDWR)
+def _copy(conn: Connection, statement: bytes, data: bytes | None) -> None:
+    if data is not None:
+        with conn.cursor().copy(statement) as copy:
+            copy.write(data)
