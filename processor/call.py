@@ -53,8 +53,9 @@ class Source(NamedTuple):
         field: name of the `ModelCall` field.
         attribute: the attribute key as sent (`→` before a path inside a JSON value), or a word in
             angle brackets for what is not an attribute (`<span name>`, `<span times>`, `<default>`).
-        rank: 0 explicit application key, 10 dialect key, 20 + distance an ancestor's, 50 the resource's,
-            60 a fallback. Usage: 10 provider, 30 repaired, 70 estimated, 80 missing. Lower is better;
+        rank: 0 explicit application key, 10 dialect key, 20 + distance an ancestor's (up to 39), 40-49 a
+            workflow's name (the outermost is best), 50 the resource's, 60-79 a fallback (the nearest label,
+            the root's label, the nearest route, the root's name). Usage: 10 provider, 30 repaired, 70 estimated, 80 missing. Lower is better;
             a duplicate's field of better rank replaces it (LEDGER §6).
     """
 
@@ -137,6 +138,8 @@ class ModelCall:
     """One entry per field that was read; shared between calls of the same shape, never mutated."""
     flags: int = 0
     """Bits of `Flag`."""
+    awaits_ancestor: bool = False
+    """Its line of ancestors does not reach a root inside its request: one that comes later may still name it."""
 
 
 class Sighting(NamedTuple):
@@ -144,9 +147,12 @@ class Sighting(NamedTuple):
 
     Attributes:
         reason: why it does not count, in words a developer understands.
-        tags: `ModelCall` field name → value, for what a call below it may still need (never content).
+        tags: `ModelCall` field name → value, for what a call below it may still need (never content). Beside
+            fields the names that stand in for an endpoint: `workflow`, `endpoint_label`, `root_label`,
+            `http_route`, `root_name`.
         wrapper: True when the span stands for a call whose emitter may have sent no inner span.
         call: the call it would be if it were promoted, or the duplicate's own reading; None for context only.
+        attributes: name in `tags` → the attribute that it was read from.
     """
 
     trace_id: bytes
@@ -157,6 +163,7 @@ class Sighting(NamedTuple):
     tags: tuple[tuple[str, str], ...] = ()
     wrapper: bool = False
     call: ModelCall | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
 
 
 class Rejection(NamedTuple):
@@ -187,6 +194,8 @@ class Batch:
     spans: int = 0
     size_bytes: int = 0
     """Bytes that this batch holds in memory, as a bound for the queue."""
+    received_ns: int = 0
+    """Stamp of our receiver; 0 where the calls carry it."""
 
 
 class Outcome(NamedTuple):

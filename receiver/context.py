@@ -9,10 +9,11 @@ from functools import lru_cache
 from google.protobuf.message import DecodeError
 
 from processor.call import REAL, ModelCall, Source
+from processor.ranks import ROOT_LABEL, ROOT_NAME, ancestor_rank, label_rank, route_rank, workflow_rank
 from processor.vocabulary import data_mode_name, environment_name
 from receiver.dialects.reading import SERVER, Seen
 from receiver.dialects.shapes import Plans
-from receiver.dialects.table import ANCESTOR, DIALECT, EXPLICIT, FALLBACK, INHERITED, RESOURCE, Origin, Values
+from receiver.dialects.table import EXPLICIT, INHERITED, RESOURCE, Origin, Values
 from receiver.wire import parse_resource
 
 MAX_DEPTH = 64
@@ -24,6 +25,9 @@ _LANGFUSE_NAMES = ("OpenAI-", "OpenAI.", "Chat")
 """Beginnings of the names that Langfuse's integrations give a generation when the application gives none."""
 
 _INHERITED = tuple(sorted(INHERITED - {"environment"}))
+_LABELS = ("workflow", "endpoint_label", "root_label", "http_route")
+BINDING = INHERITED | {"workflow", "endpoint_label", "http_route"}
+"""What makes a span worth a sighting although it is no call and stands for none."""
 
 Tags = dict[str, tuple[str, Source]]
 
@@ -130,7 +134,12 @@ class Context:
         """Fill what the call lacks and settle environment, data mode and label."""
         values = seen.reading.values
         home = self._home(seen.resource)
-        ancestors = self._line(seen) if seen.parent_span_id or seen.twins else ()
+        if seen.parent_span_id:
+            line = self.lineage(seen.trace_id, seen.parent_span_id)
+            call.awaits_ancestor = not line or bool(line[-1].parent_span_id)
+            ancestors = self._line(seen) if seen.twins else line
+        else:
+            ancestors = self._line(seen) if seen.twins else ()
         if "data_mode" in values:
             call.data_mode = data_mode_name(str(values["data_mode"])) or REAL
         tagged = ancestors or seen.taken or "endpoint_tag" not in values or "environment" in values
@@ -202,7 +211,7 @@ def _from_ancestors(name: str, ancestors: tuple[Seen, ...]) -> tuple[str, Source
         value = span.reading.values.get(name)
         key = span.plan.key_of(span.reading, name)
         if value is not None and key is not None:
-            return str(value), Source(name, key.shown, min(ANCESTOR + distance, RESOURCE - 1))
+            return str(value), Source(name, key.shown, ancestor_rank(distance))
     return None
 
 
@@ -210,7 +219,7 @@ def _workflow(seen: Seen, ancestors: tuple[Seen, ...]) -> tuple[str, Source] | N
     """Traceloop names the innermost workflow on every span; the root's is the feature that asked."""
     line = (seen, *ancestors)
     for distance in range(len(line) - 1, -1, -1):
-        found = _labelled(line[distance], "workflow", ANCESTOR + distance if distance else DIALECT)
+        found = _labelled(line[distance], "workflow", workflow_rank(distance))
         if found is not None:
             return found
     return None
@@ -219,34 +228,55 @@ def _workflow(seen: Seen, ancestors: tuple[Seen, ...]) -> tuple[str, Source] | N
 def _fallback_endpoint(seen: Seen, ancestors: tuple[Seen, ...]) -> tuple[str, Source] | None:
     """What is no tag: agent's or trace's name, the root's label, the server's route, the root's name."""
     line = (seen, *ancestors)
-    for span in line:
-        found = _labelled(span, "endpoint_label")
+    for distance, span in enumerate(line):
+        found = _labelled(span, "endpoint_label", label_rank(distance))
         if found is not None:
             return found
     root = next((span for span in line if span.is_root), None)
-    found = _labelled(root, "root_label") if root is not None else None
+    found = _labelled(root, "root_label", ROOT_LABEL) if root is not None else None
     if found is not None:
         return found
-    for span in line:
-        if span.kind == SERVER and (found := _labelled(span, "http_route")) is not None:
+    for distance, span in enumerate(line):
+        if span.kind == SERVER and (found := _labelled(span, "http_route", route_rank(distance))) is not None:
             return found
-    return _root_name(root) if root is not None else None
+    return root_name(root) if root is not None else None
 
 
-def _root_name(root: Seen) -> tuple[str, Source] | None:
+def root_name(root: Seen) -> tuple[str, Source] | None:
     """The name of a root that is no call, or of a Langfuse generation that the application named itself."""
     named = root.plan.dialect == "langfuse" and not root.name.startswith(_LANGFUSE_NAMES)
     if not root.name or (root.call is not None and not named):
         return None
-    return root.name, Source("endpoint_tag", "<root span name>", FALLBACK)
+    return root.name, Source("endpoint_tag", "<root span name>", ROOT_NAME)
 
 
-def _labelled(span: Seen, name: str, rank: int = FALLBACK) -> tuple[str, Source] | None:
+def late_tags(seen: Seen) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
+    """What a span offers to calls below it that come in other requests: values and their attributes by name."""
+    found = {}
+    for name, value in seen.reading.values.items():
+        key = seen.plan.key_of(seen.reading, name)
+        if key is not None and (name in INHERITED or name in _LABELS and _may_label(seen, name, value)):
+            found[name] = str(value).encode("utf-8", "replace").decode(), key.shown
+    if seen.is_root and (place := root_name(seen)) is not None:
+        found["root_name"] = place[0], place[1].attribute
+    return (
+        tuple((name, value) for name, (value, _) in found.items()),
+        tuple((name, attribute) for name, (_, attribute) in found.items()),
+    )
+
+
+def _may_label(seen: Seen, name: str, value: object) -> bool:
+    if name == "root_label" and not seen.is_root or name == "http_route" and seen.kind != SERVER:
+        return False
+    return isinstance(value, str)
+
+
+def _labelled(span: Seen, name: str, rank: int) -> tuple[str, Source] | None:
     value = span.reading.values.get(name)
     key = span.plan.key_of(span.reading, name)
     if not isinstance(value, str) or key is None:
         return None
-    return value, Source("endpoint_tag", key.shown, min(rank, RESOURCE - 1) if rank < FALLBACK else rank)
+    return value, Source("endpoint_tag", key.shown, rank)
 
 
 def _set(call: ModelCall, name: str, value: str) -> None:

@@ -13,10 +13,10 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from processor.call import Batch, Rejection, Sighting
-from receiver.context import Context, Home, read_home
+from receiver.context import BINDING, Context, Home, late_tags, read_home
 from receiver.dialects.reading import NOT_GENAI, Seen, read_span
 from receiver.dialects.shapes import Emitter, Plans
-from receiver.dialects.table import INHERITED, ApplicationKeys
+from receiver.dialects.table import ApplicationKeys
 from receiver.framing import Frame, id_fault, origin_of
 from receiver.join import join
 from receiver.wire import parse_span
@@ -109,7 +109,7 @@ class _Decoder:
         served = self._served(counted) if rest else frozenset()
         sightings = [self._sighting(seen, id(seen) in served) for seen in rest]
         bytes_held = _CALL_BYTES * len(calls) + _SIGHTING_BYTES * len(sightings)
-        return Batch(calls, sightings, self._rejections, len(frame.spans), bytes_held)
+        return Batch(calls, sightings, self._rejections, len(frame.spans), bytes_held, self._received_ns)
 
     def _read_all(self, indexes: list[int]) -> None:
         """Read spans in order; what one of them has wrong costs only itself."""
@@ -171,16 +171,12 @@ class _Decoder:
             for seen in self._seen.values()
             if seen is not None
             and not seen.verdict.counts
-            and (seen.verdict is not NOT_GENAI or not INHERITED.isdisjoint(seen.reading.values))
+            and (seen.verdict is not NOT_GENAI or not BINDING.isdisjoint(seen.reading.values))
         ]
 
     def _sighting(self, seen: Seen, is_served: bool) -> Sighting:
         waits = seen.verdict.wrapper and not is_served
-        tags = tuple(
-            (name, str(value).encode("utf-8", "replace").decode())
-            for name, value in seen.reading.values.items()
-            if name in INHERITED
-        )
+        tags, attributes = late_tags(seen)
         return Sighting(
             seen.trace_id,
             seen.span_id,
@@ -190,6 +186,7 @@ class _Decoder:
             tags,
             waits,
             seen.call if waits or seen.twin_of is not None else None,
+            attributes,
         )
 
     def _reject(self, index: int, reason: str, detail: str) -> None:
