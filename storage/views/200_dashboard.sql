@@ -1,0 +1,80 @@
+-- What every dashboard shows beside its figures: whether it runs, up to when it is complete, what lies outside.
+
+-- False while a dashboard is paused: a row of `genai.setting` with the key `dashboards_paused` and the value `on`.
+-- Overview and Compare never ask. Panels put it into a scalar subquery, so that the plan asks once and then reads nothing.
+CREATE FUNCTION genai.dashboard_on(p_uid text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT p_uid IN ('spanledger-overview', 'spanledger-compare') OR NOT EXISTS (
+        SELECT FROM genai.setting s WHERE s.key = 'dashboards_paused' AND s.value = 'on')
+$$;
+
+-- The baseline of a panel: `previous` or a distance in hours or days. Anything else, which only a hand-made address can
+-- hold, is `previous`; the dashboards show the window that was really used.
+CREATE FUNCTION genai.panel_baseline(p_baseline text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN p_baseline ~ '^[1-9][0-9]{0,3}[hd]$' THEN p_baseline ELSE 'previous' END
+$$;
+
+-- '*' for a choice of nothing: a variable that Grafana could not fill is an empty text.
+CREATE FUNCTION genai.panel_focus(p_value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN p_value = '' THEN '*' ELSE p_value END
+$$;
+
+-- One row: the watermark in words, and what the reader must know about the chosen range.
+CREATE FUNCTION genai.data_state(p_uid text, p_from timestamptz, p_to timestamptz)
+RETURNS TABLE (complete_to timestamptz, state text, notice text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT
+        w.complete_to,
+        CASE
+            WHEN NOT genai.dashboard_on(p_uid) THEN 'paused'
+            WHEN w.complete_to IS NULL THEN 'nothing received yet'
+            WHEN w.live_writers = 0 THEN 'no receiver is running'
+            WHEN w.complete_to < now() - interval '5 minutes' THEN 'behind'
+            ELSE 'complete'
+        END,
+        CASE
+            WHEN NOT genai.dashboard_on(p_uid)
+                THEN 'Paused to spare the database (genai.setting dashboards_paused); Overview and Compare still run.'
+            WHEN f.hour > p_from THEN 'The range begins before the data: totals are kept from '
+                || to_char(f.hour AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC on.'
+            WHEN f.raw > p_from THEN 'The range begins before the single calls: they are kept from '
+                || to_char(f.raw AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')
+                || ' UTC on. Totals are whole, their edges may be rounded out to the hour.'
+            WHEN p_to < p_from + interval '1 second' THEN 'The range is empty.'
+            ELSE 'Everything received in this range is counted.'
+        END
+    FROM genai.watermark w
+    CROSS JOIN (
+        SELECT max(f.time) FILTER (WHERE f.level = 'raw') AS raw, max(f.time) FILTER (WHERE f.level = 'hour') AS hour
+        FROM genai.floor f
+    ) f
+$$;
+
+-- Usage by hour and series; `last_seen` of a series is an index lookup.
+CREATE VIEW genai.series_seen AS
+SELECT s.id, s.environment, s.data_mode, s.service_name, s.endpoint_tag, s.prompt_version, s.provider, s.model,
+    first.bucket AS first_seen, last.bucket AS last_seen
+FROM _genai.series s
+CROSS JOIN LATERAL (
+    SELECT u.bucket FROM _genai.usage_hour u WHERE u.series_id = s.id ORDER BY u.bucket LIMIT 1
+) first
+CROSS JOIN LATERAL (
+    SELECT u.bucket FROM _genai.usage_hour u WHERE u.series_id = s.id ORDER BY u.bucket DESC LIMIT 1
+) last;
+
+-- Environments and data modes that the selection leaves out, with their calls in the range; hours for `last_seen`.
+CREATE FUNCTION genai.data_outside(p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text)
+RETURNS TABLE (environment text, data_mode text, calls bigint, last_seen timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT s.environment, s.data_mode, coalesce(sum(u.calls), 0)::bigint, max(s.last_seen)
+    FROM genai.series_seen s
+    LEFT JOIN (
+        SELECT h.series_id, genai.total(h.calls) AS calls
+        FROM genai.measured_hour h
+        WHERE h.bucket >= date_bin('1 hour', p_from, 'epoch') AND h.bucket < p_to
+        GROUP BY h.series_id
+    ) u ON u.series_id = s.id
+    WHERE NOT ((p_env = '*' OR s.environment = ANY (string_to_array(p_env, ',')))
+        AND (p_data_mode = '*' OR s.data_mode = p_data_mode))
+    GROUP BY s.environment, s.data_mode
+    ORDER BY 3 DESC, 4 DESC, 1, 2
+    LIMIT 20
+$$;

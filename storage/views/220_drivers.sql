@@ -1,0 +1,149 @@
+-- What the dashboards say about a change: its terms in words, whose it is, and the dashboard that looks closer.
+
+-- The terms of a change, one row each, in the order of the walk, with the sum last (LEDGER §10).
+CREATE FUNCTION genai.compare_terms(
+    p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
+    p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text
+) RETURNS TABLE (place integer, term text, meaning text, usd numeric, share_of_delta double precision)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT v.place, v.term, v.meaning, v.usd, (v.usd / nullif(t.delta_usd, 0))::float8
+    FROM genai.compare(
+        p_from, p_to, p_baseline, p_env, p_data_mode, 'endpoint', p_endpoint, p_prompt_version, p_user, p_tenant,
+        p_model, NULL, p_service, 0) t
+    CROSS JOIN LATERAL (VALUES
+        (1, 'volume', 'more or fewer requests', t.volume_usd),
+        (2, 'attempts', 'more or fewer calls for a request', t.attempts_usd),
+        (3, 'mix', 'other models', t.mix_usd),
+        (4, 'tokens: input', 'more or fewer input tokens for a call', t.input_tokens_usd),
+        (5, 'tokens: cache read', 'more or fewer tokens read from the cache', t.cache_read_tokens_usd),
+        (6, 'tokens: cache write', 'more or fewer tokens written to the cache', t.cache_write_tokens_usd),
+        (7, 'tokens: output', 'longer or shorter answers', t.output_tokens_usd),
+        (8, 'tokens: other', 'per-call fees and the like', t.other_tokens_usd),
+        (9, 'price', 'another price for the same tokens', t.price_usd),
+        (10, 'new', 'endpoints that were not there before', t.new_usd),
+        (11, 'gone', 'endpoints that are not there any more', t.gone_usd),
+        (12, 'change', 'the sum of the terms, exactly', t.delta_usd)
+    ) v (place, term, meaning, usd)
+    WHERE t.is_total AND (v.usd <> 0 OR v.place IN (1, 12))
+    ORDER BY v.place
+$$;
+
+-- Where a change is: endpoints, prompt versions (with their endpoint), models, tenants and users by the size of their
+-- change, `p_keep` of each. The focus columns are what a link sets: the row's value, the focus that is on already, else
+-- '*'. With a focus on user or tenant the rows by endpoint, version and model are narrowed to it, too.
+CREATE FUNCTION genai.change_by_focus(
+    p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
+    p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text, p_keep integer DEFAULT 5
+) RETURNS TABLE (
+    kind text, name text, focus_uid text, endpoint text, prompt_version text, "user" text, tenant text, model text,
+    cost_usd numeric, baseline_cost_usd numeric, delta_usd numeric, delta_ratio double precision,
+    share_of_delta double precision, calls bigint, baseline_calls bigint, cost_share double precision
+) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    WITH served AS MATERIALIZED (
+        SELECT u.side, u.endpoint_tag, u.prompt_version, u.model, sum(u.calls) AS calls, sum(u.cost_pico_usd) AS cost
+        FROM genai.usage_of_both(
+            p_from, p_to, p_baseline, p_env, p_data_mode, 'endpoint', p_endpoint, p_prompt_version, p_user, p_tenant,
+            p_model, NULL, p_service) u
+        GROUP BY u.side, u.endpoint_tag, u.prompt_version, u.model
+    ), asked AS MATERIALIZED (
+        SELECT u.side, u.tenant_id, u.user_id, sum(u.calls) AS calls, sum(u.cost_pico_usd) AS cost
+        FROM genai.usage_of_both(
+            p_from, p_to, p_baseline, p_env, p_data_mode, 'user', p_endpoint, p_prompt_version, p_user, p_tenant,
+            p_model, NULL, p_service) u
+        GROUP BY u.side, u.tenant_id, u.user_id
+    ), row AS (
+        SELECT 'endpoint' AS kind, s.endpoint_tag AS name, 'spanledger-endpoints' AS focus_uid,
+            s.endpoint_tag AS endpoint, NULL AS prompt_version, NULL AS "user", NULL AS tenant, NULL AS model,
+            s.side, s.calls, s.cost FROM served s
+        UNION ALL
+        SELECT 'prompt version', s.endpoint_tag || ' · ' || s.prompt_version, 'spanledger-prompts', s.endpoint_tag,
+            s.prompt_version, NULL, NULL, NULL, s.side, s.calls, s.cost FROM served s
+        UNION ALL
+        SELECT 'model', s.model, 'spanledger-models', NULL, NULL, NULL, NULL, s.model, s.side, s.calls, s.cost
+        FROM served s
+        UNION ALL
+        SELECT 'tenant', a.tenant_id, 'spanledger-users', NULL, NULL, NULL, a.tenant_id, NULL, a.side, a.calls, a.cost
+        FROM asked a
+        UNION ALL
+        SELECT 'user', a.user_id, 'spanledger-users', NULL, NULL, a.user_id, NULL, NULL, a.side, a.calls, a.cost
+        FROM asked a
+    ), summed AS (
+        SELECT r.kind, r.name, r.focus_uid, r.endpoint, r.prompt_version, r."user", r.tenant, r.model,
+            coalesce(sum(r.cost) FILTER (WHERE r.side = 1), 0) AS k1,
+            coalesce(sum(r.cost) FILTER (WHERE r.side = 0), 0) AS k0,
+            coalesce(sum(r.calls) FILTER (WHERE r.side = 1), 0) AS c1,
+            coalesce(sum(r.calls) FILTER (WHERE r.side = 0), 0) AS c0
+        FROM row r
+        GROUP BY r.kind, r.name, r.focus_uid, r.endpoint, r.prompt_version, r."user", r.tenant, r.model
+    ), total AS (
+        SELECT sum(s.cost) FILTER (WHERE s.side = 1) AS k1,
+            coalesce(sum(s.cost) FILTER (WHERE s.side = 1), 0) - coalesce(sum(s.cost) FILTER (WHERE s.side = 0), 0)
+                AS delta
+        FROM served s
+    ), placed AS (
+        SELECT s.*, t.delta, t.k1 AS whole,
+            row_number() OVER (PARTITION BY s.kind ORDER BY abs(s.k1 - s.k0) DESC, s.k1 DESC, s.c1 DESC, s.name) AS place
+        FROM summed s CROSS JOIN total t
+    )
+    SELECT p.kind, p.name, p.focus_uid,
+        coalesce(p.endpoint, genai.panel_focus(p_endpoint)), coalesce(p.prompt_version, genai.panel_focus(p_prompt_version)),
+        coalesce(p."user", genai.panel_focus(p_user)), coalesce(p.tenant, genai.panel_focus(p_tenant)),
+        coalesce(p.model, genai.panel_focus(p_model)),
+        p.k1 * 1e-12, p.k0 * 1e-12, (p.k1 - p.k0) * 1e-12, ((p.k1 - p.k0) / nullif(p.k0, 0))::float8,
+        ((p.k1 - p.k0) / nullif(p.delta, 0))::float8, p.c1::bigint, p.c0::bigint, (p.k1 / nullif(p.whole, 0))::float8
+    FROM placed p
+    WHERE p.place <= p_keep
+    ORDER BY abs(p.k1 - p.k0) DESC, p.kind, p.name
+$$;
+
+-- One row: the kind of the change in words and its driver, with the dashboard and the focus of a single click. The
+-- driver is the subject of the class where it has one, else the endpoint that changed most.
+CREATE FUNCTION genai.top_driver(
+    p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
+    p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text
+) RETURNS TABLE (
+    class text, kind text, name text, sentence text, focus_uid text, endpoint text, prompt_version text,
+    "user" text, tenant text, model text, delta_usd numeric, cost_usd numeric, baseline_cost_usd numeric
+) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT d.class, d.kind,
+        CASE d.kind WHEN 'prompt version' THEN d.endpoint || ' · ' || d.prompt_version WHEN 'user' THEN d."user"
+            WHEN 'tenant' THEN d.tenant WHEN 'model' THEN d.model ELSE d.endpoint END,
+        d.sentence,
+        CASE d.kind WHEN 'prompt version' THEN 'spanledger-prompts' WHEN 'user' THEN 'spanledger-users'
+            WHEN 'tenant' THEN 'spanledger-users' WHEN 'model' THEN 'spanledger-models' ELSE 'spanledger-endpoints' END,
+        coalesce(d.endpoint, genai.panel_focus(p_endpoint)), coalesce(d.prompt_version, genai.panel_focus(p_prompt_version)),
+        coalesce(d."user", genai.panel_focus(p_user)), coalesce(d.tenant, genai.panel_focus(p_tenant)),
+        coalesce(d.model, genai.panel_focus(p_model)), d.delta_usd, d.cost_usd, d.baseline_cost_usd
+    FROM (
+        SELECT c.class, c.sentence, c.delta_usd, c.cost_usd, c.baseline_cost_usd,
+            CASE
+                WHEN c.class = 'deploy' THEN 'prompt version'
+                WHEN c.class = 'abuse' THEN c.evidence -> 'added_calls_by' ->> 'kind'
+                WHEN c.class = 'identity_concentration' THEN c.evidence -> 'cost_by' ->> 'kind'
+                WHEN c.class IN ('unknown_model', 'model_mix') THEN 'model'
+                ELSE 'endpoint'
+            END AS kind,
+            CASE
+                WHEN c.class = 'deploy' THEN c.evidence -> 'deploy' ->> 'endpoint_tag'
+                WHEN c.class NOT IN ('abuse', 'identity_concentration', 'unknown_model', 'model_mix')
+                    THEN t.top_segment
+            END AS endpoint,
+            CASE WHEN c.class = 'deploy' THEN c.subject END AS prompt_version,
+            CASE WHEN c.class = 'abuse' AND c.evidence -> 'added_calls_by' ->> 'kind' = 'user'
+                OR c.class = 'identity_concentration' AND c.evidence -> 'cost_by' ->> 'kind' = 'user'
+                THEN c.subject END AS "user",
+            CASE WHEN c.class = 'abuse' AND c.evidence -> 'added_calls_by' ->> 'kind' = 'tenant'
+                OR c.class = 'identity_concentration' AND c.evidence -> 'cost_by' ->> 'kind' = 'tenant'
+                THEN c.subject END AS tenant,
+            CASE WHEN c.class IN ('unknown_model', 'model_mix')
+                THEN substr(c.subject, strpos(c.subject, '/') + 1) END AS model
+        FROM genai.classify(
+            p_from, p_to, p_baseline, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model,
+            NULL, p_service) c
+        LEFT JOIN genai.compare(
+            p_from, p_to, p_baseline, p_env, p_data_mode, 'endpoint', p_endpoint, p_prompt_version, p_user, p_tenant,
+            p_model, NULL, p_service, 0) t
+            ON t.is_total AND c.class NOT IN ('deploy', 'abuse', 'identity_concentration', 'unknown_model', 'model_mix')
+    ) d
+    WHERE coalesce(d.endpoint, d.prompt_version, d."user", d.tenant, d.model) IS NOT NULL
+$$;

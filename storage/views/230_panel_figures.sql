@@ -1,0 +1,170 @@
+-- Figures of panels that are no plain row of `compare`.
+
+-- Spend and requests of a window over time beside its baseline's, moved onto the window.
+CREATE FUNCTION genai.now_and_before(
+    p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
+    p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text
+) RETURNS TABLE ("time" timestamptz, segment text, cost_usd numeric, requests bigint)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT u.time, 'now', u.cost_usd, u.requests
+    FROM genai.usage_over_time(
+        p_from, p_to, p_env, p_data_mode, '', p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) u
+    UNION ALL
+    SELECT u.time + (p_from - genai.baseline_from(p_from, p_to, p_baseline)), 'before', u.cost_usd, u.requests
+    FROM genai.usage_over_time(
+        genai.baseline_from(p_from, p_to, p_baseline), genai.baseline_to(p_from, p_to, p_baseline), p_env, p_data_mode,
+        '', p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) u
+$$;
+
+-- What the spend of a window does not hold, and whether that makes it a lower bound (LEDGER §14). Always one row.
+CREATE FUNCTION genai.uncounted(
+    p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text DEFAULT NULL,
+    p_prompt_version text DEFAULT NULL, p_user text DEFAULT NULL, p_tenant text DEFAULT NULL,
+    p_model text DEFAULT NULL, p_service text DEFAULT NULL
+) RETURNS TABLE (
+    unpriced_calls bigint, uncertain_share double precision, error_without_usage_calls bigint, wasted_usd numeric,
+    exactness text
+) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT t.unpriced::bigint, coalesce(t.uncertain / nullif(t.calls, 0), 0)::float8, t.refused::bigint, t.wasted * 1e-12,
+        CASE WHEN t.calls = 0 THEN 'no calls' WHEN t.unpriced + t.uncertain > 0 THEN 'at least' ELSE 'exact' END
+    FROM (
+        SELECT coalesce(sum(u.calls), 0) AS calls, coalesce(sum(u.unpriced_calls), 0) AS unpriced,
+            coalesce(sum(u.uncertain_calls), 0) AS uncertain, coalesce(sum(u.error_without_usage_calls), 0) AS refused,
+            coalesce(sum(u.wasted_cost_pico_usd), 0) AS wasted
+        FROM genai.usage_of(
+            p_from, p_to, p_env, p_data_mode, 'endpoint', p_endpoint, p_prompt_version, p_user, p_tenant, p_model, NULL,
+            p_service) u
+    ) t
+$$;
+
+-- From receipt to visible, from the writers' histograms; 'infinity' never shows, the last bucket reads as its bound.
+CREATE FUNCTION genai.freshness(p_from timestamptz, p_to timestamptz)
+RETURNS TABLE (p50_seconds double precision, p95_seconds double precision) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT min(b.up_to_ms) FILTER (WHERE b.reached >= 0.50 * b.total) / 1e3,
+        min(b.up_to_ms) FILTER (WHERE b.reached >= 0.95 * b.total) / 1e3
+    FROM (
+        SELECT least(f.up_to_ms, power(2, 19.5::float8)) AS up_to_ms,
+            sum(sum(f.calls)) OVER (ORDER BY f.bucket) AS reached, sum(sum(f.calls)) OVER () AS total
+        FROM genai.freshness_minute f
+        WHERE f.minute >= date_bin('1 minute', p_from, 'epoch') AND f.minute < p_to
+        GROUP BY f.bucket, f.up_to_ms
+    ) b
+$$;
+
+-- Tenants by spend; `cost_share` is of all spend in the selection, that of nobody known included.
+CREATE FUNCTION genai.tenant_share(
+    p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
+    p_user text, p_model text, p_limit integer
+) RETURNS TABLE (
+    tenant text, cost_usd numeric, cost_share double precision, baseline_cost_usd numeric, delta_usd numeric,
+    calls bigint, baseline_calls bigint, baseline_cost_share double precision, error_share double precision
+) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT s.tenant, s.k1 * 1e-12, (s.k1 / nullif(sum(s.k1) OVER (), 0))::float8, s.k0 * 1e-12, (s.k1 - s.k0) * 1e-12,
+        s.c1::bigint, s.c0::bigint, (s.k0 / nullif(sum(s.k0) OVER (), 0))::float8, (s.errors / nullif(s.c1, 0))::float8
+    FROM (
+        SELECT u.tenant_id AS tenant, sum(u.cost_pico_usd * u.side) AS k1, sum(u.cost_pico_usd * (1 - u.side)) AS k0,
+            sum(u.calls * u.side) AS c1, sum(u.calls * (1 - u.side)) AS c0, sum(u.errors * u.side) AS errors
+        FROM genai.usage_of_both(
+            p_from, p_to, p_baseline, p_env, p_data_mode, 'tenant', p_endpoint, NULL, p_user, NULL, p_model, NULL, NULL) u
+        GROUP BY u.tenant_id
+    ) s
+    ORDER BY s.k1 DESC, s.c1 DESC, s.tenant
+    LIMIT p_limit
+$$;
+
+-- The windows that a comparison really used.
+CREATE FUNCTION genai.compared_windows(
+    p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
+    p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text
+) RETURNS TABLE (what text, from_used timestamptz, to_used timestamptz) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT 'now', r.from_used, r.to_used
+    FROM genai.window_ranges(p_from, p_to, genai.window_source(
+        'endpoint', p_endpoint, p_prompt_version, p_user, p_tenant, p_service)) r
+    UNION ALL
+    SELECT 'baseline', r.from_used, r.to_used
+    FROM genai.window_ranges(
+        genai.baseline_from(p_from, p_to, p_baseline), genai.baseline_to(p_from, p_to, p_baseline),
+        genai.window_source('endpoint', p_endpoint, p_prompt_version, p_user, p_tenant, p_service)) r
+$$;
+
+-- The terms as steps: a bar stands on `base_usd`; the first and the last are the two windows' spend.
+CREATE FUNCTION genai.compare_waterfall(
+    p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
+    p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text
+) RETURNS TABLE (place integer, step text, base_usd numeric, rise_usd numeric, fall_usd numeric, level_usd numeric)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT s.place, s.step,
+        CASE WHEN s.is_level THEN 0 ELSE least(s.reached - s.usd, s.reached) END,
+        CASE WHEN NOT s.is_level THEN greatest(s.usd, 0) END, CASE WHEN NOT s.is_level THEN greatest(-s.usd, 0) END,
+        CASE WHEN s.is_level THEN s.usd END
+    FROM (
+        SELECT v.place, v.step, v.usd, v.is_level,
+            sum(CASE WHEN v.place = 9 THEN 0 ELSE v.usd END) OVER (ORDER BY v.place) AS reached
+        FROM genai.compare(
+            p_from, p_to, p_baseline, p_env, p_data_mode, 'endpoint', p_endpoint, p_prompt_version, p_user, p_tenant,
+            p_model, NULL, p_service, 0) t
+        CROSS JOIN LATERAL (VALUES
+            (1, 'before', t.baseline_cost_usd, true), (2, 'volume', t.volume_usd, false),
+            (3, 'attempts', t.attempts_usd, false), (4, 'mix', t.mix_usd, false), (5, 'tokens', t.tokens_usd, false),
+            (6, 'price', t.price_usd, false), (7, 'new', t.new_usd, false), (8, 'gone', t.gone_usd, false),
+            (9, 'now', t.cost_usd, true)
+        ) v (place, step, usd, is_level)
+        WHERE t.is_total
+    ) s
+    ORDER BY s.place
+$$;
+
+-- What a request and a success took, before and now.
+CREATE FUNCTION genai.compare_vitals(
+    p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_dimension text,
+    p_endpoint text, p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text
+) RETURNS TABLE (place integer, figure text, before double precision, now double precision, ratio double precision)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT v.place, v.figure, v.before, v.now, v.now / nullif(v.before, 0)
+    FROM genai.compare(
+        p_from, p_to, p_baseline, p_env, p_data_mode, p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant,
+        p_model, NULL, p_service, 0) t
+    CROSS JOIN LATERAL (VALUES
+        (1, 'requests', t.baseline_requests::float8, t.requests::float8),
+        (2, 'calls', t.baseline_calls::float8, t.calls::float8),
+        (3, 'cost per request (USD)', t.baseline_cost_per_request_usd::float8, t.cost_per_request_usd::float8),
+        (4, 'tokens per request', t.baseline_tokens_per_request, t.tokens_per_request),
+        (5, 'success ratio', t.baseline_success_ratio, t.success_ratio),
+        (6, 'calls per success', t.baseline_attempts_per_success, t.attempts_per_success),
+        (7, 'wasted on calls without success (USD)', t.baseline_wasted_usd::float8, t.wasted_usd::float8),
+        (8, 'latency p50 (s)', t.baseline_p50_ms / 1e3, t.p50_ms / 1e3),
+        (9, 'latency p95 (s)', t.baseline_p95_ms / 1e3, t.p95_ms / 1e3),
+        (10, 'calls without a price', t.baseline_unpriced_calls::float8, t.unpriced_calls::float8),
+        (11, 'calls with uncertain usage', t.baseline_uncertain_calls::float8, t.uncertain_calls::float8)
+    ) v (place, figure, before, now)
+    WHERE t.is_total
+    ORDER BY v.place
+$$;
+
+-- Options of the focus variables: what was seen in the range, '*' for all first.
+CREATE FUNCTION genai.focus_values(
+    p_dimension text, p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text
+) RETURNS TABLE ("__text" text, "__value" text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT CASE o.value WHEN '*' THEN 'all' ELSE o.value END, o.value
+    FROM (
+        SELECT '*' AS value, 0 AS place
+        UNION ALL
+        SELECT v.value, 1
+        FROM (
+            SELECT CASE p_dimension WHEN 'endpoint' THEN s.endpoint_tag WHEN 'prompt_version' THEN s.prompt_version
+                    WHEN 'model' THEN s.model ELSE s.service_name END AS value
+            FROM genai.series_seen s
+            WHERE p_dimension IN ('endpoint', 'prompt_version', 'model', 'service')
+                AND (p_env = '*' OR s.environment = ANY (string_to_array(p_env, ',')))
+                AND (p_data_mode = '*' OR s.data_mode = p_data_mode)
+                AND s.last_seen >= date_bin('1 hour', p_from, 'epoch') AND s.first_seen < p_to
+            UNION
+            SELECT CASE p_dimension WHEN 'tenant' THEN i.tenant_id ELSE i.user_id END
+            FROM genai.identity i
+            WHERE p_dimension IN ('tenant', 'user')
+        ) v
+    ) o
+    GROUP BY o.value, o.place
+    ORDER BY o.place, o.value
+    LIMIT 501
+$$;
