@@ -1,0 +1,9 @@
+-- Every endpoint's own terms; each row sums to its change.
+SELECT t.segment AS endpoint, t.baseline_cost_usd, t.cost_usd, t.delta_usd, t.top_term, t.volume_usd, t.attempts_usd,
+    t.mix_usd, t.tokens_usd, t.price_usd, t.new_usd, t.gone_usd
+FROM genai.compare(
+    $__timeFrom()::timestamptz, $__timeTo()::timestamptz, genai.panel_baseline('$baseline'),
+    array_to_string(ARRAY[$env]::text[], ','), '$data_mode', 'endpoint', genai.panel_focus('$endpoint'), genai.panel_focus('$prompt_version'),
+    genai.panel_focus('$user'), genai.panel_focus('$tenant'), genai.panel_focus('$model'), NULL,
+    genai.panel_focus('$service'), 15) t
+WHERE NOT t.is_total

@@ -1,0 +1,7 @@
+-- What a request costs, by endpoint: drift shows here before it shows in the spend.
+SELECT u."time", u.segment, u.cost_per_request_usd
+FROM genai.usage_over_time(
+    $__timeFrom()::timestamptz, $__timeTo()::timestamptz, array_to_string(ARRAY[$env]::text[], ','), '$data_mode',
+    'endpoint', '*', '*', '*', '*', '*', genai.panel_focus('$service'), 5) u
+WHERE u.segment <> '(others)'
+ORDER BY 1

@@ -1,0 +1,2 @@
+-- The environments of the ledger; prod is there before its first call.
+SELECT 'prod' AS environment UNION SELECT s.environment FROM genai.series s ORDER BY 1

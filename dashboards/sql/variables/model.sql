@@ -1,0 +1,5 @@
+-- What was seen in the range; the first, `*`, is no filter.
+SELECT v."__text", v."__value"
+FROM genai.focus_values(
+    'model', $__timeFrom()::timestamptz, $__timeTo()::timestamptz, array_to_string(ARRAY[$env]::text[], ','),
+    '$data_mode') v

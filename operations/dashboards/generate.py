@@ -1,0 +1,37 @@
+"""Write `dashboards/<dashboard>.json` from the SQL files and the declarations here.
+
+    python -m operations.dashboards.generate
+
+The result depends on nothing but the files; a test holds the committed JSON to it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+
+from operations.dashboards.pages import PAGES
+from operations.dashboards.place import DASHBOARDS
+
+
+def generated() -> dict[str, str]:
+    """File name → text of every dashboard."""
+    return {
+        f"{page.uid.removeprefix('spanledger-')}.json": json.dumps(
+            page.build(), cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False
+        )
+        + "\n"
+        for page in PAGES
+    }
+
+
+def main(folder: Path = DASHBOARDS) -> None:
+    """Write all of them."""
+    for name, text in generated().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""How the same figures look everywhere: units, decimals, thresholds, words."""
+
+from __future__ import annotations
+
+from operations.dashboards.links import Link, focus_link
+from operations.dashboards.panels import (
+    COUNT, GREEN, MS, NEUTRAL, ORANGE, RED, SHARE, USD, YELLOW, Column, Steps,
+)  # fmt: skip
+
+# The alert rules use the same numbers; a test holds them together.
+DRIFT, DRIFT_WARNING = 1.5, 1.2
+CONCENTRATION = 0.4
+FRESHNESS_SECONDS, FRESHNESS_TARGET_SECONDS = 300.0, 1.0
+UNCERTAIN_SHARE = 0.05
+SUCCESS_LOW, SUCCESS_WARNING = 0.90, 0.97
+
+DRIFT_STEPS: Steps = [(None, GREEN), (DRIFT_WARNING, YELLOW), (DRIFT, RED)]
+CONCENTRATION_STEPS: Steps = [(None, NEUTRAL), (CONCENTRATION, ORANGE)]
+FRESHNESS_STEPS: Steps = [(None, GREEN), (FRESHNESS_TARGET_SECONDS, YELLOW), (FRESHNESS_SECONDS, RED)]
+UNCERTAIN_STEPS: Steps = [(None, GREEN), (0.000001, YELLOW), (UNCERTAIN_SHARE, RED)]
+SUCCESS_STEPS: Steps = [(None, RED), (SUCCESS_LOW, YELLOW), (SUCCESS_WARNING, GREEN)]
+ATTEMPTS_STEPS: Steps = [(None, GREEN), (1.2, YELLOW), (2.0, RED)]
+SOME_STEPS: Steps = [(None, GREEN), (1, YELLOW)]
+CHANGE_STEPS: Steps = [(None, GREEN), (0.000001, ORANGE)]
+"""More spend than before is orange, less is green; the sign says it, too."""
+
+CLASSES = {
+    "unclear": ("unclear", NEUTRAL), "unknown_model": ("unknown model", ORANGE), "retry_storm": ("retry storm", RED),
+    "abuse": ("abuse", RED), "identity_concentration": ("identity concentration", ORANGE), "deploy": ("deploy", ORANGE),
+    "token": ("tokens", ORANGE), "price": ("price", YELLOW), "model_mix": ("model mix", ORANGE),
+    "volume": ("volume", YELLOW),
+}  # fmt: skip
+
+FOCUS_COLUMNS = {"endpoint", "prompt_version", "user", "tenant", "model"}
+
+
+def spend(title: str = "Spend") -> Column:
+    """USD with cents."""
+    return Column(title, USD, 2)
+
+
+def unit_cost(title: str = "Cost per request") -> Column:
+    """USD with six places."""
+    return Column(title, USD, 6)
+
+
+def change(title: str = "Change") -> Column:
+    """USD with cents, coloured by the sign."""
+    return Column(title, USD, 2, steps=CHANGE_STEPS)
+
+
+def count(title: str) -> Column:
+    """A whole number."""
+    return Column(title, COUNT, 0)
+
+
+def share(title: str) -> Column:
+    """A ratio as percent."""
+    return Column(title, SHARE, 1)
+
+
+def milliseconds(title: str) -> Column:
+    """A latency."""
+    return Column(title, MS, 0)
+
+
+def driver_link(has_focus: bool) -> Link:
+    """To the dashboard that the row names, with all five focus variables from the row."""
+    return focus_link(
+        "Look closer: ${__data.fields.name}", "${__data.fields.focus_uid}", has_focus,
+        endpoint="endpoint", prompt_version="prompt_version", user="user", tenant="tenant", model="model",
+    )  # fmt: skip
+
+
+def driver_columns(has_focus: bool) -> dict[str, Column]:
+    """The row of the top driver; where its link leads is hidden."""
+    return {
+        "class": Column("What kind", words=CLASSES, width=160),
+        "sentence": Column("In words"),
+        "kind": Column("Driver", width=130),
+        "name": Column("Look closer", width=280, link=driver_link(has_focus)),
+        "delta_usd": change(),
+        **dict.fromkeys(["focus_uid", *sorted(FOCUS_COLUMNS)], Column(hidden=True)),
+    }

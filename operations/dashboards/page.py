@@ -1,0 +1,127 @@
+"""A dashboard: one question, its panels in rows, and what all dashboards have alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from grafana_foundation_sdk.builders import dashboard as build
+from grafana_foundation_sdk.models import dashboard as model
+
+from operations.dashboards.links import dashboard_url
+from operations.dashboards.panels import GREEN, NEUTRAL, ORANGE, RED, TIME, YELLOW, Column, Note, Panel, Stats
+from operations.dashboards.queries import DATASOURCE, SqlQuery, statement
+from operations.dashboards.variables import variables
+
+COLUMNS = 24
+
+TITLES = {
+    "spanledger-overview": "Overview",
+    "spanledger-compare": "Compare",
+    "spanledger-endpoints": "Top Endpoints",
+    "spanledger-prompts": "Prompt Versions",
+    "spanledger-users": "Top Users and Tenants",
+    "spanledger-models": "Models and Pricing",
+    "spanledger-month": "Month",
+    "spanledger-requests": "Requests",
+}
+"""Every dashboard by uid, in the order of the path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One dashboard.
+
+    Attributes:
+        question: what it answers, in a sentence.
+        rows: panels from left to right; the widths of a row sum to 24.
+    """
+
+    uid: str
+    question: str
+    rows: Sequence[Sequence[Panel | Note]]
+    has_focus: bool = True
+    start: str = "now-24h"
+    end: str = "now"
+    refresh: str = "1m"
+
+    def build(self) -> Any:
+        """The SDK's model of the dashboard."""
+        page = (
+            build.Dashboard(f"Spanledger: {TITLES[self.uid]}")
+            .uid(self.uid)
+            .description(self.question)
+            .tags(["spanledger"])
+            .timezone("utc")
+            .readonly()
+            .tooltip(model.DashboardCursorSync.CROSSHAIR)
+            .time(self.start, self.end)
+            .refresh(self.refresh)
+            .live_now(False)
+            .variables(variables(self.uid, self.has_focus))
+            .annotation(_annotations(self.uid, self.has_focus))
+            .links(self._links())
+        )
+        top = 0
+        for row in self.rows:
+            left = 0
+            for panel in row:
+                place = model.GridPos(h=panel.height, w=panel.width, x=left, y=top)
+                page = page.with_panel(panel.builder(self.uid).grid_pos(place))
+                left += panel.width
+            top += max(panel.height for panel in row)
+        return page.build()
+
+    def _links(self) -> list[Any]:
+        return [
+            build.DashboardLink(title)
+            .type(model.DashboardLinkType.LINK)
+            .icon("external link")
+            .tooltip(f"{title}, with this range, selection and focus")
+            .url(dashboard_url(uid, self.has_focus))
+            .as_dropdown(False)
+            .target_blank(False)
+            .include_vars(False)
+            .keep_time(False)
+            for uid, title in TITLES.items()
+            if uid != self.uid
+        ]
+
+
+def _annotations(uid: str, has_focus: bool) -> Any:
+    name = "common/annotations" if has_focus else "common/annotations_all"
+    return (
+        build.AnnotationQuery()
+        .name("Prompt versions first seen")
+        .datasource(DATASOURCE)
+        .enable(True)
+        .hide(False)
+        .icon_color("blue")
+        .target(SqlQuery(statement(name, uid), ref_id="Anno"))
+    )
+
+
+def state(panel_id: int, width: int = 24) -> Stats:
+    """The watermark and the notice that every dashboard begins with."""
+    return Stats(
+        id=panel_id,
+        title="Is this complete?",
+        description=(
+            "Everything received until this moment is in the figures below. A watermark that stands still means that a "
+            "receiver holds calls it could not commit: look at /diagnostics of the service."
+        ),
+        sql="common/state",
+        width=width,
+        height=4,
+        columns={
+            "state": Column("State", words={
+                "complete": ("complete", GREEN), "behind": ("behind", ORANGE),
+                "no receiver is running": ("no receiver is running", RED),
+                "nothing received yet": ("nothing received yet", NEUTRAL), "paused": ("paused", YELLOW),
+            }),
+            "complete_to": Column("Complete up to", TIME),
+            "notice": Column("This range"),
+        },
+        empty="The state of the ledger could not be read.",
+    )  # fmt: skip

@@ -1,0 +1,269 @@
+"""Panels: a declaration each of what is asked, how it reads, and where a click leads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from grafana_foundation_sdk.builders import barchart, common, dashboard, stat, table, text, timeseries
+from grafana_foundation_sdk.models import common as shape
+from grafana_foundation_sdk.models import dashboard as model
+from grafana_foundation_sdk.models import text as text_model
+
+from operations.dashboards.links import Link
+from operations.dashboards.queries import DATASOURCE, SqlQuery, panel_statement
+
+USD, COUNT, SHARE, MS, SECONDS = "currencyUSD", "short", "percentunit", "ms", "s"
+TIME, WORDS = "dateTimeAsIso", "string"
+GREEN, YELLOW, ORANGE, RED, NEUTRAL = "green", "#EAB839", "orange", "red", "text"
+
+Steps = Sequence[tuple[float | None, str]]
+"""Thresholds: (from this value on, colour); the first has no value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """How one column of a result is shown.
+
+    Attributes:
+        words: value → (text, colour) where a state is told in words.
+        bar: draw the number as a bar in its cell.
+    """
+
+    title: str = ""
+    unit: str = ""
+    decimals: int | None = None
+    width: int | None = None
+    hidden: bool = False
+    link: Link | None = None
+    steps: Steps | None = None
+    words: Mapping[str, tuple[str, str]] | None = None
+    bar: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """What all panels have. `description` says what is measured and what to do next."""
+
+    id: int
+    title: str
+    description: str
+    sql: str
+    width: int
+    height: int = 8
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    empty: str = "No calls in this selection. Look at the environment, the data mode and the range above."
+
+    def builder(self, dashboard_uid: str) -> Any:
+        """The SDK's builder of this panel."""
+        raise NotImplementedError
+
+    def _common(self, panel: Any, dashboard_uid: str, result: str = "table") -> Any:
+        panel = (
+            panel.id(self.id)
+            .title(self.title)
+            .description(self.description)
+            .datasource(DATASOURCE)
+            .with_target(SqlQuery(panel_statement(self.sql, dashboard_uid), result))
+            .no_value(self.empty)
+        )
+        for name, column in self.columns.items():
+            panel = panel.override_by_name(name, _properties(column, self))
+        return panel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats(Panel):
+    """One row of a result as large figures, each with its name and unit."""
+
+    height: int = 5
+    links: Sequence[Link] = ()
+    background: bool = False
+
+    def builder(self, dashboard_uid: str) -> Any:
+        """A stat panel; states in words are coloured by their word."""
+        mode = shape.BigValueColorMode.BACKGROUND if self.background else shape.BigValueColorMode.VALUE
+        return (
+            self._common(stat.Panel(), dashboard_uid)
+            .graph_mode(shape.BigValueGraphMode.NONE)
+            .color_mode(mode)
+            .text_mode(shape.BigValueTextMode.VALUE_AND_NAME)
+            .justify_mode(shape.BigValueJustifyMode.AUTO)
+            .wide_layout(True)
+            .thresholds(_thresholds([(None, NEUTRAL)]))
+            .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).fields("/.*/").values(False))
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table(Panel):
+    """Rows, sorted by the query; a link sits on the cell of the name."""
+
+    def builder(self, dashboard_uid: str) -> Any:
+        """A table panel."""
+        return (
+            self._common(table.Panel(), dashboard_uid)
+            .show_header(True)
+            .cell_height(shape.TableCellHeight.SM)
+            .thresholds(_thresholds([(None, NEUTRAL)]))
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart(Panel):
+    """Values over time. With a text column each of its values is a series of that name.
+
+    Attributes:
+        stacked: bars on each other, for parts of a sum; else lines.
+        colours: series → fixed colour.
+    """
+
+    unit: str
+    decimals: int | None = None
+    stacked: bool = False
+    by_segment: bool = True
+    colours: Mapping[str, str] = field(default_factory=dict)
+    zero: bool = True
+    height: int = 9
+
+    def builder(self, dashboard_uid: str) -> Any:
+        """A time series panel with a table of the series below it."""
+        panel = (
+            self._common(timeseries.Panel(), dashboard_uid, "time_series")
+            .unit(self.unit)
+            .line_width(1 if self.stacked else 2)
+            .fill_opacity(70 if self.stacked else 0)
+            .draw_style(shape.GraphDrawStyle.BARS if self.stacked else shape.GraphDrawStyle.LINE)
+            .show_points(shape.VisibilityMode.NEVER if self.stacked else shape.VisibilityMode.AUTO)
+            .span_nulls(False)
+            .tooltip(
+                common.VizTooltipOptions()
+                .mode(shape.TooltipDisplayMode.MULTI)
+                .sort(shape.SortOrder.DESCENDING)
+            )
+            .legend(_legend(self.stacked))
+        )
+        if self.stacked:
+            panel = panel.stacking(common.StackingConfig().mode(shape.StackingMode.NORMAL).group("A"))
+        if self.by_segment:
+            panel = panel.display_name("${__field.labels.segment}")
+        if self.zero:
+            panel = panel.min(0)
+        if self.decimals is not None:
+            panel = panel.decimals(self.decimals)
+        for name, colour in self.colours.items():
+            panel = panel.override_by_name(name, [_value("color", {"mode": "fixed", "fixedColor": colour})])
+        return panel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waterfall(Panel):
+    """A waterfall: bars that stand where the one before ended."""
+
+    def builder(self, dashboard_uid: str) -> Any:
+        """A bar chart whose lowest part is not drawn."""
+        panel = (
+            self._common(barchart.Panel(), dashboard_uid)
+            .x_field("step")
+            .stacking(shape.StackingMode.NORMAL)
+            .orientation(shape.VizOrientation.VERTICAL)
+            .show_value(shape.VisibilityMode.NEVER)
+            .unit(USD)
+            .decimals(2)
+            .fill_opacity(85)
+            .line_width(0)
+            .legend(
+                common.VizLegendOptions()
+                .display_mode(shape.LegendDisplayMode.LIST)
+                .placement(shape.LegendPlacement.BOTTOM)
+                .show_legend(True)
+                .calcs([])
+            )
+        )
+        clear = [
+            _value("color", {"mode": "fixed", "fixedColor": "transparent"}),
+            _value("custom.fillOpacity", 0),
+            _value("custom.hideFrom", {"legend": True, "tooltip": True, "viz": False}),
+        ]
+        panel = panel.override_by_name("base_usd", clear)
+        for name, title, colour in (
+            ("rise_usd", "adds", RED), ("fall_usd", "saves", GREEN), ("level_usd", "spend", "blue"),
+        ):  # fmt: skip
+            fixed = {"mode": "fixed", "fixedColor": colour}
+            panel = panel.override_by_name(name, [_value("displayName", title), _value("color", fixed)])
+        return panel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Words of the dashboard itself; no query."""
+
+    id: int
+    title: str
+    description: str
+    content: str
+    width: int
+    height: int = 4
+
+    def builder(self, dashboard_uid: str) -> Any:
+        """A text panel in Markdown."""
+        return (
+            text.Panel()
+            .id(self.id)
+            .title(self.title)
+            .description(self.description)
+            .mode(text_model.TextMode.MARKDOWN)
+            .content(self.content)
+        )
+
+
+def _legend(stacked: bool) -> Any:
+    return (
+        common.VizLegendOptions()
+        .display_mode(shape.LegendDisplayMode.TABLE)
+        .placement(shape.LegendPlacement.RIGHT)
+        .show_legend(True)
+        .calcs(["sum"] if stacked else ["lastNotNull", "max"])
+    )
+
+
+def _thresholds(steps: Steps) -> Any:
+    return (
+        dashboard.ThresholdsConfig()
+        .mode(model.ThresholdsMode.ABSOLUTE)
+        .steps([model.Threshold(value=value, color=colour) for value, colour in steps])
+    )
+
+
+def _properties(column: Column, panel: Panel) -> list[model.DynamicConfigValue]:
+    found: list[model.DynamicConfigValue] = []
+    if column.hidden:
+        return [_value("custom.hidden", True)] if isinstance(panel, Table) else found
+    for name, setting in (
+        ("displayName", column.title or None), ("unit", column.unit or None), ("decimals", column.decimals),
+        ("custom.width", column.width), ("links", [column.link] if column.link else None),
+    ):  # fmt: skip
+        if setting is not None:
+            found.append(_value(name, setting))
+    if column.words:
+        options = {
+            value: {"text": shown, "color": colour, "index": place}
+            for place, (value, (shown, colour)) in enumerate(column.words.items())
+        }
+        found.append(_value("mappings", [{"type": "value", "options": options}]))
+    if column.steps:
+        steps = [{"value": value, "color": colour} for value, colour in column.steps]
+        found.append(_value("thresholds", {"mode": "absolute", "steps": steps}))
+        found.append(_value("color", {"mode": "thresholds"}))
+    if column.bar:
+        found.append(
+            _value("custom.cellOptions", {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"})
+        )
+    elif isinstance(panel, Table) and (column.steps or column.words):
+        found.append(_value("custom.cellOptions", {"type": "color-text"}))
+    return found
+
+
+def _value(name: str, value: object) -> model.DynamicConfigValue:
+    return model.DynamicConfigValue(id_val=name, value=value)

@@ -1,0 +1,61 @@
+"""SQL of panels, variables and annotations: one file each, put into Grafana's query model."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.runtime import UnknownDataquery
+from grafana_foundation_sdk.models.common import DataSourceRef
+
+from operations.dashboards.place import DASHBOARDS, DATASOURCE_UID
+
+DATASOURCE = DataSourceRef(type_val="grafana-postgresql-datasource", uid=DATASOURCE_UID)
+CRITICAL = ("spanledger-overview", "spanledger-compare")
+"""Never paused; the function `genai.dashboard_on` knows them too."""
+
+
+class SqlQuery(Builder[Any]):
+    """A query in the model of Grafana's PostgreSQL data source, which the SDK does not describe."""
+
+    def __init__(self, sql: str, result: str = "table", ref_id: str = "A") -> None:
+        self._query = {
+            "refId": ref_id,
+            "datasource": {"type": DATASOURCE.type_val, "uid": DATASOURCE.uid},
+            "format": result,
+            "rawQuery": True,
+            "editorMode": "code",
+            "rawSql": sql,
+        }
+
+    def build(self) -> UnknownDataquery:
+        """The query as the SDK carries what it does not know."""
+        return UnknownDataquery(self._query)
+
+
+def statement(name: str, dashboard_uid: str) -> str:
+    """The text of `sql/<name>.sql` without its comments: older servers expand macros in them."""
+    text = (DASHBOARDS / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("--")]
+    return "\n".join(lines).strip().replace("${dashboard_uid}", dashboard_uid)
+
+
+def panel_statement(name: str, dashboard_uid: str) -> str:
+    """The same for a panel; on a dashboard that may be paused it first asks whether it is.
+
+    The question is a scalar subquery, so that the plan puts it before everything else and reads nothing while paused.
+    """
+    text = statement(name, dashboard_uid)
+    if dashboard_uid in CRITICAL or name == "common/state":
+        return text
+    order = re.search(r"\nORDER BY [^\n]+$", text)
+    tail = order[0] if order else ""
+    body = text[: -len(tail)] if tail else text
+    indented = "\n".join("    " + line for line in body.splitlines())
+    return f"SELECT * FROM (\n{indented}\n) panel\nWHERE (SELECT genai.dashboard_on('{dashboard_uid}')){_outer(tail)}"
+
+
+def _outer(order: str) -> str:
+    """An ORDER BY by column position or name reads the same outside of the subquery."""
+    return re.sub(r"\b[a-z]\.", "", order)

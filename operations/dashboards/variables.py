@@ -1,0 +1,80 @@
+"""The variables of the dashboards, under the names that links and alerts use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grafana_foundation_sdk.builders import dashboard as build
+from grafana_foundation_sdk.models import dashboard as model
+
+from operations.dashboards.links import FOCUS
+from operations.dashboards.queries import DATASOURCE, statement
+
+ALL = model.VariableOption(selected=True, text="all", value="*")
+LABELS = {
+    "endpoint": "Endpoint", "prompt_version": "Prompt version", "user": "User", "tenant": "Tenant", "model": "Model"
+}  # fmt: skip
+
+
+def variables(dashboard_uid: str, has_focus: bool) -> list[Any]:
+    """env, data_mode, baseline and service; with a focus also endpoint, prompt_version, user, tenant, model."""
+    common = [
+        _environment(dashboard_uid),
+        _choice("data_mode", "Data", {"real": "real", "test": "test", "demo": "demo", "all": "*"}),
+        _choice(
+            "baseline",
+            "Against",
+            {"the window before": "previous", "a day before": "24h", "a week before": "168h"},
+        ),
+        _one("service", "Service", dashboard_uid),
+    ]
+    return common + ([_one(name, LABELS[name], dashboard_uid) for name in FOCUS] if has_focus else [])
+
+
+def _environment(dashboard_uid: str) -> Any:
+    """Several at once, few options: `ARRAY[$env]`."""
+    sql = statement("variables/env", dashboard_uid)
+    return (
+        build.QueryVariable("env")
+        .label("Environment")
+        .description("Environments that are counted; several at once add up.")
+        .query(sql)
+        .definition(sql)
+        .datasource(DATASOURCE)
+        .refresh(model.VariableRefresh.ON_DASHBOARD_LOAD)
+        .multi(True)
+        .include_all(True)
+        .current(model.VariableOption(selected=True, text=["prod"], value=["prod"]))
+    )
+
+
+def _choice(name: str, label: str, values: dict[str, str]) -> Any:
+    options = [
+        model.VariableOption(selected=not place, text=text, value=value)
+        for place, (text, value) in enumerate(values.items())
+    ]
+    return (
+        build.CustomVariable(name)
+        .label(label)
+        .values(", ".join(f"{text} : {value}" for text, value in values.items()))
+        .options(options)
+        .current(options[0])
+        .multi(False)
+        .include_all(False)
+    )
+
+
+def _one(name: str, label: str, dashboard_uid: str) -> Any:
+    """One value for a function's argument; `*`, shown as "all", is no filter."""
+    sql = statement(f"variables/{name}", dashboard_uid)
+    return (
+        build.QueryVariable(name)
+        .label(label)
+        .query(sql)
+        .definition(sql)
+        .datasource(DATASOURCE)
+        .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .multi(False)
+        .include_all(False)
+        .current(ALL)
+    )
