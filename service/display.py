@@ -12,10 +12,13 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
+from operations.words import DASH as DASH
+from operations.words import instant as instant
+from operations.words import number as number
+from operations.words import printable as printable
+
 PICO = 12
 """Decimal places of the ledger's unit, the pico-USD."""
-
-DASH = "—"
 
 
 class Column(NamedTuple):
@@ -66,16 +69,6 @@ def percent(part: int, whole: int) -> str:
     return f"{Decimal(part) * 100 / Decimal(whole):.1f} %" if whole else DASH
 
 
-def number(value: int | None) -> str:
-    """A count with thousands separators."""
-    return DASH if value is None else f"{value:,}"
-
-
-def instant(value: datetime) -> str:
-    """A UTC instant to the second."""
-    return f"{value:%Y-%m-%d %H:%M:%S}"
-
-
 def ago(value: timedelta) -> str:
     """A distance in time in its largest unit: `12 s`, `4 min`, `3 h`, `2 d`."""
     seconds = max(0, int(value.total_seconds()))
@@ -108,11 +101,6 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], title: str |
     for row in rows:
         shown.add_row(*(Text(printable(cell)) for cell in row))
     return shown
-
-
-def printable(text: str) -> str:
-    """Text from outside without control characters: a tag must not steer the reader's terminal."""
-    return "".join(char if char.isprintable() else "�" for char in text)
 
 
 def print_json(value: Any) -> None:
