@@ -12,7 +12,7 @@ from hashlib import sha256
 from operator import attrgetter
 from typing import Final
 
-from processor.call import UNKNOWN, Flag, ModelCall, Rejection
+from processor.call import UNKNOWN, Flag, ModelCall, Rejection, Sighting
 from processor.identity import IdentityRules, Protected
 
 _SECOND_NS: Final = 1_000_000_000
@@ -101,6 +101,30 @@ def admit(call: ModelCall, rules: Admission) -> Rejection | None:
     if call.attempt is not None or call.http_status is not None or call.reported_cost_pico_usd is not None:
         _fit_numbers(call)
     return None
+
+
+def admit_sighting(sighting: Sighting, rules: Admission) -> Sighting:
+    """A sighting as it may be stored: its tags reach calls later, so the rules for calls hold for it."""
+    if not sighting.tags and sighting.call is None:
+        return sighting
+    call = sighting.call
+    if call is not None and admit(call, rules) is not None:
+        call = None
+    tags = ((name, _stored_tag(name, value, rules)) for name, value in sighting.tags)
+    kept = tuple((name, value) for name, value in tags if value)
+    return sighting._replace(tags=kept, call=call, wrapper=sighting.wrapper and call is not None)
+
+
+def _stored_tag(name: str, value: str, rules: Admission) -> str | None:
+    if name == "user_id":
+        return _protected(rules.identities.user(value), rules.max_text_bytes)
+    if name == "tenant_id":
+        return _protected(rules.identities.tenant(value), rules.max_text_bytes)
+    return fit_text(value.strip(), rules.max_text_bytes)[0]
+
+
+def _protected(identity: Protected, max_bytes: int) -> str | None:
+    return None if identity[0] is None else fit_text(identity[0], max_bytes)[0]
 
 
 def fit_text(text: str, max_bytes: int = 200) -> tuple[str, int]:

@@ -54,9 +54,10 @@ class Source(NamedTuple):
         attribute: the attribute key as sent (`→` before a path inside a JSON value), or a word in
             angle brackets for what is not an attribute (`<span name>`, `<span times>`, `<default>`).
         rank: 0 explicit application key, 10 dialect key, 20 + distance an ancestor's (up to 39), 40-49 a
-            workflow's name (the outermost is best), 50 the resource's, 60-79 a fallback (the nearest label,
-            the root's label, the nearest route, the root's name). Usage: 10 provider, 30 repaired, 70 estimated, 80 missing. Lower is better;
-            a duplicate's field of better rank replaces it (LEDGER §6).
+            workflow's name (the outermost is best), 50 the resource's, 60-79 a fallback (the nearest
+            label, the root's label, the nearest route, the root's name). Usage: 10 provider, 30 repaired,
+            70 estimated, 80 missing. Lower is better; a duplicate's field of better rank replaces it
+            (LEDGER §6).
     """
 
     field: str
@@ -139,7 +140,7 @@ class ModelCall:
     flags: int = 0
     """Bits of `Flag`."""
     awaits_ancestor: bool = False
-    """Its line of ancestors does not reach a root inside its request: one that comes later may still name it."""
+    """Its line of ancestors does not reach a root inside its request: one that comes later may name it."""
 
 
 class Sighting(NamedTuple):

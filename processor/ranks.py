@@ -1,7 +1,7 @@
-"""Ranks of a tag that a call does not carry itself, by where it stands (LEDGER §6); the smaller one is better.
+"""Ranks of a tag that a call does not carry itself, by where it stands (LEDGER §6); the smaller is better.
 
-`receiver.context` gives them inside a request and `storage.binding` between requests: the same line of ancestors
-has the same ranks however its spans arrived.
+`receiver.context` gives them inside a request and `storage.binding` between requests: the same line of
+ancestors has the same ranks however its spans arrived.
 """
 
 from __future__ import annotations

@@ -251,11 +251,11 @@ def root_name(root: Seen) -> tuple[str, Source] | None:
 
 
 def late_tags(seen: Seen) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
-    """What a span offers to calls below it that come in other requests: values and their attributes by name."""
+    """What a span offers to calls below it that come in other requests: values, and attributes, by name."""
     found = {}
     for name, value in seen.reading.values.items():
         key = seen.plan.key_of(seen.reading, name)
-        if key is not None and (name in INHERITED or name in _LABELS and _may_label(seen, name, value)):
+        if key is not None and (name in INHERITED or (name in _LABELS and _may_label(seen, name, value))):
             found[name] = str(value).encode("utf-8", "replace").decode(), key.shown
     if seen.is_root and (place := root_name(seen)) is not None:
         found["root_name"] = place[0], place[1].attribute
@@ -266,9 +266,9 @@ def late_tags(seen: Seen) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str,
 
 
 def _may_label(seen: Seen, name: str, value: object) -> bool:
-    if name == "root_label" and not seen.is_root or name == "http_route" and seen.kind != SERVER:
-        return False
-    return isinstance(value, str)
+    """Only a root's label and only a server's route stand in for an endpoint."""
+    speaks = {"root_label": seen.is_root, "http_route": seen.kind == SERVER}
+    return speaks.get(name, True) and isinstance(value, str)
 
 
 def _labelled(span: Seen, name: str, rank: int) -> tuple[str, Source] | None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 
-from processor.admission import Admission, admit
+from processor.admission import Admission, admit, admit_sighting
 from processor.call import Batch, ModelCall, Outcome, Rejection
 from processor.errors import Overloaded, Retryable
 from processor.price_map import PriceBook
@@ -76,6 +76,7 @@ class Pipeline:
                 rejection = _poison(call, error)
             batch.rejections.append(rejection)
         batch.calls = kept
+        batch.sightings = [admit_sighting(sighting, rules) for sighting in batch.sightings]
         return charges
 
 

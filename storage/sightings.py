@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from struct import Struct
+from typing import Any
 
-from processor.call import ModelCall, Rejection, Sighting
+from processor.call import ModelCall, Rejection, Sighting, Source
 from storage.claims import Twin
 from storage.rows import postgres_us
 from storage.wire import COPY_HEADER, COPY_TRAILER, LENGTH, NULL, pack_int8, text_field
 
 _TRUE, _FALSE = LENGTH[1] + b"\1", LENGTH[1] + b"\0"
-_ELEVEN, _SIX = (11).to_bytes(2, "big"), (6).to_bytes(2, "big")
+_TWELVE, _SIX = (12).to_bytes(2, "big"), (6).to_bytes(2, "big")
 _CALL_FIELDS = tuple((f.name, f.default) for f in fields(ModelCall) if f.name not in ("sources", "dialect"))
+_pack_arrival = Struct("!h i16s i8s i8s i16s iq iq").pack
+_pack_root = Struct("!h i16s i8s i i16s iq iq").pack
+_pack_mark = Struct("!h i16s i8s i i i iq").pack
 MAX_TEXT = 500
 """Names, reasons and details are for reading; longer ones are cut."""
 
@@ -25,7 +30,7 @@ def sighting_row(sighting: Sighting, received_ns: int, twin: Twin | None = None)
     parent = sighting.parent_span_id
     return b"".join(
         (
-            _ELEVEN,
+            _TWELVE,
             pack_int8(8, postgres_us(received_ns)),
             LENGTH[16] + sighting.trace_id,
             LENGTH[8] + sighting.span_id,
@@ -37,6 +42,7 @@ def sighting_row(sighting: Sighting, received_ns: int, twin: Twin | None = None)
             text_field(clean(sighting.reason)),
             _jsonb(dict(sighting.tags)) if sighting.tags else NULL,
             _jsonb(call_document(sighting.call)) if sighting.call is not None else NULL,
+            _jsonb(dict(sighting.attributes)) if sighting.attributes else NULL,
         )
     )
 
@@ -47,6 +53,20 @@ def duplicate_row(call: ModelCall, received_ns: int, twin: Twin) -> bytes | None
         call.trace_id, call.span_id, call.parent_span_id, call.dialect, "the same call was counted", call=call
     )
     return sighting_row(seen, received_ns, twin)
+
+
+def arrival_row(
+    span: ModelCall | Sighting, received_us: int, key: bytes | None, time_us: int
+) -> bytes | None:
+    """One entry of the binder's queue; with its key for a counted call, without for a sighting."""
+    trace_id, span_id, parent = span.trace_id, span.span_id, span.parent_span_id
+    if len(trace_id) != 16 or len(span_id) != 8:
+        return None
+    if key is None:
+        return _pack_mark(6, 16, trace_id, 8, span_id, -1, -1, -1, 8, received_us)
+    if len(parent) == 8:
+        return _pack_arrival(6, 16, trace_id, 8, span_id, 8, parent, 16, key, 8, time_us, 8, received_us)
+    return _pack_root(6, 16, trace_id, 8, span_id, -1, 16, key, 8, time_us, 8, received_us)
 
 
 def rejection_row(rejection: Rejection, received_ns: int) -> bytes:
@@ -81,6 +101,16 @@ def call_document(call: ModelCall) -> dict[str, object]:
         if value != default:
             document[name] = value.hex() if isinstance(value, bytes) else value
     return document
+
+
+def call_of(document: Mapping[str, Any]) -> ModelCall:
+    """The call that `call_document` wrote."""
+    call = ModelCall(dialect=document["dialect"], sources=tuple(Source(*s) for s in document["sources"]))
+    for name, default in _CALL_FIELDS:
+        if name in document:
+            value = document[name]
+            setattr(call, name, bytes.fromhex(value) if isinstance(default, bytes) else value)
+    return call
 
 
 def clean(text: str) -> str:

@@ -7,7 +7,7 @@ import random
 import struct
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeVar
 
@@ -24,7 +24,7 @@ from storage.connection import Connection, connect, cut, describe, is_race, is_t
 from storage.freshness import Freshness
 from storage.queries import query
 from storage.rows import REQUESTS, pack_row, postgres_us
-from storage.sightings import copy_data, duplicate_row, rejection_row, sighting_row
+from storage.sightings import arrival_row, copy_data, duplicate_row, rejection_row, sighting_row
 from storage.wire import (
     COPY_HEADER,
     COPY_TRAILER,
@@ -51,6 +51,7 @@ _REPEATED, _PROMOTED = int(Flag.RESPONSE_REPEATED), int(Flag.PROMOTED)
 
 READ_FLOORS, COPY_STAGING = query("read_floors"), query("copy_staging")
 COPY_SIGHTINGS, COPY_QUARANTINE = query("copy_sightings"), query("copy_quarantine")
+COPY_ARRIVALS = query("copy_arrivals")
 INSERT_CALLS, MEASURE_BATCH = query("insert_calls"), query("measure_batch")
 ADD_MINUTES, ADD_HOURS = query("add_minutes"), query("add_hours")
 ADD_IDENTITY_HOURS, ADD_IDENTITY_DAYS = query("add_identity_hours"), query("add_identity_days")
@@ -203,6 +204,7 @@ class Writer:
             for i, twin in claims.twins.items()
         ]
         _copy(conn, COPY_SIGHTINGS, copy_data([*duplicates, *extras.sightings]))
+        _copy(conn, COPY_ARRIVALS, copy_data([*_arrivals(entries, accepted, claims), *extras.arrivals]))
         _copy(conn, COPY_QUARANTINE, extras.quarantine)
         _copy(conn, COPY_QUARANTINE, copy_data(rejection_row(r, e.call.received_ns) for e, r in late))
         self._write_signs(conn)
@@ -315,18 +317,33 @@ class _Extras(NamedTuple):
     """What a transaction stores beside its calls, packed."""
 
     sightings: Sequence[bytes | None] = ()
+    arrivals: Sequence[bytes | None] = ()
     quarantine: bytes | None = None
 
 
 def _extras(batches: list[Batch]) -> _Extras:
     sightings = [sighting_row(s, _received(b)) for b in batches for s in b.sightings]
+    arrivals = [arrival_row(s, postgres_us(_received(b)), None, 0) for b in batches for s in b.sightings]
     rejected = [rejection_row(r, _received(b)) for b in batches for r in b.rejections[:MAX_QUARANTINED]]
-    return _Extras(sightings, copy_data(rejected[:MAX_QUARANTINED]))
+    return _Extras(sightings, arrivals, copy_data(rejected[:MAX_QUARANTINED]))
+
+
+def _arrivals(entries: list[Entry], accepted: list[int], claims: Claims) -> Iterator[bytes | None]:
+    """What another request may still change: calls below a span that has not come, calls without a response id
+    (their twin is found by its place in the trace only), and duplicates."""
+    own, times_us = claims.own, claims.times_us
+    for i in accepted:
+        call = entries[i].call
+        if call.awaits_ancestor or (call.response_id is None and call.trace_id):
+            yield arrival_row(call, postgres_us(call.received_ns), own[i], times_us[i])
+    for i in claims.twins:
+        call = entries[i].call
+        yield arrival_row(call, postgres_us(call.received_ns), None, 0)
 
 
 def _received(batch: Batch) -> int:
-    """Receipt of a request: its calls carry it; one without calls was received just now."""
-    return batch.calls[0].received_ns if batch.calls else time.time_ns()
+    """Receipt of a request, as its decoder says; else as its calls do."""
+    return batch.received_ns or (batch.calls[0].received_ns if batch.calls else time.time_ns())
 
 
 def _above_floor(entries: list[Entry], floor_us: int) -> tuple[list[Entry], list[tuple[Entry, Rejection]]]:
