@@ -33,6 +33,8 @@ def register(app: typer.Typer) -> None:
             str | None, typer.Option(help="Begin with what came in so long ago: 5m.", metavar="TIME")
         ] = None,
         count: Annotated[int | None, typer.Option(help="End after so many lines.", min=1)] = None,
+        env: options.Environment = "*",
+        data_mode: options.DataMode = "*",
         as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
         config: options.ConfigFile = None,
         database_url: options.DatabaseUrl = None,
@@ -53,12 +55,20 @@ def register(app: typer.Typer) -> None:
             if not as_json:
                 out.print(_line(_HEADS, "price status"), style="bold", soft_wrap=True)
             while True:
-                for row in feed.poll()[:left]:
+                wanted = [row for row in feed.poll() if _is_wanted(row, env, data_mode)]
+                for row in wanted[:left]:
                     out.print(_json(row) if as_json else _text(row), soft_wrap=True)
                     left = left - 1 if left else None
                     if left == 0:
                         return
                 time.sleep(_POLL_SECONDS)
+
+
+def _is_wanted(row: Row, env: str, data_mode: str) -> bool:
+    """What was not counted has neither an environment nor a data mode and is always wanted."""
+    if "model" not in row:
+        return True
+    return env in ("*", row["environment"]) and data_mode in ("*", row["data_mode"])
 
 
 def _json(row: Row) -> Text:

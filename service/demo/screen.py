@@ -219,9 +219,9 @@ TRY_NEXT = (
     "top user --last 6h --data-mode demo",
     f"compare --last 6h --by prompt_version --endpoint {shop.ANSWER.tag} --data-mode demo",
     "unpriced",
-    "tail",
+    "tail --data-mode demo",
 )
-"""`unpriced` and `tail` show every data mode, and this database holds demo data only."""
+"""`unpriced` shows every data mode, and this database holds demo data only."""
 
 
 def _section(title: str, body: RenderableType) -> RenderableType:

@@ -208,6 +208,18 @@ def test_tail_shows_each_call_once_in_json_lines(ledger: str) -> None:
     )
 
 
+def test_tail_shows_the_environment_and_data_mode_that_were_asked_for(ledger: str) -> None:
+    stored = calls(ledger, "environment = 'staging'")
+    assert stored
+    done = run(
+        "tail", "--since", "10m", "--env", "staging", "--count", str(len(stored)), "--json",
+        "--database-url", ledger,
+    )  # fmt: skip
+
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {line["callKey"] for line in lines} == {str(call["call_key"]) for call in stored}
+
+
 async def test_tail_all_also_shows_what_was_not_counted_and_why(migrated_database: str) -> None:
     batch = decode(_capture_with_sightings(), time.time_ns())
     await consume(migrated_database, batch)
