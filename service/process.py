@@ -32,7 +32,7 @@ from service.state import RecentTroubles, WorkerState, configure_logging, instan
 from service.supervisor import Supervisor
 from service.version import version
 from service.web import serving
-from service.worker import Assignment, stop_signals, working
+from service.worker import Assignment, spare_collector, stop_signals, working
 from storage.migrate import migrate
 
 log = logging.getLogger("spanledger")
@@ -143,6 +143,7 @@ async def _serve(
         ring = keys.KeyRing(pool.connection, not doors.ops.is_loopback)
         await asyncio.to_thread(ring.load)
         states = await stack.enter_async_context(_workers(first, book, troubles))
+        spare_collector()
         await stack.enter_async_context(Housekeeper(first.dsn, tasks(config, first.dsn)).running())
         status = Status(
             pool.connection, ring, states, started, lambda: _describe(book, started), _price_source(config),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -40,6 +41,8 @@ from storage.cardinality import ENDPOINT, MODEL, PROMPT, SERVICE, TENANT, USER
 log = logging.getLogger("spanledger.worker")
 
 HEARTBEAT_SECONDS = 1.0
+_OBJECTS_PER_COLLECTION = 100_000
+"""Some 60 requests of 512 calls lie between two looks at the young objects."""
 DRAIN_SECONDS = 20.0
 """What requests in flight have to finish after SIGTERM."""
 LAST_SECONDS = 28.0
@@ -177,10 +180,22 @@ async def _child(assignment: Assignment, troubles: RecentTroubles) -> None:
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)
     book = load_price_book(assignment.config.prices.file)
     async with working(assignment, book, troubles) as state:
+        spare_collector()
         while not stop.is_set():
             _report(state())
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), HEARTBEAT_SECONDS)
+
+
+def spare_collector() -> None:
+    """Keep what is loaded by now out of garbage collection, and collect rarely; for a process of our own.
+
+    Calls hold no cycles, so there is next to nothing to find, and by default every 700 new objects start a
+    search that ends up walking the whole price list: a fifth of the service's CPU per call, measured.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_PER_COLLECTION, 50, 100)
 
 
 def _report(state: WorkerState) -> None:
