@@ -19,10 +19,10 @@ from processor.price_book import PriceBook
 from processor.pricing import UNPRICED_MODEL, Charge, price_call
 from storage.amendments import Amender, Applied, Booking
 from storage.queries import query
-from storage.repricing import COPY_PRICES, UPDATE_PRICES, PricedRow, Prices, Span, feed_prices
+from storage.repricing import COPY_PRICES, MEASURE_PRICES, UPDATE_PRICES, PricedRow, Prices, Span, feed_prices
 from storage.stored_row import Line, Place, postgres_us_of
 
-BATCH = 1_000
+BATCH = 2_000
 """Rows a transaction: 50 ms, so that ingest waits a twentieth of a second for a bucket at most."""
 
 Connection = psycopg.Connection[Any]
@@ -248,8 +248,8 @@ class _Run:
         changed = [row.place for row, _ in priced]
         cost = sum(delta for _, delta in lines.values())
         booking = Booking(
-            changed, COPY_PRICES, lambda copy: feed_prices(copy, priced, self._map_id), UPDATE_PRICES, lines,
-            Applied(len(changed), cost_pico_usd=cost),
+            changed, COPY_PRICES, lambda copy: feed_prices(copy, priced, self._map_id), UPDATE_PRICES,
+            MEASURE_PRICES, lines, Applied(len(changed), cost_pico_usd=cost),
         )  # fmt: skip
         self._amender.book(booking, floors, position=[places[-1].time_us, places[-1].call_key.hex()])
         return booking.applied

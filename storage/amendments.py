@@ -130,6 +130,7 @@ class Booking:
         places: rows that change.
         copy: COPY statement that fills `pg_temp.amended`, and what feeds it.
         update: statement that lets the new versions take their places.
+        measure: statement that says what rows are booked as, as far as it can change.
         lines: signed (calls, pico-USD) by line.
     """
 
@@ -137,6 +138,7 @@ class Booking:
     copy: bytes
     feed: Callable[[psycopg.Copy], None]
     update: bytes
+    measure: bytes
     lines: Mapping[Line, tuple[int, int]]
     applied: Applied = field(default_factory=Applied)
 
@@ -257,11 +259,15 @@ class Amender:
         conn, span = self.connection(), bounds(booking.places)
         with conn.cursor().copy(booking.copy) as copy:
             booking.feed(copy)
-        conn.execute(MEASURE_AMENDED, {"sign": -1, **span})
+        conn.execute(booking.measure, {"sign": -1, **span})
         conn.execute(booking.update, span)
-        conn.execute(MEASURE_AMENDED, {"sign": 1, **span})
+        conn.execute(booking.measure, {"sign": 1, **span})
         self._write_book(booking, position)
-        self._add_up(floors, min(place.time_us for place in booking.places))
+        is_folded = min(place.time_us for place in booking.places) < floors["identity_hour"]
+        self._add_up(floors, is_folded)
+        if booking.measure is MEASURE_AMENDED:  # a new price empties no bucket
+            for statement in DROP_EMPTY[: 4 if is_folded else 3]:
+                conn.execute(statement, prepare=True)
 
     def connection(self) -> Connection:
         """The connection, opened if need be."""
@@ -301,7 +307,7 @@ class Amender:
         applied.rows = len(rows)
         applied.calls = sum(calls for calls, _ in lines.values())
         applied.cost_pico_usd = sum(cost for _, cost in lines.values())
-        return Booking(places, COPY_AMENDED, feed, UPDATE_CALLS, lines, applied)
+        return Booking(places, COPY_AMENDED, feed, UPDATE_CALLS, MEASURE_AMENDED, lines, applied)
 
     def _write_book(self, booking: Booking, position: object) -> None:
         conn = self.connection()
@@ -317,18 +323,15 @@ class Amender:
             dates = [_EPOCH_DAY + timedelta(days=day) for day in days]
             conn.execute(ADD_LINES, (self.run_id, self.kind, dates, *rest))
 
-    def _add_up(self, floors: Mapping[str, int], earliest_us: int) -> None:
+    def _add_up(self, floors: Mapping[str, int], is_folded: bool) -> None:
         conn = self.connection()
         identity_hour = floors["identity_hour"] // _HOUR_US
-        conn.execute(SLICE_AMENDED)
-        conn.execute(ADD_MINUTES, (floors["minute"] // _MINUTE_US,))
-        conn.execute(ADD_HOURS, (floors["hour"] // _HOUR_US,))
-        conn.execute(ADD_IDENTITY_HOURS, (identity_hour,))
-        is_folded = earliest_us < floors["identity_hour"]
+        conn.execute(SLICE_AMENDED, prepare=True)
+        conn.execute(ADD_MINUTES, (floors["minute"] // _MINUTE_US,), prepare=True)
+        conn.execute(ADD_HOURS, (floors["hour"] // _HOUR_US,), prepare=True)
+        conn.execute(ADD_IDENTITY_HOURS, (identity_hour,), prepare=True)
         if is_folded:
-            conn.execute(ADD_IDENTITY_DAYS, (identity_hour, floors["identity_day"] // _DAY_US))
-        for statement in DROP_EMPTY[: 4 if is_folded else 3]:
-            conn.execute(statement)
+            conn.execute(ADD_IDENTITY_DAYS, (identity_hour, floors["identity_day"] // _DAY_US), prepare=True)
 
     def _finish(self) -> Applied:
         self.connection().execute(FINISH_RUN, (self.run_id,))

@@ -44,6 +44,7 @@ Connection = psycopg.Connection[Any]
 
 NEXT_PRICES, LOCK_PRICES, READ_PRICES = query("next_prices"), query("lock_prices"), query("read_prices")
 COPY_PRICES, UPDATE_PRICES = query("copy_prices"), query("update_prices")
+MEASURE_PRICES = query("measure_prices")
 READ_SERIES, READ_SHAPES, READ_TENANTS = query("read_series"), query("read_shapes"), query("read_tenants")
 
 FETCH = 5_000

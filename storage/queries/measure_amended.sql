@@ -12,7 +12,7 @@ INSERT INTO pg_temp.delta (
     latency_b18, latency_b19, latency_b20, latency_b21, latency_b22, latency_b23
 )
 SELECT
-    (extract(epoch FROM b.time)::bigint - 946684800) / 60, b.identity_id, b.series_id,
+    (floor(extract(epoch FROM b.time))::bigint - 946684800) / 60, b.identity_id, b.series_id,
     g.sign * b.calls, g.sign * b.requests, g.sign * b.successes, g.sign * b.errors, g.sign * b.cancelled, g.sign
     * b.input_tokens, g.sign * b.output_tokens, g.sign * b.cache_read_tokens, g.sign * b.cache_write_tokens,
     g.sign * b.cache_write_1h_tokens, g.sign * b.reasoning_tokens, g.sign * b.input_audio_tokens, g.sign *
