@@ -82,3 +82,49 @@ def driver_columns(has_focus: bool) -> dict[str, Column]:
         "delta_usd": change(),
         **dict.fromkeys(["focus_uid", *sorted(FOCUS_COLUMNS)], Column(hidden=True)),
     }
+
+
+VERDICTS = {
+    "only version": ("only version", NEUTRAL), "advisory: too few calls": ("advisory: too few calls", NEUTRAL),
+    "much dearer": ("much dearer", RED), "dearer": ("dearer", YELLOW), "cheaper": ("cheaper", GREEN),
+    "alike": ("alike", GREEN),
+}  # fmt: skip
+REMARKS = {
+    "enough calls, same models": ("yes: enough calls, same models", GREEN),
+    "the models differ, too": ("with care: the models differ, too", YELLOW),
+    "no other version in this range": ("no other version in this range", NEUTRAL),
+    "advisory: fewer than 50 calls on one side": ("not yet: fewer than 50 calls on one side", YELLOW),
+}  # fmt: skip
+IDENTITY_STATES = {
+    "concentrated": ("concentrated", RED), "new": ("new", YELLOW), "gone": ("gone", NEUTRAL),
+    "usual": ("usual", GREEN), "nobody known": ("nobody known", NEUTRAL),
+}  # fmt: skip
+MODEL_STATES = {
+    "no price": ("no price", RED), "partly without a price": ("partly without a price", ORANGE),
+    "new": ("new", YELLOW), "gone": ("gone", NEUTRAL), "priced": ("priced", GREEN),
+}  # fmt: skip
+STATUSES = {"success": ("success", GREEN), "error": ("error", RED), "cancelled": ("cancelled", YELLOW)}
+
+
+def figure_columns() -> dict[str, Column]:
+    """The selection in one line."""
+    return {
+        "cost_usd": spend(), "delta_usd": change(), "cost_per_request_usd": unit_cost("Per request"),
+        "drift": Column("Drift", "none", 2, steps=DRIFT_STEPS), "tokens_per_request": count("Tokens per request"),
+        "requests": count("Requests"), "success_ratio": Column("Success", SHARE, 1, steps=SUCCESS_STEPS),
+        "attempts_per_success": Column("Calls per success", "none", 2, steps=ATTEMPTS_STEPS),
+        "p95_ms": milliseconds("p95"),
+    }  # fmt: skip
+
+
+def term_columns(steps: Steps) -> dict[str, Column]:
+    """The terms of a change, the sum last."""
+    return {
+        "term": Column("Term", width=140), "usd": Column("USD", USD, 6, width=120, steps=steps),
+        "share_of_delta": Column("Share of the change", SHARE, 1, width=140), "meaning": Column("What it means"),
+    }  # fmt: skip
+
+
+def calls_columns() -> dict[str, Column]:
+    """Names of the three counts."""
+    return {"requests": Column("requests"), "calls": Column("calls")}

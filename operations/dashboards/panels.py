@@ -173,13 +173,7 @@ class Waterfall(Panel):
             .decimals(2)
             .fill_opacity(85)
             .line_width(0)
-            .legend(
-                common.VizLegendOptions()
-                .display_mode(shape.LegendDisplayMode.LIST)
-                .placement(shape.LegendPlacement.BOTTOM)
-                .show_legend(True)
-                .calcs([])
-            )
+            .legend(_bar_legend(shown=True))
         )
         clear = [
             _value("color", {"mode": "fixed", "fixedColor": "transparent"}),
@@ -192,6 +186,32 @@ class Waterfall(Panel):
         ):  # fmt: skip
             fixed = {"mode": "fixed", "fixedColor": colour}
             panel = panel.override_by_name(name, [_value("displayName", title), _value("color", fixed)])
+        return panel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bars(Panel):
+    """A bar for each row: `x` names the column below it, `bars` columns → titles."""
+
+    x: str
+    bars: Mapping[str, str]
+    unit: str
+    decimals: int
+
+    def builder(self, dashboard_uid: str) -> Any:
+        """A bar chart."""
+        panel = (
+            self._common(barchart.Panel(), dashboard_uid)
+            .x_field(self.x)
+            .orientation(shape.VizOrientation.VERTICAL)
+            .show_value(shape.VisibilityMode.AUTO)
+            .unit(self.unit)
+            .decimals(self.decimals)
+            .min(0)
+            .legend(_bar_legend(shown=len(self.bars) > 1))
+        )
+        for name, title in self.bars.items():
+            panel = panel.override_by_name(name, [_value("displayName", title)])
         return panel
 
 
@@ -216,6 +236,16 @@ class Note:
             .mode(text_model.TextMode.MARKDOWN)
             .content(self.content)
         )
+
+
+def _bar_legend(shown: bool) -> Any:
+    return (
+        common.VizLegendOptions()
+        .display_mode(shape.LegendDisplayMode.LIST)
+        .placement(shape.LegendPlacement.BOTTOM)
+        .show_legend(shown)
+        .calcs([])
+    )
 
 
 def _legend(stacked: bool) -> Any:

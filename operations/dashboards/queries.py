@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from grafana_foundation_sdk.cog.builder import Builder
@@ -44,18 +43,14 @@ def statement(name: str, dashboard_uid: str) -> str:
 def panel_statement(name: str, dashboard_uid: str) -> str:
     """The same for a panel; on a dashboard that may be paused it first asks whether it is.
 
-    The question is a scalar subquery, so that the plan puts it before everything else and reads nothing while paused.
+    The question is a scalar subquery, so that the plan puts it before everything else and reads nothing while
+    paused. The plan is the statement's own below that filter, so the rows keep their order.
     """
     text = statement(name, dashboard_uid)
     if dashboard_uid in CRITICAL or name == "common/state":
         return text
-    order = re.search(r"\nORDER BY [^\n]+$", text)
-    tail = order[0] if order else ""
-    body = text[: -len(tail)] if tail else text
-    indented = "\n".join("    " + line for line in body.splitlines())
-    return f"SELECT * FROM (\n{indented}\n) panel\nWHERE (SELECT genai.dashboard_on('{dashboard_uid}')){_outer(tail)}"
-
-
-def _outer(order: str) -> str:
-    """An ORDER BY by column position or name reads the same outside of the subquery."""
-    return re.sub(r"\b[a-z]\.", "", order)
+    indented = "\n".join("    " + line for line in text.splitlines())
+    return (
+        f"SELECT * FROM (\n{indented}\n) panel\n"  # noqa: S608
+        f"WHERE (SELECT genai.dashboard_on('{dashboard_uid}'))"
+    )

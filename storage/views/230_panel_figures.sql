@@ -51,25 +51,65 @@ RETURNS TABLE (p50_seconds double precision, p95_seconds double precision) LANGU
     ) b
 $$;
 
--- Tenants by spend; `cost_share` is of all spend in the selection, that of nobody known included.
-CREATE FUNCTION genai.tenant_share(
-    p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
-    p_user text, p_model text, p_limit integer
+-- Tenants or users by spend. `cost_share` is of all spend in the selection, that of nobody known included; `state` tells
+-- who is concentrated: `p_share` of the spend and twice the share of the baseline.
+CREATE FUNCTION genai.identity_share(
+    p_dimension text, p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text,
+    p_endpoint text, p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text, p_limit integer,
+    p_share numeric DEFAULT 0.4
 ) RETURNS TABLE (
-    tenant text, cost_usd numeric, cost_share double precision, baseline_cost_usd numeric, delta_usd numeric,
-    calls bigint, baseline_calls bigint, baseline_cost_share double precision, error_share double precision
+    name text, tenant text, cost_usd numeric, cost_share double precision, baseline_cost_usd numeric, delta_usd numeric,
+    baseline_cost_share double precision, calls bigint, baseline_calls bigint, cost_per_request_usd numeric,
+    success_ratio double precision, state text
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT s.tenant, s.k1 * 1e-12, (s.k1 / nullif(sum(s.k1) OVER (), 0))::float8, s.k0 * 1e-12, (s.k1 - s.k0) * 1e-12,
-        s.c1::bigint, s.c0::bigint, (s.k0 / nullif(sum(s.k0) OVER (), 0))::float8, (s.errors / nullif(s.c1, 0))::float8
+    SELECT s.name, s.tenant, s.k1 * 1e-12, s.share::float8, s.k0 * 1e-12, (s.k1 - s.k0) * 1e-12, s.share_before::float8,
+        s.c1::bigint, s.c0::bigint, round(s.k1 * 1e-12 / nullif(s.requests, 0), 12),
+        (s.successes / nullif(s.successes + s.errors, 0))::float8,
+        CASE WHEN NOT genai.is_named(s.name) THEN 'nobody known'
+            WHEN s.share >= p_share AND s.share >= 2 * coalesce(s.share_before, 0) THEN 'concentrated'
+            WHEN s.c0 = 0 THEN 'new' WHEN s.c1 = 0 THEN 'gone' ELSE 'usual' END
     FROM (
-        SELECT u.tenant_id AS tenant, sum(u.cost_pico_usd * u.side) AS k1, sum(u.cost_pico_usd * (1 - u.side)) AS k0,
-            sum(u.calls * u.side) AS c1, sum(u.calls * (1 - u.side)) AS c0, sum(u.errors * u.side) AS errors
-        FROM genai.usage_of_both(
-            p_from, p_to, p_baseline, p_env, p_data_mode, 'tenant', p_endpoint, NULL, p_user, NULL, p_model, NULL, NULL) u
-        GROUP BY u.tenant_id
+        SELECT x.*, x.k1 / nullif(sum(x.k1) OVER (), 0) AS share, x.k0 / nullif(sum(x.k0) OVER (), 0) AS share_before
+        FROM (
+            SELECT u.segment AS name, min(u.tenant_id) AS tenant,
+                sum(u.cost_pico_usd * u.side) AS k1, sum(u.cost_pico_usd * (1 - u.side)) AS k0,
+                sum(u.calls * u.side) AS c1, sum(u.calls * (1 - u.side)) AS c0, sum(u.requests * u.side) AS requests,
+                sum(u.successes * u.side) AS successes, sum(u.errors * u.side) AS errors
+            FROM genai.usage_of_both(
+                p_from, p_to, p_baseline, p_env, p_data_mode, p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant,
+                p_model, NULL, p_service) u
+            GROUP BY u.segment
+        ) x
     ) s
-    ORDER BY s.k1 DESC, s.c1 DESC, s.tenant
+    ORDER BY s.k1 DESC, s.c1 DESC, s.name
     LIMIT p_limit
+$$;
+
+-- How much of the spend one tenant and one user make, and how much nobody known makes. Always one row.
+CREATE FUNCTION genai.concentration(p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text)
+RETURNS TABLE (
+    top_tenant text, top_tenant_share double precision, top_user text, top_user_share double precision,
+    no_tenant_share double precision, no_user_share double precision, tenants bigint, users bigint
+) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    WITH used AS MATERIALIZED (
+        SELECT u.tenant_id, u.user_id, sum(u.cost_pico_usd) AS cost
+        FROM genai.usage_of(p_from, p_to, p_env, p_data_mode, 'user', p_endpoint, NULL, NULL, NULL, NULL, NULL, NULL) u
+        GROUP BY u.tenant_id, u.user_id
+    ), total AS (SELECT nullif(sum(u.cost), 0) AS cost FROM used u)
+    SELECT t.name, (t.cost / total.cost)::float8, s.name, (s.cost / total.cost)::float8,
+        (SELECT coalesce(sum(u.cost), 0) FROM used u WHERE NOT genai.is_named(u.tenant_id))::float8 / total.cost::float8,
+        (SELECT coalesce(sum(u.cost), 0) FROM used u WHERE NOT genai.is_named(u.user_id))::float8 / total.cost::float8,
+        (SELECT count(DISTINCT u.tenant_id) FROM used u WHERE genai.is_named(u.tenant_id)),
+        (SELECT count(DISTINCT u.user_id) FROM used u WHERE genai.is_named(u.user_id))
+    FROM total
+    LEFT JOIN LATERAL (
+        SELECT u.tenant_id AS name, sum(u.cost) AS cost FROM used u WHERE genai.is_named(u.tenant_id)
+        GROUP BY u.tenant_id ORDER BY sum(u.cost) DESC, u.tenant_id LIMIT 1
+    ) t ON true
+    LEFT JOIN LATERAL (
+        SELECT u.user_id AS name, sum(u.cost) AS cost FROM used u WHERE genai.is_named(u.user_id)
+        GROUP BY u.user_id ORDER BY sum(u.cost) DESC, u.user_id LIMIT 1
+    ) s ON true
 $$;
 
 -- The windows that a comparison really used.

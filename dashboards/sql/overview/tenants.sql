@@ -1,5 +1,6 @@
 -- Tenants by spend and their share of it.
-SELECT t.tenant, t.cost_usd, t.cost_share, t.baseline_cost_usd, t.delta_usd, t.calls
-FROM genai.tenant_share(
+SELECT t.name AS tenant, t.cost_usd, t.cost_share, t.delta_usd, t.calls, t.state
+FROM genai.identity_share(
+    'tenant',
     $__timeFrom()::timestamptz, $__timeTo()::timestamptz, genai.panel_baseline('$baseline'),
-    array_to_string(ARRAY[$env]::text[], ','), '$data_mode', '*', '*', '*', 10) t
+    array_to_string(ARRAY[$env]::text[], ','), '$data_mode', NULL, NULL, NULL, NULL, NULL, genai.panel_focus('$service'), 10) t

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from operations.dashboards.pages import compare, overview
+from operations.dashboards.pages import compare, endpoints, models, month, overview, prompts, requests, users
 
-PAGES = (overview.PAGE, compare.PAGE)
+PAGES = (
+    overview.PAGE, compare.PAGE, endpoints.PAGE, prompts.PAGE, users.PAGE, models.PAGE, month.PAGE, requests.PAGE,
+)  # fmt: skip

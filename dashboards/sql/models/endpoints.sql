@@ -1,0 +1,9 @@
+-- Endpoints that call the selection's models.
+SELECT t.segment AS endpoint, t.cost_usd, t.baseline_cost_usd, t.delta_usd, t.top_term, t.calls
+FROM genai.compare(
+    $__timeFrom()::timestamptz, $__timeTo()::timestamptz, genai.panel_baseline('$baseline'),
+    array_to_string(ARRAY[$env]::text[], ','), '$data_mode', 'endpoint',
+    '*', genai.panel_focus('$prompt_version'), genai.panel_focus('$user'),
+    genai.panel_focus('$tenant'), genai.panel_focus('$model'), NULL,
+    genai.panel_focus('$service'), 15) t
+WHERE NOT t.is_total

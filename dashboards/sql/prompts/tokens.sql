@@ -1,0 +1,9 @@
+-- Tokens of a request, by prompt version.
+SELECT u."time", u.segment, u.tokens_per_request
+FROM genai.usage_over_time(
+    $__timeFrom()::timestamptz, $__timeTo()::timestamptz, array_to_string(ARRAY[$env]::text[], ','), '$data_mode',
+    'prompt_version', genai.panel_focus('$endpoint'), '*', genai.panel_focus('$user'),
+    genai.panel_focus('$tenant'), genai.panel_focus('$model'),
+    genai.panel_focus('$service'), 5) u
+WHERE u.segment <> '(others)'
+ORDER BY 1

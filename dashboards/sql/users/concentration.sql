@@ -1,0 +1,6 @@
+-- The share of the dearest tenant and user, and of nobody known.
+SELECT c.top_tenant, c.top_tenant_share, c.top_user, c.top_user_share, c.no_tenant_share, c.no_user_share, c.tenants,
+    c.users
+FROM genai.concentration(
+    $__timeFrom()::timestamptz, $__timeTo()::timestamptz, array_to_string(ARRAY[$env]::text[], ','), '$data_mode',
+    genai.panel_focus('$endpoint')) c

@@ -1,0 +1,9 @@
+-- Endpoints that the selection used, by the size of their change.
+SELECT t.segment AS endpoint, t.cost_usd, t.delta_usd, t.top_term, t.cost_per_request_usd, t.requests
+FROM genai.compare(
+    $__timeFrom()::timestamptz, $__timeTo()::timestamptz, genai.panel_baseline('$baseline'),
+    array_to_string(ARRAY[$env]::text[], ','), '$data_mode', 'endpoint',
+    '*', '*', genai.panel_focus('$user'),
+    genai.panel_focus('$tenant'), genai.panel_focus('$model'), NULL,
+    genai.panel_focus('$service'), 15) t
+WHERE NOT t.is_total

@@ -1,0 +1,8 @@
+-- Tenants by spend; the tenant in focus does not narrow the list.
+SELECT t.name AS tenant, t.cost_usd, t.cost_share, t.baseline_cost_share, t.delta_usd, t.calls, t.cost_per_request_usd, t.success_ratio, t.state
+FROM genai.identity_share(
+    'tenant', $__timeFrom()::timestamptz, $__timeTo()::timestamptz, genai.panel_baseline('$baseline'),
+    array_to_string(ARRAY[$env]::text[], ','), '$data_mode',
+    genai.panel_focus('$endpoint'), '*', '*',
+    '*', genai.panel_focus('$model'),
+    genai.panel_focus('$service'), 20) t

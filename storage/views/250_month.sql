@@ -1,0 +1,130 @@
+-- Spend by calendar month (UTC), from the hours: exact, for a month begins with an hour.
+
+-- The month of `p_to`: spent so far, and where it would end. The projection adds, for each day that is left, the mean
+-- of the last seven full days (of those there are); before there is one full day there is no projection. `invoice_usd`
+-- is what providers bill: real and test data of all environments.
+CREATE FUNCTION genai.month_state(p_to timestamptz, p_env text, p_data_mode text)
+RETURNS TABLE (
+    month timestamptz, spent_usd numeric, projected_usd numeric, last_month_usd numeric, last_month_to_date_usd numeric,
+    projected_ratio double precision, invoice_usd numeric, unpriced_calls bigint, uncertain_share double precision
+) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT b.begun, s.spent * 1e-12,
+        round((s.spent + s.week / d.full_days * greatest(extract(epoch FROM b.ends - p_to)::numeric, 0) / 86400)
+            * 1e-12, 12),
+        s.last_month * 1e-12, s.last_to_date * 1e-12,
+        ((s.spent + s.week / d.full_days * greatest(extract(epoch FROM b.ends - p_to)::numeric, 0) / 86400)
+            / nullif(s.last_month, 0))::float8,
+        s.invoice * 1e-12, s.unpriced::bigint, (s.uncertain / nullif(s.calls, 0))::float8
+    FROM (
+        SELECT date_trunc('month', p_to, 'UTC') AS begun,
+            date_trunc('month', date_trunc('month', p_to, 'UTC') + interval '32 days', 'UTC') AS ends,
+            date_trunc('month', date_trunc('month', p_to, 'UTC') - interval '1 day', 'UTC') AS last,
+            date_trunc('day', p_to, 'UTC') AS today
+    ) b
+    CROSS JOIN LATERAL (
+        -- From where on days are full: the ledger's first day seldom is.
+        SELECT x.begun, nullif(greatest(extract(epoch FROM b.today - x.begun) / 86400, 0), 0) AS full_days
+        FROM (
+            SELECT greatest(b.today - interval '7 days',
+                date_trunc('day', min(f.first_seen) + interval '86399.999999 seconds', 'UTC')) AS begun
+            FROM genai.series_seen f
+            WHERE (p_env = '*' OR f.environment = ANY (string_to_array(p_env, ',')))
+                AND (p_data_mode = '*' OR f.data_mode = p_data_mode)
+        ) x
+    ) d
+    CROSS JOIN LATERAL (
+        SELECT
+            coalesce(sum(h.cost) FILTER (WHERE h.chosen AND h.bucket >= b.begun), 0) AS spent,
+            coalesce(sum(h.cost) FILTER (WHERE h.chosen AND h.bucket < b.begun), 0) AS last_month,
+            coalesce(sum(h.cost) FILTER (WHERE h.chosen AND h.bucket < least(b.begun, b.last + (p_to - b.begun))), 0)
+                AS last_to_date,
+            coalesce(sum(h.cost) FILTER (WHERE h.chosen AND h.bucket >= d.begun AND h.bucket < b.today), 0) AS week,
+            coalesce(sum(h.cost) FILTER (WHERE h.billed AND h.bucket >= b.begun), 0) AS invoice,
+            coalesce(sum(h.unpriced) FILTER (WHERE h.chosen AND h.bucket >= b.begun), 0) AS unpriced,
+            coalesce(sum(h.uncertain) FILTER (WHERE h.chosen AND h.bucket >= b.begun), 0) AS uncertain,
+            coalesce(sum(h.calls) FILTER (WHERE h.chosen AND h.bucket >= b.begun), 0) AS calls
+        FROM (
+            SELECT u.bucket, sum(u.cost) AS cost, sum(u.unpriced) AS unpriced, sum(u.uncertain) AS uncertain,
+                sum(u.calls) AS calls, s.chosen, s.billed
+            FROM (
+                SELECT m.bucket, m.series_id, coalesce(m.input_cost_pico_usd, 0) + coalesce(m.cache_read_cost_pico_usd, 0)
+                        + coalesce(m.cache_write_cost_pico_usd, 0) + coalesce(m.output_cost_pico_usd, 0)
+                        + coalesce(m.other_cost_pico_usd, 0) AS cost,
+                    m.unpriced_calls AS unpriced, m.uncertain_calls AS uncertain, m.calls
+                FROM genai.measured_hour m
+                WHERE m.bucket >= b.last AND m.bucket < p_to
+            ) u
+            JOIN (
+                SELECT s.id, s.data_mode IN ('real', 'test') AS billed,
+                    (p_env = '*' OR s.environment = ANY (string_to_array(p_env, ',')))
+                        AND (p_data_mode = '*' OR s.data_mode = p_data_mode) AS chosen
+                FROM genai.series s
+            ) s ON s.id = u.series_id
+            GROUP BY u.bucket, s.chosen, s.billed
+        ) h
+    ) s
+$$;
+
+-- Spend of each of the last twelve months with data, the current one so far.
+CREATE FUNCTION genai.month_history(p_to timestamptz, p_env text, p_data_mode text)
+RETURNS TABLE (month text, cost_usd numeric, calls bigint) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT to_char(h.month AT TIME ZONE 'UTC', 'YYYY-MM'), sum(h.cost) * 1e-12, sum(h.calls)::bigint
+    FROM (
+        SELECT date_trunc('month', m.bucket, 'UTC') AS month, m.series_id, genai.total(m.calls) AS calls,
+            sum(coalesce(m.input_cost_pico_usd, 0) + coalesce(m.cache_read_cost_pico_usd, 0)
+                + coalesce(m.cache_write_cost_pico_usd, 0) + coalesce(m.output_cost_pico_usd, 0)
+                + coalesce(m.other_cost_pico_usd, 0)) AS cost
+        FROM genai.measured_hour m
+        WHERE m.bucket < p_to AND m.bucket >= date_trunc('month', date_trunc('month', p_to, 'UTC') - interval '330 days', 'UTC')
+        GROUP BY 1, 2
+    ) h
+    JOIN genai.series_of(p_env, p_data_mode, NULL, NULL, NULL, NULL, NULL) s ON s.id = h.series_id
+    GROUP BY h.month
+    ORDER BY h.month
+$$;
+
+-- The month's spend by one dimension (tenant, service, endpoint or model) beside that of the month before up to the same
+-- moment of it.
+CREATE FUNCTION genai.month_by(p_dimension text, p_to timestamptz, p_env text, p_data_mode text, p_limit integer DEFAULT 15)
+RETURNS TABLE (
+    name text, cost_usd numeric, cost_share double precision, last_month_to_date_usd numeric, delta_usd numeric, calls bigint
+) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT x.name, x.k1 * 1e-12, (x.k1 / nullif(sum(x.k1) OVER (), 0))::float8, x.k0 * 1e-12, (x.k1 - x.k0) * 1e-12,
+        x.calls::bigint
+    FROM (
+        SELECT u.segment AS name, sum(u.cost * u.side) AS k1, sum(u.cost * (1 - u.side)) AS k0, sum(u.calls * u.side) AS calls
+        FROM (
+            SELECT 1 AS side, n.segment, n.cost_pico_usd AS cost, n.calls
+            FROM genai.usage_of(date_trunc('month', p_to, 'UTC'), p_to, p_env, p_data_mode, p_dimension, NULL, NULL, NULL,
+                NULL, NULL, NULL, NULL) n
+            UNION ALL
+            SELECT 0, l.segment, l.cost_pico_usd, l.calls
+            FROM genai.usage_of(
+                date_trunc('month', date_trunc('month', p_to, 'UTC') - interval '1 day', 'UTC'),
+                least(date_trunc('month', p_to, 'UTC'),
+                    date_trunc('month', date_trunc('month', p_to, 'UTC') - interval '1 day', 'UTC')
+                        + (p_to - date_trunc('month', p_to, 'UTC'))),
+                p_env, p_data_mode, p_dimension, NULL, NULL, NULL, NULL, NULL, NULL, NULL) l
+        ) u
+        GROUP BY u.segment
+    ) x
+    ORDER BY x.k1 DESC, x.calls DESC, x.name
+    LIMIT p_limit
+$$;
+
+-- Spend of every day of the month of `p_to` by endpoint, the dearest seven by name.
+CREATE FUNCTION genai.month_days(p_to timestamptz, p_env text, p_data_mode text)
+RETURNS TABLE ("time" timestamptz, segment text, cost_usd numeric) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    WITH day AS MATERIALIZED (
+        SELECT u.time, u.segment, u.cost_pico_usd AS cost
+        FROM genai.usage_by_step(
+            date_trunc('month', p_to, 'UTC'), p_to, interval '1 day', p_env, p_data_mode, 'endpoint', NULL, NULL, NULL, NULL,
+            NULL, NULL) u
+    ), kept AS (
+        SELECT d.segment FROM day d GROUP BY d.segment ORDER BY sum(d.cost) DESC, d.segment LIMIT 7
+    )
+    SELECT d.time, coalesce(k.segment, '(others)'), sum(d.cost) * 1e-12
+    FROM day d LEFT JOIN kept k ON k.segment = d.segment
+    GROUP BY d.time, coalesce(k.segment, '(others)')
+    ORDER BY 1, 2
+$$;
