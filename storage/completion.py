@@ -23,7 +23,7 @@ _CONTEXT = (
 )  # fmt: skip
 _MISSING_RANK, _ESTIMATED_RANK, _REPAIRED_RANK, _PROVIDER_RANK = 80, 70, 30, 10
 _USAGE_FLAGS = int(Flag.USAGE_NORMALISED | Flag.USAGE_INVALID | Flag.USAGE_LOSSY | Flag.ESTIMATE_UNMARKED)
-_PRICED_BY = frozenset({USAGE_FIELD, "provider", "model", "service_tier", "operation", "status"})
+_PRICED_BY = frozenset({USAGE_FIELD, *USAGE, "provider", "model", "service_tier", "operation", "status"})
 
 Price = Callable[[ModelCall], Charge]
 

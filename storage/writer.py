@@ -329,8 +329,8 @@ def _extras(batches: list[Batch]) -> _Extras:
 
 
 def _arrivals(entries: list[Entry], accepted: list[int], claims: Claims) -> Iterator[bytes | None]:
-    """What another request may still change: calls below a span that has not come, calls without a response id
-    (their twin is found by its place in the trace only), and duplicates."""
+    """What another request may still change: calls below a span that has not come, calls without a response
+    id (their twin is found by its place in the trace only), and duplicates."""
     own, times_us = claims.own, claims.times_us
     for i in accepted:
         call = entries[i].call

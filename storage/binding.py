@@ -1,0 +1,431 @@
+"""Late binding: what spans of a trace know for each other that came in different requests (LEDGER §23).
+
+    with Binder(dsn, price) as binder:
+        bound = binder.bind()        # every second or so, by one process at a time
+
+Ingest appends to `_genai.arrival` what another request may still change. The binder takes it from there by
+the trace: tags of ancestors and better readings of duplicates reach the counted call, a call that wraps
+another one is taken back, and a wrapper whose window ran out is counted. State is in the database only, and
+every change is an amendment that compares with the row: a binder that dies is followed by one that does the
+same again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import psycopg
+
+from processor.call import Batch, Flag
+from processor.errors import StorageUnavailable
+from storage.amendments import Amender, Amendment
+from storage.bound_trace import QUIET_US, Knowledge, Node, Session, is_closed, sessions
+from storage.completion import Price
+from storage.keys import claimed_ms, own_key
+from storage.nested import settle
+from storage.queries import query
+from storage.rows import postgres_us
+from storage.sightings import call_of
+from storage.stored_row import Place, instant
+from storage.wire import (
+    TimestampArray,
+    TimestampArrayDumper,
+    UuidArray,
+    UuidArrayDumper,
+    timestamp_array,
+    uuid_array,
+)
+from storage.writer import Writer
+
+log = logging.getLogger(__name__)
+
+SLICE = 5_000
+"""Arrivals a transaction: as many as ingest commits at once."""
+WRAPPERS = 1_000
+FORGOTTEN_ROWS = 20_000
+GRACE_US = 5_000_000
+"""A wrapper is counted this long after its window, so that what was received inside it is committed first."""
+RUN_SECONDS = 3600.0
+"""One run an hour and kind in the ledger's book; its lines say the minute."""
+
+Connection = psycopg.Connection[Any]
+Trace = bytes
+Span = tuple[bytes, bytes]
+"""(trace id, span id)"""
+
+
+class Bound(NamedTuple):
+    """What one call of `Binder.bind` did.
+
+    Attributes:
+        arrivals: entries of the queue that were looked at.
+        rows: stored calls that changed.
+        promoted: wrappers that are counted now.
+        forgotten: sightings and open calls of closed traces that were deleted.
+    """
+
+    arrivals: int = 0
+    rows: int = 0
+    promoted: int = 0
+    forgotten: int = 0
+
+
+class Arrival(NamedTuple):
+    """One entry of the queue; `place` for a counted call."""
+
+    ctid: str
+    trace_id: bytes
+    span_id: bytes
+    parent: bytes
+    place: Place | None
+    received_us: int
+
+
+class Component(NamedTuple):
+    """Calls of a session that are settled together, and what is known of each, inner first."""
+
+    kind: str
+    known: Sequence[Knowledge]
+    halves: Sequence[Node] = ()
+
+
+class Binder:
+    """Owns its connections. One process at a time; two do no harm, they wait for each other."""
+
+    def __init__(
+        self,
+        dsn: str,
+        price: Price,
+        *,
+        caps: dict[int, int] | None = None,
+        price_map_id: int | None = None,
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            price: what a call costs by the price map in force, which is `price_map_id`.
+            caps: distinct values per day and dimension, as the writers have them.
+        """
+        self._dsn, self._price, self._caps, self._price_map_id = dsn, price, caps, price_map_id
+        self._conn: Connection | None = None
+        self._amenders: dict[str, tuple[Amender, float]] = {}
+        self._writer = Writer(dsn, caps=caps, price_map_id=price_map_id)
+        self._is_new = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def bind(self, now_ns: int | None = None, *, seconds: float = 30.0) -> Bound:
+        """Bind what has come, count the wrappers whose window ran out, forget what nothing can change.
+
+        Args:
+            now_ns: the moment that windows are measured to; tests set it.
+            seconds: stop taking further slices after this long; the rest is for the next call.
+
+        Raises:
+            StorageUnavailable: the database is away; what was committed stays, the rest is done next time.
+        """
+        now_us = postgres_us(time.time_ns() if now_ns is None else now_ns)
+        deadline = time.monotonic() + seconds
+        try:
+            promoted = self._promote(query("begun_promotions"), (), now_us) if self._is_new else 0
+            self._is_new = False
+            arrivals, rows = self._drain(deadline)
+            if time.monotonic() < deadline:
+                before = instant(now_us - QUIET_US - GRACE_US)
+                promoted += self._promote(query("due_wrappers"), (before, WRAPPERS), now_us)
+                if promoted:
+                    more, changed = self._drain(deadline)
+                    arrivals, rows = arrivals + more, rows + changed
+            return Bound(arrivals, rows, promoted, self._forget(now_us))
+        except psycopg.Error as error:
+            self.close()
+            raise StorageUnavailable(f"late binding has to wait: {type(error).__name__}") from error
+
+    def close(self) -> None:
+        """End the runs in the book and close every connection."""
+        for amender, _ in self._amenders.values():
+            try:
+                amender.finish()
+            except StorageUnavailable:
+                log.warning("a run of late binding stays open in the ledger's book: the database is away")
+            amender.close()
+        self._amenders.clear()
+        self._writer.close()
+        if self._conn is not None:
+            self._conn.close()
+            self._conn = None
+
+    # Arrivals
+
+    def _drain(self, deadline: float) -> tuple[int, int]:
+        arrivals = rows = 0
+        while True:
+            taken, changed = self._bind_slice()
+            arrivals, rows = arrivals + taken, rows + changed
+            if taken < SLICE or time.monotonic() > deadline:
+                return arrivals, rows
+
+    def _bind_slice(self) -> tuple[int, int]:
+        """Look at the next arrivals; they leave the queue when what follows from them is committed."""
+        conn = self._connection()
+        with conn.transaction():
+            arrivals = [_arrival(row) for row in conn.execute(READ_ARRIVALS, (SLICE,), binary=True)]
+            if not arrivals:
+                return 0, 0
+            changed = self._settle(conn, arrivals)
+            conn.execute(SETTLE_ARRIVALS, ([arrival.ctid for arrival in arrivals],))
+        return len(arrivals), changed
+
+    def _settle(self, conn: Connection, arrivals: Sequence[Arrival]) -> int:
+        dirty: dict[Trace, list[Arrival]] = {}
+        for arrival in arrivals:
+            dirty.setdefault(arrival.trace_id, []).append(arrival)
+        nodes = self._nodes(conn, dirty)
+        parts = [
+            (trace, session, {a.span_id for a in dirty[trace] if first <= a.received_us <= last})
+            for trace, found in nodes.items()
+            for session, first, last in _sessions(found)
+        ]
+        promoted = _promoted(conn, parts)
+        served: set[Span] = set()
+        components: list[Component] = []
+        for trace, session, spans in parts:
+            touched = set[Place]().union(*(session.touched_by(span) for span in spans))
+            components += _components(trace, session, touched, promoted)
+            served |= {(trace, node.span_id) for place in touched for node in session.served_by(place)}
+        changed = self._amend(components, served, parts)
+        _serve(conn, served)
+        return changed
+
+    def _nodes(self, conn: Connection, dirty: Mapping[Trace, Sequence[Arrival]]) -> dict[Trace, list[Node]]:
+        """All spans known of these traces; a call that is alone needs no look and is left out."""
+        traces = uuid_array(list(dirty))
+        nodes: dict[Trace, list[Node]] = {}
+        for row in conn.execute(READ_SIGHTINGS, (traces,), binary=True):
+            nodes.setdefault(row[0], []).append(_sighting(row))
+        for row in conn.execute(READ_OPEN_CALLS, (traces,), binary=True):
+            nodes.setdefault(row[0], []).append(_open_call(row))
+        for trace, arrivals in dirty.items():
+            calls = [a for a in arrivals if a.place is not None]
+            nodes.setdefault(trace, []).extend(
+                Node(a.span_id, a.parent, a.received_us, a.place) for a in calls
+            )
+        return nodes
+
+    def _amend(
+        self,
+        components: Sequence[Component],
+        served: set[Span],
+        parts: Sequence[tuple[Trace, Session, set[bytes]]],
+    ) -> int:
+        paired: set[bytes] = set()
+        by_kind: dict[str, list[Amendment]] = {}
+        for component in components:
+            places = tuple(one.place for one in component.known)
+            change = settle(component.known, self._price, self._price_map_id, component.halves, paired)
+            by_kind.setdefault(component.kind, []).append(Amendment(places, change))
+        rows = sum(self._amender(kind).apply(made).rows for kind, made in sorted(by_kind.items()))
+        served |= {(trace, s) for trace, session, _ in parts for s in paired & session.nodes.keys()}
+        return rows
+
+    # Wrappers
+
+    def _promote(self, due: bytes, parameters: Sequence[object], now_us: int) -> int:
+        """Count the wrappers of closed sessions below which no call has come."""
+        conn = self._connection()
+        traces = [row[0] for row in conn.execute(due, parameters, binary=True)]
+        if not traces:
+            return 0
+        waiting: list[tuple[Trace, Node]] = []
+        ended: set[Span] = set()
+        for trace, nodes in self._nodes(conn, dict.fromkeys(traces, ())).items():
+            for spans in sessions(nodes):
+                if not is_closed(spans, now_us - GRACE_US):
+                    continue
+                session = Session(spans)
+                wrappers = [n for n in session.nodes.values() if n.wrapper]
+                ended |= {(trace, n.span_id) for n in wrappers}
+                waiting += [(trace, n) for n in _innermost_free(session, wrappers)]
+        self._count(conn, waiting)
+        _serve(conn, ended)
+        return len(waiting)
+
+    def _count(self, conn: Connection, waiting: Sequence[tuple[Trace, Node]]) -> None:
+        if not waiting:
+            return
+        calls = [call_of(node.document) for _, node in waiting if node.document is not None]
+        for call in calls:
+            call.flags |= Flag.PROMOTED
+            call.awaits_ancestor = True
+        keys = [own_key(call, claimed_ms(call)) for call in calls]
+        times = timestamp_array([postgres_us(call.time_ns) for call in calls])
+        spans = [int.from_bytes(call.span_id, "big", signed=True) for call in calls]
+        conn.execute(
+            ADD_PROMOTIONS, (uuid_array([c.trace_id for c in calls]), spans, uuid_array(keys), times)
+        )
+        received = min(call.received_ns for call in calls)
+        batch = Batch(calls=calls, spans=len(calls), received_ns=received)
+        self._writer.write([(batch, [self._price(call) for call in calls])])
+
+    # The rest
+
+    def _forget(self, now_us: int) -> int:
+        before = instant(now_us - QUIET_US - 2 * GRACE_US)
+        row = self._connection().execute(FORGET, {"before": before, "rows": FORGOTTEN_ROWS}).fetchone()
+        return int(row[0]) if row else 0
+
+    def _amender(self, kind: str) -> Amender:
+        known = self._amenders.get(kind)
+        if known is not None and time.monotonic() - known[1] < RUN_SECONDS:
+            return known[0]
+        if known is not None:
+            known[0].finish()
+            known[0].close()
+        amender = Amender(
+            self._dsn, kind, why="spans that came in another request", by="late binding", caps=self._caps
+        )
+        self._amenders[kind] = amender, time.monotonic()
+        return amender
+
+    def _connection(self) -> Connection:
+        if self._conn is None or self._conn.closed:
+            self._conn = psycopg.connect(
+                self._dsn,
+                autocommit=True,
+                connect_timeout=5,
+                application_name="spanledger late binding",
+                options="-c timezone=UTC -c jit=off -c lock_timeout=10s -c statement_timeout=30s",
+            )
+            self._conn.adapters.register_dumper(UuidArray, UuidArrayDumper)
+            self._conn.adapters.register_dumper(TimestampArray, TimestampArrayDumper)
+        return self._conn
+
+
+READ_ARRIVALS, SETTLE_ARRIVALS = query("read_arrivals"), query("settle_arrivals")
+READ_OPEN_CALLS, READ_SIGHTINGS = query("read_open_calls"), query("read_sightings")
+FIND_PROMOTIONS, ADD_PROMOTIONS = query("find_promotions"), query("add_promotions")
+SERVE_WRAPPERS, FORGET = query("serve_wrappers"), query("forget_quiet_traces")
+
+
+def _arrival(row: Sequence[Any]) -> Arrival:
+    ctid, trace, span, parent, call, time_us, received_us = row
+    return Arrival(ctid, trace, span, parent or b"", Place(time_us, call) if call else None, received_us)
+
+
+def _open_call(row: Sequence[Any]) -> Node:
+    _, span, parent, call, time_us, received_us = row
+    return Node(span, parent or b"", received_us, Place(time_us, call))
+
+
+def _sighting(row: Sequence[Any]) -> Node:
+    _, span, parent, received_us, call, time_us, wrapper, name, tags, attributes, document = row
+    of = Place(time_us, call) if call else None
+    return Node(
+        span, parent or b"", received_us, None, of, wrapper, name, tags or {}, attributes or {}, document
+    )
+
+
+def _sessions(nodes: Iterable[Node]) -> Iterable[tuple[Session, int, int]]:
+    """Sessions of more than one span, with their first and last receipt: one alone knows nothing new."""
+    for spans in sessions(nodes):
+        if len(spans) > 1 or spans[0].of is not None or spans[0].parent:
+            yield Session(spans), spans[0].received_us, spans[-1].received_us
+
+
+def _components(
+    trace: Trace, session: Session, touched: Collection[Place], promoted: Mapping[Span, Place]
+) -> list[Component]:
+    """Touched calls, each with the counted calls around it; calls that share one are settled together."""
+    known = {place: session.knowledge(place) for place in touched}
+    for one in list(known.values()):
+        for outer in one.outers:
+            if outer not in known:
+                known[outer] = session.knowledge(outer)
+        node = session.by_place.get(one.place)
+        above = session.spans_above(node) if node is not None else []
+        one.promoted = [
+            promoted[trace, span]
+            for span in above
+            if (trace, span) in promoted and promoted[trace, span] not in one.outers
+        ]
+    halves = session.halves()
+    groups = [list(known.values())] if halves and known else _linked(known)
+    made = []
+    for group in groups:
+        if not halves and not any(one.says_something() for one in group):
+            continue
+        group.sort(key=lambda one: (-one.depth, one.place))
+        around = {place for one in group for place in one.promoted} - {one.place for one in group}
+        members = [*group, *(Knowledge(place, b"") for place in sorted(around))]
+        made.append(Component(_kind(group), members, halves))
+    return made
+
+
+def _linked(known: Mapping[Place, Knowledge]) -> list[list[Knowledge]]:
+    """Groups of calls that lie in one another."""
+    group_of: dict[Place, list[Knowledge]] = {}
+    for one in known.values():
+        group = group_of.setdefault(one.place, [one])
+        for outer in one.outers:
+            other = group_of.setdefault(outer, [known[outer]])
+            if other is not group:
+                group += other
+                group_of |= dict.fromkeys((member.place for member in other), group)
+    return list({id(group): group for group in group_of.values()}.values())
+
+
+def _kind(group: Iterable[Knowledge]) -> str:
+    """What the ledger's book calls such a change."""
+    group = list(group)
+    if any(one.outers or one.promoted for one in group):
+        return "retract"
+    return "merge" if any(one.twins or one.raws for one in group) else "tag"
+
+
+def _promoted(conn: Connection, parts: Iterable[tuple[Trace, Session, set[bytes]]]) -> dict[Span, Place]:
+    """The promoted wrappers above what has just come."""
+    asked = {
+        (trace, above)
+        for trace, session, spans in parts
+        for span in spans
+        if span in session.nodes
+        for above in session.spans_above(session.nodes[span])
+    }
+    if not asked:
+        return {}
+    return {
+        (trace, span): Place(time_us, call)
+        for trace, span, call, time_us in conn.execute(FIND_PROMOTIONS, _spans(asked), binary=True)
+    }
+
+
+def _serve(conn: Connection, served: Collection[Span]) -> None:
+    if served:
+        conn.execute(SERVE_WRAPPERS, _spans(served))
+
+
+def _spans(spans: Collection[Span]) -> tuple[UuidArray, list[int]]:
+    return uuid_array([trace for trace, _ in spans]), [
+        int.from_bytes(s, "big", signed=True) for _, s in spans
+    ]
+
+
+def _innermost_free(session: Session, wrappers: Sequence[Node]) -> list[Node]:
+    """Wrappers that nothing serves: no call below them (above, for a raw request), nor another wrapper."""
+    served = {node.span_id for place in session.by_place for node in session.served_by(place)}
+    inside = {above.span_id for node in wrappers for above in session.line(node)}
+    return [
+        n
+        for n in wrappers
+        if n.span_id not in served and n.span_id not in inside and n.document is not None and n.place is None
+    ]

@@ -1,0 +1,175 @@
+"""Calls inside calls, across requests: which are one, and what the one that counts takes (LEDGER §1, §6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+
+from processor.call import ERROR, Flag, ModelCall, Source
+from storage.amendments import Change, retract
+from storage.bound_trace import Knowledge, Node, outer_tie, reading_offers
+from storage.completion import Offer, Price, complete
+from storage.sightings import call_of
+from storage.stored_row import USAGE, Place, Row
+
+_LOG_TOLERANCE_NS = 5_000_000_000
+"""As receiver/halves.py: a Logfire stream's log begins when its span ends."""
+_PROMOTED = int(Flag.PROMOTED)
+_LOST = int(Flag.SEVERAL_CALLS | Flag.USAGE_LOSSY)
+
+
+def settle(
+    known: Sequence[Knowledge],
+    price: Price,
+    price_map_id: int | None = None,
+    halves: Sequence[Node] = (),
+    paired: set[bytes] | None = None,
+) -> Change:
+    """The change that brings calls of one trace to what is known: rows in the order of `known`, inner first.
+
+    Args:
+        halves: halves of streams that wait; the ids of those whose other half is a row go into `paired`.
+    """
+
+    def change(*rows: Row) -> Iterable[Row]:
+        by_place = {row.place: row for row in rows}
+        by_known = {one.place: one for one in known}
+        changed: dict[Place, Row] = {}
+        for one, row in zip(known, rows, strict=True):
+            if row.merged_into is not None:
+                continue
+            before = row.charge
+            for moved in _settle_one(one, row, by_place, by_known, price):
+                changed[moved.place] = moved
+            if row.charge is not before and price_map_id is not None:
+                row.price_map_id = price_map_id
+        _pair(halves, [row for row in rows if row.merged_into is None], paired)
+        return changed.values()
+
+    return change
+
+
+def _settle_one(
+    one: Knowledge,
+    row: Row,
+    rows: Mapping[Place, Row],
+    known: Mapping[Place, Knowledge],
+    price: Price,
+) -> Iterable[Row]:
+    offers = [*one.offers, *one.twin_offers]
+    twins = list(one.twins)
+    for place in (*one.outers, *one.promoted):
+        outer = rows.get(place)
+        if outer is None or outer is row:
+            continue
+        if outer.merged_into is None and is_one_call(outer.call, row.call):
+            yield from retract(outer, row)
+        if outer.merged_into == row.place.call_key:
+            twins += [(own_reading(outer), outer_tie(outer.call.span_id)), *known[place].twins]
+            offers += known[place].twin_offers
+    for twin, tie in twins:
+        offers += reading_offers(twin, tie) + part_offers(row.call, twin, tie)
+    offers += _raw_offers(one.raws)
+    yield from complete(row, offers, price)
+    if _take_raws(row, one.raws):
+        yield row
+
+
+def is_one_call(outer: ModelCall, inner: ModelCall) -> bool:
+    """True if a call inside another is the same call (as receiver/join.py decides inside a request)."""
+    if outer.flags & _PROMOTED:
+        return True  # it was counted only because nothing had come that it wraps
+    if outer.response_id and inner.response_id and outer.response_id != inner.response_id:
+        return False
+    if _is_bare(outer) and outer.operation == inner.operation and not _is_bare(inner):
+        return True
+    if outer.input_tokens is None and outer.output_tokens is None:
+        missing = inner.input_tokens is None and inner.output_tokens is None
+        return missing and outer.status == inner.status == ERROR
+    return outer.input_tokens == inner.input_tokens and outer.output_tokens == inner.output_tokens
+
+
+def _is_bare(call: ModelCall) -> bool:
+    return call.input_tokens is None and call.output_tokens is None and call.status != ERROR
+
+
+def own_reading(row: Row) -> ModelCall:
+    """A row's call without what it took from other spans."""
+    reading = copy(row.call)
+    reading.sources = tuple(s for s in reading.sources if s.field not in row.completed)
+    return reading
+
+
+def part_offers(call: ModelCall, twin: ModelCall, tie: bytes) -> list[Offer]:
+    """Parts of a usage that is equal in total and of which the call lacks them."""
+    if (call.input_tokens, call.output_tokens) != (twin.input_tokens, twin.output_tokens):
+        return []
+    read = {source.field: source for source in twin.sources}
+    offers = []
+    for name in USAGE[2:]:
+        value, source = getattr(twin, name), read.get(name, Source(name, name, 60))
+        if value is not None and getattr(call, name) is None:
+            offers.append(Offer(name, value, source.rank, tie, source.attribute))
+    return offers
+
+
+def _raw_offers(raws: Sequence[ModelCall]) -> list[Offer]:
+    """What LiteLLM's last raw request knows; its usage stays its own."""
+    if not raws:
+        return []
+    last = _last(raws)
+    skipped = {"usage", "response_id", "latency_us", "provider", "model", "status"}
+    return [o for o in reading_offers(last, outer_tie(last.span_id)) if o.field not in skipped]
+
+
+def _take_raws(row: Row, raws: Sequence[ModelCall]) -> bool:
+    """As receiver/halves.py: the last raw request has the provider's id and the model's own latency."""
+    if not raws:
+        return False
+    last, call = _last(raws), row.call
+    before = call.flags, call.response_id, call.latency_us, call.external_request_id
+    if len(raws) > 1:
+        call.flags |= _LOST
+    if last.response_id is not None:
+        if call.external_request_id == call.response_id and not call.request_id_given:
+            call.external_request_id = last.response_id
+        call.response_id = last.response_id
+    if call.latency_us is None and last.latency_us is not None:
+        call.latency_us = last.latency_us
+        call.flags &= ~int(Flag.LATENCY_UNKNOWN)
+    return before != (call.flags, call.response_id, call.latency_us, call.external_request_id)
+
+
+def _last(raws: Sequence[ModelCall]) -> ModelCall:
+    return max(raws, key=lambda raw: (raw.time_ns + (raw.latency_us or 0) * 1000, raw.span_id))
+
+
+def _pair(halves: Sequence[Node], rows: Sequence[Row], paired: set[bytes] | None) -> None:
+    """Find the log of each stream's waiting span; a log belongs to one span, the nearest in time."""
+    if paired is None or not halves:
+        return
+    spans = [(node.span_id, call_of(node.document)) for node in halves if node.document is not None]
+    pairs = [
+        (abs(_end(span) - row.call.time_ns), span_id, row.place)
+        for span_id, span in spans
+        for row in rows
+        if _is_stream(span, row.call)
+    ]
+    taken: set[Place] = set()
+    for _, span_id, place in sorted(pairs):
+        if span_id not in paired and place not in taken:
+            paired.add(span_id)
+            taken.add(place)
+
+
+def _is_stream(span: ModelCall, log: ModelCall) -> bool:
+    return (
+        log.dialect == span.dialect
+        and log.request_model == span.request_model
+        and log.service_name == span.service_name
+        and abs(_end(span) - log.time_ns) <= _LOG_TOLERANCE_NS
+    )
+
+
+def _end(span: ModelCall) -> int:
+    return span.time_ns + (span.latency_us or 0) * 1000

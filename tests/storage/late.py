@@ -1,0 +1,99 @@
+"""Requests on their way through decoder, door, prices and writer, and what the binder makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from processor.admission import Admission, admit, admit_sighting
+from processor.call import ModelCall
+from processor.identity import Mode, identity_rules
+from processor.pricing import Charge
+from receiver.decode import decode
+from storage.binding import Binder, Bound
+from storage.writer import Writer
+from tests.receiver.spans import T0, Made, request
+from tests.storage.ledger import assert_rollups_equal_rows, rows
+
+MINUTE_NS = 60_000_000_000
+RULES = Admission(identity_rules([b"k" * 16], user=Mode.PLAIN))
+TAGS = ("endpoint_tag", "prompt_version", "tenant_id", "user_id")
+
+
+def price(call: ModelCall) -> Charge:
+    """A cost that every count is seen in."""
+    if call.input_tokens is None and call.output_tokens is None:
+        return Charge("no_usage")
+    inputs, outputs, cached = call.input_tokens or 0, call.output_tokens or 0, call.cache_read_tokens or 0
+    parts = 1_000 * (inputs - cached), 100 * cached, 0, 7_000 * outputs, 0
+    return Charge("priced", sum(parts), *parts, 1)
+
+
+class Late:
+    """Two receivers and a binder before one database; time is what the test says."""
+
+    def __init__(self, dsn: str) -> None:
+        self.dsn = dsn
+        self.writers = [Writer(dsn), Writer(dsn)]
+        self.binder = Binder(dsn, price)
+
+    def send(self, *spans: Made, minute: float = 0, receiver: int = 0) -> None:
+        """One request, received so many minutes after T0."""
+        self.send_body(request(*spans).SerializeToString(), minute, receiver)
+
+    def send_body(self, body: bytes, minute: float = 0, receiver: int = 0) -> None:
+        batch = decode(body, T0 + round(minute * MINUTE_NS))
+        batch.calls = [call for call in batch.calls if admit(call, RULES) is None]
+        batch.sightings = [admit_sighting(sighting, RULES) for sighting in batch.sightings]
+        self.writers[receiver].write([(batch, [price(call) for call in batch.calls])])
+
+    def bind(self, minute: float = 1) -> Bound:
+        return self.binder.bind(T0 + round(minute * MINUTE_NS))
+
+    def calls(self, *columns: str) -> list[tuple[Any, ...]]:
+        """Columns of the counted calls, in order of their span ids."""
+        query = f"SELECT {', '.join(columns)} FROM genai.model_call ORDER BY span_id"  # noqa: S608 - ours
+        return rows(self.dsn, query)
+
+    def tags(self) -> list[tuple[Any, ...]]:
+        """Endpoint, prompt version, tenant and user of the counted calls."""
+        return self.calls(*TAGS)
+
+    def close(self) -> None:
+        self.binder.close()
+        for writer in self.writers:
+            writer.close()
+
+
+@contextmanager
+def late_ledger(dsn: str) -> Iterator[Late]:
+    """A ledger for late spans; when the block ends, its books must balance."""
+    late = Late(dsn)
+    try:
+        yield late
+        assert_the_books_balance(dsn)
+    finally:
+        late.close()
+
+
+def assert_the_books_balance(dsn: str) -> None:
+    """Rollup = rows, and rows = first bookings + the ledger's lines, by day and line."""
+    assert_rollups_equal_rows(dsn)
+    query = """
+        SELECT day, line, sum(calls), sum(cost) FROM (
+            SELECT m.time::date AS day, s.line_id AS line, 1 AS calls, coalesce(m.cost_pico_usd, 0) AS cost
+            FROM _genai.model_call m JOIN _genai.series s ON s.id = m.series_id WHERE m.merged_into IS NULL
+            UNION ALL
+            SELECT m.time::date, s.line_id, CASE WHEN m.flags & 4096 = 0 THEN -1 ELSE 0 END,
+                -coalesce(m.first_cost_pico_usd, 0)
+            FROM _genai.model_call m JOIN _genai.series s ON s.id = coalesce(m.first_series_id, m.series_id)
+            UNION ALL
+            SELECT l.day, s.id, -l.calls, -l.cost_pico_usd
+            FROM _genai.ledger_line l JOIN _genai.series s
+                ON (s.environment, s.data_mode, s.provider, s.model, s.service_name, s.endpoint_tag,
+                    s.prompt_version)
+                    = (l.environment, l.data_mode, l.provider, l.model, '', '', '')
+        ) AS f GROUP BY day, line HAVING sum(calls) <> 0 OR sum(cost) <> 0
+    """
+    assert rows(dsn, query) == []

@@ -1,0 +1,178 @@
+"""Late binding: what comes in another request, in any order, minutes later (LEDGER §1, §6, §23)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from tests.receiver.spans import CHAT, Made
+from tests.storage.late import Late, late_ledger
+from tests.storage.ledger import rows, value
+
+KNOWN = {**CHAT, "gen_ai.response.model": "gpt-4o-mini", "gen_ai.response.id": "chatcmpl-B8xK2mQ9vT4w"}
+
+
+@pytest.fixture
+def late(migrated_database: str) -> Iterator[Late]:
+    with late_ledger(migrated_database) as made:
+        yield made
+
+
+def chat(span_id: int = 1, parent: int = 2, **more: Any) -> Made:
+    attributes = {**CHAT, "gen_ai.response.id": f"chatcmpl-{span_id:012x}abcdef"} | more.pop("attributes", {})
+    return Made(attributes, span_id=span_id, parent=parent, **more)
+
+
+def agent(span_id: int = 2, parent: int = 0, **more: Any) -> Made:
+    attributes = {"gen_ai.operation.name": "invoke_agent"} | more.pop("attributes", {})
+    return Made(attributes, span_id=span_id, parent=parent, name=more.pop("name", "agent"), end=2000, **more)
+
+
+def test_tags_of_an_ancestor_in_a_later_request_reach_the_call(late: Late) -> None:
+    late.send(chat())
+    late.bind()
+    late.send(agent(attributes={"prompt_version": "v7", "user.id": "u1", "tenant.id": "acme"}), minute=3)
+    bound = late.bind()
+
+    assert bound.rows == 1
+    assert late.tags() == [("agent", "v7", "acme", "u1")]
+    assert value(late.dsn, "SELECT sum(calls) FROM genai.usage_hour WHERE prompt_version = 'v7'") == 1
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_the_nearest_ancestor_wins_in_whatever_order_they_come(late: Late, order: tuple[int, ...]) -> None:
+    spans = [
+        chat(parent=2),
+        agent(2, 3, attributes={"prompt_version": "near"}),
+        agent(3, 0, attributes={"prompt_version": "far", "user.id": "u1"}, name="root"),
+    ]
+    for minute, index in enumerate(order):
+        late.send(spans[index], minute=minute, receiver=minute % 2)
+        late.bind()
+    assert late.tags() == [("root", "near", "unknown", "u1")]
+
+
+def test_what_the_call_says_itself_stays(late: Late) -> None:
+    late.send(chat(attributes={"prompt_version": "own"}))
+    late.send(agent(attributes={"prompt_version": "other", "user.id": "u1"}), minute=1)
+    late.bind()
+    assert late.tags() == [("agent", "own", "unknown", "u1")]
+
+
+@pytest.mark.parametrize(("minute", "user"), [(15, "u1"), (15.1, "unknown")])
+def test_an_ancestor_is_bound_for_fifteen_minutes_after_the_traces_last_span(
+    late: Late, minute: float, user: str
+) -> None:
+    late.send(chat())
+    late.bind()
+    late.send(agent(attributes={"user.id": "u1"}), minute=minute)
+    late.bind(minute)
+    assert late.tags()[0][3] == user
+
+
+def test_two_calls_in_one_another_without_an_id_are_one(late: Late) -> None:
+    """An outer span with the user and an inner one with the model's answer, each in its own request."""
+    late.send(Made({**CHAT, "user.id": "u1"}, span_id=2, scope=("outer", "1"), end=1200))
+    late.bind()
+    assert len(late.calls("span_id")) == 1
+    late.send(Made({**CHAT, "gen_ai.usage.cache_read.input_tokens": 40}, span_id=1, parent=2), minute=2)
+    late.bind()
+
+    assert late.calls("span_id", "user_id", "input_tokens", "cache_read_tokens") == [
+        ("0" * 15 + "1", "u1", 100, 40)
+    ]
+    assert value(late.dsn, "SELECT sum(calls) FROM genai.usage_hour") == 1
+    assert rows(late.dsn, "SELECT kind, sum(calls) FROM _genai.ledger_line GROUP BY kind") == [
+        ("retract", -1)
+    ]
+
+
+def test_a_duplicate_brings_the_providers_usage_and_its_tags(late: Late) -> None:
+    """The span that came first lost its usage; the same response has it on a span of another trace."""
+    bare = {k: v for k, v in KNOWN.items() if "usage" not in k}
+    late.send(Made(bare, span_id=1))
+    late.bind()
+    assert late.calls("cost_pico_usd", "usage_source") == [(None, "missing")]
+    late.send(Made({**KNOWN, "user.id": "u1"}, span_id=7, trace=b"t" * 16), minute=4, receiver=1)
+    late.bind()
+
+    assert late.calls("cost_pico_usd", "usage_source", "user_id") == [(240_000, "provider", "u1")]
+    assert value(late.dsn, "SELECT sum(cost_pico_usd)::bigint FROM genai.usage_hour") == 240_000
+
+
+def test_the_duplicates_ancestors_name_the_call_too(late: Late) -> None:
+    late.send(Made(KNOWN, span_id=1))
+    late.send(Made(KNOWN, span_id=7, parent=8, trace=b"t" * 16), minute=1)
+    late.bind()
+    late.send(agent(8, trace=b"t" * 16, attributes={"tenant.id": "acme"}), minute=2)
+    late.bind()
+    assert late.tags()[0][2] == "acme"
+
+
+def wrapper(span_id: int = 2, parent: int = 0, **more: Any) -> Made:
+    attributes = {
+        "ai.operationId": "ai.generateText", "ai.model.id": "gpt-4o-mini", "ai.model.provider": "openai.chat",
+        "ai.usage.promptTokens": 100, "ai.usage.completionTokens": 20,
+    }  # fmt: skip
+    return Made(
+        attributes | more.pop("attributes", {}),
+        span_id,
+        parent,
+        scope=("ai", ""),
+        name="ai.generateText",
+        **more,
+    )
+
+
+def inner(span_id: int = 1, parent: int = 2) -> Made:
+    attributes = {
+        "ai.operationId": "ai.generateText.doGenerate", "ai.model.id": "gpt-4o-mini", "ai.model.provider": "openai.chat",
+        "ai.usage.promptTokens": 100, "ai.usage.completionTokens": 20,
+    }  # fmt: skip
+    return Made(attributes, span_id, parent, scope=("ai", ""), name="ai.generateText.doGenerate")
+
+
+def test_a_wrapper_is_counted_when_its_window_ran_out_without_an_inner_call(late: Late) -> None:
+    late.send(wrapper(attributes={"ai.telemetry.metadata.userId": "u1"}))
+    assert late.bind(10).promoted == 0
+    assert late.calls("span_id") == []
+    assert late.bind(16).promoted == 1
+    assert late.bind(17).promoted == 0
+
+    assert late.calls("cost_pico_usd", "user_id", "flags") == [(240_000, "u1", ["promoted"])]
+    assert rows(late.dsn, "SELECT kind, calls, cost_pico_usd FROM _genai.ledger_line") == [
+        ("promote", 1, 240_000)
+    ]
+
+
+def test_a_wrapper_whose_inner_call_comes_inside_the_window_is_never_counted(late: Late) -> None:
+    late.send(wrapper(attributes={"ai.telemetry.metadata.userId": "u1"}))
+    late.bind(1)
+    late.send(inner(), minute=14)
+    late.bind(14)
+    assert late.bind(60).promoted == 0
+    assert late.calls("span_id", "user_id") == [("0" * 15 + "1", "u1")]
+
+
+def test_an_inner_call_after_the_window_takes_the_promoted_wrapper_back(late: Late) -> None:
+    late.send(wrapper())
+    late.bind(16)
+    late.send(inner(), minute=45)
+    late.bind(45)
+    assert late.calls("span_id", "cost_pico_usd") == [("0" * 15 + "1", 240_000)]
+    assert rows(late.dsn, "SELECT sum(calls), sum(cost_pico_usd) FROM _genai.ledger_line") == [(0, 0)]
+
+
+def test_nothing_is_left_of_a_closed_trace(late: Late) -> None:
+    late.send(chat(), agent(attributes={"user.id": "u1"}))
+    late.send(wrapper(9, trace=b"w" * 16))
+    late.bind(60)
+    late.bind(61)
+    counts = (
+        "SELECT (SELECT count(*) FROM _genai.arrival), (SELECT count(*) FROM _genai.open_call),"
+        " (SELECT count(*) FROM _genai.sighting)"
+    )
+    assert rows(late.dsn, counts) == [(0, 0, 0)]
