@@ -233,9 +233,10 @@ CREATE FUNCTION genai.usage_of(
             WHERE m.bucket >= (SELECT p.hours_to FROM plan p) AND m.bucket < (SELECT p.to_used FROM plan p)
         ) u
         WHERE genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service) <> 'series'
-            AND u.series_id IN (SELECT s.id FROM genai.series_of(
-                p_env, p_data_mode, p_endpoint, p_prompt_version, p_model, p_provider, p_service) s)
-            AND u.identity_id IN (SELECT i.id FROM genai.identity_of(p_user, p_tenant) i)
+            AND CASE WHEN u.bucket IS NOT NULL  -- hashed once; as a join it read the edges again for every series
+                THEN u.series_id IN (SELECT s.id FROM genai.series_of(
+                        p_env, p_data_mode, p_endpoint, p_prompt_version, p_model, p_provider, p_service) s)
+                    AND u.identity_id IN (SELECT i.id FROM genai.identity_of(p_user, p_tenant) i) END
         GROUP BY u.series_id, u.identity_id
     )
     SELECT
