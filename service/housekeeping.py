@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
+from processor.errors import StorageUnavailable
 from receiver.status import log_fault
 from service import ledger, metrics
 from service.config import Config, RetentionConfig
@@ -43,9 +44,25 @@ class Task(NamedTuple):
 class Housekeeper:
     """Runs the tasks while it holds the lease row; every service tries, one succeeds (LEDGER §17)."""
 
-    def __init__(self, dsn: str, tasks: Sequence[Task]) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        tasks: Sequence[Task],
+        *,
+        job: str = "housekeeping",
+        lease_seconds: int = _LEASE_SECONDS,
+        look_seconds: float = _LOOK_SECONDS,
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            job: name of the lease; tasks under different names may run at the same time.
+            lease_seconds: after this long a runner that died is replaced.
+            look_seconds: how often it is looked what is due.
+        """
         self._dsn = dsn
         self._tasks = tasks
+        self._job, self._lease_seconds, self._look_seconds = job, lease_seconds, look_seconds
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
         self._due = dict.fromkeys((task.name for task in tasks), 0.0)
 
@@ -68,7 +85,7 @@ class Housekeeper:
                 pass  # told by readiness; house is kept when the database is back
             except Exception as error:  # a fault here must not end a service that counts
                 log_fault(error, "housekeeping")
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(self._look_seconds)
 
     def run_due(self) -> None:
         """Run what is due, if the lease is ours."""
@@ -85,15 +102,16 @@ class Housekeeper:
                 self._due[task.name] = time.monotonic() + task.every_seconds
 
     def _has_lease(self, connection: Connection) -> bool:
-        values = {"job": "housekeeping", "holder": self._holder, "seconds": _LEASE_SECONDS}
+        values = {"job": self._job, "holder": self._holder, "seconds": self._lease_seconds}
         return connection.execute(ledger.query("take_lease"), values).fetchone() is not None
 
     def _run(self, connection: Connection, task: Task) -> None:
         try:
             said = task.run(connection)
-        except psycopg.Error as error:
+        except (psycopg.Error, StorageUnavailable) as error:
             metrics.housekeeping.labels(task.name, "failed").inc()
-            log.warning("%s did not work and is tried again: %s", task.name, ledger.reason(error))
+            reason = ledger.reason(error) if isinstance(error, psycopg.Error) else str(error)
+            log.warning("%s did not work and is tried again: %s", task.name, reason)
             if connection.closed:
                 raise
             return

@@ -22,6 +22,7 @@ from processor.errors import ConfigError, StorageUnavailable
 from processor.price_map import PriceBook, load_price_book
 from receiver.config import Address, parse_address
 from service import keys, ledger, ports
+from service.binding import binding
 from service.config import Config
 from service.embedded import EmbeddedError, EmbeddedPostgres
 from service.housekeeping import Housekeeper, tasks
@@ -32,7 +33,7 @@ from service.state import RecentTroubles, WorkerState, configure_logging, instan
 from service.supervisor import Supervisor
 from service.version import version
 from service.web import serving
-from service.worker import Assignment, spare_collector, stop_signals, working
+from service.worker import Assignment, caps_of, spare_collector, stop_signals, working
 from storage.migrate import migrate
 
 log = logging.getLogger("spanledger")
@@ -145,6 +146,8 @@ async def _serve(
         states = await stack.enter_async_context(_workers(first, book, troubles))
         spare_collector()
         await stack.enter_async_context(Housekeeper(first.dsn, tasks(config, first.dsn)).running())
+        late = binding(first.dsn, book, first.price_map_id, caps_of(config))
+        await stack.enter_async_context(late)
         status = Status(
             pool.connection, ring, states, started, lambda: _describe(book, started), _price_source(config),
             doors.by_name, config.model_dump(mode="json"), stop.is_set,

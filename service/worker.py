@@ -106,15 +106,19 @@ async def working(
         yield state
 
 
+def caps_of(config: Config) -> dict[int, int]:
+    """Distinct values per day and dimension, as every writer of the ledger has them (LEDGER §12)."""
+    tags = dict.fromkeys((SERVICE, ENDPOINT, PROMPT, MODEL), config.limits.values_per_day)
+    return tags | dict.fromkeys((TENANT, USER), config.limits.identities_per_day)
+
+
 def _batcher(assignment: Assignment) -> Batcher:
-    config, caps = assignment.config, assignment.config.limits
-    tags = dict.fromkeys((SERVICE, ENDPOINT, PROMPT, MODEL), caps.values_per_day)
-    people = dict.fromkeys((TENANT, USER), caps.identities_per_day)
+    config = assignment.config
     return Batcher(
         assignment.dsn,
         writers=config.database.writers,
-        max_bytes=caps.bytes_in_flight,
-        caps=tags | people,
+        max_bytes=config.limits.bytes_in_flight,
+        caps=caps_of(config),
         price_map_id=assignment.price_map_id,
     )
 
