@@ -18,6 +18,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from operations.pages.answers import PAGES, Answer
+from operations.pages.render import Service
 from processor.errors import PipelineError, Retryable
 from receiver.auth import Forbidden, basic_as_bearer
 from receiver.status import log_fault
@@ -31,7 +33,8 @@ log = logging.getLogger("spanledger.ops")
 
 _HEADERS = {
     "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -67,7 +70,8 @@ def ops_app(status: Status) -> Starlette:
     """The application of the ops port. Health is open; all else needs a key with `read` once keys exist."""
     return Starlette(
         routes=[
-            Route("/", _Page(status, _home)),
+            *[Route(path, _Page(status, _ledger_page(answer))) for path, answer in PAGES.items()],
+            Route("/service", _Page(status, _running)),
             Route("/healthz", _alive),
             Route("/readyz", _Page(status, _ready, is_open=True)),
             Route("/metrics", _Page(status, _metrics)),
@@ -199,7 +203,24 @@ def _counters() -> dict[str, object]:
     }
 
 
-def _home(status: Status, request: Request) -> Response:
+def _ledger_page(answer: Answer) -> Callable[[Status, Request], Response]:
+    """A page over the ledger; while the database is away, the page about the running service says so."""
+
+    def build(status: Status, request: Request) -> Response:
+        if _wants_json(request) and request.url.path == "/":
+            return _running(status, request)
+        try:
+            with status.connect() as connection:
+                return answer(connection, request, Service(version(), fault_of(status), status.endpoints))
+        except (psycopg.OperationalError, psycopg.errors.UndefinedFunction) as error:
+            log.warning("the page has no figures: %s", ledger.reason(error))
+            return _running(status, request)
+
+    return build
+
+
+def _running(status: Status, request: Request) -> Response:
+    """What the service did since its start, and the last calls whatever their selection."""
     try:
         with status.connect() as connection:
             calls = ledger.rows(connection, "last_calls", limit=_LAST_CALLS)
@@ -209,8 +230,8 @@ def _home(status: Status, request: Request) -> Response:
         log.warning("the page has no figures: %s", ledger.reason(error))
         calls, day, fault = [], [], "the database does not answer"
     if _wants_json(request):
-        return JSONResponse(_home_json(status, fault, calls, day))
-    page = _TEMPLATES.get_template("home.html")
+        return JSONResponse(_running_json(status, fault, calls, day))
+    page = _TEMPLATES.get_template("running.html")
     return HTMLResponse(
         page.render(
             version=version(), fault=fault, running=ago(timedelta(seconds=time.time() - status.started)),
@@ -225,7 +246,7 @@ def _wants_json(request: Request) -> bool:
     return "application/json" in accepted and "text/html" not in accepted
 
 
-def _home_json(
+def _running_json(
     status: Status, fault: str | None, calls: Sequence[ledger.Row], day: Sequence[ledger.Row]
 ) -> dict[str, object]:
     return {

@@ -1,0 +1,55 @@
+"""The first page: what is spent, whether it changed, and what the figures do not hold."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from operations.compare import Question
+from operations.compare import compare as ask
+from operations.pages import ledger
+from operations.pages.asked import Links
+from operations.pages.ledger import Connection, Row
+from operations.pages.render import Service, render
+
+TOP = 8
+CALLS = 10
+
+
+def home_page(
+    connection: Connection, question: Question, links: Links, service: Service, now: datetime, is_live: bool
+) -> str:
+    """The page as HTML.
+
+    Args:
+        question: the window of tables and chart; the spend of today, a day and a month ends at `now`.
+        is_live: the window ends now, so that the page may load itself again.
+    """
+    answer = ask(connection, question, 0)
+    with ledger.snapshot(connection):
+        chart, step = ledger.burn(connection, question)
+        return render(
+            "home.html", service=service, links=links, question=question, total=answer.total,
+            spike=answer.spike, spend=_spend(connection, question, now), chart=chart, step=step,
+            endpoints=ledger.rows(connection, "top", question, by_version=False, limit=TOP),
+            versions=ledger.rows(connection, "top", question, by_version=True, limit=TOP),
+            unpriced=ledger.rows(connection, "unpriced", question),
+            refused=ledger.rows(connection, "refused", question),
+            state=ledger.rows(connection, "state", question)[0],
+            outside=ledger.rows(connection, "outside", question),
+            calls=ledger.calls(connection, question, CALLS), now=now, refresh=60 if is_live else None,
+        )  # fmt: skip
+
+
+def _spend(connection: Connection, question: Question, now: datetime) -> list[tuple[str, str, Question, Row]]:
+    """Spend until now: name, in words from when, the window, and its sums."""
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    windows = (
+        ("today", "since 00:00 UTC", today),
+        ("last 24 hours", "until now", now - timedelta(hours=24)),
+        ("this month", f"since 1 {now:%B}, UTC", today.replace(day=1)),
+    )
+    return [
+        (name, since, asked, ledger.rows(connection, "spend", asked)[0])
+        for name, since, start in windows
+        for asked in [question._replace(start=start, end=now)]
+    ]
