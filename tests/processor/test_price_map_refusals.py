@@ -13,7 +13,6 @@ from processor.price_file import read_price_map
 from processor.price_map import load_price_book
 from tests.processor.pricing_cases import book_of, library
 
-
 PRICE = 'prices: [{usd_per_mtok: {input: "1", output: "1"}}]'
 WRONG = [
     ("models: []", "prices.yaml:1: version is missing"),

@@ -49,7 +49,7 @@ def test_the_environment_names_the_file(tmp_path: Path) -> None:
     assert load_config(environment={"SPANLEDGER_CONFIG": str(file)}).workers == 7
 
 
-@pytest.mark.parametrize("path", leaves(Config), ids=lambda path: ".".join(path))
+@pytest.mark.parametrize("path", leaves(Config), ids=".".join)
 def test_every_setting_has_its_environment_variable(path: tuple[str, ...]) -> None:
     with pytest.raises(ConfigError) as error:
         load_config(environment={variable(path): "[not: a, value]"})
