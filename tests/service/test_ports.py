@@ -57,7 +57,7 @@ def test_a_host_that_is_not_ours_is_told_with_its_flag() -> None:
     "address", ["0.0.0.0:4317", "10.1.2.3:4317", "[::]:4317", "spanledger.internal:4317"]
 )
 def test_without_keys_an_address_that_others_reach_is_refused(address: str) -> None:
-    with pytest.raises(ConfigError, match="no API key exists.*spanledger keys create.*--grpc"):
+    with pytest.raises(ConfigError, match=r"no API key exists.*spanledger keys create.*--grpc"):
         refuse_open_doors([listener(address)], has_keys=False)
 
     refuse_open_doors([listener(address)], has_keys=True)
