@@ -1,5 +1,11 @@
 -- Figures of panels that are no plain row of `compare`.
 
+-- What an hour of a window cost; NULL for an empty one.
+CREATE FUNCTION genai.usd_per_hour(p_usd numeric, p_from timestamptz, p_to timestamptz)
+RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT round(p_usd * 3600 / nullif(extract(epoch FROM p_to - p_from), 0), 12)
+$$;
+
 -- Spend and requests of a window over time beside its baseline's, moved onto the window.
 CREATE FUNCTION genai.now_and_before(
     p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,

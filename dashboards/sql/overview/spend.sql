@@ -1,6 +1,6 @@
 -- Spend now and before, and what an hour of the range cost.
 SELECT t.cost_usd, t.baseline_cost_usd, t.delta_usd, t.delta_ratio,
-    t.cost_usd / nullif(extract(epoch FROM t.to_used - t.from_used) / 3600, 0) AS usd_per_hour,
+    genai.usd_per_hour(t.cost_usd, t.from_used, t.to_used) AS usd_per_hour,
     t.cost_per_request_usd, t.cost_per_request_usd / nullif(t.baseline_cost_per_request_usd, 0) AS drift,
     t.requests, t.calls, t.success_ratio, t.attempts_per_success, t.p95_ms
 FROM genai.compare(

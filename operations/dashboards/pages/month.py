@@ -79,4 +79,3 @@ PAGE = Page(
     [[MONTH], [INVOICE, state(1, 10)], [DAYS, HISTORY], [TENANTS, SERVICES], [ENDPOINTS, MODELS]],
     has_focus=False, start="now/M", refresh="15m",
 )  # fmt: skip
-

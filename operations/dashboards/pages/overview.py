@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from operations.dashboards.links import dashboard_url, data_link, focus_link
 from operations.dashboards.looks import (
-    ATTEMPTS_STEPS, CONCENTRATION_STEPS, DRIFT_STEPS, FRESHNESS_STEPS, SOME_STEPS, SUCCESS_STEPS, UNCERTAIN_STEPS,
+    ATTEMPTS_STEPS, CONCENTRATION_STEPS, DRIFT_STEPS, FRESHNESS_STEPS, IDENTITY_STATES, SOME_STEPS, SUCCESS_STEPS, UNCERTAIN_STEPS,
     change, count, driver_columns, milliseconds, spend, unit_cost,
 )  # fmt: skip
 from operations.dashboards.page import Page, state
@@ -19,8 +19,7 @@ SELECT_OUTSIDE = "Show this data"
 OUTSIDE = Table(
     id=1, title="Data outside this selection", sql="overview/outside", width=10, height=5,
     description=(
-        "Environments and data modes that the choice above leaves out, with their calls in this range. A click on a row "
-        "chooses it. Test data in prod, or a new environment that nobody watches, shows here first."
+        "Environments and data modes that the choice above leaves out, with their calls in this range. Next: a click on a row chooses it. Test data in prod, or a new environment that nobody watches, shows here first."
     ),
     columns={
         "environment": Column("Environment", link=focus_link(
@@ -139,7 +138,7 @@ TENANTS = Table(
         "tenant": Column("Tenant", link=focus_link("Focus on ${__data.fields.tenant}", "spanledger-users", False,
                                                    tenant="tenant")),
         "cost_usd": spend(), "cost_share": Column("Share", SHARE, 1, bar=True, steps=CONCENTRATION_STEPS),
-        "baseline_cost_usd": Column(hidden=True), "delta_usd": change(), "calls": count("Calls"),
+        "delta_usd": change(), "calls": count("Calls"), "state": Column("State", words=IDENTITY_STATES),
     },
 )  # fmt: skip
 

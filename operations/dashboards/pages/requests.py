@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from operations.dashboards.links import data_link, focus_link
-from operations.dashboards.looks import STATUSES, SUCCESS_STEPS, calls_columns, count, figure_columns, milliseconds, unit_cost
+from operations.dashboards.looks import (
+    STATUSES,
+    SUCCESS_STEPS,
+    calls_columns,
+    count,
+    figure_columns,
+    milliseconds,
+    unit_cost,
+)
 from operations.dashboards.page import Page, state
 from operations.dashboards.panels import COUNT, RED, SHARE, TIME, Bars, Chart, Column, Stats, Table
 

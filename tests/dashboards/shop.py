@@ -1,0 +1,82 @@
+"""The demo's planned day as a ledger, and what dashboards must show of it, computed from the plan alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from service.demo.plan import INTERRUPTED, OK, Plan, PlannedCall, PlannedRequest, make_plan
+from service.demo.shop import pseudonym
+from service.demo.truth import cost_of
+from tests.operations.ledger import ERROR_WITHOUT_USAGE, NO_USAGE, PRICED, UNPRICED, Call, fill
+
+ANCHOR = datetime(2026, 5, 20, 17, 30, tzinfo=UTC)
+PLAN: Plan = make_plan(ANCHOR, scale=0.25)
+HOSTILE_TENANT = """a&b #c+d/e "f" 'g' ü % \\ ${env} *"""
+"""A tenant whose name holds everything that could break a link or a query."""
+
+
+def fill_day(dsn: str) -> None:
+    """Store the day: in prod and real data, with a trickle of staging and test data, and one hostile name."""
+    calls = list(_calls())
+    odd = calls[len(calls) // 2]
+    extra = [
+        Call(odd.time + timedelta(seconds=n), environment="staging", data_mode="test", prompt_version="v0")
+        for n in range(5)
+    ]
+    extra += [
+        Call(
+            odd.time + timedelta(seconds=n),
+            tenant=HOSTILE_TENANT,
+            endpoint="search.embed",
+            prompt_version="search_v1",
+        )
+        for n in range(3)
+    ]
+    fill(dsn, [*calls, *extra])
+
+
+def spend(start: datetime, end: datetime, wanted: Callable[[PlannedRequest], bool] = lambda _: True) -> int:
+    """Pico-USD of the plan's calls in [start, end)."""
+    return sum(
+        cost_of(request.model, call.usage) or 0
+        for request, call in PLAN.calls()
+        if start <= _time(call) < end and wanted(request)
+    )
+
+
+def count(
+    start: datetime, end: datetime, wanted: Callable[[PlannedRequest], bool] = lambda _: True
+) -> tuple[int, int]:
+    """Calls and requests of the plan in [start, end)."""
+    found = [
+        (request, call) for request, call in PLAN.calls() if start <= _time(call) < end and wanted(request)
+    ]
+    return len(found), sum(call.attempt == 1 for _, call in found)
+
+
+def _time(call: PlannedCall) -> datetime:
+    return datetime.fromtimestamp(call.start_ns // 1_000 / 1e6, UTC)
+
+
+def _calls() -> Iterator[Call]:
+    for request, call in PLAN.calls():
+        usage, model = call.usage, request.model
+        cost = cost_of(model, usage)
+        failed = call.outcome not in (OK, INTERRUPTED)
+        costs = None
+        if cost is not None and usage is not None:
+            plain = usage.input - usage.cache_read - usage.cache_write
+            costs = (plain * (model.input or 0), usage.cache_read * model.cache_read,
+                     usage.cache_write * model.cache_write, usage.output * model.output, 0)  # fmt: skip
+            assert sum(costs) == cost
+        priced = PRICED if cost is not None else UNPRICED if usage else NO_USAGE
+        yield Call(
+            _time(call), request.feature.tag, request.prompt.version, model.provider, model.answers_as,
+            pseudonym(request.user), request.tenant, request.feature.service,
+            status="error" if failed else "success", requests=int(call.attempt == 1),
+            input_tokens=usage.input if usage else None, cache_read_tokens=usage.cache_read if usage else None,
+            cache_write_tokens=usage.cache_write if usage else None, output_tokens=usage.output if usage else None,
+            costs=costs, price_status=ERROR_WITHOUT_USAGE if failed else priced,
+            latency_ms=(call.end_ns - call.start_ns) // 1_000_000,
+        )  # fmt: skip

@@ -1,0 +1,138 @@
+"""A crawler over every link: where it leads exists, and nothing that the reader chose is lost on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import pytest
+
+from operations.dashboards.links import FOCUS, SELECTION
+from tests.dashboards.browser import encode, follow
+from tests.dashboards.files import DEFAULTS, dashboards, panels
+from tests.dashboards.macros import Value
+
+END = datetime(2026, 5, 4, 12, 0, 0, 500_000, UTC)
+WINDOW = (END - timedelta(hours=3), END)
+AWKWARD = """a b&c#d+e/f?g=h"i'j%k\\l ü {m,n} $o"""
+
+CHOSEN: dict[str, Value] = {
+    "env": ["prod", "staging & co"], "data_mode": "demo", "baseline": "168h", "service": AWKWARD,
+    **{name: f"{AWKWARD} {name}" for name in FOCUS},
+}  # fmt: skip
+ROW = {
+    "environment": "st+aging", "data_mode": "te#st", "focus_uid": "spanledger-prompts", "name": AWKWARD,
+    "service": "other & service",
+    **{name: f"row {AWKWARD} {name}" for name in FOCUS},
+}  # fmt: skip
+
+
+class Link(NamedTuple):
+    """A link, and what it is on."""
+
+    dashboard: str
+    where: str
+    title: str
+    url: str
+    blank: bool
+
+    def __str__(self) -> str:
+        return f"{self.dashboard}/{self.where}/{self.title}"
+
+
+def links() -> Iterator[Link]:
+    for uid, dashboard in dashboards().items():
+        for link in dashboard["links"]:
+            yield Link(uid, "dashboard", link["title"], link["url"], link["targetBlank"])
+        for panel in panels(dashboard):
+            yield from (
+                Link(uid, panel["title"], e["title"], e["url"], False) for e in panel.get("links", [])
+            )
+            for override in panel.get("fieldConfig", {}).get("overrides", []):
+                for setting in override["properties"]:
+                    if setting["id"] == "links":
+                        for each in setting["value"]:
+                            assert each["oneClick"] is True
+                            where = f"{panel['title']}.{override['matcher']['options']}"
+                            yield Link(uid, where, each["title"], each["url"], each["targetBlank"])
+
+
+def internal() -> list[Link]:
+    return [link for link in links() if link.url.startswith("/")]
+
+
+def variables_of(uid: str) -> set[str]:
+    return {variable["name"] for variable in dashboards()[uid]["templating"]["list"]}
+
+
+def test_there_are_links_and_the_only_one_that_leaves_is_the_trace() -> None:
+    assert len(internal()) > 80
+    assert {link.url for link in links()} - {link.url for link in internal()} == {
+        "${__data.fields.trace_url:raw}"
+    }
+
+
+@pytest.mark.parametrize("link", internal(), ids=str)
+def test_a_link_keeps_window_selection_and_focus(link: Link) -> None:
+    has = variables_of(link.dashboard)
+    visit = follow(link.url, WINDOW, {name: value for name, value in CHOSEN.items() if name in has}, ROW)
+    _, _, target = visit.path.partition("/d/")
+    assert target in dashboards(), link
+    assert visit.parameters["from"] == ["1777885200500"]
+    assert visit.parameters["to"] == ["1777896000500"]
+    assert visit.parameters["timezone"] == ["utc"]
+    given = {
+        name.removeprefix("var-"): values for name, values in visit.parameters.items() if name[:4] == "var-"
+    }
+    assert set(given) == {*SELECTION, *FOCUS}
+    for name, values in given.items():
+        _check(link, name, values, has)
+    assert not link.blank
+
+
+def _check(link: Link, name: str, values: list[str], has: set[str]) -> None:
+    """A variable is the row's where the link sets it, else the page's own, else nothing."""
+    if f"var-{name}=" in link.url and f"var-{name}=*" not in link.url:
+        column = link.url.partition(f"var-{name}=")[2].partition("&")[0]
+        field = column.removeprefix("${__data.fields.").removesuffix(":percentencode}")
+        assert values == [ROW[field]], link
+    elif name in has:
+        chosen = CHOSEN[name]
+        assert values == ([chosen] if isinstance(chosen, str) else list(chosen)), link
+    else:
+        assert values == ["*"], link
+
+
+@pytest.mark.parametrize("uid", sorted(dashboards()))
+def test_the_target_of_a_focus_has_the_variables_that_are_set(uid: str) -> None:
+    for link in internal():
+        if f"/d/{uid}?" in link.url:
+            set_by_row = {
+                part[4:].partition("=")[0] for part in link.url.split("&") if "__data.fields" in part
+            }
+            assert set_by_row <= variables_of(uid), link
+
+
+@pytest.mark.parametrize("uid", sorted(dashboards()))
+def test_every_dashboard_leads_to_every_other(uid: str) -> None:
+    reached = {link.url.partition("/d/")[2].partition("?")[0] for link in internal() if link.dashboard == uid}
+    assert set(dashboards()) - {uid} <= reached
+
+
+@pytest.mark.parametrize("uid", sorted(dashboards()))
+def test_the_variables_have_the_names_and_defaults_that_links_count_on(uid: str) -> None:
+    found: dict[str, Mapping[str, Any]] = {v["name"]: v for v in dashboards()[uid]["templating"]["list"]}
+    assert set(found) in ({*SELECTION}, {*SELECTION, *FOCUS})
+    assert {name: found[name]["current"]["value"] for name in found} == {n: DEFAULTS[n] for n in found}
+    assert all(not v.get("skipUrlSync") and not v.get("hide") for v in found.values())
+
+
+def test_a_prompt_version_never_travels_without_its_endpoint() -> None:
+    for link in internal():
+        if "var-prompt_version=${" in link.url:
+            assert "var-endpoint=${__data.fields.endpoint:percentencode}" in link.url
+
+
+def test_awkward_values_survive_the_address() -> None:
+    assert encode("a b&c#d+e/f'(!)*") == "a%20b%26c%23d%2Be%2Ff%27%28%21%29%2A"

@@ -1,0 +1,199 @@
+"""The committed dashboards are what the generator writes, and keep the rules that Grafana and its readers count on."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from operations.dashboards.generate import generated
+from operations.dashboards.page import TITLES
+from operations.dashboards.place import DASHBOARDS, DATASOURCE_UID, FOLDER_TITLE, FOLDER_UID, dashboard_files
+from operations.dashboards.queries import CRITICAL, statement
+from tests.dashboards.files import dashboards, panels, queries
+
+UIDS = sorted(dashboards())
+PLAIN_TEXT_UNITS = {"barchart", "timeseries"}
+
+
+def test_the_committed_files_are_what_the_generator_writes() -> None:
+    assert {path.name: path.read_text() for path in dashboard_files()} == generated()
+
+
+def test_every_sql_file_is_used_and_begins_with_a_sentence() -> None:
+    used = " ".join(query.sql for query in queries())
+    for path in sorted((DASHBOARDS / "sql").rglob("*.sql")):
+        name = str(path.relative_to(DASHBOARDS / "sql").with_suffix(""))
+        assert path.read_text().startswith("-- "), name
+        flat = " ".join(statement(name, "x").split())
+        assert flat[:60].replace("'x'", "'")[:40] in " ".join(used.split()), name
+
+
+@pytest.mark.parametrize("uid", UIDS)
+def test_the_schema_knows_every_key(uid: str) -> None:
+    register_default_plugins()
+    given = dashboards()[uid]
+    back = json.loads(json.dumps(Dashboard.from_json(given), cls=JSONEncoder))
+    assert _lost(given, back) == []
+
+
+def _lost(given: Any, back: Any, path: str = "") -> list[str]:
+    if isinstance(given, dict):
+        if not isinstance(back, dict):
+            return [path]
+        return [
+            lost
+            for key, value in given.items()
+            for lost in (_lost(value, back[key], f"{path}.{key}") if key in back else [f"{path}.{key}"])
+        ]
+    if isinstance(given, list):
+        if not isinstance(back, list) or len(back) != len(given):
+            return [path]
+        return [
+            lost
+            for n, pair in enumerate(zip(given, back, strict=True))
+            for lost in _lost(*pair, f"{path}[{n}]")
+        ]
+    return [] if given == back else [path]
+
+
+def test_uids_and_titles_are_sound_and_unique() -> None:
+    assert set(UIDS) == set(TITLES)
+    assert all(re.fullmatch(r"spanledger-[a-z]{1,29}", uid) for uid in UIDS)
+    titles = [dashboard["title"] for dashboard in dashboards().values()]
+    assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize("uid", UIDS)
+def test_a_dashboard_looks_as_all_do(uid: str) -> None:
+    dashboard = dashboards()[uid]
+    assert dashboard.get("id") is None
+    assert dashboard["timezone"] == "utc"
+    assert dashboard["editable"] is False
+    assert dashboard["liveNow"] is False
+    assert dashboard["graphTooltip"] == 1
+    assert dashboard["description"].endswith("?")
+    assert 39 <= dashboard["schemaVersion"] <= 42
+    assert dashboard["time"] == ({"from": "now/M", "to": "now"} if uid.endswith("month") else
+                                 {"from": "now-24h", "to": "now"})  # fmt: skip
+
+
+@pytest.mark.parametrize("uid", UIDS)
+def test_every_panel_explains_itself(uid: str) -> None:
+    found = panels(dashboards()[uid])
+    assert len({panel["id"] for panel in found}) == len(found)
+    assert len({panel["title"] for panel in found}) == len(found)
+    for panel in found:
+        assert panel["title"], panel["id"]
+        assert len(panel["description"]) > 40, panel["title"]
+        assert "Next" in panel["description"] or panel["title"] == "Is this complete?", panel["title"]
+        assert len(panel["fieldConfig"]["defaults"]["noValue"]) > 20, panel["title"]
+        if panel["type"] in PLAIN_TEXT_UNITS:
+            assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
+        assert "repeat" not in panel
+        assert panel["datasource"]["uid"] == DATASOURCE_UID
+        assert [target["datasource"]["uid"] for target in panel["targets"]] == [DATASOURCE_UID]
+
+
+@pytest.mark.parametrize("uid", UIDS)
+def test_money_and_counts_have_units_and_decimals(uid: str) -> None:
+    for panel in panels(dashboards()[uid]):
+        for override in panel["fieldConfig"]["overrides"]:
+            name = override["matcher"]["options"]
+            values = {setting["id"]: setting["value"] for setting in override["properties"]}
+            if name.endswith("_usd") and panel["type"] in ("table", "stat"):
+                assert values["unit"] == "currencyUSD", (panel["title"], name)
+                assert values["decimals"] in (2, 3, 6), (panel["title"], name)
+            if name.endswith(("_share", "_ratio")) and "unit" in values:
+                assert values["unit"] == "percentunit", (panel["title"], name)
+
+
+@pytest.mark.parametrize("uid", UIDS)
+def test_panels_do_not_overlap_and_rows_are_full(uid: str) -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in panels(dashboards()[uid]):
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not taken & cells, panel["title"]
+        assert place["x"] + place["w"] <= 24
+        taken |= cells
+
+
+def test_only_forms_that_read_the_same_on_every_version_are_used() -> None:
+    for query in queries():
+        assert "sqlstring" not in query.sql
+        assert "${" not in query.sql, query
+        assert "--" not in query.sql, query
+        for name in re.findall(r"\$(?!__)(\w+)", query.sql):
+            form = r"ARRAY\[\$env\]::text\[\]" if name == "env" else rf"'\${name}'"
+            assert re.search(form, query.sql), (query, name)
+        assert not re.search(r"\$__\w+\([^)]*[(,]", query.sql), query
+
+
+def test_variables_have_one_of_the_two_safe_shapes() -> None:
+    for uid in UIDS:
+        for variable in dashboards()[uid]["templating"]["list"]:
+            several = variable["name"] == "env"
+            assert variable["multi"] is variable["includeAll"] is several, (uid, variable["name"])
+            assert "allValue" not in variable
+
+
+def test_every_panel_of_a_dashboard_that_can_pause_asks_first() -> None:
+    for query in queries():
+        asks = f"genai.dashboard_on('{query.dashboard}')" in query.sql
+        free = query.dashboard in CRITICAL or query.kind != "panel" or query.where == "Is this complete?"
+        assert asks is not free, query
+
+
+def test_no_query_computes_money() -> None:
+    """Sums and products of money are the functions' business; a panel may set two of their answers in relation."""
+    for query in queries():
+        assert "1e-12" not in query.sql
+        assert "pico" not in query.sql
+        assert not re.search(r"_usd\s*[-+*]|[-+*]\s*\w+\.\w*_usd", query.sql), query
+        assert not re.search(r"\b(sum|avg)\(", query.sql, re.IGNORECASE), query
+
+
+def test_only_the_contract_is_read() -> None:
+    for query in queries():
+        read = set(re.findall(r"(?<!epoch )\b(?:FROM|JOIN)\s+([a-z_.]+)", query.sql))
+        assert all(name.startswith("genai.") for name in read), (query, read)
+
+
+DATASOURCE_KEYS = {"name", "uid", "type", "access", "url", "user", "editable", "jsonData", "secureJsonData"}
+JSON_KEYS = {
+    "database", "sslmode", "postgresVersion", "timescaledb", "maxOpenConns", "maxIdleConns", "connMaxLifetime",
+    "timeInterval",
+}  # fmt: skip
+PROVIDER_KEYS = {
+    "name", "type", "folder", "folderUid", "disableDeletion", "allowUiUpdates", "updateIntervalSeconds", "options"
+}  # fmt: skip
+
+
+def test_the_data_source_is_the_reader_and_its_secret_comes_from_the_environment() -> None:
+    text = (DASHBOARDS / "provisioning/datasources/spanledger.yaml").read_text()
+    (source,) = yaml.safe_load(text)["datasources"]
+    assert set(source) == DATASOURCE_KEYS
+    assert set(source["jsonData"]) == JSON_KEYS
+    assert (source["uid"], source["user"], source["editable"]) == (DATASOURCE_UID, "grafana_reader", False)
+    assert source["secureJsonData"] == {"password": "$LEDGER_DB_PASSWORD"}
+    assert "${" not in text  # expanded twice by Grafana
+
+
+def test_the_provider_leaves_the_alert_rules_their_folder() -> None:
+    text = (DASHBOARDS / "provisioning/dashboards/spanledger.yaml").read_text()
+    (provider,) = yaml.safe_load(text)["providers"]
+    assert set(provider) == PROVIDER_KEYS
+    assert (provider["folder"], provider["folderUid"]) == (FOLDER_TITLE, FOLDER_UID)
+    assert provider["updateIntervalSeconds"] > 10  # file-system events do not cross bind mounts
+    assert provider["disableDeletion"] is True

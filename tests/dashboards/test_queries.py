@@ -1,0 +1,154 @@
+"""Every query of every dashboard, expanded as Grafana does and run as Grafana's role, on both servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.dashboards.files import DEFAULTS, Query, dashboards, panels, queries
+from tests.dashboards.macros import Range, Value, expand, fill
+from tests.dashboards.shop import ANCHOR, HOSTILE_TENANT
+
+UIDS = sorted(dashboards())
+DAY = (ANCHOR - timedelta(hours=24), ANCHOR)
+
+FOCUSED: dict[str, Value] = {
+    "env": ["prod", "staging"], "data_mode": "real", "baseline": "24h", "service": "support-bot",
+    "endpoint": "support.answer", "prompt_version": "answer_v8", "user": "*", "tenant": "*",
+    "model": "gpt-4.1-2025-04-14",
+}  # fmt: skip
+IDENTITY: dict[str, Value] = {**DEFAULTS, "tenant": "northwind", "endpoint": "support.answer"}
+STATES: dict[str, Mapping[str, Value]] = {
+    "all": DEFAULTS,
+    "focused": FOCUSED,
+    "identity": IDENTITY,
+    "everything": {**DEFAULTS, "env": ["prod", "staging", "dev"], "data_mode": "*", "baseline": "168h"},
+    "nothing": {**DEFAULTS, "env": [], "data_mode": "", "endpoint": "", "user": ""},
+}
+
+HOSTILE = [
+    "'; drop schema genai cascade; --",
+    "\\'; select 1 --",
+    'quote " double',
+    "$$ $tag$ ${env} $data_mode",
+    "/* comment */ -- line",
+    "Ünïcödé ' 漢字 🙂",
+    "100% & # + / ? =",
+    "{a,b}' || 'x",
+]
+
+
+def of(uid: str) -> Iterator[Query]:
+    return (query for query in queries() if query.dashboard == uid)
+
+
+def run(
+    reader: psycopg.Connection[Any], query: Query, values: Mapping[str, Value]
+) -> tuple[list[Any], list[Any]]:
+    """Columns (name, type oid) and rows. The server's own step decides about TimescaleDB; no query depends on it."""
+    text = expand(fill(query.sql, values), Range(*DAY))
+    try:
+        cursor = reader.execute(text.encode())
+    except psycopg.Error as error:
+        pytest.fail(f"{query}: {error}\n{text}")
+    assert cursor.description is not None
+    return [(column.name, column.type_code) for column in cursor.description], cursor.fetchall()
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("uid", UIDS)
+def test_every_query_runs_with_every_choice(reader: psycopg.Connection[Any], uid: str, state: str) -> None:
+    for query in of(uid):
+        columns, rows = run(reader, query, STATES[state])
+        assert columns, query
+        if query.result == "time_series":
+            times = [row[[name for name, _ in columns].index("time")] for row in rows]
+            assert None not in times, query
+            assert times == sorted(times), query
+
+
+@pytest.mark.parametrize("uid", UIDS)
+def test_every_panel_has_data_of_the_planned_day(reader: psycopg.Connection[Any], uid: str) -> None:
+    # Prices and freshness come from the running service, not from calls.
+    without = {"Which prices are in use?", "What was charged, and is it fresh?", "How fresh is it?"}
+    for query in of(uid):
+        if query.where not in without:
+            assert run(reader, query, DEFAULTS)[1], query
+
+
+@pytest.mark.parametrize("uid", UIDS)
+def test_columns_that_are_shown_or_linked_exist_and_all_have_a_title(
+    reader: psycopg.Connection[Any], uid: str
+) -> None:
+    named = {panel["title"]: panel for panel in panels(dashboards()[uid])}
+    for query in of(uid):
+        if query.kind != "panel":
+            continue
+        columns = {name for name, _ in run(reader, query, DEFAULTS)[0]}
+        panel = named[query.where]
+        by_name = {each["matcher"]["options"] for each in panel["fieldConfig"]["overrides"]}
+        series = {"now", "before"} if panel["type"] == "timeseries" else set()
+        assert by_name - series <= columns, query
+        if panel["type"] in ("table", "stat"):
+            assert columns == by_name, query
+        if query.result == "time_series":
+            assert "time" in columns
+            assert "metric" not in columns
+
+
+@pytest.mark.parametrize("uid", UIDS)
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_values_change_nothing_and_break_nothing(
+    reader: psycopg.Connection[Any], uid: str, hostile: str
+) -> None:
+    values: dict[str, Value] = {name: hostile for name in DEFAULTS} | {"env": ["prod", hostile]}
+    before = reader.execute("SELECT count(*) FROM genai.model_call").fetchone()
+    for query in of(uid):
+        if query.kind == "panel":
+            columns, rows = run(reader, query, values)
+            position = {name: place for place, (name, _) in enumerate(columns)}
+            if "calls" in position and query.where != "Data outside this selection":
+                assert not any(row[position["calls"]] for row in rows), query
+        else:
+            run(reader, query, values)
+    assert reader.execute("SELECT count(*) FROM genai.model_call").fetchone() == before
+
+
+def test_a_hostile_name_that_is_in_the_ledger_is_found_by_its_own_name(
+    reader: psycopg.Connection[Any],
+) -> None:
+    (query,) = (q for q in of("spanledger-requests") if q.where == "The newest calls")
+    columns, rows = run(reader, query, {**DEFAULTS, "tenant": HOSTILE_TENANT})
+    tenant = [name for name, _ in columns].index("tenant")
+    assert [row[tenant] for row in rows] == [HOSTILE_TENANT] * 3
+
+
+@pytest.mark.parametrize("uid", UIDS)
+def test_a_load_asks_at_most_twenty_questions_of_eight_to_fifteen_panels(uid: str) -> None:
+    assert len(list(of(uid))) <= 20
+    assert 8 <= len(panels(dashboards()[uid])) <= 15
+
+
+def test_a_paused_dashboard_reads_nothing_and_says_so(
+    shop_database: str, reader: psycopg.Connection[Any]
+) -> None:
+    with psycopg.connect(shop_database, autocommit=True) as owner:
+        owner.execute("INSERT INTO _genai.setting (key, value) VALUES ('dashboards_paused', 'on')")
+    for query in queries():
+        if query.kind != "panel":
+            continue
+        text = expand(fill(query.sql, DEFAULTS), Range(*DAY))
+        if query.where == "Is this complete?":
+            ((state, _, notice),) = reader.execute(text.encode()).fetchall()
+            paused = query.dashboard not in ("spanledger-overview", "spanledger-compare")
+            assert (state == "paused") is paused
+            assert notice.startswith("Paused") is paused
+        elif query.dashboard not in ("spanledger-overview", "spanledger-compare"):
+            plan = reader.execute(b"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + text.encode()).fetchall()
+            read = [line for (line,) in plan if " Scan on usage_" in line or " Scan on model_call" in line]
+            assert [line for line in read if "never executed" not in line] == [], query
+            assert reader.execute(text.encode()).fetchall() == [], query
