@@ -126,7 +126,7 @@ def test_the_locks_agree_and_each_holds_the_one_before() -> None:
     [
         ("requirements.lock", ["build"]),
         ("requirements-demo.lock", ["demo"]),
-        ("requirements-dev.lock", ["dev", "grafana"]),
+        ("requirements-dev.lock", ["dev", "estimate", "grafana"]),
     ],
 )
 def test_the_locks_satisfy_the_project(lock: str, extras: list[str]) -> None:
