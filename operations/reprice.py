@@ -149,7 +149,6 @@ def apply(
     price_map_id: int | None,
     why: str = "",
     by: str = "",
-    caps: dict[int, int] | None = None,
     keep_vectors: Callable[[Connection], None] | None = None,
     progress: Progress | None = None,
 ) -> Report:
@@ -166,7 +165,7 @@ def apply(
         there.
     """
     parameters = _parameters(scope, book)
-    with Amender(dsn, "reprice", why=why, by=by, parameters=parameters, caps=caps) as amender:
+    with Amender(dsn, "reprice", why=why, by=by, parameters=parameters) as amender:
         conn = amender.connection()
         refuse_below_floor(conn, scope)
         amender.run_id, begun = _unfinished(conn, parameters)

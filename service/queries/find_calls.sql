@@ -5,7 +5,7 @@ SELECT m.time, m.received_at, m.call_key, m.trace_id, m.span_id, m.external_requ
     m.cache_read_tokens, m.cache_write_tokens, m.cache_write_1h_tokens, m.reasoning_tokens, m.input_audio_tokens,
     m.output_audio_tokens, m.input_image_tokens, m.output_image_tokens, m.latency_ms, m.cost_pico_usd, m.first_cost_pico_usd,
     m.price_status, m.price_vector_id, m.price_map_id, m.flags, m.dialect, m.sources, m.reported_cost_usd,
-    x.recomputed_pico_usd, x.agrees, v.valid_from, v.valid_to, v.threshold_tokens, v.source AS price_source,
+    x.recomputed_pico_usd, x.agrees, nullif(v.valid_from, '-infinity') AS valid_from, nullif(v.valid_to, 'infinity') AS valid_to, v.threshold_tokens, v.source AS price_source,
     v.source_url AS price_source_url, v.checked_at AS price_checked_at, v.coefficients, v.provider AS price_provider,
     v.model AS price_model, v.service_tier AS price_service_tier
 FROM genai.model_call m
