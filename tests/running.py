@@ -93,10 +93,12 @@ class RunningService:
         ]
         if self._database_url:
             options += ["--database-url", self._database_url]
+        # What a killed service leaves in its temporary directory goes away with its data directory.
+        own = {"TMPDIR": str(self._data_dir), **self._environment}
         outside = {name: value for name, value in os.environ.items() if not _is_configuration(name)}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "service", "serve", "--workers", str(self._workers), *options],
-            cwd=ROOT, env=outside | self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            cwd=ROOT, env=outside | own, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=self._errors, text=True, start_new_session=True,
         )  # fmt: skip
         found = READY.search(self._ready_line(self._process))
