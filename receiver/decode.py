@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from processor.call import Batch, Rejection, Sighting
 from receiver.context import BINDING, Context, Home, late_tags, read_home
-from receiver.dialects.reading import NOT_GENAI, Seen, read_span
+from receiver.dialects.reading import NOT_GENAI, OUTGOING, Seen, read_span
 from receiver.dialects.shapes import Emitter, Plans
 from receiver.dialects.table import ApplicationKeys
 from receiver.framing import Frame, id_fault, origin_of
@@ -166,13 +166,26 @@ class _Decoder:
         return frozenset(id(a) for seen in counted for a in lineage(seen.trace_id, seen.parent_span_id))
 
     def _uncounted(self) -> list[Seen]:
+        uncounted = [seen for seen in self._seen.values() if seen is not None and not seen.verdict.counts]
+        links = self._links() if uncounted else frozenset()
         return [
             seen
-            for seen in self._seen.values()
-            if seen is not None
-            and not seen.verdict.counts
-            and (seen.verdict is not NOT_GENAI or not BINDING.isdisjoint(seen.reading.values))
+            for seen in uncounted
+            if seen.verdict is not NOT_GENAI
+            or id(seen) in links
+            or (seen.kind not in OUTGOING and not BINDING.isdisjoint(seen.reading.values))
         ]
+
+    def _links(self) -> frozenset[int]:
+        """Spans without tags between one that is kept and ancestors that are not here: they lead there."""
+        links: set[int] = set()
+        for seen in list(self._seen.values()):
+            if seen is None or seen.verdict is NOT_GENAI:
+                continue
+            line = self._context.lineage(seen.trace_id, seen.parent_span_id)
+            if line and not line[-1].is_root:
+                links.update(map(id, line))
+        return frozenset(links)
 
     def _sighting(self, seen: Seen, is_served: bool) -> Sighting:
         waits = seen.verdict.wrapper and not is_served

@@ -14,9 +14,13 @@ from processor.errors import BadData
 from receiver.dialects.table import Origin
 from receiver.wire import Span, parse_request, parse_scope, parse_span
 
-NEEDLES = (b"gen_ai", b".span.kind", b"langfuse.", b"ai.operationId", b"llm.")
+NEEDLES = (
+    b"gen_ai", b".span.kind", b"langfuse.", b"ai.operationId", b"llm.", b"endpoint_tag", b"prompt_version",
+)  # fmt: skip
 """Every span of GenAI interest holds one: `gen_ai.*` and `raw_gen_ai_request`; OpenInference, LangSmith and
-Traceloop by `<name>.span.kind`; Langfuse; Vercel; LiteLLM's `llm.*`. What only looks like it is let go."""
+Traceloop by `<name>.span.kind`; Langfuse; Vercel; LiteLLM's `llm.*`; and spans of the application that name the
+calls below them, which may come in another request (docs/decisions). What only looks like it is let go. Each
+needle costs every span 0.11-0.23 µs."""
 
 _IDS = re.compile(rb"(?:\n\x10.{16}\x12\x08.{8})*", re.DOTALL)
 _IDS_BYTES = 28

@@ -23,7 +23,7 @@ import psycopg
 from processor.call import Batch, Flag
 from processor.errors import StorageUnavailable
 from storage.amendments import Amender, Amendment
-from storage.bound_trace import QUIET_US, Knowledge, Node, Session, is_closed, sessions
+from storage.bound_trace import LONGEST_US, QUIET_US, Knowledge, Node, Session, is_closed, sessions
 from storage.completion import Price
 from storage.keys import claimed_ms, own_key
 from storage.nested import settle
@@ -281,7 +281,8 @@ class Binder:
 
     def _forget(self, now_us: int) -> int:
         before = instant(now_us - QUIET_US - 2 * GRACE_US)
-        row = self._connection().execute(FORGET, {"before": before, "rows": FORGOTTEN_ROWS}).fetchone()
+        values = {"before": before, "oldest": instant(now_us - 2 * LONGEST_US), "rows": FORGOTTEN_ROWS}
+        row = self._connection().execute(FORGET, values).fetchone()
         return int(row[0]) if row else 0
 
     def _amender(self, kind: str) -> Amender:

@@ -135,6 +135,14 @@ class Session:
         """The ancestors that have come, the nearest first."""
         return list(islice(self._up(node), MAX_DEPTH))
 
+    def _root_offers(self, node: Node, line: Sequence[Node]) -> list[Offer]:
+        """Where the line has a gap: the trace's root is above everything in it, however far."""
+        top = line[-1] if line else node
+        if not top.parent:
+            return []
+        roots = (root for root in self._children.get(b"", ()) if root.tags)
+        return [offer for root in roots for offer in tag_offers([root], start=MAX_DEPTH)]
+
     def _up(self, node: Node) -> Iterator[Node]:
         met = {node.span_id}
         parent = self.nodes.get(node.parent)
@@ -159,6 +167,8 @@ class Session:
                 continue
             met.add(node.span_id)
             waiting += [child.span_id for child in self._children.get(node.span_id, ())]
+            if not node.parent and node.tags:
+                touched |= self.by_place.keys()
             if node.of is not None:
                 touched.add(node.of)
                 waiting += [self.by_place[node.of].span_id] if node.of in self.by_place else []
@@ -178,7 +188,7 @@ class Session:
             line = self.line(node)
             known = Knowledge(place, node.span_id, len(line))
             known.outers = [n.place for n in line if n.place is not None]
-            known.offers = tag_offers([node, *line])
+            known.offers = tag_offers([node, *line]) + self._root_offers(node, line)
             below = self._children.get(node.span_id, ())
             known.raws = [call_of(n.document) for n in below if n.is_raw and n.document is not None]
         above = {n.span_id for n in line}

@@ -18,6 +18,8 @@ from receiver.dialects.usage import set_usage
 from receiver.wire import Span
 
 SERVER = 2
+OUTGOING = frozenset({3, 4})
+"""CLIENT and PRODUCER: what is below such a span runs elsewhere; baggage puts tags on all of them."""
 _NO_SPAN = bytes(8)
 NOT_GENAI = Verdict(False, "carries no model call")
 RAW = Verdict(False, "LiteLLM's raw request: belongs to the call on its parent", wrapper=True)

@@ -1,6 +1,8 @@
 -- What only the last hours and days need. Parameter: days of quarantine and freshness.
 WITH opened AS (
-    DELETE FROM _genai.open_call o WHERE o.received_at < now() - interval '2 hours 15 minutes'
+    DELETE FROM _genai.open_call o WHERE o.received_at < now() - interval '1 day'
+), promoted AS (
+    DELETE FROM _genai.promotion p WHERE p.time < (SELECT f.time FROM _genai.floor f WHERE f.level = 'raw')
 ), marks AS (
     DELETE FROM _genai.writer_mark w WHERE w.seen_at < now() - interval '1 day'
 ), days AS (

@@ -1,5 +1,2 @@
--- Sightings of traces whose window has run out: nothing new for 15 minutes, or two hours from the first (LEDGER §23).
-DELETE FROM _genai.sighting s
-WHERE s.received_at < now() - interval '2 hours' OR s.received_at < now() - interval '15 minutes' AND NOT EXISTS (
-    SELECT FROM _genai.sighting n
-    WHERE n.trace_id = s.trace_id AND n.received_at >= now() - interval '15 minutes')
+-- Late binding forgets a trace when its window has run out (LEDGER §23); this is for what it left, where it never ran.
+DELETE FROM _genai.sighting s WHERE s.received_at < now() - interval '1 day'

@@ -38,7 +38,7 @@ CACHED = {"gen_ai.usage.cache_read.input_tokens": 2041, "gen_ai.usage.cache_crea
     ],
 )
 def test_a_span_that_is_no_model_call_is_not_counted(attributes: dict[str, object], word: str) -> None:
-    batch = decoded(Made(attributes))
+    batch = decoded(Made(attributes, kind=1))
     assert batch.calls == []
     (sighting,) = batch.sightings
     assert word in sighting.reason

@@ -176,3 +176,27 @@ def test_nothing_is_left_of_a_closed_trace(late: Late) -> None:
         " (SELECT count(*) FROM _genai.sighting)"
     )
     assert rows(late.dsn, counts) == [(0, 0, 0)]
+
+
+def test_the_root_names_a_call_although_spans_between_them_are_not_known(late: Late) -> None:
+    """A plain function span lies between; it carries nothing and is not kept."""
+    late.send(chat(parent=5))
+    late.bind()
+    late.send(
+        Made({"endpoint_tag": "checkout", "user.id": "u1"}, span_id=3, kind=2, name="POST /pay"), minute=1
+    )
+    late.bind()
+    assert late.tags() == [("checkout", "unknown", "unknown", "u1")]
+
+
+def test_spans_between_a_call_and_an_ancestor_elsewhere_are_kept_as_links(late: Late) -> None:
+    late.send(chat(parent=5), Made({}, span_id=5, parent=3, kind=1, name="function"))
+    late.bind()
+    late.send(Made({"endpoint_tag": "checkout"}, span_id=3, parent=99, kind=2, name="POST /pay"), minute=1)
+    late.bind()
+    assert late.tags()[0][0] == "checkout"
+
+
+def test_outgoing_spans_that_only_carry_baggage_are_not_kept(late: Late) -> None:
+    late.send(Made({"endpoint_tag": "checkout", "db.system": "postgresql"}, span_id=3, parent=9, kind=3))
+    assert value(late.dsn, "SELECT count(*) FROM _genai.sighting") == 0
