@@ -101,11 +101,15 @@ def test_columns_that_are_shown_or_linked_exist_and_all_have_a_title(
 
 
 @pytest.mark.parametrize("uid", UIDS)
-@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("turn", range(0, len(HOSTILE), 3))
 def test_hostile_values_change_nothing_and_break_nothing(
-    reader: psycopg.Connection[Any], uid: str, hostile: str
+    reader: psycopg.Connection[Any], uid: str, turn: int
 ) -> None:
-    values: dict[str, Value] = {name: hostile for name in DEFAULTS} | {"env": ["prod", hostile]}
+    # Every query quotes every variable alike (test_lints), so each variable takes another of the values in turn.
+    values: dict[str, Value] = {
+        name: HOSTILE[(place + turn) % len(HOSTILE)] for place, name in enumerate(DEFAULTS)
+    }
+    values["env"] = ["prod", *HOSTILE]
     before = reader.execute("SELECT count(*) FROM genai.model_call").fetchone()
     for query in of(uid):
         if query.kind == "panel":

@@ -36,7 +36,7 @@ SPEND = Stats(
     id=3, title="What was spent?", sql="overview/spend", width=24, height=5,
     description=(
         "Spend of the range from the ledger's own summaries, exact to the pico-dollar, beside the baseline chosen above. "
-        "`Drift` is cost per request now over before: from 1.2 look at it, from 1.5 the alert fires. A click opens "
+        "`Drift` is cost per request now over before: from 1.2 look at it, from 1.5 the alert fires. Next: a click opens "
         "Compare, which splits the change into its causes."
     ),
     columns={

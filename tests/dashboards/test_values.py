@@ -1,0 +1,220 @@
+"""What the dashboards show of the demo's planted incident, held against the plan; every hop of the path to the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+
+from operations.compare import Focus, Question, compare
+from tests.dashboards.browser import follow
+from tests.dashboards.files import DEFAULTS, dashboards, panels
+from tests.dashboards.macros import Range, Value, expand, fill
+from tests.dashboards.shop import ANCHOR, PLAN, count, spend
+
+Reader = psycopg.Connection[Any]
+DEPLOY = ANCHOR - timedelta(hours=6)
+SINCE = (DEPLOY, ANCHOR)
+BEFORE = (DEPLOY - timedelta(hours=6), DEPLOY)
+
+
+def rows(
+    reader: Reader,
+    dashboard: str,
+    title: str,
+    values: Mapping[str, Value] = DEFAULTS,
+    window: tuple[datetime, datetime] = SINCE,
+) -> list[dict[str, Any]]:
+    """What a panel shows, row by row."""
+    (panel,) = (p for p in panels(dashboards()[f"spanledger-{dashboard}"]) if p["title"] == title)
+    cursor = reader.execute(expand(fill(panel["targets"][0]["rawSql"], values), Range(*window)).encode())
+    assert cursor.description is not None
+    names = [column.name for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def usd(pico: int) -> Decimal:
+    return Decimal(pico).scaleb(-12)
+
+
+def link_of(dashboard: str, title: str, column: str) -> str:
+    """The address behind a cell."""
+    (panel,) = (p for p in panels(dashboards()[f"spanledger-{dashboard}"]) if p["title"] == title)
+    (override,) = (o for o in panel["fieldConfig"]["overrides"] if o["matcher"]["options"] == column)
+    (links,) = (p["value"] for p in override["properties"] if p["id"] == "links")
+    url: str = links[0]["url"]
+    return url
+
+
+def click(
+    dashboard: str, title: str, column: str, row: Mapping[str, object], values: Mapping[str, Value]
+) -> tuple[str, dict[str, Value], tuple[datetime, datetime]]:
+    """The dashboard, the variables and the window after a click on a cell."""
+    visit = follow(link_of(dashboard, title, column), SINCE, values, row)
+    found: dict[str, Value] = {}
+    for name, given in visit.parameters.items():
+        if name.startswith("var-"):
+            found[name[4:]] = given if name == "var-env" else given[0]
+    window = tuple(
+        datetime.fromtimestamp(int(visit.parameters[name][0]) / 1000, ANCHOR.tzinfo)
+        for name in ("from", "to")
+    )
+    return visit.path.removeprefix("/d/spanledger-"), found, (window[0], window[1])
+
+
+def test_overview_shows_the_spend_of_the_plan(reader: Reader) -> None:
+    (shown,) = rows(reader, "overview", "What was spent?")
+    calls, requests = count(*SINCE)
+    assert shown["cost_usd"] == usd(spend(*SINCE))
+    assert shown["baseline_cost_usd"] == usd(spend(*BEFORE))
+    assert shown["delta_usd"] == usd(spend(*SINCE) - spend(*BEFORE))
+    assert (shown["calls"], shown["requests"]) == (calls, requests)
+    assert shown["usd_per_hour"] == pytest.approx(usd(spend(*SINCE)) / 6, abs=Decimal("1e-11"))
+
+
+def test_spend_over_time_sums_to_the_spend_of_its_hours(reader: Reader) -> None:
+    hours = (DEPLOY.replace(minute=0), ANCHOR.replace(minute=0))
+    shown = rows(reader, "overview", "Spend by endpoint", window=hours)
+    answers = sum(row["cost_usd"] for row in shown if row["segment"] == "support.answer")
+    assert answers == usd(spend(*hours, lambda request: request.feature.tag == "support.answer"))
+    assert sum(row["cost_usd"] for row in shown) == usd(spend(*hours))
+
+
+def test_the_terms_of_compare_sum_to_the_change_exactly(reader: Reader) -> None:
+    *terms, whole = rows(reader, "compare", "Why? The terms of the change")
+    assert whole["term"] == "change"
+    assert sum(term["usd"] for term in terms) == whole["usd"] == usd(spend(*SINCE) - spend(*BEFORE))
+
+
+def test_the_waterfall_ends_where_it_should(reader: Reader) -> None:
+    steps = rows(reader, "compare", "From before to now")
+    risen = sum((s["rise_usd"] or 0) - (s["fall_usd"] or 0) for s in steps)
+    assert steps[0]["level_usd"] == usd(spend(*BEFORE))
+    assert steps[-1]["level_usd"] == usd(spend(*SINCE)) == steps[0]["level_usd"] + risen
+    assert all(s["base_usd"] >= 0 for s in steps)
+
+
+def test_from_the_window_to_the_wrong_prompt_version_in_four_clicks(reader: Reader) -> None:
+    # 1: Overview, the endpoint that changed most.
+    (row,) = (
+        r for r in rows(reader, "overview", "Which endpoints changed?") if r["endpoint"] == "support.answer"
+    )
+    assert row["delta_usd"] == max(
+        r["delta_usd"] for r in rows(reader, "overview", "Which endpoints changed?")
+    )
+    page, values, window = click("overview", "Which endpoints changed?", "endpoint", row, DEFAULTS)
+    assert (page, values["endpoint"], window) == ("endpoints", "support.answer", SINCE)
+    # 2: Top Endpoints, its link to Compare keeps the focus; there the kind of the change is a deploy.
+    (driver,) = rows(reader, "compare", "What kind of change, and whose?", values, window)
+    assert (driver["class"], driver["prompt_version"]) == ("deploy", "answer_v8")
+    # 3: the driver's row.
+    page, values, window = click("compare", "What kind of change, and whose?", "name", driver, values)
+    assert page == "prompts"
+    assert (values["endpoint"], values["prompt_version"], window) == ("support.answer", "answer_v8", SINCE)
+    # The version's own figures, from the plan.
+    (new,) = (
+        r for r in rows(reader, page, "Which versions?", values, window) if r["prompt_version"] == "answer_v8"
+    )
+    wanted = spend(*SINCE, lambda request: request.prompt.version == "answer_v8")
+    assert new["cost_usd"] == usd(wanted)
+    assert new["calls"] == count(*SINCE, lambda request: request.prompt.version == "answer_v8")[0]
+    # 4: its single calls.
+    calls = rows(reader, "requests", "The newest calls", values, window)
+    assert 0 < len(calls) <= 50
+    assert {(c["endpoint"], c["prompt_version"]) for c in calls} == {("support.answer", "answer_v8")}
+
+
+def test_hops_show_what_the_command_line_shows(reader: Reader) -> None:
+    values = {**DEFAULTS, "endpoint": "support.answer"}
+    answer = compare(reader, Question(*SINCE, focus=Focus(endpoint="support.answer")))
+    assert answer.total is not None
+    assert answer.spike is not None
+    (totals,) = rows(reader, "compare", "How much?", values)
+    (driver,) = rows(reader, "compare", "What kind of change, and whose?", values)
+    (figures,) = rows(reader, "endpoints", "The selection in one line", values)
+    terms = {r["term"]: r["usd"] for r in rows(reader, "compare", "Why? The terms of the change", values)}
+    assert totals["cost_usd"] == figures["cost_usd"] == answer.total.cost_usd
+    assert totals["delta_usd"] == driver["delta_usd"] == terms["change"] == answer.total.delta_usd
+    assert terms["volume"] == answer.total.volume_usd
+    assert (driver["class"], driver["sentence"]) == (answer.spike.name, answer.spike.sentence)
+
+
+def test_the_drivers_list_holds_every_dimension_with_its_focus(reader: Reader) -> None:
+    found = rows(reader, "compare", "Where is it?")
+    assert {row["kind"] for row in found} == {"endpoint", "prompt version", "model", "tenant", "user"}
+    (version,) = (row for row in found if row["prompt_version"] == "answer_v8")
+    assert version["endpoint"] == "support.answer"
+    assert version["cost_usd"] == usd(spend(*SINCE, lambda request: request.prompt.version == "answer_v8"))
+    changes = [abs(row["delta_usd"]) for row in found]
+    assert changes == sorted(changes, reverse=True)
+
+
+def test_a_against_b_is_the_new_version_against_the_old_one(reader: Reader) -> None:
+    day = (ANCHOR - timedelta(hours=24), ANCHOR)
+    values = {**DEFAULTS, "endpoint": "support.answer"}
+    shown = {row["figure"]: row for row in rows(reader, "prompts", "A against B", values, day)}
+    for version, side in (("answer_v8", "a"), ("answer_v7", "b")):
+        calls, requests = count(*day, lambda request, v=version: request.prompt.version == v)  # type: ignore[misc]
+        cost = spend(*day, lambda request, v=version: request.prompt.version == v)  # type: ignore[misc]
+        assert shown["calls"][side] == calls
+        assert shown["cost per request (USD)"][side] == pytest.approx(float(usd(cost)) / requests)
+    assert 1.8 < shown["output tokens per request"]["ratio"] < 2.2
+    (remark,) = rows(reader, "prompts", "May A against B be believed?", values, day)
+    assert remark["versions"] == "support.answer: answer_v8 against answer_v7"
+
+
+def test_the_heavy_tenant_stands_out_and_nobody_is_never_blamed(reader: Reader) -> None:
+    day = (ANCHOR - timedelta(hours=24), ANCHOR)
+    (shown,) = rows(reader, "users", "Does one of them make the spend?", window=day)
+    share = spend(*day, lambda request: request.tenant == "northwind") / spend(*day)
+    assert shown["top_tenant"] == "northwind"
+    assert shown["top_tenant_share"] == pytest.approx(share, rel=1e-3)  # three calls are not the plan's
+    states = {row["tenant"]: row["state"] for row in rows(reader, "users", "Which tenant?", window=day)}
+    assert states["northwind"] in ("usual", "concentrated", "new")
+
+
+def test_the_model_without_a_price_is_listed_and_makes_the_spend_a_lower_bound(reader: Reader) -> None:
+    calls, _ = count(*SINCE, lambda request: request.model.input is None)
+    (queue,) = rows(reader, "models", "Which models have no price?")
+    assert queue["model"] == "catalog-writer-13b"
+    (uncounted,) = rows(reader, "overview", "What does the spend not hold?")
+    assert uncounted["exactness"] == "at least"
+    assert 0 < uncounted["unpriced_calls"] <= calls
+
+
+def test_data_outside_the_selection_is_what_a_click_selects(reader: Reader) -> None:
+    day = (ANCHOR - timedelta(hours=24), ANCHOR)
+    (row,) = rows(reader, "overview", "Data outside this selection", window=day)
+    assert (row["environment"], row["data_mode"], row["calls"]) == ("staging", "test", 5)
+    page, values, _ = click("overview", "Data outside this selection", "environment", row, DEFAULTS)
+    assert page == "overview"
+    (shown,) = rows(reader, page, "What was spent?", {**DEFAULTS, **values}, day)
+    assert shown["calls"] == 5
+
+
+def test_the_deploy_is_an_annotation_at_its_first_minute(reader: Reader) -> None:
+    (annotation,) = dashboards()["spanledger-overview"]["annotations"]["list"]
+    day = Range(ANCHOR - timedelta(hours=24), ANCHOR)
+    found = reader.execute(expand(fill(annotation["target"]["rawSql"], DEFAULTS), day).encode()).fetchall()
+    first = min(c.start_ns for r, c in PLAN.calls() if r.prompt.version == "answer_v8") // 60_000_000_000
+    at = {text: time for time, _, text, _ in found}
+    assert at["Prompt version answer_v8 of support.answer first seen"].timestamp() == first * 60
+    assert "Prompt version answer_v7 of support.answer first seen" not in at  # was there from the beginning
+    assert len(found) <= 20
+
+
+def test_month_to_date_is_the_sum_of_the_month(reader: Reader) -> None:
+    day = (ANCHOR - timedelta(hours=24), ANCHOR)
+    (month,) = rows(reader, "month", "What will this month cost?", window=day)
+    by = rows(reader, "month", "By tenant", window=day)
+    assert usd(spend(*day)) <= month["spent_usd"] < usd(spend(*day)) + 1
+    assert sum(row["cost_usd"] for row in by) == month["spent_usd"]
+    assert (
+        sum(row["cost_usd"] for row in rows(reader, "month", "Spend by day", window=day))
+        == month["spent_usd"]
+    )
+    assert month["projected_usd"] is None  # not one full day yet
