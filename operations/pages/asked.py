@@ -55,7 +55,7 @@ def question_of(parameters: Iterable[tuple[str, str]], now: datetime) -> Questio
 
 def _gathered(parameters: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The parameters by name; several environments become one list, as Grafana sends them."""
-    known = {"from", "to", "baseline", "env", "data_mode", "by", *Focus._fields} - {"provider"}
+    known = {"from", "to", "baseline", "env", "data_mode", "by", *Focus._fields}
     given: dict[str, str] = {}
     for name, value in parameters:
         name = name.removeprefix("var-")
@@ -160,8 +160,8 @@ class Links:
     def _to(self, path: str, question: Question, changes: Mapping[str, object]) -> str | None:
         if self._root is None:
             return None
-        values = parameters_of(question) | {name: str(value) for name, value in changes.items() if value}
-        for name, value in changes.items():
-            if value is None:
-                values.pop(name, None)
+        changed = {name: None if value is None else str(value) for name, value in changes.items()}
+        values = {
+            name: value for name, value in (parameters_of(question) | changed).items() if value is not None
+        }
         return f"{self._root}{path}?{urlencode(values, quote_via=quote)}"

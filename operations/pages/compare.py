@@ -53,7 +53,7 @@ def compare_page(
 def focus(question: Question, segment: str) -> dict[str, str] | None:
     """What a link on a segment changes: the focus on it, and the next dimension to split by."""
     further = words.deeper(question, segment)
-    if question.dimension == "provider" or getattr(question.focus, question.dimension) == segment:
+    if getattr(question.focus, question.dimension) == segment:
         return None
     return {question.dimension: segment, "by": further[0] if further else question.dimension}
 

@@ -48,6 +48,6 @@ _FORMATS: Sequence[tuple[str, object]] = (
 _TEMPLATES.filters.update(dict(_FORMATS))
 _TEMPLATES.tests["web_address"] = lambda value: str(value).startswith(("https://", "http://"))
 _TEMPLATES.globals |= {
-    "arrow": words.arrow, "meaning": words.MEANING, "classes": words.CLASSES, "span": words.span,
+    "meaning": words.MEANING, "classes": words.CLASSES, "span": words.span,
     "distance": words.distance, "scope": words.scope, "dash": words.DASH,
 }  # fmt: skip

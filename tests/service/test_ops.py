@@ -6,6 +6,7 @@ import base64
 import logging
 import time
 from contextlib import AbstractContextManager
+from html import unescape
 from typing import Any
 
 import httpx
@@ -13,10 +14,12 @@ import psycopg
 import pytest
 
 from processor.call import Batch
+from processor.price_map import load_price_book
 from receiver.reports import read_report
 from service import keys
 from service.keys import KeyRing
 from service.ops import Status, ops_app
+from service.price_records import register
 from service.state import RecentTroubles, WorkerState
 from tests.service.test_commands import REPORT, consume
 
@@ -129,7 +132,7 @@ async def test_while_the_database_is_away_the_page_still_answers() -> None:
     assert (await get(status(AWAY), "/diagnostics")).json()["fault"] == "the database cannot commit now"
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/diagnostics"])
+@pytest.mark.parametrize("path", ["/", "/compare", "/call/0", "/service", "/metrics", "/diagnostics"])
 async def test_once_keys_exist_pages_need_one_that_may_read(migrated_database: str, path: str) -> None:
     with psycopg.connect(migrated_database) as connection:
         secrets = {scope: keys.create(connection, scope, [scope])[1] for scope in ("read", "ingest", "admin")}
@@ -146,10 +149,12 @@ async def test_once_keys_exist_pages_need_one_that_may_read(migrated_database: s
     assert (await get(of, f"{path}?key={secrets['read']}")).status_code == 401
     assert (await get(of, path, {"x-api-key": secrets["ingest"]})).status_code == 403
     for headers in ({"x-api-key": secrets["read"]}, basic(secrets["read"]), {"x-api-key": secrets["admin"]}):
-        assert (await get(of, path, headers)).status_code == 200
+        assert (await get(of, path, headers)).status_code == (400 if path == "/call/0" else 200)
 
 
-@pytest.mark.parametrize("path", ["/", "/readyz", "/metrics", "/diagnostics", "/healthz"])
+@pytest.mark.parametrize(
+    "path", ["/", "/compare", "/service", "/readyz", "/metrics", "/diagnostics", "/healthz"]
+)
 async def test_pages_only_answer_get(migrated_database: str, path: str) -> None:
     assert (await get(status(migrated_database), path, method="POST")).status_code == 405
 
@@ -183,3 +188,64 @@ async def test_diagnostics_tell_troubles_newest_first_and_how_fresh_the_ledger_i
 def _record(text: str) -> Any:
     time.sleep(0.002)
     return logging.LogRecord("spanledger.test", logging.WARNING, __file__, 1, text, (), None)
+
+
+async def test_a_call_is_explained_down_to_the_price_of_a_token(migrated_database: str) -> None:
+    with psycopg.connect(migrated_database, autocommit=True) as connection:
+        register(connection, load_price_book(None))
+    await consume(migrated_database, Batch([read_report(REPORT, time.time_ns(), "")], spans=1))
+    of = status(migrated_database)
+    home = await get(of, "/", {"accept": "text/html"})
+    address = unescape(home.text.split('href="./call/')[1].split('"')[0])
+
+    page = await get(of, f"/call/{address}")
+
+    assert page.status_code == 200
+    # 540 tokens at $0.15 a million and 180 at $0.60.
+    assert [
+        text for text in ("$0.000081", "$0.000108", "$0.000189", "$0.15", "$0.60") if text not in page.text
+    ] == []
+    assert "equal to the ledger, to the last digit" in page.text
+    assert "<code>inputTokens</code>" in page.text
+    assert page.text == (await get(of, f"/call/{address.partition('?')[0]}")).text
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "name"),
+    [
+        ("/?from=tomorrow", 400, "from"), ("/compare?by=%3Cb%3E", 400, "by"),
+        ("/compare?%3Cb%3E=1", 400, "&lt;b&gt;"),
+        ("/compare?endpoint=%00", 400, "endpoint"), ("/call/1", 400, "call"), ("/call/x%27--", 400, "call"),
+        ("/call/00000000000000000000000000000000", 404, "call"),
+        ("/call/00000000000000000000000000000000?at=noon", 400, "at"),
+        ("/call/00000000000000000000000000000000?to=now", 400, "to"),
+    ],
+)  # fmt: skip
+async def test_an_address_that_cannot_be_read_says_which_part(
+    migrated_database: str, path: str, code: int, name: str
+) -> None:
+    page = await get(status(migrated_database), path)
+
+    assert page.status_code == code
+    assert f"<b><bdi>{name}</bdi></b>: expected " in page.text
+    assert "<b>=" not in page.text
+
+
+@pytest.mark.parametrize("path", ["/", "/compare", "/service"])
+async def test_pages_run_no_script_and_load_nothing(migrated_database: str, path: str) -> None:
+    page = await get(status(migrated_database), path, {"accept": "text/html"})
+
+    assert page.status_code == 200
+    policy = page.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'")
+    assert "script-src" not in policy
+    assert not [sign for sign in ("<script", "<link", "<img", "url(", "@import") if sign in page.text]
+
+
+async def test_the_running_service_has_a_page_of_its_own(migrated_database: str) -> None:
+    await consume(migrated_database, Batch([read_report(REPORT, time.time_ns(), "")], spans=1))
+
+    page = await get(status(migrated_database), "/service", {"accept": "text/html"})
+
+    assert "Since the start of this service" in page.text
+    assert "$0.000189" in page.text
