@@ -7,8 +7,12 @@ A row without a price is filled as soon as one is known. A price that stands cha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
+from itertools import pairwise
+from threading import Lock
 from typing import Any, NamedTuple
 
 import psycopg
@@ -22,8 +26,12 @@ from storage.queries import query
 from storage.repricing import COPY_PRICES, MEASURE_PRICES, UPDATE_PRICES, PricedRow, Prices, Span, feed_prices
 from storage.stored_row import Line, Place, postgres_us_of
 
-BATCH = 2_000
-"""Rows a transaction: 50 ms, so that ingest waits a twentieth of a second for a bucket at most."""
+BATCH = 1_000
+"""Rows a transaction: it holds the buckets that ingest shares for about 15 ms."""
+THREADS = 2
+"""Connections at work: one is served while the other's rows are priced here."""
+PARTS = 8
+"""A run is cut into so many parts of time, so that the threads seldom want the same bucket."""
 
 Connection = psycopg.Connection[Any]
 _EPOCH_DAY = date(2000, 1, 1)
@@ -165,17 +173,37 @@ def apply(
         there.
     """
     parameters = _parameters(scope, book)
-    with Amender(dsn, "reprice", why=why, by=by, parameters=parameters) as amender:
-        conn = amender.connection()
+    amender = partial(Amender, dsn, "reprice", why=why, by=by, parameters=parameters)
+    with amender() as first:
+        conn = first.connection()
         refuse_below_floor(conn, scope)
-        amender.run_id, begun = _unfinished(conn, parameters)
-        run = _Run(amender, book, scope, price_map_id, keep_vectors, progress)
-        run.over(scope.span(), begun)
-        if begun is not None:  # what lies before the place where the run was cut short may have changed
-            run.over(scope.span()._replace(end_us=begun.time_us + 1), None)
-        report = run.tally.report(conn, run.prices)
-        report.run_id = amender.run_id
+        first.run_id, begun = _unfinished(conn, parameters)
+        first.transact(lambda: _opened(first))
+        run = _Run(book, scope, price_map_id, keep_vectors, progress)
+
+        def work(number: int, span: Span) -> None:
+            with amender(run_id=first.run_id) as one:
+                run.over(one, number, span, begun.get(str(number)))
+
+        with ThreadPoolExecutor(THREADS) as threads:
+            at_work = [threads.submit(work, *part) for part in enumerate(_parts(scope.span()))]
+            for part in at_work:
+                part.result()
+        report = run.tally.report(conn, Prices())
+        report.run_id = first.run_id if run.changed or begun else None
     return report
+
+
+def _opened(amender: Amender) -> Applied:
+    amender.open_run()
+    return Applied()
+
+
+def _parts(span: Span) -> list[Span]:
+    """The span in equal parts of time."""
+    step = max((span.end_us - span.start_us) // PARTS, 1)
+    edges = [*range(span.start_us, span.end_us, step)[:PARTS], span.end_us]
+    return [span._replace(start_us=start, end_us=end) for start, end in pairwise(edges)]
 
 
 def refuse_below_floor(conn: Connection, scope: Scope) -> None:
@@ -197,41 +225,52 @@ def count(conn: Connection, scope: Scope) -> int:
 
 
 class _Run:
-    """One pass over rows, batch by batch."""
+    """What the threads of a run share."""
 
     def __init__(
         self,
-        amender: Amender,
         book: PriceBook,
         scope: Scope,
         price_map_id: int | None,
         keep_vectors: Callable[[Connection], None] | None,
         progress: Progress | None,
     ) -> None:
-        self.prices, self.tally = Prices(), _Tally()
-        self._amender, self._book, self._scope, self._map_id = amender, book, scope, price_map_id
+        self.tally = _Tally()
+        self.changed = 0
+        self._book, self._scope, self._map_id = book, scope, price_map_id
         self._keep_vectors, self._progress = keep_vectors, progress
+        self._lock = Lock()
 
-    def over(self, span: Span, after: Place | None) -> None:
-        """Price every row of a span behind a place."""
-        while places := self.prices.next(self._amender.connection(), span, after, BATCH):
+    def over(self, amender: Amender, number: int, span: Span, begun: Place | None) -> None:
+        """Price one part; what lies before the place where it was cut short comes last."""
+        prices = Prices()
+        self._over(amender, prices, number, span, begun)
+        if begun is not None:
+            self._over(amender, prices, number, span._replace(end_us=begun.time_us + 1), None)
+
+    def _over(self, amender: Amender, prices: Prices, number: int, span: Span, after: Place | None) -> None:
+        while places := prices.next(amender.connection(), span, after, BATCH):
             tally = _Tally()
 
             def step(places: Sequence[Place] = places, tally: _Tally = tally) -> Applied:
                 tally.clear()
-                return self._price(places, tally)
+                return self._price(amender, prices, number, places, tally)
 
-            self._amender.transact(step)
-            self.tally.add(tally)
+            applied = amender.transact(step)
             after = places[-1]
-            if self._progress is not None:
-                self._progress(len(places))
+            with self._lock:
+                self.tally.add(tally)
+                self.changed += applied.rows
+                if self._progress is not None:
+                    self._progress(len(places))
 
-    def _price(self, places: Sequence[Place], tally: _Tally) -> Applied:
-        conn, floors = self._amender.connection(), self._amender.floors()
+    def _price(
+        self, amender: Amender, prices: Prices, number: int, places: Sequence[Place], tally: _Tally
+    ) -> Applied:
+        conn, floors = amender.connection(), amender.floors()
         priced: list[tuple[PricedRow, Charge]] = []
         lines: dict[Line, tuple[int, int]] = {}
-        for row in self.prices.locked(conn, [p for p in places if p.time_us >= floors["raw"]]):
+        for row in prices.locked(conn, [p for p in places if p.time_us >= floors["raw"]]):
             new = price_call(row.call, self._book)
             verdict = _verdict(row.charge, new, self._scope.restate)
             tally.note(row, new, verdict)
@@ -243,14 +282,15 @@ class _Run:
         if not priced:
             return Applied()
         if self._keep_vectors is not None:
-            self._keep_vectors(conn)
+            with self._lock:
+                self._keep_vectors(conn)
         changed = [row.place for row, _ in priced]
         cost = sum(delta for _, delta in lines.values())
         booking = Booking(
             changed, COPY_PRICES, lambda copy: feed_prices(copy, priced, self._map_id), UPDATE_PRICES,
             MEASURE_PRICES, lines, Applied(len(changed), cost_pico_usd=cost),
         )  # fmt: skip
-        self._amender.book(booking, floors, position=[places[-1].time_us, places[-1].call_key.hex()])
+        amender.book(booking, floors, {str(number): [places[-1].time_us, places[-1].call_key.hex()]})
         return booking.applied
 
 
@@ -332,12 +372,13 @@ def _parameters(scope: Scope, book: PriceBook) -> dict[str, object]:
     }
 
 
-def _unfinished(conn: Connection, parameters: dict[str, object]) -> tuple[int | None, Place | None]:
+def _unfinished(conn: Connection, parameters: dict[str, object]) -> tuple[int | None, dict[str, Place]]:
+    """A run of the same question that was cut short, and how far each of its parts had come."""
     found = conn.execute(query("unfinished_run"), ("reprice", Jsonb(parameters))).fetchone()
     if found is None:
-        return None, None
+        return None, {}
     run_id, position = found
-    return run_id, None if position is None else Place(position[0], bytes.fromhex(position[1]))
+    return run_id, {part: Place(at, bytes.fromhex(key)) for part, (at, key) in (position or {}).items()}
 
 
 def by(report: Report, *names: str) -> Iterable[tuple[tuple[object, ...], Difference]]:

@@ -130,7 +130,8 @@ class Booking:
         places: rows that change.
         copy: COPY statement that fills `pg_temp.amended`, and what feeds it.
         update: statement that lets the new versions take their places.
-        measure: statement that says what rows are booked as, as far as it can change.
+        measure: what the rows lose and gain, where one statement says both; else what they are booked as is
+            measured before and after.
         lines: signed (calls, pico-USD) by line.
     """
 
@@ -138,7 +139,7 @@ class Booking:
     copy: bytes
     feed: Callable[[psycopg.Copy], None]
     update: bytes
-    measure: bytes
+    measure: bytes | None
     lines: Mapping[Line, tuple[int, int]]
     applied: Applied = field(default_factory=Applied)
 
@@ -165,12 +166,13 @@ class Amender:
             why, by: what the book says about it.
             parameters: what was asked for; a run that was cut short is found by them (`unfinished`).
             caps: distinct values per day and dimension, as the writers have them.
-            run_id: a run to go on with.
+            run_id: a run that another amender opened and will finish.
         """
         if kind not in KINDS:
             raise ValueError(f"kind: expected one of {', '.join(KINDS)}, not {kind!r}")
         self.kind = kind
         self.run_id = run_id
+        self._is_part = run_id is not None
         self.applied = Applied()
         self._dsn = dsn
         self._opening = {
@@ -189,7 +191,7 @@ class Amender:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
+        if error is None and not self._is_part:
             self.finish()
         self.close()
 
@@ -250,7 +252,9 @@ class Amender:
         §11)."""
         return dict(self.connection().execute(READ_FLOORS))
 
-    def book(self, booking: Booking, floors: Mapping[str, int], position: object = None) -> None:
+    def book(
+        self, booking: Booking, floors: Mapping[str, int], position: Mapping[str, object] | None = None
+    ) -> None:
         """Store new versions of locked rows and everything that follows from them, inside the transaction.
 
         −(what the stored versions are booked as), the new versions, +(what they are booked as), the ledger's
@@ -259,15 +263,22 @@ class Amender:
         conn, span = self.connection(), bounds(booking.places)
         with conn.cursor().copy(booking.copy) as copy:
             booking.feed(copy)
-        conn.execute(booking.measure, {"sign": -1, **span})
-        conn.execute(booking.update, span)
-        conn.execute(booking.measure, {"sign": 1, **span})
-        self._write_book(booking, position)
+        if booking.measure is not None:
+            conn.execute(booking.measure, span)
+            conn.execute(booking.update, span)
+        else:
+            conn.execute(MEASURE_AMENDED, {"sign": -1, **span})
+            conn.execute(booking.update, span)
+            conn.execute(MEASURE_AMENDED, {"sign": 1, **span})
+        self._write_lines(booking)
         is_folded = min(place.time_us for place in booking.places) < floors["identity_hour"]
         self._add_up(floors, is_folded)
-        if booking.measure is MEASURE_AMENDED:  # a new price empties no bucket
+        if booking.measure is None:  # a new price empties no bucket
             for statement in DROP_EMPTY[: 4 if is_folded else 3]:
                 conn.execute(statement, prepare=True)
+        # Last, since amenders that share a run wait here for each other.
+        place = None if position is None else Jsonb(dict(position))
+        conn.execute(ADVANCE_RUN, {"run": self.run_id, "calls": len(booking.places), "position": place})
 
     def connection(self) -> Connection:
         """The connection, opened if need be."""
@@ -307,21 +318,23 @@ class Amender:
         applied.rows = len(rows)
         applied.calls = sum(calls for calls, _ in lines.values())
         applied.cost_pico_usd = sum(cost for _, cost in lines.values())
-        return Booking(places, COPY_AMENDED, feed, UPDATE_CALLS, MEASURE_AMENDED, lines, applied)
+        return Booking(places, COPY_AMENDED, feed, UPDATE_CALLS, None, lines, applied)
 
-    def _write_book(self, booking: Booking, position: object) -> None:
-        conn = self.connection()
+    def open_run(self) -> int:
+        """The run of this amender in the ledger's book, opened in this transaction if need be."""
         if self.run_id is None:
-            opened = conn.execute(OPEN_RUN, self._opening).fetchone()
+            opened = self.connection().execute(OPEN_RUN, self._opening).fetchone()
             assert opened is not None
             self.run_id = int(opened[0])
-        place = None if position is None else Jsonb(position)
-        conn.execute(ADVANCE_RUN, {"run": self.run_id, "calls": len(booking.places), "position": place})
+        return self.run_id
+
+    def _write_lines(self, booking: Booking) -> None:
+        self.open_run()
         lines = [(*line, *change) for line, change in sorted(booking.lines.items()) if change != (0, 0)]
         if lines:
             days, *rest = (list(column) for column in zip(*lines, strict=True))
             dates = [_EPOCH_DAY + timedelta(days=day) for day in days]
-            conn.execute(ADD_LINES, (self.run_id, self.kind, dates, *rest))
+            self.connection().execute(ADD_LINES, (self.run_id, self.kind, dates, *rest))
 
     def _add_up(self, floors: Mapping[str, int], is_folded: bool) -> None:
         conn = self.connection()
@@ -334,7 +347,7 @@ class Amender:
             conn.execute(ADD_IDENTITY_DAYS, (identity_hour, floors["identity_day"] // _DAY_US), prepare=True)
 
     def _finish(self) -> Applied:
-        self.connection().execute(FINISH_RUN, (self.run_id,))
+        self.connection().execute(FINISH_RUN, {"run": self.run_id})
         return Applied()
 
     def _roll_back(self) -> None:
