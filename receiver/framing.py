@@ -19,7 +19,7 @@ NEEDLES = (
 )  # fmt: skip
 """Every span of GenAI interest holds one: `gen_ai.*` and `raw_gen_ai_request`; OpenInference, LangSmith and
 Traceloop by `<name>.span.kind`; Langfuse; Vercel; LiteLLM's `llm.*`; and spans of the application that name the
-calls below them, which may come in another request (docs/decisions). What only looks like it is let go. Each
+calls below them, which may come in another request (docs/decisions). What only looks like it is let go. A
 needle costs every span 0.11-0.23 µs."""
 
 _IDS = re.compile(rb"(?:\n\x10.{16}\x12\x08.{8})*", re.DOTALL)

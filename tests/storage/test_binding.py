@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
@@ -129,7 +130,8 @@ def wrapper(span_id: int = 2, parent: int = 0, **more: Any) -> Made:
 
 def inner(span_id: int = 1, parent: int = 2) -> Made:
     attributes = {
-        "ai.operationId": "ai.generateText.doGenerate", "ai.model.id": "gpt-4o-mini", "ai.model.provider": "openai.chat",
+        "ai.operationId": "ai.generateText.doGenerate",
+        "ai.model.id": "gpt-4o-mini", "ai.model.provider": "openai.chat",
         "ai.usage.promptTokens": 100, "ai.usage.completionTokens": 20,
     }  # fmt: skip
     return Made(attributes, span_id, parent, scope=("ai", ""), name="ai.generateText.doGenerate")
@@ -200,3 +202,21 @@ def test_spans_between_a_call_and_an_ancestor_elsewhere_are_kept_as_links(late: 
 def test_outgoing_spans_that_only_carry_baggage_are_not_kept(late: Late) -> None:
     late.send(Made({"endpoint_tag": "checkout", "db.system": "postgresql"}, span_id=3, parent=9, kind=3))
     assert value(late.dsn, "SELECT count(*) FROM _genai.sighting") == 0
+
+
+def test_coverage_says_how_well_calls_are_named_and_what_waits(late: Late) -> None:
+    late.send(chat(), chat(3, parent=0), chat(4, parent=0, attributes={"genai.environment": "test"}))
+    late.send(agent(attributes={"prompt_version": "v7", "user.id": "u1"}), minute=1)
+    late.send(wrapper(9, trace=b"w" * 16))
+    late.bind()
+    query = """
+        SELECT environment, calls, endpoint_share, prompt_version_share, tenant_share, user_share,
+            late_bound_calls, pending_calls
+        FROM genai.coverage ORDER BY environment
+    """
+    assert rows(late.dsn, query) == [
+        ("prod", 2, 0.5, 0.5, 0.0, 0.5, 1, 1),
+        ("test", 1, 0.0, 0.0, 0.0, 0.0, 0, 0),
+    ]
+    pending = "SELECT span_id, model, input_tokens, counted_after - received_at FROM genai.pending_call"
+    assert rows(late.dsn, pending) == [("0" * 15 + "9", "gpt-4o-mini", 100, timedelta(minutes=15))]
