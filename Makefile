@@ -41,7 +41,7 @@ lock: ## resolve pyproject.toml again into the lock files (needs uv)
 	$$UV --extra build --extra demo --extra dev --extra estimate --extra grafana -c requirements-demo.lock pyproject.toml \
 		-o requirements-dev.lock
 
-up: ## TimescaleDB and the service in containers (secrets from the environment or .env)
+up: ## TimescaleDB, the service and Grafana in containers (secrets from the environment or .env)
 	docker compose build
 	docker compose up --detach --wait timescaledb
 	docker compose run --rm service migrate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import tomllib
@@ -18,12 +19,14 @@ from pydantic import BaseModel
 from receiver.config import parse_address
 from service.__main__ import build
 from service.config import Config, load_config
+from storage.reader import READER
 
 ROOT = Path(__file__).parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SERVICE: dict[str, Any] = COMPOSE["services"]["service"]
 DATABASE: dict[str, Any] = COMPOSE["services"]["timescaledb"]
+GRAFANA: dict[str, Any] = COMPOSE["services"]["grafana"]
 
 
 def dockerfile() -> list[tuple[str, str]]:
@@ -101,7 +104,7 @@ def test_the_data_directory_is_a_volume_that_the_user_owns() -> None:
     assert directory in arguments("VOLUME")
     assert f"service:{directory}" in SERVICE["volumes"]
     assert any(f"--home-dir {directory} --create-home" in line for line in arguments("RUN"))
-    assert set(COMPOSE["volumes"]) == {"database", "service"}
+    assert set(COMPOSE["volumes"]) == {"database", "service", "grafana"}
 
 
 def test_nothing_runs_as_root() -> None:
@@ -153,6 +156,7 @@ def test_the_image_installs_from_the_lock_alone() -> None:
 
 def test_versions_are_pinned_and_agree() -> None:
     assert fnmatch(DATABASE["image"], "timescale/timescaledb:*.*.*-pg1[5-9]")
+    assert fnmatch(GRAFANA["image"], "grafana/grafana:12.[2-9].*")
     assert SERVICE["image"] == f"spanledger:{PROJECT['project']['version']}"
     assert {line.split()[0] for line in arguments("FROM")} == {"python:3.11-slim-trixie"}
     assert PROJECT["project"]["requires-python"] == ">=3.11"
@@ -162,10 +166,42 @@ def test_secrets_come_from_the_environment_and_are_demanded() -> None:
     demanded = "${POSTGRES_PASSWORD:?"
     assert DATABASE["environment"]["POSTGRES_PASSWORD"].startswith(demanded)
     assert SERVICE["environment"]["PGPASSWORD"].startswith(demanded)
-    assert "POSTGRES_PASSWORD=\n" in (ROOT / ".env.example").read_text()
+    example = (ROOT / ".env.example").read_text()
+    assert "POSTGRES_PASSWORD=\n" in example
+    assert all(f"{name}=\n" in example for name in ("GRAFANA_READER_PASSWORD", "GRAFANA_ADMIN_PASSWORD"))
+    assert GRAFANA["environment"]["GF_SECURITY_ADMIN_PASSWORD"].startswith("${GRAFANA_ADMIN_PASSWORD:?")
     assert ".env\n" in (ROOT / ".gitignore").read_text()
 
 
 def test_the_service_waits_for_the_database_and_has_time_to_stop() -> None:
     assert SERVICE["depends_on"]["timescaledb"]["condition"] == "service_healthy"
     assert int(SERVICE["stop_grace_period"].removesuffix("s")) > 30  # DESIGN §10: it exits within 30 s
+
+
+def test_grafana_gets_every_variable_that_the_provisioning_reads() -> None:
+    files = (ROOT / "dashboards" / "provisioning").rglob("*.yaml")
+    read = {name for file in files for name in re.findall(r"^[^#\n]*\$(\w+)", file.read_text(), re.MULTILINE)}
+    assert read == {name for name in GRAFANA["environment"] if name.startswith("LEDGER_")}
+    assert GRAFANA["environment"]["LEDGER_DB_ADDRESS"] == "timescaledb:5432"
+    assert GRAFANA["environment"]["LEDGER_DB_NAME"] == DATABASE["environment"]["POSTGRES_DB"]
+
+
+def test_grafana_finds_its_files_where_they_are_mounted() -> None:
+    assert "./dashboards:/etc/spanledger/dashboards:ro" in GRAFANA["volumes"]
+    environment = GRAFANA["environment"]
+    for name in ("GF_PATHS_PROVISIONING", "LEDGER_DASHBOARDS", "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"):
+        assert (ROOT / environment[name].removeprefix("/etc/spanledger/")).exists(), name
+    assert GRAFANA["ports"] == ["127.0.0.1:3000:3000"]
+
+
+def test_the_reader_that_the_database_is_made_with_is_the_one_that_grafana_logs_in_as() -> None:
+    script = ROOT / "dashboards" / "compose" / "reader.sh"
+    assert any(volume.startswith("./dashboards/compose/reader.sh:") for volume in DATABASE["volumes"])
+    (role,) = re.findall(r"CREATE ROLE (\w+) LOGIN NOINHERIT CONNECTION LIMIT 20", script.read_text())
+    (source,) = yaml.safe_load(
+        (ROOT / "dashboards" / "provisioning" / "datasources" / "spanledger.yaml").read_text()
+    )["datasources"]
+    assert role == source["user"] == READER
+    assert os.access(script, os.X_OK)
+    password = GRAFANA["environment"]["LEDGER_DB_PASSWORD"]
+    assert password == DATABASE["environment"]["GRAFANA_READER_PASSWORD"]
