@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from enum import StrEnum
+from hashlib import sha256
 from typing import Final, NamedTuple
 
 from processor.errors import ConfigError
 
+ERASED: Final = "__erased__"
+"""What stands for everybody who was erased (LEDGER §20)."""
 HASH_PREFIX: Final = "h:"
 HASH_HEX_DIGITS: Final = 20
 """80 bits: among 100 million identities the chance of one collision is below 10^-8."""
@@ -120,13 +123,18 @@ def keyed_hash(value: str, key: bytes) -> str:
     return HASH_PREFIX + digest[:HASH_HEX_DIGITS]
 
 
+def value_hash(kind: Kind, stored: str) -> bytes:
+    """Under what a stored value stands in the list of erased ones; SQL computes the same."""
+    return sha256(f"{kind}:{stored}".encode("utf-8", "surrogatepass")).digest()
+
+
 class Protector:
     """Turns the values of one kind of identity into their stored forms, and remembers them.
 
     Keys are ordered newest first: the newest signs, the older ones only serve `stored_forms`.
     """
 
-    __slots__ = ("_keys", "_kind", "_known", "mode")
+    __slots__ = ("_erased", "_keys", "_kind", "_known", "mode")
 
     def __init__(self, kind: Kind, mode: Mode, keys: Sequence[bytes]) -> None:
         if not keys:
@@ -137,6 +145,13 @@ class Protector:
         self._kind = kind
         self._keys = tuple(keys)
         self._known: dict[str, Protected] = {}
+        self._erased: Set[bytes] = frozenset()
+
+    def erase(self, hashes: Set[bytes]) -> None:
+        """From now on values with one of these hashes (`value_hash` of any stored form) are `__erased__`."""
+        if hashes != self._erased:
+            self._erased = hashes
+            self._known = {}
 
     def __call__(self, value: str) -> Protected:
         """The stored form of a value; 0.1 µs when it was seen lately."""
@@ -149,18 +164,28 @@ class Protector:
         For erasure, labels and filters: the form of today's mode, then the hash under each key, then plain.
         """
         text = value.strip()
-        today = self(text).stored
+        return self._forms(text, self._protect(text).stored)
+
+    def _learn(self, value: str) -> Protected:
+        known = self._known  # what a changed list of erased values makes obsolete goes into the old cache
+        protected = self._protect(value)
+        if self._erased and self._is_erased(value, protected):
+            protected = Protected(ERASED, False)
+        if len(value) <= _LONGEST_CACHED:
+            if len(known) >= _CACHE_LIMIT:
+                known.clear()
+            known[value] = protected
+        return protected
+
+    def _is_erased(self, value: str, protected: Protected) -> bool:
+        """Also after the key was rotated: the older keys are kept for this."""
+        forms = self._forms(value.strip(), protected.stored) if protected.stored else ()
+        return any(value_hash(self._kind, form) in self._erased for form in forms)
+
+    def _forms(self, text: str, today: str | None) -> tuple[str, ...]:
         hashed = [keyed_hash(text, key) for key in self._keys]
         plain = [] if looks_like_person(text, self._kind) else [text]
         return tuple(dict.fromkeys(form for form in (today, *hashed, *plain) if form))
-
-    def _learn(self, value: str) -> Protected:
-        protected = self._protect(value)
-        if len(value) <= _LONGEST_CACHED:
-            if len(self._known) >= _CACHE_LIMIT:
-                self._known.clear()
-            self._known[value] = protected
-        return protected
 
     def _protect(self, value: str) -> Protected:
         text = value.strip()

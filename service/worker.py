@@ -30,6 +30,7 @@ from receiver.http_server import HttpServer, serve_http
 from receiver.intake import Intake
 from service import metrics
 from service.config import Config
+from service.erased import ErasedList
 from service.identity_keys import load_identity_rules
 from service.keys import KeyRing
 from service.pipeline import Pipeline
@@ -82,13 +83,17 @@ async def working(
     config, started = assignment.config, time.time()
     keys = KeyRing(lambda: _connect(assignment.dsn), assignment.keys_required)
     await asyncio.to_thread(keys.load)
-    rules = Admission(load_identity_rules(config), late_limit_ns=_nanoseconds(config.retention.late_limit))
+    identities = load_identity_rules(config)
+    erased = ErasedList(lambda: _connect(assignment.dsn), identities)
+    await asyncio.to_thread(erased.load)
+    rules = Admission(identities, late_limit_ns=_nanoseconds(config.retention.late_limit))
     async with AsyncExitStack() as stack:
         batcher = await stack.enter_async_context(_batcher(assignment))
         pipeline = Pipeline(rules, book, batcher.submit)
         intake = Intake(config.receiver, pipeline.consume)
         stack.callback(intake.close)
         stack.push_async_callback(_end, asyncio.create_task(keys.keep_fresh()))
+        stack.push_async_callback(_end, asyncio.create_task(erased.keep_fresh()))
         vectors = VectorKeeper(book, assignment.price_map_id)
         stack.push_async_callback(_end, asyncio.create_task(_keep_vectors(vectors, assignment.dsn)))
         servers: list[GrpcServer | HttpServer] = []

@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 
 from processor.call import UNKNOWN
+from processor.identity import ERASED
 
 OTHER = "__other__"
-ERASED = "__erased__"
 
 ENVIRONMENT, DATA_MODE, SERVICE, ENDPOINT, PROMPT, PROVIDER, MODEL, TENANT, USER = range(9)
 """Dimensions as `_genai.dimension_day` numbers them; bit n of `folded`: dimension n became `__other__`."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from processor.errors import ConfigError
 from processor.identity import (
+    ERASED,
     HASH_HEX_DIGITS,
     Kind,
     Mode,
@@ -16,6 +17,7 @@ from processor.identity import (
     is_hashed,
     keyed_hash,
     looks_like_person,
+    value_hash,
 )
 
 KEY = b"a deployment key of the tests"
@@ -171,3 +173,16 @@ def test_memory_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_hostile_value_costs_no_time() -> None:
     hostile = ("a@" * 50_000) + ("A b" * 10_000) + "+1" * 10_000
     assert protector(Mode.HASH)(hostile).stored is not None
+
+
+def test_an_erased_value_is_stored_as_erased_whatever_key_it_was_hashed_under() -> None:
+    old, new = b"o" * 16, b"n" * 16
+    before = Protector(Kind.USER, Mode.HASH, [old])
+    listed = {value_hash(Kind.USER, form) for form in before.stored_forms("u-1")}
+    after = Protector(Kind.USER, Mode.HASH, [new, old])
+    assert after("u-1").stored == keyed_hash("u-1", new)  # remembered from before the erasure
+    after.erase(listed)
+    assert after("u-1") == (ERASED, False)
+    assert after(before("u-1").stored or "") == (ERASED, False)
+    assert after("u-2").stored == keyed_hash("u-2", new)
+    assert Protector(Kind.TENANT, Mode.HASH, [old])("u-1").stored == keyed_hash("u-1", old)

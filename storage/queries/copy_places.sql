@@ -1,0 +1,1 @@
+COPY pg_temp.amended (time, call_key) FROM STDIN
