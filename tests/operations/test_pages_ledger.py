@@ -256,8 +256,8 @@ def test_hostile_values_are_text_and_their_links_lead_back_to_them(migrated_data
         narrowed = [read(page) for page in pages[3:]]
     allowed = {
         "html", "head", "meta", "title", "style", "body", "header", "main", "footer", "a", "b", "bdi", "br",
-        "code", "dd", "details", "div", "dl", "dt", "em", "h1", "h2", "nav", "p", "polygon", "polyline", "rect",
-        "section", "span", "summary", "svg", "table", "td", "th", "tr",
+        "code", "dd", "details", "div", "dl", "dt", "em", "h1", "h2", "nav", "p", "polygon", "polyline",
+        "rect", "section", "span", "summary", "svg", "table", "td", "th", "tr",
     }  # fmt: skip
     for page in map(read, pages):
         assert {tag for tag, _ in page.elements} <= allowed
