@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import psycopg
@@ -17,13 +18,17 @@ from processor.errors import StorageUnavailable
 from receiver.status import log_fault
 from service import ledger, metrics
 from service.config import Config, RetentionConfig
+from storage.erasure import erase_again
 from storage.retention import Periods, end_long_reads, keep
+from storage.rollup_check import Slice, compare_due, count_differences
 
 log = logging.getLogger("spanledger.housekeeping")
 
 _LEASE_SECONDS = 600
 """Longer than a task takes, since it is renewed before each; a runner that dies is replaced after this."""
 _LOOK_SECONDS = 5.0
+_COMPARE_SECONDS = 1.0
+"""What a look at the sums may take at once: with its 15 s of rest at most 6 % of a core."""
 
 Connection = psycopg.Connection[Any]
 
@@ -127,6 +132,8 @@ def tasks(config: Config, dsn: str) -> list[Task]:
         Task("readers", 5, _end_long_reads),
         Task("retention", 300, lambda _: _keep(dsn, periods)),
         Task("unpriced", 60, _Unpriced().warn),
+        Task("rollups", 15, _Rollups().compare),
+        Task("erasure", 600, lambda _: _erase_again(dsn)),
     ]
 
 
@@ -150,6 +157,28 @@ def _periods(config: RetentionConfig) -> Periods:
         identity_day=config.identity_day.days,
         traces=config.quarantine.days,
     )
+
+
+def _erase_again(dsn: str) -> str | None:
+    erased = erase_again(dsn)
+    return f"erased {erased.calls} calls of people who were erased before" if erased.calls else None
+
+
+class _Rollups:
+    """Compares sums with calls all the time, a second of it at once, and tells each difference once."""
+
+    def __init__(self) -> None:
+        self._told: set[Slice] = set()
+
+    def compare(self, connection: Connection) -> None:
+        for finding in compare_due(connection, datetime.now(UTC), _COMPARE_SECONDS):
+            if finding.slice not in self._told:
+                self._told.add(finding.slice)
+                log.error(
+                    "sums differ from their calls in %d buckets, first in %s",
+                    finding.differences, finding.describe(),
+                )  # fmt: skip
+        metrics.rollup_differences.set(count_differences(connection))
 
 
 class _Unpriced:

@@ -63,6 +63,11 @@ worker_restarts = Counter("spanledger_worker_restarts", "Workers that ended unas
 housekeeping = Counter(
     "spanledger_housekeeping", "Housekeeping tasks by name and result.", ["task", "result"]
 )
+rollup_differences = Gauge(
+    "spanledger_rollup_differences",
+    "Buckets whose sums differ from their calls, when they were last compared; anything but 0 is a fault.",
+    multiprocess_mode="mostrecent",
+)
 database_up = Gauge(
     "spanledger_database_up", "1 while the last probe of the database worked.", multiprocess_mode="mostrecent"
 )

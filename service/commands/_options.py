@@ -47,6 +47,16 @@ To = Annotated[
     datetime | None, typer.Option("--to", help="End of the window (UTC).", metavar="TIME", formats=_FORMATS)
 ]
 
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(
+        "--as-of",
+        help="As the ledger believed it at this moment (by model, whole days).",
+        metavar="TIME",
+        formats=_FORMATS,
+    ),
+]
+
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -86,6 +96,11 @@ def bounds(last: str, start: datetime | None, end: datetime | None) -> tuple[dat
     if lower >= upper:
         raise typer.BadParameter(f"the window ends ({upper:%Y-%m-%d %H:%M}) before it begins")
     return lower, upper
+
+
+def moment(given: datetime | None) -> datetime | None:
+    """A time that an option gave, in UTC; without a zone it is UTC."""
+    return None if given is None else _utc(given)
 
 
 def _utc(moment: datetime) -> datetime:
