@@ -18,7 +18,7 @@ NEEDLES = (
     b"gen_ai", b".span.kind", b"langfuse.", b"ai.operationId", b"llm.", b"endpoint_tag", b"prompt_version",
 )  # fmt: skip
 """Every span of GenAI interest holds one: `gen_ai.*` and `raw_gen_ai_request`; OpenInference, LangSmith and
-Traceloop by `<name>.span.kind`; Langfuse; Vercel; LiteLLM's `llm.*`; and spans of the application that name the
+Traceloop by `<name>.span.kind`; Langfuse; Vercel; LiteLLM's `llm.*`; spans of the application that name the
 calls below them, which may come in another request (docs/decisions). What only looks like it is let go. A
 needle costs every span 0.11-0.23 µs."""
 

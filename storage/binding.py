@@ -191,6 +191,7 @@ class Binder:
         for arrival in arrivals:
             dirty.setdefault(arrival.trace_id, []).append(arrival)
         nodes = self._nodes(conn, dirty)
+        _drop_lonely(conn, nodes)
         parts = [
             (trace, session, {a.span_id for a in dirty[trace] if first <= a.received_us <= last})
             for trace, found in nodes.items()
@@ -315,6 +316,7 @@ class Binder:
 READ_ARRIVALS, SETTLE_ARRIVALS = query("read_arrivals"), query("settle_arrivals")
 READ_OPEN_CALLS, READ_SIGHTINGS = query("read_open_calls"), query("read_sightings")
 FIND_PROMOTIONS, ADD_PROMOTIONS = query("find_promotions"), query("add_promotions")
+ANY_PROMOTION = b"SELECT 1 FROM _genai.promotion LIMIT 1"
 SERVE_WRAPPERS, FORGET = query("serve_wrappers"), query("forget_quiet_traces")
 
 
@@ -334,6 +336,18 @@ def _sighting(row: Sequence[Any]) -> Node:
     return Node(
         span, parent or b"", received_us, None, of, wrapper, name, tags or {}, attributes or {}, document
     )
+
+
+def _drop_lonely(conn: Connection, nodes: dict[Trace, list[Node]]) -> None:
+    """Leave out traces of one call, which nobody can name yet, unless a promoted wrapper is around it."""
+    lonely = {
+        (trace, found[0].parent)
+        for trace, found in nodes.items()
+        if len(found) == 1 and found[0].place is not None
+    }
+    around = _find_promotions(conn, {span for span in lonely if span[1]})
+    for span in lonely - around.keys():
+        del nodes[span[0]]
 
 
 def _sessions(nodes: Iterable[Node]) -> Iterable[tuple[Session, int, int]]:
@@ -402,7 +416,11 @@ def _promoted(conn: Connection, parts: Iterable[tuple[Trace, Session, set[bytes]
         if span in session.nodes
         for above in session.spans_above(session.nodes[span])
     }
-    if not asked:
+    return _find_promotions(conn, asked)
+
+
+def _find_promotions(conn: Connection, asked: Collection[Span]) -> dict[Span, Place]:
+    if not asked or conn.execute(ANY_PROMOTION).fetchone() is None:
         return {}
     return {
         (trace, span): Place(time_us, call)
