@@ -42,6 +42,7 @@ def register(app: typer.Typer) -> None:
         end: options.To = None,
         environment: options.Environment = "prod",
         data_mode: options.DataMode = "real",
+        as_of: options.AsOf = None,
         limit: Annotated[int, typer.Option(help="Rows at most; the total counts all.", min=1)] = 20,
         as_json: options.AsJson = False,
         config: options.ConfigFile = None,
@@ -53,6 +54,12 @@ def register(app: typer.Typer) -> None:
 
         asked = ledger.Window(*options.bounds(last, start, end), environment, data_mode)
         with ledger.connected(options.configuration(config, database_url, data_dir)) as connection:
+            if as_of is not None:
+                from service import believed
+
+                named = start is not None or end is not None
+                believed.show(connection, believed.question(asked, dimension, as_of, named), as_json)
+                return
             used, rows = ledger.top(connection, dimension, asked)
             elsewhere = [] if rows else ledger.rows(connection, "elsewhere")
         if as_json:

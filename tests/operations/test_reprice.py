@@ -25,7 +25,8 @@ from processor.price_book import PriceBook
 from processor.price_map import load_price_book
 from processor.pricing import price_call
 from service.__main__ import build
-from storage.amendments import Amender, Amendment, set_fields
+from storage.amendments import Amender, Amendment, retract, set_fields
+from storage.retention import Periods, keep
 from storage.writer import Writer
 from tests.running import ROOT
 from tests.storage.ledger import NOON_NS, SECOND_NS, call, rows, value
@@ -266,3 +267,34 @@ def test_the_command_previews_then_applies(
     vector = "SELECT count(*) FROM genai.model_call m JOIN genai.price_vector v ON v.id = m.price_vector_id"
     assert value(migrated_database, vector) == 12
     assert_the_book_adds_up(migrated_database)
+
+
+def test_top_tells_what_was_believed_by_model_and_refuses_finer_questions(
+    migrated_database: str, books: Callable[..., PriceBook]
+) -> None:
+    store(migrated_database, books(), [made("a", n, received_ns=time.time_ns()) for n in range(3)])
+    before = datetime.now(UTC)
+    apply(migrated_database, books(a="1"), SCOPE, price_map_id=None)
+    window = ("--from", "2026-09-20", "--to", "2026-09-23", "--database-url", migrated_database)
+    then = json.loads(run("top", "model", *window, "--as-of", f"{before:%Y-%m-%dT%H:%M:%S.%f}", "--json"))
+    now = json.loads(run("top", "model", *window, "--as-of", "2100-01-01", "--json"))
+    assert then["total"] == {"calls": 3, "costUsd": "0"}
+    assert now["total"] == {"calls": 3, "costUsd": "0.003"}
+    assert "as believed at 2100-01-01" in run("top", "model", *window, "--as-of", "2100-01-01")
+    with pytest.raises(BadData, match="by day and model only"):
+        run("top", "tenant", *window, "--as-of", "2100-01-01")
+    with pytest.raises(BadData, match="whole days"):
+        run("top", "model", *window[2:], "--from", "2026-09-20T10:00", "--as-of", "2100-01-01")
+
+
+def test_a_closed_day_answers_from_its_lines(migrated_database: str, books: Callable[..., PriceBook]) -> None:
+    pair = [made("a", 0), made("a", 1)]
+    store(migrated_database, books(a="1"), pair)
+    with Amender(migrated_database, "retract") as amender:
+        amender.apply([Amendment((place(pair[0]), place(pair[1])), retract)])
+    moment = datetime.now(UTC)
+    open_day = as_of(migrated_database, moment)
+    keep(migrated_database, Periods(), NOON + timedelta(days=100))
+    assert value(migrated_database, "SELECT count(*) FROM _genai.model_call") == 0
+    assert as_of(migrated_database, NOON + timedelta(days=300)) == open_day == [(DAY, "a", 1, 10**9, True)]
+    assert as_of(migrated_database, NOON + timedelta(days=3))[0][-1] is False
