@@ -1,10 +1,15 @@
-"""`spanledger unpriced`: the models without a price."""
+"""`spanledger unpriced`: the models without a price, and the entry that would give them one."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from service.commands import _options as options
+
+if TYPE_CHECKING:
+    from operations.unpriced import Suggestion
 
 
 def register(app: typer.Typer) -> None:
@@ -12,33 +17,99 @@ def register(app: typer.Typer) -> None:
 
     @app.command(rich_help_panel="Ask the ledger")
     def unpriced(
+        as_yaml: Annotated[
+            bool, typer.Option("--yaml", help="Only the entries for prices.yaml, to be checked and pasted.")
+        ] = False,
         as_json: options.AsJson = False,
         config: options.ConfigFile = None,
         database_url: options.DatabaseUrl = None,
         data_dir: options.DataDir = None,
     ) -> None:
-        """List the models that no price is known for, in every environment and data mode."""
-        from service import ledger
-        from service.display import Column, console, instant, number, print_json, table
+        """List the models that no price is known for, in every environment and data mode.
 
-        with ledger.connected(options.configuration(config, database_url, data_dir)) as connection:
-            rows = ledger.rows(connection, "unpriced")
+        The missing money is an estimate by the nearest known price and never part of any total.
+        """
+        from operations.unpriced import Unpriced, entries, suggest
+        from processor.price_map import load_price_book
+        from service import ledger
+
+        settings = options.configuration(config, database_url, data_dir)
+        with ledger.connected(settings) as connection:
+            rows = [Unpriced(**row) for row in ledger.rows(connection, "unpriced_usage")]
+        suggestions = suggest(rows, load_price_book(settings.prices.file)) if rows else []
         if as_json:
-            print_json([ledger.call_json(row) for row in rows])
-            return
-        out = console()
-        if not rows:
-            out.print("Every model has a price.")
-            return
-        columns = [
-            *(Column(name) for name in ("provider", "model", "environment", "data mode")),
-            Column("calls", figures=True),
-            *(Column(name) for name in ("first seen (hour)", "last seen (hour)")),
-        ]
-        cells = [
-            [row["provider"], row["model"], row["environment"], row["data_mode"], number(row["calls"]),
-             instant(row["first_seen"]), instant(row["last_seen"])]
-            for row in rows
-        ]  # fmt: skip
-        out.print(table(columns, cells, title="Models without a price"))
-        out.print("Their cost is unknown, not zero. Add them to prices.yaml (docs/pricing.md).")
+            _print_json(suggestions)
+        elif as_yaml:
+            typer.echo(entries(suggestions), nl=False)
+        else:
+            _print(suggestions)
+
+
+def _print_json(suggestions: list[Suggestion]) -> None:
+    from service import ledger
+    from service.display import exact_usd, print_json
+
+    models = [
+        ledger.call_json(row._asdict())
+        | {
+            "estimatedMissingUsd": exact_usd(about),
+            "nearest": None
+            if nearest is None
+            else {
+                "provider": nearest.vector.provider,
+                "model": nearest.vector.model,
+                "likeness": round(nearest.likeness, 4),
+            },
+        }
+        for row, nearest, about in suggestions
+    ]
+    print_json(models)
+
+
+def _print(suggestions: list[Suggestion]) -> None:
+    from operations.unpriced import entries
+    from service.display import Column, console, table, usd
+
+    out = console()
+    if not suggestions:
+        out.print("Every model has a price.")
+        return
+    columns = [
+        *(Column(name) for name in ("provider", "model", "environment", "data mode")),
+        *(Column(name, figures=True) for name in ("calls", "input", "output")),
+        *(Column(name) for name in ("first seen", "last seen")),
+        Column("about", figures=True),
+        Column("at the price of"),
+    ]
+    out.print(
+        table(columns, [_cells(suggestion) for suggestion in suggestions], title="Models without a price")
+    )
+    known = [about for _, _, about in suggestions if about is not None]
+    unknown = len(suggestions) - len(known)
+    more = f", and {unknown} of these rows are near no known price" if unknown else ""
+    out.print(
+        f"About {usd(sum(known))} is missing, estimated{more}. The true cost is unknown and in no total.",
+        markup=False,
+    )
+    if snippet := entries(suggestions):
+        out.print("\nFor prices.yaml (docs/pricing.md); check the numbers, then `spanledger reprice`:\n")
+        out.out(snippet, highlight=False)
+
+
+def _cells(suggestion: Suggestion) -> list[str]:
+    from service.display import DASH, instant, number, usd
+
+    row, nearest, about = suggestion
+    most = "≤ " if row.tokens_at_most else ""
+    return [
+        row.provider,
+        row.model,
+        row.environment,
+        row.data_mode,
+        number(row.calls),
+        *(f"{most}{number(count)}" for count in (row.input_tokens, row.output_tokens)),
+        instant(row.first_seen),
+        instant(row.last_seen),
+        DASH if about is None else f"~ {usd(about)}",
+        DASH if nearest is None else f"{nearest.vector.provider} {nearest.vector.model}",
+    ]
