@@ -11,11 +11,14 @@ import pytest
 
 from processor.call import Sighting
 from processor.errors import ConfigError
+from storage.amendments import Amender, Amendment, retract, set_fields
 from storage.queries import query
 from storage.retention import Periods, end_long_reads, keep
+from storage.stored_row import Place, Row
 from storage.writer import Writer
 from tests.storage.ledger import (
     NOON_NS,
+    PRICED,
     SECOND_NS,
     Batch,
     assert_rollups_equal_rows,
@@ -28,6 +31,15 @@ from tests.storage.ledger import (
 
 DAY_NS = 86_400 * SECOND_NS
 NOW = datetime.fromtimestamp(NOON_NS / 1e9, UTC)
+AS_OF_TOTAL = (
+    "SELECT sum(calls), sum(cost_pico_usd) FROM genai.as_of('2100-01-01', '2015-01-01', '2100-01-01')"
+)
+
+
+def by_identity(dsn: str) -> tuple[int, ...]:
+    """The sums of both identity levels."""
+    views = ("genai.usage_identity", "genai.usage_identity_day")
+    return tuple(map(sum, zip(*(totals(dsn, view) for view in views), strict=True)))
 
 
 @pytest.fixture
@@ -136,3 +148,61 @@ def test_the_readers_long_statements_are_looked_for(migrated_database: str) -> N
     with psycopg.connect(migrated_database) as connection:
         assert end_long_reads(connection) == 0
     assert b"30 seconds" in query("end_long_reads")
+
+
+def test_a_day_that_was_amended_is_closed_with_its_final_and_its_first_sums(hundred_days: str) -> None:
+    """Repriced and retracted before they go: totals stay, and the book explains the difference."""
+    last = NOW.replace(hour=0, minute=0, second=0) - timedelta(days=90)
+    with psycopg.connect(hundred_days) as connection:
+        places = [
+            Place(*row)
+            for row in connection.execute(
+                "SELECT (extract(epoch FROM time) * 1000000)::bigint - 946684800000000, uuid_send(call_key)"
+                " FROM _genai.model_call WHERE time < %s ORDER BY time",
+                (last + timedelta(days=20),),
+                binary=True,
+            )
+        ]
+    dearer = PRICED._replace(cost=607, output_cost=407)
+
+    def price_again(row: Row) -> tuple[Row, ...]:
+        row.charge = dearer
+        return (row,)
+
+    with Amender(hundred_days, "reprice") as amender:
+        amender.apply(Amendment((place,), price_again) for place in places[::2])
+    with Amender(hundred_days, "retract") as amender:
+        amender.apply([Amendment((places[1], places[3]), retract)])
+    before = [totals(hundred_days, view) for view in ("genai.usage_hour",)], by_identity(hundred_days)
+    as_now = rows(hundred_days, AS_OF_TOTAL)
+    kept = keep(hundred_days, Periods(), NOW)
+    assert kept.calls > 10
+    assert before == (
+        [totals(hundred_days, view) for view in ("genai.usage_hour",)],
+        by_identity(hundred_days),
+    )
+    assert_rollups_equal_rows(hundred_days)
+    assert rows(hundred_days, AS_OF_TOTAL) == as_now
+    closed = """
+        SELECT sum(d.cost_pico_usd - d.first_cost_pico_usd), (
+            SELECT sum(l.cost_pico_usd) FROM genai.ledger_line l WHERE l.day IN (SELECT day FROM genai.day_close))
+        FROM genai.day_close d
+    """
+    ((changed, booked),) = rows(hundred_days, closed)
+    assert changed == booked != 0
+
+
+def test_what_lies_below_the_floor_is_amended_no_more(hundred_days: str) -> None:
+    with psycopg.connect(hundred_days) as connection:
+        row = connection.execute(
+            "SELECT (extract(epoch FROM time) * 1000000)::bigint - 946684800000000, uuid_send(call_key)"
+            " FROM _genai.model_call ORDER BY time LIMIT 1",
+            binary=True,
+        ).fetchone()
+    assert row is not None
+    keep(hundred_days, Periods(), NOW)
+    before = totals(hundred_days, "genai.usage_hour")
+    with Amender(hundred_days, "tag") as amender:
+        applied = amender.apply([Amendment((Place(*row),), set_fields(endpoint_tag="late"))])
+    assert (applied.rows, applied.missing) == (0, 1)
+    assert totals(hundred_days, "genai.usage_hour") == before
