@@ -185,7 +185,8 @@ def test_a_day_that_was_amended_is_closed_with_its_final_and_its_first_sums(hund
     assert rows(hundred_days, AS_OF_TOTAL) == as_now
     closed = """
         SELECT sum(d.cost_pico_usd - d.first_cost_pico_usd), (
-            SELECT sum(l.cost_pico_usd) FROM genai.ledger_line l WHERE l.day IN (SELECT day FROM genai.day_close))
+            SELECT sum(l.cost_pico_usd) FROM genai.ledger_line l
+            WHERE l.day IN (SELECT day FROM genai.day_close))
         FROM genai.day_close d
     """
     ((changed, booked),) = rows(hundred_days, closed)
