@@ -20,13 +20,13 @@ from typing import Any, NamedTuple, Self
 
 import psycopg
 
-from processor.call import Batch, Flag
+from processor.call import UNKNOWN, Batch, Flag
 from processor.errors import StorageUnavailable
 from storage.amendments import Amender, Amendment
 from storage.bound_trace import LONGEST_US, QUIET_US, Knowledge, Node, Session, is_closed, sessions
 from storage.completion import Price
 from storage.keys import claimed_ms, own_key
-from storage.nested import settle
+from storage.nested import settle, take_half
 from storage.queries import query
 from storage.rows import postgres_us
 from storage.sightings import call_of
@@ -90,7 +90,6 @@ class Component(NamedTuple):
 
     kind: str
     known: Sequence[Knowledge]
-    halves: Sequence[Node] = ()
 
 
 class Binder:
@@ -204,7 +203,7 @@ class Binder:
             touched = set[Place]().union(*(session.touched_by(span) for span in spans))
             components += _components(trace, session, touched, promoted)
             served |= {(trace, node.span_id) for place in touched for node in session.served_by(place)}
-        changed = self._amend(components, served, parts)
+        changed = self._amend(components)
         _serve(conn, served)
         return changed
 
@@ -223,21 +222,13 @@ class Binder:
             )
         return nodes
 
-    def _amend(
-        self,
-        components: Sequence[Component],
-        served: set[Span],
-        parts: Sequence[tuple[Trace, Session, set[bytes]]],
-    ) -> int:
-        paired: set[bytes] = set()
+    def _amend(self, components: Sequence[Component]) -> int:
         by_kind: dict[str, list[Amendment]] = {}
         for component in components:
             places = tuple(one.place for one in component.known)
-            change = settle(component.known, self._price, self._price_map_id, component.halves, paired)
+            change = settle(component.known, self._price, self._price_map_id)
             by_kind.setdefault(component.kind, []).append(Amendment(places, change))
-        rows = sum(self._amender(kind).apply(made).rows for kind, made in sorted(by_kind.items()))
-        served |= {(trace, s) for trace, session, _ in parts for s in paired & session.nodes.keys()}
-        return rows
+        return sum(self._amender(kind).apply(made).rows for kind, made in sorted(by_kind.items()))
 
     # Wrappers
 
@@ -257,9 +248,27 @@ class Binder:
                 wrappers = [n for n in session.nodes.values() if n.wrapper]
                 ended |= {(trace, n.span_id) for n in wrappers}
                 waiting += [(trace, n) for n in _innermost_free(session, wrappers)]
+        waiting = [w for w in waiting if not (w[1].is_half and self._find_log(conn, w[1]))]
         self._count(conn, waiting)
         _serve(conn, ended)
         return len(waiting)
+
+    def _find_log(self, conn: Connection, node: Node) -> bool:
+        """True if the other half of a stream is counted; that one takes what this one knows."""
+        if node.document is None:
+            return False
+        half = call_of(node.document)
+        values = {
+            "end": instant(postgres_us(half.time_ns) + (half.latency_us or 0)),
+            "dialect": half.dialect,
+            "request_model": half.request_model,
+            "service_name": half.service_name or UNKNOWN,
+        }
+        found = conn.execute(FIND_LOG, values, binary=True).fetchone()
+        if found is None:
+            return False
+        amendment = Amendment((Place(found[0], found[1]),), take_half(half))
+        return self._amender("merge").apply([amendment]).missing == 0
 
     def _count(self, conn: Connection, waiting: Sequence[tuple[Trace, Node]]) -> None:
         if not waiting:
@@ -316,6 +325,7 @@ class Binder:
 READ_ARRIVALS, SETTLE_ARRIVALS = query("read_arrivals"), query("settle_arrivals")
 READ_OPEN_CALLS, READ_SIGHTINGS = query("read_open_calls"), query("read_sightings")
 FIND_PROMOTIONS, ADD_PROMOTIONS = query("find_promotions"), query("add_promotions")
+FIND_LOG = query("find_stream_log")
 ANY_PROMOTION = b"SELECT 1 FROM _genai.promotion LIMIT 1"
 SERVE_WRAPPERS, FORGET = query("serve_wrappers"), query("forget_quiet_traces")
 
@@ -373,16 +383,14 @@ def _components(
             for span in above
             if (trace, span) in promoted and promoted[trace, span] not in one.outers
         ]
-    halves = session.halves()
-    groups = [list(known.values())] if halves and known else _linked(known)
     made = []
-    for group in groups:
-        if not halves and not any(one.says_something() for one in group):
+    for group in _linked(known):
+        if not any(one.says_something() for one in group):
             continue
         group.sort(key=lambda one: (-one.depth, one.place))
         around = {place for one in group for place in one.promoted} - {one.place for one in group}
         members = [*group, *(Knowledge(place, b"") for place in sorted(around))]
-        made.append(Component(_kind(group), members, halves))
+        made.append(Component(_kind(group), members))
     return made
 
 

@@ -56,7 +56,7 @@ class Node(NamedTuple):
 
     @property
     def is_half(self) -> bool:
-        """The half of a streamed call that waits for the other."""
+        """The half of a streamed call that waits for the other, which is in a trace of its own."""
         return self.wrapper and self.document is not None and self.document["dialect"].startswith(HALVES)
 
 
@@ -214,10 +214,6 @@ class Session:
             return []
         served = [n for n in self.line(node) if n.wrapper and not n.is_raw]
         return served + [n for n in self._children.get(node.span_id, ()) if n.wrapper and n.is_raw]
-
-    def halves(self) -> list[Node]:
-        """Halves of streams that still wait."""
-        return [node for node in self.nodes.values() if node.is_half]
 
 
 def tag_offers(line: Sequence[Node], start: int = 0) -> list[Offer]:

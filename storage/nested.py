@@ -7,29 +7,16 @@ from copy import copy
 
 from processor.call import ERROR, Flag, ModelCall, Source
 from storage.amendments import Change, retract
-from storage.bound_trace import Knowledge, Node, outer_tie, reading_offers
+from storage.bound_trace import Knowledge, outer_tie, reading_offers
 from storage.completion import Offer, Price, complete
-from storage.sightings import call_of
 from storage.stored_row import USAGE, Place, Row
 
-_LOG_TOLERANCE_NS = 5_000_000_000
-"""As receiver/halves.py: a Logfire stream's log begins when its span ends."""
 _PROMOTED = int(Flag.PROMOTED)
 _LOST = int(Flag.SEVERAL_CALLS | Flag.USAGE_LOSSY)
 
 
-def settle(
-    known: Sequence[Knowledge],
-    price: Price,
-    price_map_id: int | None = None,
-    halves: Sequence[Node] = (),
-    paired: set[bytes] | None = None,
-) -> Change:
-    """The change that brings calls of one trace to what is known: rows in the order of `known`, inner first.
-
-    Args:
-        halves: halves of streams that wait; the ids of those whose other half is a row go into `paired`.
-    """
+def settle(known: Sequence[Knowledge], price: Price, price_map_id: int | None = None) -> Change:
+    """The change that brings calls to what is known of them: rows in the order of `known`, inner first."""
 
     def change(*rows: Row) -> Iterable[Row]:
         by_place = {row.place: row for row in rows}
@@ -43,7 +30,6 @@ def settle(
                 changed[moved.place] = moved
             if row.charge is not before and price_map_id is not None:
                 row.price_map_id = price_map_id
-        _pair(halves, [row for row in rows if row.merged_into is None], paired)
         return changed.values()
 
     return change
@@ -144,32 +130,15 @@ def _last(raws: Sequence[ModelCall]) -> ModelCall:
     return max(raws, key=lambda raw: (raw.time_ns + (raw.latency_us or 0) * 1000, raw.span_id))
 
 
-def _pair(halves: Sequence[Node], rows: Sequence[Row], paired: set[bytes] | None) -> None:
-    """Find the log of each stream's waiting span; a log belongs to one span, the nearest in time."""
-    if paired is None or not halves:
-        return
-    spans = [(node.span_id, call_of(node.document)) for node in halves if node.document is not None]
-    pairs = [
-        (abs(_end(span) - row.call.time_ns), span_id, row.place)
-        for span_id, span in spans
-        for row in rows
-        if _is_stream(span, row.call)
-    ]
-    taken: set[Place] = set()
-    for _, span_id, place in sorted(pairs):
-        if span_id not in paired and place not in taken:
-            paired.add(span_id)
-            taken.add(place)
+def take_half(half: ModelCall) -> Change:
+    """The change that lets a stream's counted log take what the other half knows, and remember it."""
 
+    def change(row: Row) -> Iterable[Row]:
+        if "stream" in row.completed:
+            return ()
+        for _ in complete(row, reading_offers(half, outer_tie(half.span_id))):
+            pass
+        row.completed["stream"] = 0, half.span_id.hex()
+        return (row,)
 
-def _is_stream(span: ModelCall, log: ModelCall) -> bool:
-    return (
-        log.dialect == span.dialect
-        and log.request_model == span.request_model
-        and log.service_name == span.service_name
-        and abs(_end(span) - log.time_ns) <= _LOG_TOLERANCE_NS
-    )
-
-
-def _end(span: ModelCall) -> int:
-    return span.time_ns + (span.latency_us or 0) * 1000
+    return change
