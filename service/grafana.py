@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 from urllib.parse import urlsplit
 
 from processor.errors import ConfigError
@@ -49,7 +49,7 @@ class Difference(NamedTuple):
 
 
 class Grafana:
-    """One Grafana, reached with a service account's token."""
+    """One Grafana, reached with a service account's token; leaving the block closes the connections."""
 
     def __init__(self, url: str, token: str) -> None:
         parts = urlsplit(url)
@@ -62,6 +62,12 @@ class Grafana:
             token_auth(token), protocol=parts.scheme, host=parts.hostname, port=parts.port,
             url_path_prefix=f"{path}/" if path else "", timeout=TIMEOUT_SECONDS,
         )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._api.client.s.close()
 
     def differences(self, names: Names) -> list[Difference]:
         """What a push would do, the folder first; it changes nothing.

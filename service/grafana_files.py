@@ -1,8 +1,8 @@
 """Our Grafana files under other names: several installations in one Grafana, another folder or data source.
 
-The committed files in `dashboards/` name everything `spanledger…`; a prefix stands before every uid (`acme`
-makes `acme-spanledger-overview`). Nothing but uids is touched: the SQL of a panel asks the ledger, which knows
-no prefix.
+The committed files in `dashboards/` name everything `spanledger…`; a prefix stands before every uid
+(`acme-spanledger-overview`). Nothing but uids is touched: the SQL of a panel asks the ledger, which knows no
+prefix.
 """
 
 from __future__ import annotations

@@ -44,7 +44,8 @@ def register(app: typer.Typer) -> None:
         from service.grafana import from_environment
         from service.grafana_files import names
 
-        found = from_environment().differences(names(prefix, folder, datasource_uid))
+        with from_environment() as grafana:
+            found = grafana.differences(names(prefix, folder, datasource_uid))
         _show(
             found,
             as_json,
@@ -63,7 +64,8 @@ def register(app: typer.Typer) -> None:
         from service.grafana import from_environment
         from service.grafana_files import names
 
-        done = from_environment().push(names(prefix, folder, datasource_uid))
+        with from_environment() as grafana:
+            done = grafana.push(names(prefix, folder, datasource_uid))
         _show(done, as_json, {"new": "added", "changed": "changed", "same": "as it was"})
 
     @group.command()
