@@ -56,6 +56,9 @@ class Late:
         query = f"SELECT {', '.join(columns)} FROM genai.model_call ORDER BY span_id"  # noqa: S608 - ours
         return rows(self.dsn, query)
 
+    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        return rows(self.dsn, query, *parameters)
+
     def tags(self) -> list[tuple[Any, ...]]:
         """Endpoint, prompt version, tenant and user of the counted calls."""
         return self.calls(*TAGS)
