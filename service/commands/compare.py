@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from service.commands import _options as options
 
 if TYPE_CHECKING:
+    import psycopg
+
     from operations.compare import Comparison, Question
 
 
@@ -62,6 +65,10 @@ def register(app: typer.Typer) -> None:
         provider: Annotated[str | None, _focus("provider")] = None,
         service: Annotated[str | None, _focus("service")] = None,
         limit: Annotated[int, typer.Option(help="Rows at most; the total counts all.", min=1)] = 10,
+        html: Annotated[
+            Path | None,
+            typer.Option("--html", help="Write a page to send around, self-contained.", metavar="FILE"),
+        ] = None,
         as_json: options.AsJson = False,
         config: options.ConfigFile = None,
         database_url: options.DatabaseUrl = None,
@@ -77,12 +84,32 @@ def register(app: typer.Typer) -> None:
         focus = Focus(endpoint, prompt_version, user, tenant, model, provider, service)
         window = options.bounds(last, start, end)
         question = Question(*window, _baseline(baseline), environment, data_mode, by.value, focus)
-        with ledger.connected(options.configuration(config, database_url, data_dir)) as connection:
+        settings = options.configuration(config, database_url, data_dir)
+        with ledger.connected(settings) as connection:
             answer = ask(connection, question, limit)
+            page = _page(connection, question, limit, settings.public_url) if html else None
+        if html and page:
+            _write(html, page)
         if as_json:
             print_json(_document(question, answer))
         else:
             show(console(), question, answer)
+
+
+def _page(connection: psycopg.Connection[Any], question: Question, limit: int, public_url: str | None) -> str:
+    """The page of `/compare`; its links lead to the running service where its address is known."""
+    from operations.pages.asked import Links
+    from operations.pages.compare import compare_page
+
+    root = f"{public_url.rstrip('/')}/" if public_url else None
+    return compare_page(connection, question, Links(root), limit=limit)
+
+
+def _write(path: Path, page: str) -> None:
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise typer.BadParameter(f"--html: {path} cannot be written: {error.strerror}") from error
 
 
 def _baseline(text: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
@@ -340,3 +341,30 @@ def test_a_call_without_a_price_says_why(incident: tuple[str, psycopg.Connection
         page = read(call_page(incident[1], str(found[0]), parameters, LINKS, SERVICE) or "")
         assert "no cost known unpriced model" in page.text
         assert "Its cost is unknown, not zero" in page.text
+
+
+def test_compare_writes_the_page_to_send_around(
+    incident: tuple[str, psycopg.Connection[Any]], tmp_path: Path
+) -> None:
+    file, config = tmp_path / "story.html", tmp_path / "spanledger.yaml"
+    window = ["--from", f"{NOW:%Y-%m-%dT%H:%M}", "--to", f"{NOW + HOUR:%Y-%m-%dT%H:%M}"]
+    arguments = ["compare", *window, "--database-url", incident[0], "--html", str(file)]
+
+    done = CliRunner().invoke(build(), [*arguments, "--by", "model", "--provider", "openai"])
+    assert done.exit_code == 0, done.output
+    page = read(file.read_text())
+    assert "Top driver: model" in page.text
+    assert page.links() == []
+
+    config.write_text("public_url: https://ledger.example/spend\n")
+    assert CliRunner().invoke(build(), [*arguments, "--config", str(config)]).exit_code == 0
+    links = read(file.read_text()).links()
+    assert links
+    assert all(link.startswith("https://ledger.example/spend/") for link in links)
+
+
+def test_a_page_that_cannot_be_written_is_told(incident: tuple[str, psycopg.Connection[Any]]) -> None:
+    arguments = ["compare", "--database-url", incident[0], "--html", "/nowhere/story.html"]
+    done = CliRunner().invoke(build(), arguments)
+    assert done.exit_code != 0
+    assert "--html: /nowhere/story.html cannot be written" in done.output
