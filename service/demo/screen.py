@@ -201,7 +201,7 @@ def doors(ports: Ports) -> RenderableType:
     for what, where in (
         ("OTLP gRPC", f"http://127.0.0.1:{ports.grpc}"),
         ("OTLP HTTP", f"http://127.0.0.1:{ports.http}"),
-        ("pages, health, metrics", f"http://127.0.0.1:{ports.ops}/"),
+        ("what is spent", f"http://127.0.0.1:{ports.ops}/?data_mode=demo"),
     ):
         table.add_row(Text(what, style="dim"), Text(where, style="bold"))
     return _section("Open", table)
