@@ -18,7 +18,7 @@ def dashboard_url(uid: str, has_focus: bool, **values: str) -> str:
 
     Args:
         uid: of the dashboard, or a column's value in Grafana's notation.
-        has_focus: whether the page with the link has focus variables to hand on; else the target starts without.
+        has_focus: whether the page with the link has focus variables to hand on; else the target has none.
         values: variables by name that the link sets to something else than the page's own.
     """
     parts = ["from=${__from}", "to=${__to}", "timezone=utc"]

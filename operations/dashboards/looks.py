@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from operations.dashboards.links import Link, focus_link
 from operations.dashboards.panels import (
-    COUNT, GREEN, MS, NEUTRAL, ORANGE, RED, SHARE, USD, YELLOW, Column, Steps,
-)  # fmt: skip
+    COUNT,
+    GREEN,
+    MS,
+    NEUTRAL,
+    ORANGE,
+    RED,
+    SHARE,
+    USD,
+    YELLOW,
+    Column,
+    Steps,
+)
 
 # The alert rules use the same numbers; a test holds them together.
 DRIFT, DRIFT_WARNING = 1.5, 1.2
@@ -25,11 +35,17 @@ CHANGE_STEPS: Steps = [(None, GREEN), (0.000001, ORANGE)]
 """More spend than before is orange, less is green; the sign says it, too."""
 
 CLASSES = {
-    "unclear": ("unclear", NEUTRAL), "unknown_model": ("unknown model", ORANGE), "retry_storm": ("retry storm", RED),
-    "abuse": ("abuse", RED), "identity_concentration": ("identity concentration", ORANGE), "deploy": ("deploy", ORANGE),
-    "token": ("tokens", ORANGE), "price": ("price", YELLOW), "model_mix": ("model mix", ORANGE),
+    "unclear": ("unclear", NEUTRAL),
+    "unknown_model": ("unknown model", ORANGE),
+    "retry_storm": ("retry storm", RED),
+    "abuse": ("abuse", RED),
+    "identity_concentration": ("identity concentration", ORANGE),
+    "deploy": ("deploy", ORANGE),
+    "token": ("tokens", ORANGE),
+    "price": ("price", YELLOW),
+    "model_mix": ("model mix", ORANGE),
     "volume": ("volume", YELLOW),
-}  # fmt: skip
+}
 
 FOCUS_COLUMNS = {"endpoint", "prompt_version", "user", "tenant", "model"}
 
@@ -67,9 +83,15 @@ def milliseconds(title: str) -> Column:
 def driver_link(has_focus: bool) -> Link:
     """To the dashboard that the row names, with all five focus variables from the row."""
     return focus_link(
-        "Look closer: ${__data.fields.name}", "${__data.fields.focus_uid}", has_focus,
-        endpoint="endpoint", prompt_version="prompt_version", user="user", tenant="tenant", model="model",
-    )  # fmt: skip
+        "Look closer: ${__data.fields.name}",
+        "${__data.fields.focus_uid}",
+        has_focus,
+        endpoint="endpoint",
+        prompt_version="prompt_version",
+        user="user",
+        tenant="tenant",
+        model="model",
+    )
 
 
 def driver_columns(has_focus: bool) -> dict[str, Column]:
@@ -85,44 +107,59 @@ def driver_columns(has_focus: bool) -> dict[str, Column]:
 
 
 VERDICTS = {
-    "only version": ("only version", NEUTRAL), "advisory: too few calls": ("advisory: too few calls", NEUTRAL),
-    "much dearer": ("much dearer", RED), "dearer": ("dearer", YELLOW), "cheaper": ("cheaper", GREEN),
+    "only version": ("only version", NEUTRAL),
+    "advisory: too few calls": ("advisory: too few calls", NEUTRAL),
+    "much dearer": ("much dearer", RED),
+    "dearer": ("dearer", YELLOW),
+    "cheaper": ("cheaper", GREEN),
     "alike": ("alike", GREEN),
-}  # fmt: skip
+}
 REMARKS = {
     "enough calls, same models": ("yes: enough calls, same models", GREEN),
     "the models differ, too": ("with care: the models differ, too", YELLOW),
     "no other version in this range": ("no other version in this range", NEUTRAL),
     "advisory: fewer than 50 calls on one side": ("not yet: fewer than 50 calls on one side", YELLOW),
-}  # fmt: skip
+}
 IDENTITY_STATES = {
-    "concentrated": ("concentrated", RED), "new": ("new", YELLOW), "gone": ("gone", NEUTRAL),
-    "usual": ("usual", GREEN), "nobody known": ("nobody known", NEUTRAL),
-}  # fmt: skip
+    "concentrated": ("concentrated", RED),
+    "new": ("new", YELLOW),
+    "gone": ("gone", NEUTRAL),
+    "usual": ("usual", GREEN),
+    "nobody known": ("nobody known", NEUTRAL),
+}
 MODEL_STATES = {
-    "no price": ("no price", RED), "partly without a price": ("partly without a price", ORANGE),
-    "new": ("new", YELLOW), "gone": ("gone", NEUTRAL), "priced": ("priced", GREEN),
-}  # fmt: skip
+    "no price": ("no price", RED),
+    "partly without a price": ("partly without a price", ORANGE),
+    "new": ("new", YELLOW),
+    "gone": ("gone", NEUTRAL),
+    "priced": ("priced", GREEN),
+}
 STATUSES = {"success": ("success", GREEN), "error": ("error", RED), "cancelled": ("cancelled", YELLOW)}
 
 
 def figure_columns() -> dict[str, Column]:
     """The selection in one line."""
     return {
-        "cost_usd": spend(), "delta_usd": change(), "cost_per_request_usd": unit_cost("Per request"),
-        "drift": Column("Drift", "none", 2, steps=DRIFT_STEPS), "tokens_per_request": count("Tokens per request"),
-        "requests": count("Requests"), "success_ratio": Column("Success", SHARE, 1, steps=SUCCESS_STEPS),
+        "cost_usd": spend(),
+        "delta_usd": change(),
+        "cost_per_request_usd": unit_cost("Per request"),
+        "drift": Column("Drift", "none", 2, steps=DRIFT_STEPS),
+        "tokens_per_request": count("Tokens per request"),
+        "requests": count("Requests"),
+        "success_ratio": Column("Success", SHARE, 1, steps=SUCCESS_STEPS),
         "attempts_per_success": Column("Calls per success", "none", 2, steps=ATTEMPTS_STEPS),
         "p95_ms": milliseconds("p95"),
-    }  # fmt: skip
+    }
 
 
 def term_columns(steps: Steps) -> dict[str, Column]:
     """The terms of a change, the sum last."""
     return {
-        "term": Column("Term", width=140), "usd": Column("USD", USD, 6, width=120, steps=steps),
-        "share_of_delta": Column("Share of the change", SHARE, 1, width=140), "meaning": Column("What it means"),
-    }  # fmt: skip
+        "term": Column("Term", width=140),
+        "usd": Column("USD", USD, 6, width=120, steps=steps),
+        "share_of_delta": Column("Share of the change", SHARE, 1, width=140),
+        "meaning": Column("What it means"),
+    }
 
 
 def calls_columns() -> dict[str, Column]:

@@ -108,20 +108,25 @@ def state(panel_id: int, width: int = 24) -> Stats:
         id=panel_id,
         title="Is this complete?",
         description=(
-            "Everything received until this moment is in the figures below. A watermark that stands still means that a "
-            "receiver holds calls it could not commit: look at /diagnostics of the service."
+            "Everything received until this moment is in the figures below. A watermark that stands still "
+            "means that a receiver holds calls it could not commit: look at /diagnostics of the service."
         ),
         sql="common/state",
         width=width,
         height=4,
         columns={
-            "state": Column("State", words={
-                "complete": ("complete", GREEN), "behind": ("behind", ORANGE),
-                "no receiver is running": ("no receiver is running", RED),
-                "nothing received yet": ("nothing received yet", NEUTRAL), "paused": ("paused", YELLOW),
-            }),
+            "state": Column(
+                "State",
+                words={
+                    "complete": ("complete", GREEN),
+                    "behind": ("behind", ORANGE),
+                    "no receiver is running": ("no receiver is running", RED),
+                    "nothing received yet": ("nothing received yet", NEUTRAL),
+                    "paused": ("paused", YELLOW),
+                },
+            ),
             "complete_to": Column("Complete up to", TIME),
             "notice": Column("This range"),
         },
         empty="The state of the ledger could not be read.",
-    )  # fmt: skip
+    )

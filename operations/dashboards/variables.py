@@ -12,12 +12,16 @@ from operations.dashboards.queries import DATASOURCE, statement
 
 ALL = model.VariableOption(selected=True, text="all", value="*")
 LABELS = {
-    "endpoint": "Endpoint", "prompt_version": "Prompt version", "user": "User", "tenant": "Tenant", "model": "Model"
-}  # fmt: skip
+    "endpoint": "Endpoint",
+    "prompt_version": "Prompt version",
+    "user": "User",
+    "tenant": "Tenant",
+    "model": "Model",
+}
 
 
 def variables(dashboard_uid: str, has_focus: bool) -> list[Any]:
-    """env, data_mode, baseline and service; with a focus also endpoint, prompt_version, user, tenant, model."""
+    """env, data_mode, baseline and service; with a focus also endpoint, version, user, tenant and model."""
     common = [
         _environment(dashboard_uid),
         _choice("data_mode", "Data", {"real": "real", "test": "test", "demo": "demo", "all": "*"}),

@@ -1,9 +1,9 @@
 -- Moments that explain a figure, drawn on every dashboard: today the first calls of prompt versions.
 -- An endpoint's version is a moment once it has 20 calls. What was there in the ledger's first hour is none: when it
--- was first used, nobody here knows.
+-- was first used, nobody here knows. `hour` is the hour of `time`: a condition on it is asked before calls are counted.
 CREATE VIEW genai.annotation AS
 SELECT
-    coalesce(m.minute, v.hour) AS time, NULL::timestamptz AS time_end, 'prompt_version' AS kind,
+    coalesce(m.minute, v.hour) AS time, NULL::timestamptz AS time_end, v.hour, 'prompt_version' AS kind,
     v.environment, v.data_mode, v.endpoint_tag, v.prompt_version, c.calls,
     'Prompt version ' || v.prompt_version || ' of ' || v.endpoint_tag || ' first seen' AS text,
     'prompt_version,' || v.environment AS tags
@@ -32,7 +32,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT a.time, a.time_end, a.text, a.tags
     FROM (
         SELECT a.* FROM genai.annotation a
-        WHERE a.time >= p_from AND a.time < p_to
+        WHERE a.hour >= date_bin('1 hour', p_from, 'epoch') AND a.hour < p_to AND a.time >= p_from AND a.time < p_to
             AND (p_env = '*' OR a.environment = ANY (string_to_array(p_env, ',')))
             AND (p_data_mode = '*' OR a.data_mode = p_data_mode)
             AND (p_endpoint = '*' OR a.endpoint_tag IS NULL OR a.endpoint_tag = p_endpoint)

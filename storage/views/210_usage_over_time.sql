@@ -28,56 +28,46 @@ CREATE FUNCTION genai.usage_by_step(
         genai.total(u.calls), genai.total(u.requests), genai.total(u.successes), genai.total(u.errors),
         genai.total(u.input_tokens), genai.total(u.output_tokens), genai.total(u.cost_pico_usd)
     FROM (
-        SELECT date_bin(greatest(p_step, interval '1 hour'), h.bucket, 'epoch') AS time, h.series_id,
-            NULL::bigint AS identity_id,
-            genai.total(h.calls) AS calls, genai.total(h.requests) AS requests, genai.total(h.successes) AS successes,
-            genai.total(h.errors) AS errors, genai.total(h.input_tokens) AS input_tokens,
-            genai.total(h.output_tokens) AS output_tokens,
-            genai.total(coalesce(h.input_cost_pico_usd, 0) + coalesce(h.cache_read_cost_pico_usd, 0)
+        SELECT date_bin(greatest(p_step, interval '1 hour'), h.bucket, 'epoch') AS time, h.series_id, h.identity_id,
+            h.calls, h.requests, h.successes, h.errors, h.input_tokens, h.output_tokens,
+            coalesce(h.input_cost_pico_usd, 0) + coalesce(h.cache_read_cost_pico_usd, 0)
                 + coalesce(h.cache_write_cost_pico_usd, 0) + coalesce(h.output_cost_pico_usd, 0)
-                + coalesce(h.other_cost_pico_usd, 0)) AS cost_pico_usd
+                + coalesce(h.other_cost_pico_usd, 0) AS cost_pico_usd
         FROM genai.measured_hour h
         WHERE genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service) = 'series'
             AND h.bucket >= date_bin(greatest(p_step, interval '1 hour'), p_from, 'epoch') AND h.bucket < p_to
             AND (p_step >= interval '1 hour'
                 OR p_from < (SELECT f.time FROM genai.floor f WHERE f.level = 'minute'))
-        GROUP BY 1, 2
         UNION ALL
-        SELECT date_bin(p_step, m.bucket, 'epoch'), m.series_id, NULL,
-            genai.total(m.calls), genai.total(m.requests), genai.total(m.successes), genai.total(m.errors),
-            genai.total(m.input_tokens), genai.total(m.output_tokens),
-            genai.total(coalesce(m.input_cost_pico_usd, 0) + coalesce(m.cache_read_cost_pico_usd, 0)
+        SELECT date_bin(p_step, m.bucket, 'epoch'), m.series_id, m.identity_id,
+            m.calls, m.requests, m.successes, m.errors, m.input_tokens, m.output_tokens,
+            coalesce(m.input_cost_pico_usd, 0) + coalesce(m.cache_read_cost_pico_usd, 0)
                 + coalesce(m.cache_write_cost_pico_usd, 0) + coalesce(m.output_cost_pico_usd, 0)
-                + coalesce(m.other_cost_pico_usd, 0))
+                + coalesce(m.other_cost_pico_usd, 0)
         FROM genai.measured_minute m
         WHERE genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service) = 'series'
             AND m.bucket >= date_bin(p_step, p_from, 'epoch') AND m.bucket < p_to
             AND p_step < interval '1 hour'
             AND p_from >= (SELECT f.time FROM genai.floor f WHERE f.level = 'minute')
-        GROUP BY 1, 2
         UNION ALL
         SELECT date_bin(greatest(p_step, interval '1 hour'), h.bucket, 'epoch'), h.series_id, h.identity_id,
-            genai.total(h.calls), genai.total(h.requests), genai.total(h.successes), genai.total(h.errors),
-            genai.total(h.input_tokens), genai.total(h.output_tokens),
-            genai.total(coalesce(h.input_cost_pico_usd, 0) + coalesce(h.cache_read_cost_pico_usd, 0)
+            h.calls, h.requests, h.successes, h.errors, h.input_tokens, h.output_tokens,
+            coalesce(h.input_cost_pico_usd, 0) + coalesce(h.cache_read_cost_pico_usd, 0)
                 + coalesce(h.cache_write_cost_pico_usd, 0) + coalesce(h.output_cost_pico_usd, 0)
-                + coalesce(h.other_cost_pico_usd, 0))
+                + coalesce(h.other_cost_pico_usd, 0)
         FROM genai.measured_identity_hour h
         WHERE genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service)
                 IN ('identity', 'identity_hour')
             AND h.bucket >= date_bin(greatest(p_step, interval '1 hour'), p_from, 'epoch') AND h.bucket < p_to
-        GROUP BY 1, 2, 3
         UNION ALL
         SELECT date_bin(p_step, c.bucket, 'epoch'), c.series_id, c.identity_id,
-            genai.total(c.calls), genai.total(c.requests), genai.total(c.successes), genai.total(c.errors),
-            genai.total(c.input_tokens), genai.total(c.output_tokens),
-            genai.total(coalesce(c.input_cost_pico_usd, 0) + coalesce(c.cache_read_cost_pico_usd, 0)
+            c.calls, c.requests, c.successes, c.errors, c.input_tokens, c.output_tokens,
+            coalesce(c.input_cost_pico_usd, 0) + coalesce(c.cache_read_cost_pico_usd, 0)
                 + coalesce(c.cache_write_cost_pico_usd, 0) + coalesce(c.output_cost_pico_usd, 0)
-                + coalesce(c.other_cost_pico_usd, 0))
+                + coalesce(c.other_cost_pico_usd, 0)
         FROM genai.measured_call c
         WHERE genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service) = 'calls'
             AND c.bucket >= date_bin(p_step, p_from, 'epoch') AND c.bucket < p_to
-        GROUP BY 1, 2, 3
     ) u
     JOIN genai.series_of(
         p_env, p_data_mode, p_endpoint, p_prompt_version, p_model, NULL, p_service) s ON s.id = u.series_id

@@ -41,15 +41,15 @@ CREATE FUNCTION genai.change_by_focus(
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH served AS MATERIALIZED (
         SELECT u.side, u.endpoint_tag, u.prompt_version, u.model, sum(u.calls) AS calls, sum(u.cost_pico_usd) AS cost
-        FROM genai.usage_of_both(
+        FROM genai.spend_of_both(
             p_from, p_to, p_baseline, p_env, p_data_mode, 'endpoint', p_endpoint, p_prompt_version, p_user, p_tenant,
-            p_model, NULL, p_service) u
+            p_model, p_service) u
         GROUP BY u.side, u.endpoint_tag, u.prompt_version, u.model
     ), asked AS MATERIALIZED (
         SELECT u.side, u.tenant_id, u.user_id, sum(u.calls) AS calls, sum(u.cost_pico_usd) AS cost
-        FROM genai.usage_of_both(
+        FROM genai.spend_of_both(
             p_from, p_to, p_baseline, p_env, p_data_mode, 'user', p_endpoint, p_prompt_version, p_user, p_tenant,
-            p_model, NULL, p_service) u
+            p_model, p_service) u
         GROUP BY u.side, u.tenant_id, u.user_id
     ), row AS (
         SELECT 'endpoint' AS kind, s.endpoint_tag AS name, 'spanledger-endpoints' AS focus_uid,
@@ -142,9 +142,9 @@ CREATE FUNCTION genai.top_driver(
             NULL, p_service) c
         LEFT JOIN LATERAL (
             SELECT u.endpoint_tag AS top_segment
-            FROM genai.usage_of_both(
+            FROM genai.spend_of_both(
                 p_from, p_to, p_baseline, p_env, p_data_mode, 'endpoint', p_endpoint, p_prompt_version, p_user, p_tenant,
-                p_model, NULL, p_service) u
+                p_model, p_service) u
             GROUP BY u.endpoint_tag
             ORDER BY sum(u.cost_pico_usd * (2 * u.side - 1)) * sign(c.delta_usd) DESC,
                 abs(sum(u.cost_pico_usd * (2 * u.side - 1))) DESC, u.endpoint_tag

@@ -77,14 +77,14 @@ CREATE FUNCTION genai.identity_share(
     FROM (
         SELECT x.*, x.k1 / nullif(sum(x.k1) OVER (), 0) AS share, x.k0 / nullif(sum(x.k0) OVER (), 0) AS share_before
         FROM (
-            SELECT u.segment AS name, min(u.tenant_id) AS tenant,
+            SELECT CASE p_dimension WHEN 'user' THEN u.user_id ELSE u.tenant_id END AS name, min(u.tenant_id) AS tenant,
                 sum(u.cost_pico_usd * u.side) AS k1, sum(u.cost_pico_usd * (1 - u.side)) AS k0,
                 sum(u.calls * u.side) AS c1, sum(u.calls * (1 - u.side)) AS c0, sum(u.requests * u.side) AS requests,
                 sum(u.successes * u.side) AS successes, sum(u.errors * u.side) AS errors
-            FROM genai.usage_of_both(
+            FROM genai.spend_of_both(
                 p_from, p_to, p_baseline, p_env, p_data_mode, p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant,
-                p_model, NULL, p_service) u
-            GROUP BY u.segment
+                p_model, p_service) u
+            GROUP BY 1
         ) x
     ) s
     ORDER BY s.k1 DESC, s.c1 DESC, s.name
@@ -99,7 +99,7 @@ RETURNS TABLE (
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH used AS MATERIALIZED (
         SELECT u.tenant_id, u.user_id, sum(u.cost_pico_usd) AS cost
-        FROM genai.usage_of(p_from, p_to, p_env, p_data_mode, 'user', p_endpoint, NULL, NULL, NULL, NULL, NULL, NULL) u
+        FROM genai.spend_of(p_from, p_to, p_env, p_data_mode, 'user', p_endpoint, NULL, NULL, NULL, NULL, NULL) u
         GROUP BY u.tenant_id, u.user_id
     ), total AS (SELECT nullif(sum(u.cost), 0) AS cost FROM used u)
     SELECT t.name, (t.cost / total.cost)::float8, s.name, (s.cost / total.cost)::float8,

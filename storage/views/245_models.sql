@@ -41,7 +41,7 @@ RETURNS TABLE (
     LIMIT 50
 $$;
 
--- The prices of the newest calls before `p_to` (at most 5,000 are read), by model, with the age of their last check.
+-- The prices of the newest calls before `p_to` (at most 2,000 are read), by model, with the age of their last check.
 CREATE FUNCTION genai.prices_used(p_to timestamptz, p_env text, p_data_mode text, p_model text)
 RETURNS TABLE (
     model text, priced_as text, service_tier text, input_usd numeric, cache_read_usd numeric, output_usd numeric,
@@ -56,7 +56,7 @@ RETURNS TABLE (
         FROM (
             SELECT m.model, m.price_vector_id, m.environment, m.data_mode FROM genai.model_call m
             WHERE m.time < p_to AND m.price_vector_id IS NOT NULL
-            ORDER BY m.time DESC LIMIT 5000
+            ORDER BY m.time DESC LIMIT 2000
         ) n
         WHERE (p_env = '*' OR n.environment = ANY (string_to_array(p_env, ',')))
             AND (p_data_mode = '*' OR n.data_mode = p_data_mode) AND (p_model = '*' OR n.model = p_model)

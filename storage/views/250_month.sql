@@ -44,8 +44,8 @@ RETURNS TABLE (
             coalesce(sum(h.uncertain) FILTER (WHERE h.chosen AND h.bucket >= b.begun), 0) AS uncertain,
             coalesce(sum(h.calls) FILTER (WHERE h.chosen AND h.bucket >= b.begun), 0) AS calls
         FROM (
-            SELECT u.bucket, sum(u.cost) AS cost, sum(u.unpriced) AS unpriced, sum(u.uncertain) AS uncertain,
-                sum(u.calls) AS calls, s.chosen, s.billed
+            SELECT u.bucket, genai.total(u.cost) AS cost, genai.total(u.unpriced) AS unpriced,
+                genai.total(u.uncertain) AS uncertain, genai.total(u.calls) AS calls, s.chosen, s.billed
             FROM (
                 SELECT m.bucket, m.series_id, coalesce(m.input_cost_pico_usd, 0) + coalesce(m.cache_read_cost_pico_usd, 0)
                         + coalesce(m.cache_write_cost_pico_usd, 0) + coalesce(m.output_cost_pico_usd, 0)
@@ -68,19 +68,19 @@ $$;
 -- Spend of each of the last twelve months with data, the current one so far.
 CREATE FUNCTION genai.month_history(p_to timestamptz, p_env text, p_data_mode text)
 RETURNS TABLE (month text, cost_usd numeric, calls bigint) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT to_char(h.month AT TIME ZONE 'UTC', 'YYYY-MM'), sum(h.cost) * 1e-12, sum(h.calls)::bigint
+    SELECT to_char(h.day AT TIME ZONE 'UTC', 'YYYY-MM'), sum(h.cost) * 1e-12, sum(h.calls)::bigint
     FROM (
-        SELECT date_trunc('month', m.bucket, 'UTC') AS month, m.series_id, genai.total(m.calls) AS calls,
-            sum(coalesce(m.input_cost_pico_usd, 0) + coalesce(m.cache_read_cost_pico_usd, 0)
+        SELECT date_bin('1 day', m.bucket, 'epoch') AS day, genai.total(m.calls) AS calls,
+            genai.total(coalesce(m.input_cost_pico_usd, 0) + coalesce(m.cache_read_cost_pico_usd, 0)
                 + coalesce(m.cache_write_cost_pico_usd, 0) + coalesce(m.output_cost_pico_usd, 0)
                 + coalesce(m.other_cost_pico_usd, 0)) AS cost
         FROM genai.measured_hour m
+        JOIN genai.series_of(p_env, p_data_mode, NULL, NULL, NULL, NULL, NULL) s ON s.id = m.series_id
         WHERE m.bucket < p_to AND m.bucket >= date_trunc('month', date_trunc('month', p_to, 'UTC') - interval '330 days', 'UTC')
-        GROUP BY 1, 2
+        GROUP BY 1
     ) h
-    JOIN genai.series_of(p_env, p_data_mode, NULL, NULL, NULL, NULL, NULL) s ON s.id = h.series_id
-    GROUP BY h.month
-    ORDER BY h.month
+    GROUP BY 1
+    ORDER BY 1
 $$;
 
 -- The month's spend by one dimension (tenant, service, endpoint or model) beside that of the month before up to the same
@@ -92,21 +92,22 @@ RETURNS TABLE (
     SELECT x.name, x.k1 * 1e-12, (x.k1 / nullif(sum(x.k1) OVER (), 0))::float8, x.k0 * 1e-12, (x.k1 - x.k0) * 1e-12,
         x.calls::bigint
     FROM (
-        SELECT u.segment AS name, sum(u.cost * u.side) AS k1, sum(u.cost * (1 - u.side)) AS k0, sum(u.calls * u.side) AS calls
+        SELECT CASE p_dimension WHEN 'tenant' THEN u.tenant_id WHEN 'service' THEN u.service_name
+                WHEN 'endpoint' THEN u.endpoint_tag ELSE u.model END AS name, sum(u.cost * u.side) AS k1, sum(u.cost * (1 - u.side)) AS k0, sum(u.calls * u.side) AS calls
         FROM (
-            SELECT 1 AS side, n.segment, n.cost_pico_usd AS cost, n.calls
-            FROM genai.usage_of(date_trunc('month', p_to, 'UTC'), p_to, p_env, p_data_mode, p_dimension, NULL, NULL, NULL,
-                NULL, NULL, NULL, NULL) n
+            SELECT 1 AS side, n.tenant_id, n.service_name, n.endpoint_tag, n.model, n.cost_pico_usd AS cost, n.calls
+            FROM genai.spend_of(date_trunc('month', p_to, 'UTC'), p_to, p_env, p_data_mode, p_dimension, NULL, NULL, NULL,
+                NULL, NULL, NULL) n
             UNION ALL
-            SELECT 0, l.segment, l.cost_pico_usd, l.calls
-            FROM genai.usage_of(
+            SELECT 0, l.tenant_id, l.service_name, l.endpoint_tag, l.model, l.cost_pico_usd, l.calls
+            FROM genai.spend_of(
                 date_trunc('month', date_trunc('month', p_to, 'UTC') - interval '1 day', 'UTC'),
                 least(date_trunc('month', p_to, 'UTC'),
                     date_trunc('month', date_trunc('month', p_to, 'UTC') - interval '1 day', 'UTC')
                         + (p_to - date_trunc('month', p_to, 'UTC'))),
-                p_env, p_data_mode, p_dimension, NULL, NULL, NULL, NULL, NULL, NULL, NULL) l
+                p_env, p_data_mode, p_dimension, NULL, NULL, NULL, NULL, NULL, NULL) l
         ) u
-        GROUP BY u.segment
+        GROUP BY 1
     ) x
     ORDER BY x.k1 DESC, x.calls DESC, x.name
     LIMIT p_limit

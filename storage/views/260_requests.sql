@@ -37,7 +37,7 @@ $$;
 -- The dearest of the newest `p_read` calls of the selection.
 CREATE FUNCTION genai.dearest_calls(
     p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text, p_prompt_version text,
-    p_user text, p_tenant text, p_model text, p_service text, p_limit integer DEFAULT 20, p_read integer DEFAULT 5000
+    p_user text, p_tenant text, p_model text, p_service text, p_limit integer DEFAULT 20, p_read integer DEFAULT 2000
 ) RETURNS TABLE (
     "time" timestamptz, status text, endpoint text, prompt_version text, model text, tenant text, "user" text,
     cost_usd numeric, input_tokens bigint, output_tokens bigint, latency_ms double precision, request_id text,
@@ -54,7 +54,7 @@ $$;
 -- How the newest `p_read` calls of the selection ended, and how their price was found.
 CREATE FUNCTION genai.call_endings(
     p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text, p_prompt_version text,
-    p_user text, p_tenant text, p_model text, p_service text, p_read integer DEFAULT 5000
+    p_user text, p_tenant text, p_model text, p_service text, p_read integer DEFAULT 2000
 ) RETURNS TABLE (status text, error text, price_status text, calls bigint, cost_usd numeric, share double precision)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT c.status, c.error, c.price_status, count(*), coalesce(sum(c.cost_usd), 0),
@@ -69,7 +69,7 @@ $$;
 -- The latencies of the newest `p_read` calls of the selection by powers of two.
 CREATE FUNCTION genai.latency_shape(
     p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text, p_prompt_version text,
-    p_user text, p_tenant text, p_model text, p_service text, p_read integer DEFAULT 5000
+    p_user text, p_tenant text, p_model text, p_service text, p_read integer DEFAULT 2000
 ) RETURNS TABLE (place integer, up_to text, calls bigint) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT b.place, CASE WHEN b.place = 11 THEN 'above 102 s' ELSE 'up to ' || round(0.1 * power(2, b.place)::numeric, 1) || ' s' END,
         count(c.latency_ms)

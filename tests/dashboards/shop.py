@@ -75,8 +75,10 @@ def _calls() -> Iterator[Call]:
             _time(call), request.feature.tag, request.prompt.version, model.provider, model.answers_as,
             pseudonym(request.user), request.tenant, request.feature.service,
             status="error" if failed else "success", requests=int(call.attempt == 1),
-            input_tokens=usage.input if usage else None, cache_read_tokens=usage.cache_read if usage else None,
-            cache_write_tokens=usage.cache_write if usage else None, output_tokens=usage.output if usage else None,
+            input_tokens=usage.input if usage else None,
+            cache_read_tokens=usage.cache_read if usage else None,
+            cache_write_tokens=usage.cache_write if usage else None,
+            output_tokens=usage.output if usage else None,
             costs=costs, price_status=ERROR_WITHOUT_USAGE if failed else priced,
             latency_ms=(call.end_ns - call.start_ns) // 1_000_000,
         )  # fmt: skip

@@ -1,8 +1,8 @@
 """A real Grafana with our provisioning: it loads every file, and every query answers through it.
 
-GRAFANA_URL names a server that was started with `dashboards/provisioning` on a ledger with data of the last day;
-GRAFANA_USER and GRAFANA_PASSWORD (admin) or GRAFANA_TOKEN let the tests in, GRAFANA_DATA_MODE (demo) says which data to
-look at. With GRAFANA_LOG, the server's log file, the log is read, too. docs/dashboards.md shows how to start one.
+GRAFANA_URL names a server that was started with `dashboards/provisioning` on a ledger with data of the last
+day; GRAFANA_USER and GRAFANA_PASSWORD (admin) or GRAFANA_TOKEN let the tests in, GRAFANA_DATA_MODE (demo)
+says which data to look at. With GRAFANA_LOG, the server's log file, the log is read, too.
 """
 
 from __future__ import annotations

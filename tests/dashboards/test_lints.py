@@ -1,4 +1,4 @@
-"""The committed dashboards are what the generator writes, and keep the rules that Grafana and its readers count on."""
+"""The committed dashboards are what the generator writes, and keep the rules that readers count on."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_every_panel_of_a_dashboard_that_can_pause_asks_first() -> None:
 
 
 def test_no_query_computes_money() -> None:
-    """Sums and products of money are the functions' business; a panel may set two of their answers in relation."""
+    """Sums of money are the functions' business; a panel may set two of their answers in relation."""
     for query in queries():
         assert "1e-12" not in query.sql
         assert "pico" not in query.sql
@@ -172,11 +172,12 @@ def test_only_the_contract_is_read() -> None:
 
 DATASOURCE_KEYS = {"name", "uid", "type", "access", "url", "user", "editable", "jsonData", "secureJsonData"}
 JSON_KEYS = {
-    "database", "sslmode", "postgresVersion", "timescaledb", "maxOpenConns", "maxIdleConns", "connMaxLifetime",
-    "timeInterval",
+    "database", "sslmode", "postgresVersion", "timescaledb", "maxOpenConns", "maxIdleConns",
+    "connMaxLifetime", "timeInterval",
 }  # fmt: skip
 PROVIDER_KEYS = {
-    "name", "type", "folder", "folderUid", "disableDeletion", "allowUiUpdates", "updateIntervalSeconds", "options"
+    "name", "type", "folder", "folderUid", "disableDeletion", "allowUiUpdates", "updateIntervalSeconds",
+    "options",
 }  # fmt: skip
 
 

@@ -49,7 +49,7 @@ def of(uid: str) -> Iterator[Query]:
 def run(
     reader: psycopg.Connection[Any], query: Query, values: Mapping[str, Value]
 ) -> tuple[list[Any], list[Any]]:
-    """Columns (name, type oid) and rows. The server's own step decides about TimescaleDB; no query depends on it."""
+    """Columns (name, type oid) and rows. No query depends on whether TimescaleDB is on."""
     text = expand(fill(query.sql, values), Range(*DAY))
     try:
         cursor = reader.execute(text.encode())
@@ -105,7 +105,7 @@ def test_columns_that_are_shown_or_linked_exist_and_all_have_a_title(
 def test_hostile_values_change_nothing_and_break_nothing(
     reader: psycopg.Connection[Any], uid: str, turn: int
 ) -> None:
-    # Every query quotes every variable alike (test_lints), so each variable takes another of the values in turn.
+    # Every query quotes every variable alike (test_lints), so each takes another of the values in turn.
     values: dict[str, Value] = {
         name: HOSTILE[(place + turn) % len(HOSTILE)] for place, name in enumerate(DEFAULTS)
     }

@@ -1,4 +1,4 @@
-"""What the dashboards show of the demo's planted incident, held against the plan; every hop of the path to the cause."""
+"""What the dashboards show of the planted incident, held against the plan; every hop to the cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
--- The dearest of the newest five thousand calls of the selection.
+-- The dearest of the newest two thousand calls of the selection.
 SELECT c."time", c.cost_usd, c.endpoint, c.prompt_version, c.model, c.tenant, c."user", c.input_tokens, c.output_tokens,
     c.latency_ms, c.trace_link, c.trace_url
 FROM genai.dearest_calls(

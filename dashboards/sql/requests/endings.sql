@@ -1,4 +1,4 @@
--- How the newest five thousand calls of the selection ended.
+-- How the newest two thousand calls of the selection ended.
 SELECT e.status, e.error, e.price_status, e.calls, e.share, e.cost_usd
 FROM genai.call_endings(
     $__timeFrom()::timestamptz, $__timeTo()::timestamptz, array_to_string(ARRAY[$env]::text[], ','), '$data_mode',

@@ -1,4 +1,4 @@
--- Latency of the newest five thousand calls, in the bounds of the histogram.
+-- Latency of the newest two thousand calls, in the bounds of the histogram.
 SELECT l.up_to, l.calls
 FROM genai.latency_shape(
     $__timeFrom()::timestamptz, $__timeTo()::timestamptz, array_to_string(ARRAY[$env]::text[], ','), '$data_mode',

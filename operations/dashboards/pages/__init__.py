@@ -5,5 +5,12 @@ from __future__ import annotations
 from operations.dashboards.pages import compare, endpoints, models, month, overview, prompts, requests, users
 
 PAGES = (
-    overview.PAGE, compare.PAGE, endpoints.PAGE, prompts.PAGE, users.PAGE, models.PAGE, month.PAGE, requests.PAGE,
-)  # fmt: skip
+    overview.PAGE,
+    compare.PAGE,
+    endpoints.PAGE,
+    prompts.PAGE,
+    users.PAGE,
+    models.PAGE,
+    month.PAGE,
+    requests.PAGE,
+)

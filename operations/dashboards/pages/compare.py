@@ -2,125 +2,238 @@
 
 from __future__ import annotations
 
-from operations.dashboards.looks import (
-    CHANGE_STEPS, SOME_STEPS, change, count, driver_columns, driver_link, share, spend,
-)  # fmt: skip
 from operations.dashboards.links import focus_link
+from operations.dashboards.looks import (
+    CHANGE_STEPS,
+    SOME_STEPS,
+    change,
+    count,
+    driver_columns,
+    driver_link,
+    share,
+    spend,
+)
 from operations.dashboards.page import Page, state
 from operations.dashboards.panels import (
-    COUNT, NEUTRAL, SHARE, TIME, USD, Chart, Column, Stats, Table, Waterfall,
-)  # fmt: skip
+    COUNT,
+    NEUTRAL,
+    SHARE,
+    TIME,
+    USD,
+    Chart,
+    Column,
+    Stats,
+    Table,
+    Waterfall,
+)
 
 UID = "spanledger-compare"
 NO_CHANGE = "Nothing to compare: no calls in this range or its baseline."
 HIDDEN = Column(hidden=True)
 
 TOTALS = Stats(
-    id=2, title="How much?", sql="compare/totals", width=14, height=4, empty=NO_CHANGE,
+    id=2,
+    title="How much?",
+    sql="compare/totals",
+    width=14,
+    height=4,
+    empty=NO_CHANGE,
     description=(
-        "Spend of the range and of its baseline, and the difference, equal to `spanledger compare` to the last digit. "
-        "Calls in doubt have no price or no certain usage and make the figures a lower bound. Next: the terms below."
+        "Spend of the range and of its baseline, and the difference, equal to `spanledger compare` to the "
+        "last digit. Calls in doubt have no price or no certain usage and make the figures a lower bound. "
+        "Next: the terms below."
     ),
     columns={
-        "baseline_cost_usd": spend("Before"), "cost_usd": spend("Now"), "delta_usd": change(),
+        "baseline_cost_usd": spend("Before"),
+        "cost_usd": spend("Now"),
+        "delta_usd": change(),
         "delta_ratio": Column("Relative", SHARE, 1),
         "in_doubt": Column("Calls in doubt", COUNT, 0, steps=SOME_STEPS),
     },
-)  # fmt: skip
+)
 
 WINDOWS = Table(
-    id=3, title="Which windows?", sql="compare/windows", width=10, height=4, empty=NO_CHANGE,
+    id=3,
+    title="Which windows?",
+    sql="compare/windows",
+    width=10,
+    height=4,
+    empty=NO_CHANGE,
     description=(
-        "What was really compared, UTC. Where single calls of an edge are gone the window is rounded out to the hour. Next: "
-        "choose another baseline with `Against` above."
+        "What was really compared, UTC. Where single calls of an edge are gone the window is rounded out "
+        "to the hour. Next: choose another baseline with `Against` above."
     ),
-    columns={"what": Column("Window", width=90), "from_used": Column("From", TIME), "to_used": Column("To", TIME)},
-)  # fmt: skip
+    columns={
+        "what": Column("Window", width=90),
+        "from_used": Column("From", TIME),
+        "to_used": Column("To", TIME),
+    },
+)
 
 DRIVER = Table(
-    id=4, title="What kind of change, and whose?", sql="compare/driver", width=24, height=4, empty=NO_CHANGE,
+    id=4,
+    title="What kind of change, and whose?",
+    sql="compare/driver",
+    width=24,
+    height=4,
+    empty=NO_CHANGE,
     description=(
-        "One row: the first rule that holds (docs/compare.md), the numbers that decided, and the driver. Next: the link opens "
-        "the dashboard of that driver with the window, the selection and the focus set."
+        "One row: the first rule that holds (docs/compare.md), the numbers that decided, and the driver. "
+        "Next: the link opens the dashboard of that driver with the window, the selection and the focus "
+        "set."
     ),
     columns=driver_columns(True),
-)  # fmt: skip
+)
 
 STEPS = Waterfall(
-    id=5, title="From before to now", sql="compare/waterfall", width=12, height=10, empty=NO_CHANGE,
+    id=5,
+    title="From before to now",
+    sql="compare/waterfall",
+    width=12,
+    height=10,
+    empty=NO_CHANGE,
     description=(
-        "The terms of the change as steps: red adds, green saves. They lead from the baseline's spend to the window's "
-        "without a rest. Next: the tallest step names the cause; the table beside it has the digits."
+        "The terms of the change as steps: red adds, green saves. They lead from the baseline's spend to "
+        "the window's without a rest. Next: the tallest step names the cause; the table beside it has the "
+        "digits."
     ),
-)  # fmt: skip
+)
 
 TERMS = Table(
-    id=6, title="Why? The terms of the change", sql="compare/terms", width=12, height=10, empty=NO_CHANGE,
+    id=6,
+    title="Why? The terms of the change",
+    sql="compare/terms",
+    width=12,
+    height=10,
+    empty=NO_CHANGE,
     description=(
-        "The exact decomposition: the rows sum to the last row to the last pico-dollar. Next: `volume` is traffic, "
-        "`attempts` are retries, `mix` and `price` are models, `tokens` are prompts and answers."
+        "The exact decomposition: the rows sum to the last row to the last pico-dollar. Next: `volume` is "
+        "traffic, `attempts` are retries, `mix` and `price` are models, `tokens` are prompts and answers."
     ),
     columns={
-        "term": Column("Term", width=150), "usd": Column("USD", USD, 6, width=130, steps=CHANGE_STEPS),
-        "share_of_delta": Column("Share of the change", SHARE, 1, width=150), "meaning": Column("What it means"),
+        "term": Column("Term", width=150),
+        "usd": Column("USD", USD, 6, width=130, steps=CHANGE_STEPS),
+        "share_of_delta": Column("Share of the change", SHARE, 1, width=150),
+        "meaning": Column("What it means"),
     },
-)  # fmt: skip
+)
 
 DRIVERS = Table(
-    id=7, title="Where is it?", sql="compare/drivers", width=24, height=11, empty=NO_CHANGE,
+    id=7,
+    title="Where is it?",
+    sql="compare/drivers",
+    width=24,
+    height=11,
+    empty=NO_CHANGE,
     description=(
-        "Endpoints, prompt versions, models, tenants and users by the size of their change, five of each. Dimensions overlap: "
-        "the same dollar is in an endpoint's row and in its tenant's. Next: a name opens its dashboard."
+        "Endpoints, prompt versions, models, tenants and users by the size of their change, five of each. "
+        "Dimensions overlap: the same dollar is in an endpoint's row and in its tenant's. Next: a name "
+        "opens its dashboard."
     ),
     columns={
-        "kind": Column("Kind", width=130), "name": Column("Name", link=driver_link(True)),
-        "baseline_cost_usd": spend("Before"), "cost_usd": spend("Now"), "delta_usd": change(),
-        "share_of_delta": share("Of the change"), "calls": count("Calls"), "baseline_calls": count("Calls before"),
+        "kind": Column("Kind", width=130),
+        "name": Column("Name", link=driver_link(True)),
+        "baseline_cost_usd": spend("Before"),
+        "cost_usd": spend("Now"),
+        "delta_usd": change(),
+        "share_of_delta": share("Of the change"),
+        "calls": count("Calls"),
+        "baseline_calls": count("Calls before"),
         **dict.fromkeys(["focus_uid", "endpoint", "prompt_version", "user", "tenant", "model"], HIDDEN),
     },
-)  # fmt: skip
+)
 
 ENDPOINTS = Table(
-    id=8, title="Every endpoint's own terms", sql="compare/endpoints", width=14, height=11, empty=NO_CHANGE,
+    id=8,
+    title="Every endpoint's own terms",
+    sql="compare/endpoints",
+    width=14,
+    height=11,
+    empty=NO_CHANGE,
     description=(
-        "The decomposition by endpoint; a row's terms sum to its change, the rows to the total. Next: the name opens Top "
-        "Endpoints."
+        "The decomposition by endpoint; a row's terms sum to its change, the rows to the total. Next: the "
+        "name opens Top Endpoints."
     ),
     columns={
-        "endpoint": Column("Endpoint", width=190, link=focus_link(
-            "Focus on ${__data.fields.endpoint}", "spanledger-endpoints", endpoint="endpoint")),
-        "baseline_cost_usd": spend("Before"), "cost_usd": spend("Now"), "delta_usd": change(),
-        "top_term": Column("Mostly"), "volume_usd": spend("Volume"), "attempts_usd": spend("Attempts"),
-        "mix_usd": spend("Mix"), "tokens_usd": spend("Tokens"), "price_usd": spend("Price"), "new_usd": spend("New"),
+        "endpoint": Column(
+            "Endpoint",
+            width=190,
+            link=focus_link(
+                "Focus on ${__data.fields.endpoint}", "spanledger-endpoints", endpoint="endpoint"
+            ),
+        ),
+        "baseline_cost_usd": spend("Before"),
+        "cost_usd": spend("Now"),
+        "delta_usd": change(),
+        "top_term": Column("Mostly"),
+        "volume_usd": spend("Volume"),
+        "attempts_usd": spend("Attempts"),
+        "mix_usd": spend("Mix"),
+        "tokens_usd": spend("Tokens"),
+        "price_usd": spend("Price"),
+        "new_usd": spend("New"),
         "gone_usd": spend("Gone"),
     },
-)  # fmt: skip
+)
 
 VITALS = Table(
-    id=9, title="What else changed?", sql="compare/vitals", width=10, height=11, empty=NO_CHANGE,
+    id=9,
+    title="What else changed?",
+    sql="compare/vitals",
+    width=10,
+    height=11,
+    empty=NO_CHANGE,
     description=(
-        "What a request and a success took, before and now. Calls per success is the figure of a retry storm; latency comes "
-        "from a histogram. Next: a ratio far from 1 says where to look."
+        "What a request and a success took, before and now. Calls per success is the figure of a retry "
+        "storm; latency comes from a histogram. Next: a ratio far from 1 says where to look."
     ),
     columns={
-        "figure": Column("Figure", width=240), "before": Column("Before", "none"), "now": Column("Now", "none"),
+        "figure": Column("Figure", width=240),
+        "before": Column("Before", "none"),
+        "now": Column("Now", "none"),
         "ratio": Column("Now / before", "none", 2),
     },
-)  # fmt: skip
+)
 
 SPEND = Chart(
-    id=10, title="Spend, now and before", sql="compare/now_and_before", width=12, unit=USD, decimals=2,
-    colours={"now": "blue", "before": NEUTRAL}, empty=NO_CHANGE,
-    description="Spend of every bucket beside the baseline's, moved to the same place. Next: zoom to where they part.",
-)  # fmt: skip
+    id=10,
+    title="Spend, now and before",
+    sql="compare/now_and_before",
+    width=12,
+    unit=USD,
+    decimals=2,
+    colours={"now": "blue", "before": NEUTRAL},
+    empty=NO_CHANGE,
+    description=(
+        "Spend of every bucket beside the baseline's, moved to the same place. Next: zoom to where they part."
+    ),
+)
 
 REQUESTS = Chart(
-    id=11, title="Requests, now and before", sql="compare/requests", width=12, unit=COUNT, decimals=0,
-    colours={"now": "blue", "before": NEUTRAL}, empty=NO_CHANGE,
-    description="Requests of every bucket beside the baseline's. Next: spend that rises without requests is no volume.",
-)  # fmt: skip
+    id=11,
+    title="Requests, now and before",
+    sql="compare/requests",
+    width=12,
+    unit=COUNT,
+    decimals=0,
+    colours={"now": "blue", "before": NEUTRAL},
+    empty=NO_CHANGE,
+    description=(
+        "Requests of every bucket beside the baseline's. Next: spend that rises without requests is no "
+        "volume."
+    ),
+)
 
 PAGE = Page(
-    UID, "What changed between two windows, why, and whose is it?",
-    [[TOTALS, WINDOWS], [DRIVER], [STEPS, TERMS], [DRIVERS], [ENDPOINTS, VITALS], [SPEND, REQUESTS], [state(1)]],
-)  # fmt: skip
+    UID,
+    "What changed between two windows, why, and whose is it?",
+    [
+        [TOTALS, WINDOWS],
+        [DRIVER],
+        [STEPS, TERMS],
+        [DRIVERS],
+        [ENDPOINTS, VITALS],
+        [SPEND, REQUESTS],
+        [state(1)],
+    ],
+)

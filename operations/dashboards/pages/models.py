@@ -4,124 +4,234 @@ from __future__ import annotations
 
 from operations.dashboards.links import focus_link
 from operations.dashboards.looks import (
-    CHANGE_STEPS, MODEL_STATES, SOME_STEPS, UNCERTAIN_STEPS, change, count, spend, term_columns, unit_cost,
-)  # fmt: skip
+    CHANGE_STEPS,
+    MODEL_STATES,
+    SOME_STEPS,
+    UNCERTAIN_STEPS,
+    change,
+    count,
+    spend,
+    term_columns,
+    unit_cost,
+)
 from operations.dashboards.page import Page, state
 from operations.dashboards.panels import (
-    COUNT, GREEN, NEUTRAL, ORANGE, SHARE, TIME, USD, YELLOW, Chart, Column, Stats, Table,
-)  # fmt: skip
+    COUNT,
+    GREEN,
+    NEUTRAL,
+    ORANGE,
+    SHARE,
+    TIME,
+    USD,
+    YELLOW,
+    Chart,
+    Column,
+    Stats,
+    Table,
+)
 
 UID = "spanledger-models"
 
 PRICING = Stats(
-    id=2, title="Which prices are in use?", sql="models/state", width=12,
+    id=2,
+    title="Which prices are in use?",
+    sql="models/state",
+    width=12,
     description=(
         "The price list that the service compiled, the operator's own map on top, and how many models of the"
         " selection have no price. Next: `spanledger unpriced` writes the snippet for the map."
     ),
     columns={
-        "base": Column("Price list"), "own_map": Column("Own map"), "loaded_at": Column("Loaded", TIME),
+        "base": Column("Price list"),
+        "own_map": Column("Own map"),
+        "loaded_at": Column("Loaded", TIME),
         "unpriced_models": Column("Models without a price", COUNT, 0, steps=SOME_STEPS),
         "oldest_check": Column("Oldest check", TIME),
     },
     empty="No prices were loaded yet.",
-)  # fmt: skip
+)
 
 UNCOUNTED = Stats(
-    id=3, title="What does the spend not hold?", sql="models/uncounted", width=12,
+    id=3,
+    title="What does the spend not hold?",
+    sql="models/uncounted",
+    width=12,
     description=(
-        "Calls whose cost is not known: no price, or no certain usage. They make the spend a lower bound. Next: fill"
-        " the map, then `spanledger reprice` fills the past."
+        "Calls whose cost is not known: no price, or no certain usage. They make the spend a lower bound. "
+        "Next: fill the map, then `spanledger reprice` fills the past."
     ),
     columns={
-        "exactness": Column("The spend is", words={
-            "exact": ("exact", GREEN), "at least": ("at least that", YELLOW), "no calls": ("no calls", NEUTRAL)}),
+        "exactness": Column(
+            "The spend is",
+            words={
+                "exact": ("exact", GREEN),
+                "at least": ("at least that", YELLOW),
+                "no calls": ("no calls", NEUTRAL),
+            },
+        ),
         "unpriced_calls": Column("Calls without a price", COUNT, 0, steps=SOME_STEPS),
         "uncertain_share": Column("Uncertain usage", SHARE, 1, steps=UNCERTAIN_STEPS),
         "error_without_usage_calls": count("Refused calls"),
     },
-)  # fmt: skip
+)
 
 MODELS = Table(
-    id=4, title="Which model?", sql="models/models", width=24, height=10,
+    id=4,
+    title="Which model?",
+    sql="models/models",
+    width=24,
+    height=10,
     description=(
-        "Models by spend; the model in focus does not narrow the list. Cost per call leaves out calls without a"
-        " price. Next: a name sets the focus."
+        "Models by spend; the model in focus does not narrow the list. Cost per call leaves out calls "
+        "without a price. Next: a name sets the focus."
     ),
     columns={
-        "model": Column("Model", width=220, link=focus_link("Focus on ${__data.fields.model}", UID, model="model")),
-        "provider": Column("Provider"), "cost_usd": spend("Now"), "cost_share": Column("Share", SHARE, 1, bar=True),
-        "baseline_cost_usd": spend("Before"), "delta_usd": change(), "calls": count("Calls"),
+        "model": Column(
+            "Model", width=220, link=focus_link("Focus on ${__data.fields.model}", UID, model="model")
+        ),
+        "provider": Column("Provider"),
+        "cost_usd": spend("Now"),
+        "cost_share": Column("Share", SHARE, 1, bar=True),
+        "baseline_cost_usd": spend("Before"),
+        "delta_usd": change(),
+        "calls": count("Calls"),
         "cost_per_call_usd": unit_cost("Cost per call"),
         "usd_per_million_tokens": Column("Per million tokens", USD, 2),
-        "cache_share": Column("Input from cache", SHARE, 1), "unpriced_calls": count("Without a price"),
+        "cache_share": Column("Input from cache", SHARE, 1),
+        "unpriced_calls": count("Without a price"),
         "state": Column("State", words=MODEL_STATES),
     },
-)  # fmt: skip
+)
 
 UNPRICED = Table(
-    id=5, title="Which models have no price?", sql="models/unpriced", width=12, height=9,
+    id=5,
+    title="Which models have no price?",
+    sql="models/unpriced",
+    width=12,
+    height=9,
     description=(
-        "All hours that are kept, whatever the range. Unknown is not free: their cost is in no sum. Next: give them"
-        " a price, an alias or `free` in the pricing map."
+        "All hours that are kept, whatever the range. Unknown is not free: their cost is in no sum. Next: "
+        "give them a price, an alias or `free` in the pricing map."
     ),
     columns={
         "model": Column("Model", link=focus_link("Focus on ${__data.fields.model}", UID, model="model")),
-        "provider": Column("Provider"), "environment": Column("Environment"), "data_mode": Column("Data"),
-        "first_seen": Column("First seen (hour)", TIME), "last_seen": Column("Last seen (hour)", TIME),
+        "provider": Column("Provider"),
+        "environment": Column("Environment"),
+        "data_mode": Column("Data"),
+        "first_seen": Column("First seen (hour)", TIME),
+        "last_seen": Column("Last seen (hour)", TIME),
         "calls": count("Calls"),
     },
     empty="Every model of the selection has a price.",
-)  # fmt: skip
+)
 
 PRICES = Table(
-    id=6, title="What was charged, and is it fresh?", sql="models/prices", width=12, height=9,
+    id=6,
+    title="What was charged, and is it fresh?",
+    sql="models/prices",
+    width=12,
+    height=9,
     description=(
-        "Prices of the newest 5,000 calls before the end of the range, USD per million tokens, with the days since"
-        " somebody last checked them. Next: update the price list when they are old."
+        "Prices of the newest 2,000 calls before the end of the range, USD per million tokens, with the "
+        "days since somebody last checked them. Next: update the price list when they are old."
     ),
     columns={
-        "model": Column("Model"), "priced_as": Column("Priced as"), "service_tier": Column("Tier"),
-        "input_usd": Column("Input", USD, 2), "cache_read_usd": Column("Cache read", USD, 3),
-        "output_usd": Column("Output", USD, 2), "calls": count("Calls"), "source": Column("Source"),
+        "model": Column("Model"),
+        "priced_as": Column("Priced as"),
+        "service_tier": Column("Tier"),
+        "input_usd": Column("Input", USD, 2),
+        "cache_read_usd": Column("Cache read", USD, 3),
+        "output_usd": Column("Output", USD, 2),
+        "calls": count("Calls"),
+        "source": Column("Source"),
         "age_days": Column("Days since check", "none", 0, steps=[(None, GREEN), (30, YELLOW), (90, ORANGE)]),
     },
     empty="No priced calls before the end of this range.",
-)  # fmt: skip
+)
 
 SPEND = Chart(
-    id=7, title="Spend by model", sql="models/spend", width=12, unit=USD, decimals=2, stacked=True,
-    description="Spend of every bucket by model. Next: a new colour is a switch of models; Endpoints says whose.",
-)  # fmt: skip
+    id=7,
+    title="Spend by model",
+    sql="models/spend",
+    width=12,
+    unit=USD,
+    decimals=2,
+    stacked=True,
+    description=(
+        "Spend of every bucket by model. Next: a new colour is a switch of models; Endpoints says whose."
+    ),
+)
 
 CALLS = Chart(
-    id=8, title="Calls by model", sql="models/calls", width=12, unit=COUNT, decimals=0, stacked=True,
-    description="Calls of every bucket by model, those without a price included. Next: compare with the spend beside it.",
-)  # fmt: skip
+    id=8,
+    title="Calls by model",
+    sql="models/calls",
+    width=12,
+    unit=COUNT,
+    decimals=0,
+    stacked=True,
+    description=(
+        "Calls of every bucket by model, those without a price included. Next: compare with the spend "
+        "beside it."
+    ),
+)
 
 UNIT_COST = Chart(
-    id=9, title="Cost per call by model", sql="models/unit_cost", width=12, unit=USD, decimals=6,
+    id=9,
+    title="Cost per call by model",
+    sql="models/unit_cost",
+    width=12,
+    unit=USD,
+    decimals=6,
     description="What a call costs. A step without a change of tokens is a price. Next: the terms below.",
-)  # fmt: skip
+)
 
 ENDPOINTS = Table(
-    id=10, title="Who calls it?", sql="models/endpoints", width=12, height=9,
-    description="Endpoints of the selection by their change. Next: a name opens Top Endpoints, the model kept.",
+    id=10,
+    title="Who calls it?",
+    sql="models/endpoints",
+    width=12,
+    height=9,
+    description=(
+        "Endpoints of the selection by their change. Next: a name opens Top Endpoints, the model kept."
+    ),
     columns={
-        "endpoint": Column("Endpoint", link=focus_link(
-            "Focus on ${__data.fields.endpoint}", "spanledger-endpoints", endpoint="endpoint")),
-        "cost_usd": spend("Now"), "baseline_cost_usd": spend("Before"), "delta_usd": change(),
-        "top_term": Column("Mostly"), "calls": count("Calls"),
+        "endpoint": Column(
+            "Endpoint",
+            link=focus_link(
+                "Focus on ${__data.fields.endpoint}", "spanledger-endpoints", endpoint="endpoint"
+            ),
+        ),
+        "cost_usd": spend("Now"),
+        "baseline_cost_usd": spend("Before"),
+        "delta_usd": change(),
+        "top_term": Column("Mostly"),
+        "calls": count("Calls"),
     },
-)  # fmt: skip
+)
 
 TERMS = Table(
-    id=11, title="How much of the change is models and prices?", sql="models/terms", width=24, height=9,
-    description="The exact decomposition; look at `mix` and `price`. Next: Compare has it for all dimensions.",
+    id=11,
+    title="How much of the change is models and prices?",
+    sql="models/terms",
+    width=24,
+    height=9,
+    description=(
+        "The exact decomposition; look at `mix` and `price`. Next: Compare has it for all dimensions."
+    ),
     columns=term_columns(CHANGE_STEPS),
-)  # fmt: skip
+)
 
 PAGE = Page(
-    UID, "Which models spend, and is every price known and fresh?",
-    [[state(1)], [PRICING, UNCOUNTED], [MODELS], [UNPRICED, PRICES], [SPEND, CALLS], [UNIT_COST, ENDPOINTS], [TERMS]],
-)  # fmt: skip
+    UID,
+    "Which models spend, and is every price known and fresh?",
+    [
+        [state(1)],
+        [PRICING, UNCOUNTED],
+        [MODELS],
+        [UNPRICED, PRICES],
+        [SPEND, CALLS],
+        [UNIT_COST, ENDPOINTS],
+        [TERMS],
+    ],
+)

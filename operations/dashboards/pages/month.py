@@ -10,72 +10,143 @@ from operations.dashboards.panels import COUNT, SHARE, USD, Bars, Chart, Column,
 UID = "spanledger-month"
 
 MONTH = Stats(
-    id=2, title="What will this month cost?", sql="month/state", width=24,
+    id=2,
+    title="What will this month cost?",
+    sql="month/state",
+    width=24,
     description=(
-        "The month (UTC) of the range's end. Projection: spent so far, and for each day that is left the mean of the"
-        " last seven full days; none before there is a full day. Next: Compare when the projection is above last month."
+        "The month (UTC) of the range's end. Projection: spent so far, and for each day that is left the "
+        "mean of the last seven full days; none before there is a full day. Next: Compare when the "
+        "projection is above last month."
     ),
     columns={
-        "month": Column("Month", "time:YYYY-MM"), "spent_usd": spend("So far"), "projected_usd": spend("Projected"),
-        "last_month_to_date_usd": spend("Last month, up to here"), "last_month_usd": spend("Last month"),
+        "month": Column("Month", "time:YYYY-MM"),
+        "spent_usd": spend("So far"),
+        "projected_usd": spend("Projected"),
+        "last_month_to_date_usd": spend("Last month, up to here"),
+        "last_month_usd": spend("Last month"),
         "projected_ratio": Column("Projected / last month", SHARE, 0),
     },
-)  # fmt: skip
+)
 
 INVOICE = Stats(
-    id=3, title="What will the providers bill?", sql="month/invoice", width=14,
+    id=3,
+    title="What will the providers bill?",
+    sql="month/invoice",
+    width=14,
     description=(
-        "Invoice scope: real and test data of all environments, which is what providers bill; beside it the selection"
-        " above. Next: hold it against the invoice; calls without a price are on the invoice and not here."
+        "Invoice scope: real and test data of all environments, which is what providers bill; beside it "
+        "the selection above. Next: hold it against the invoice; calls without a price are on the invoice "
+        "and not here."
     ),
     columns={
-        "invoice_usd": spend("Invoice scope"), "spent_usd": spend("Selection"),
+        "invoice_usd": spend("Invoice scope"),
+        "spent_usd": spend("Selection"),
         "outside_usd": spend("Outside the selection"),
         "unpriced_calls": Column("Calls without a price", COUNT, 0, steps=SOME_STEPS),
         "uncertain_share": Column("Uncertain usage", SHARE, 1, steps=UNCERTAIN_STEPS),
     },
-)  # fmt: skip
+)
 
 DAYS = Chart(
-    id=4, title="Spend by day", sql="month/days", width=14, unit=USD, decimals=2, stacked=True,
-    description="Every day (UTC) of the month by endpoint, the seven dearest by name. Next: a high day opens in Overview.",
-)  # fmt: skip
+    id=4,
+    title="Spend by day",
+    sql="month/days",
+    width=14,
+    unit=USD,
+    decimals=2,
+    stacked=True,
+    description=(
+        "Every day (UTC) of the month by endpoint, the seven dearest by name. Next: a high day opens in "
+        "Overview."
+    ),
+)
 
 HISTORY = Bars(
-    id=5, title="The last twelve months", sql="month/history", width=10, height=9, x="month", unit=USD, decimals=2,
+    id=5,
+    title="The last twelve months",
+    sql="month/history",
+    width=10,
+    height=9,
+    x="month",
+    unit=USD,
+    decimals=2,
     bars={"cost_usd": "Spend"},
-    description="Spend of each month with data; the last one is not over. Next: a month is a range in Compare.",
-)  # fmt: skip
+    description=(
+        "Spend of each month with data; the last one is not over. Next: a month is a range in Compare."
+    ),
+)
 
 
 def _by(panel_id: int, dimension: str, title: str, link: Column, next_step: str) -> Table:
     return Table(
-        id=panel_id, title=title, sql=f"month/{dimension}s", width=12, height=9,
+        id=panel_id,
+        title=title,
+        sql=f"month/{dimension}s",
+        width=12,
+        height=9,
         description=(
-            f"The month so far by {dimension}, beside the month before up to the same moment of it. Next: {next_step}"
+            f"The month so far by {dimension}, beside the month before up to the same moment of it. Next: "
+            f"{next_step}"
         ),
         columns={
-            dimension: link, "cost_usd": spend("So far"), "cost_share": Column("Share", SHARE, 1, bar=True),
-            "last_month_to_date_usd": spend("Last month, up to here"), "delta_usd": change(), "calls": count("Calls"),
+            dimension: link,
+            "cost_usd": spend("So far"),
+            "cost_share": Column("Share", SHARE, 1, bar=True),
+            "last_month_to_date_usd": spend("Last month, up to here"),
+            "delta_usd": change(),
+            "calls": count("Calls"),
         },
-    )  # fmt: skip
+    )
 
 
-TENANTS = _by(6, "tenant", "By tenant", Column("Tenant", link=focus_link(
-    "Focus on ${__data.fields.tenant}", "spanledger-users", False, tenant="tenant")),
-    "a name opens Top Users and Tenants.")  # fmt: skip
-SERVICES = _by(7, "service", "By service", Column("Service", link=focus_link(
-    "Compare ${__data.fields.service}", "spanledger-compare", False, service="service")),
-    "a name opens Compare for the service.")  # fmt: skip
-ENDPOINTS = _by(8, "endpoint", "By endpoint", Column("Endpoint", link=focus_link(
-    "Focus on ${__data.fields.endpoint}", "spanledger-endpoints", False, endpoint="endpoint")),
-    "a name opens Top Endpoints.")  # fmt: skip
-MODELS = _by(9, "model", "By model", Column("Model", link=focus_link(
-    "Focus on ${__data.fields.model}", "spanledger-models", False, model="model")),
-    "a name opens Models and Pricing.")  # fmt: skip
+TENANTS = _by(
+    6,
+    "tenant",
+    "By tenant",
+    Column(
+        "Tenant",
+        link=focus_link("Focus on ${__data.fields.tenant}", "spanledger-users", False, tenant="tenant"),
+    ),
+    "a name opens Top Users and Tenants.",
+)
+SERVICES = _by(
+    7,
+    "service",
+    "By service",
+    Column(
+        "Service",
+        link=focus_link("Compare ${__data.fields.service}", "spanledger-compare", False, service="service"),
+    ),
+    "a name opens Compare for the service.",
+)
+ENDPOINTS = _by(
+    8,
+    "endpoint",
+    "By endpoint",
+    Column(
+        "Endpoint",
+        link=focus_link(
+            "Focus on ${__data.fields.endpoint}", "spanledger-endpoints", False, endpoint="endpoint"
+        ),
+    ),
+    "a name opens Top Endpoints.",
+)
+MODELS = _by(
+    9,
+    "model",
+    "By model",
+    Column(
+        "Model", link=focus_link("Focus on ${__data.fields.model}", "spanledger-models", False, model="model")
+    ),
+    "a name opens Models and Pricing.",
+)
 
 PAGE = Page(
-    UID, "What will this month cost, and who pays for it?",
+    UID,
+    "What will this month cost, and who pays for it?",
     [[MONTH], [INVOICE, state(1, 10)], [DAYS, HISTORY], [TENANTS, SERVICES], [ENDPOINTS, MODELS]],
-    has_focus=False, start="now/M", refresh="15m",
-)  # fmt: skip
+    has_focus=False,
+    start="now/M",
+    refresh="15m",
+)

@@ -4,40 +4,76 @@ from __future__ import annotations
 
 from operations.dashboards.links import dashboard_url, data_link, focus_link
 from operations.dashboards.looks import (
-    ATTEMPTS_STEPS, CONCENTRATION_STEPS, DRIFT_STEPS, FRESHNESS_STEPS, IDENTITY_STATES, SOME_STEPS, SUCCESS_STEPS, UNCERTAIN_STEPS,
-    change, count, driver_columns, milliseconds, spend, unit_cost,
-)  # fmt: skip
+    ATTEMPTS_STEPS,
+    CONCENTRATION_STEPS,
+    DRIFT_STEPS,
+    FRESHNESS_STEPS,
+    IDENTITY_STATES,
+    SOME_STEPS,
+    SUCCESS_STEPS,
+    UNCERTAIN_STEPS,
+    change,
+    count,
+    driver_columns,
+    milliseconds,
+    spend,
+    unit_cost,
+)
 from operations.dashboards.page import Page, state
 from operations.dashboards.panels import (
-    COUNT, GREEN, NEUTRAL, SECONDS, SHARE, TIME, USD, YELLOW, Chart, Column, Stats, Table,
-)  # fmt: skip
+    COUNT,
+    GREEN,
+    NEUTRAL,
+    SECONDS,
+    SHARE,
+    TIME,
+    USD,
+    YELLOW,
+    Chart,
+    Column,
+    Stats,
+    Table,
+)
 
 UID = "spanledger-overview"
 COMPARE = data_link("Compare: what changed, and why", dashboard_url("spanledger-compare", False))
 SELECT_OUTSIDE = "Show this data"
 
 OUTSIDE = Table(
-    id=1, title="Data outside this selection", sql="overview/outside", width=10, height=5,
+    id=1,
+    title="Data outside this selection",
+    sql="overview/outside",
+    width=10,
+    height=5,
     description=(
-        "Environments and data modes that the choice above leaves out, with their calls in this range. Next: a click on a row chooses it. Test data in prod, or a new environment that nobody watches, shows here first."
+        "Environments and data modes that the choice above leaves out, with their calls in this range. "
+        "Next: a click on a row chooses it. Test data in prod, or a new environment that nobody watches, "
+        "shows here first."
     ),
     columns={
-        "environment": Column("Environment", link=focus_link(
-            SELECT_OUTSIDE, UID, False, env="environment", data_mode="data_mode")),
-        "data_mode": Column("Data", link=focus_link(
-            SELECT_OUTSIDE, UID, False, env="environment", data_mode="data_mode")),
+        "environment": Column(
+            "Environment",
+            link=focus_link(SELECT_OUTSIDE, UID, False, env="environment", data_mode="data_mode"),
+        ),
+        "data_mode": Column(
+            "Data", link=focus_link(SELECT_OUTSIDE, UID, False, env="environment", data_mode="data_mode")
+        ),
         "calls": count("Calls in range"),
         "last_seen": Column("Last seen (hour)", TIME),
     },
     empty="Nothing: the selection shows all there is.",
-)  # fmt: skip
+)
 
 SPEND = Stats(
-    id=3, title="What was spent?", sql="overview/spend", width=24, height=5,
+    id=3,
+    title="What was spent?",
+    sql="overview/spend",
+    width=24,
+    height=5,
     description=(
-        "Spend of the range from the ledger's own summaries, exact to the pico-dollar, beside the baseline chosen above. "
-        "`Drift` is cost per request now over before: from 1.2 look at it, from 1.5 the alert fires. Next: a click opens "
-        "Compare, which splits the change into its causes."
+        "Spend of the range from the ledger's own summaries, exact to the pico-dollar, beside the "
+        "baseline chosen above. `Drift` is cost per request now over before: from 1.2 look at it, from "
+        "1.5 the alert fires. Next: a click opens Compare, which splits the change into its causes."
     ),
     columns={
         "cost_usd": Column("Spend", USD, 2, link=COMPARE),
@@ -53,115 +89,195 @@ SPEND = Stats(
         "attempts_per_success": Column("Calls per success", "none", 2, steps=ATTEMPTS_STEPS),
         "p95_ms": milliseconds("p95"),
     },
-)  # fmt: skip
+)
 
 UNCOUNTED = Stats(
-    id=4, title="What does the spend not hold?", sql="overview/uncounted", width=14, height=5,
+    id=4,
+    title="What does the spend not hold?",
+    sql="overview/uncounted",
+    width=14,
+    height=5,
     description=(
-        "Unknown is not free. Calls without a price and calls whose usage is missing or estimated make every sum a lower "
-        "bound, `at least`. Refused calls (errors without usage) are not billed by providers and stand apart. Next: Models "
-        "and Pricing lists the models without a price; fill the pricing map, then `spanledger reprice`."
+        "Unknown is not free. Calls without a price and calls whose usage is missing or estimated make "
+        "every sum a lower bound, `at least`. Refused calls (errors without usage) are not billed by "
+        "providers and stand apart. Next: Models and Pricing lists the models without a price; fill the "
+        "pricing map, then `spanledger reprice`."
     ),
     columns={
-        "exactness": Column("The spend is", words={
-            "exact": ("exact", GREEN), "at least": ("at least that", YELLOW), "no calls": ("no calls", NEUTRAL)}),
-        "unpriced_calls": Column("Calls without a price", COUNT, 0, steps=SOME_STEPS,
-            link=data_link("Models without a price", dashboard_url("spanledger-models", False))),
+        "exactness": Column(
+            "The spend is",
+            words={
+                "exact": ("exact", GREEN),
+                "at least": ("at least that", YELLOW),
+                "no calls": ("no calls", NEUTRAL),
+            },
+        ),
+        "unpriced_calls": Column(
+            "Calls without a price",
+            COUNT,
+            0,
+            steps=SOME_STEPS,
+            link=data_link("Models without a price", dashboard_url("spanledger-models", False)),
+        ),
         "uncertain_share": Column("Uncertain usage", SHARE, 1, steps=UNCERTAIN_STEPS),
         "error_without_usage_calls": count("Refused calls"),
         "wasted_usd": spend("Wasted on calls without success"),
     },
-)  # fmt: skip
+)
 
 FRESHNESS = Stats(
-    id=5, title="How fresh is it?", sql="overview/freshness", width=10, height=5,
+    id=5,
+    title="How fresh is it?",
+    sql="overview/freshness",
+    width=10,
+    height=5,
     description=(
-        "From the receiver's stamp to the commit that made a call visible here, of all calls that came in this range. "
-        "Target 1 s, contract 5 min at p95. Next when it is red: /diagnostics of the service, its queue and its database."
+        "From the receiver's stamp to the commit that made a call visible here, of all calls that came in "
+        "this range. Target 1 s, contract 5 min at p95. Next when it is red: /diagnostics of the service, "
+        "its queue and its database."
     ),
     columns={
         "p50_seconds": Column("p50", SECONDS, 2, steps=FRESHNESS_STEPS),
         "p95_seconds": Column("p95", SECONDS, 2, steps=FRESHNESS_STEPS),
-        "watermark_age_seconds": Column("Age of the watermark", SECONDS, 0, steps=[(None, GREEN), (30, YELLOW), (300, "red")]),
+        "watermark_age_seconds": Column(
+            "Age of the watermark", SECONDS, 0, steps=[(None, GREEN), (30, YELLOW), (300, "red")]
+        ),
     },
     empty="Nothing was received in this range.",
-)  # fmt: skip
+)
 
 DRIVER = Table(
-    id=6, title="What changed most?", sql="overview/driver", width=24, height=4,
+    id=6,
+    title="What changed most?",
+    sql="overview/driver",
+    width=24,
+    height=4,
     description=(
-        "The kind of the change by fixed rules (docs/compare.md), the sentence with the numbers that decided, and whose "
-        "change it is. Next: the link opens the dashboard of that driver with the focus set."
+        "The kind of the change by fixed rules (docs/compare.md), the sentence with the numbers that "
+        "decided, and whose change it is. Next: the link opens the dashboard of that driver with the "
+        "focus set."
     ),
     columns=driver_columns(False),
     empty="Nothing to explain: no calls in this range or its baseline.",
-)  # fmt: skip
+)
 
 BY_ENDPOINT = Chart(
-    id=7, title="Spend by endpoint", sql="overview/spend_by_endpoint", width=12, unit=USD, decimals=2, stacked=True,
+    id=7,
+    title="Spend by endpoint",
+    sql="overview/spend_by_endpoint",
+    width=12,
+    unit=USD,
+    decimals=2,
+    stacked=True,
     description=(
-        "Spend of every bucket, the seven dearest endpoints by name. Whole buckets: the first and last may reach over the "
-        "ends of the range. Blue marks are the first calls of a prompt version. Next: drag over a rise to zoom in."
+        "Spend of every bucket, the seven dearest endpoints by name. Whole buckets: the first and last "
+        "may reach over the ends of the range. Blue marks are the first calls of a prompt version. Next: "
+        "drag over a rise to zoom in."
     ),
-)  # fmt: skip
+)
 
 NOW_AND_BEFORE = Chart(
-    id=8, title="Spend against the baseline", sql="overview/now_and_before", width=12, unit=USD, decimals=2,
+    id=8,
+    title="Spend against the baseline",
+    sql="overview/now_and_before",
+    width=12,
+    unit=USD,
+    decimals=2,
     colours={"now": "blue", "before": NEUTRAL},
     description=(
-        "Spend of every bucket, and that of the baseline moved to the same place. Where the lines part the change began. "
-        "Next: zoom into the gap, then open Compare."
+        "Spend of every bucket, and that of the baseline moved to the same place. Where the lines part "
+        "the change began. Next: zoom into the gap, then open Compare."
     ),
-)  # fmt: skip
+)
 
 ENDPOINTS = Table(
-    id=9, title="Which endpoints changed?", sql="overview/endpoints", width=14, height=9,
+    id=9,
+    title="Which endpoints changed?",
+    sql="overview/endpoints",
+    width=14,
+    height=9,
     description=(
-        "Endpoints by the size of their change against the baseline, with the largest term of it. Next: the name opens Top "
-        "Endpoints with the endpoint in focus."
+        "Endpoints by the size of their change against the baseline, with the largest term of it. Next: "
+        "the name opens Top Endpoints with the endpoint in focus."
     ),
     columns={
-        "endpoint": Column("Endpoint", link=focus_link("Focus on ${__data.fields.endpoint}", "spanledger-endpoints", False,
-                                                       endpoint="endpoint")),
-        "cost_usd": spend("Now"), "baseline_cost_usd": spend("Before"), "delta_usd": change(),
-        "top_term": Column("Mostly"), "cost_per_request_usd": unit_cost(), "requests": count("Requests"),
+        "endpoint": Column(
+            "Endpoint",
+            link=focus_link(
+                "Focus on ${__data.fields.endpoint}", "spanledger-endpoints", False, endpoint="endpoint"
+            ),
+        ),
+        "cost_usd": spend("Now"),
+        "baseline_cost_usd": spend("Before"),
+        "delta_usd": change(),
+        "top_term": Column("Mostly"),
+        "cost_per_request_usd": unit_cost(),
+        "requests": count("Requests"),
     },
-)  # fmt: skip
+)
 
 TENANTS = Table(
-    id=10, title="Who spends?", sql="overview/tenants", width=10, height=9,
+    id=10,
+    title="Who spends?",
+    sql="overview/tenants",
+    width=10,
+    height=9,
     description=(
-        "Tenants by spend. `unknown` is spend whose calls carry no tenant: tag them. A share of 40 % and more is marked. "
-        "Next: the name opens Top Users and Tenants."
+        "Tenants by spend. `unknown` is spend whose calls carry no tenant: tag them. A share of 40 % and "
+        "more is marked. Next: the name opens Top Users and Tenants."
     ),
     columns={
-        "tenant": Column("Tenant", link=focus_link("Focus on ${__data.fields.tenant}", "spanledger-users", False,
-                                                   tenant="tenant")),
-        "cost_usd": spend(), "cost_share": Column("Share", SHARE, 1, bar=True, steps=CONCENTRATION_STEPS),
-        "delta_usd": change(), "calls": count("Calls"), "state": Column("State", words=IDENTITY_STATES),
+        "tenant": Column(
+            "Tenant",
+            link=focus_link("Focus on ${__data.fields.tenant}", "spanledger-users", False, tenant="tenant"),
+        ),
+        "cost_usd": spend(),
+        "cost_share": Column("Share", SHARE, 1, bar=True, steps=CONCENTRATION_STEPS),
+        "delta_usd": change(),
+        "calls": count("Calls"),
+        "state": Column("State", words=IDENTITY_STATES),
     },
-)  # fmt: skip
+)
 
 CALLS = Chart(
-    id=11, title="Requests, calls and errors", sql="overview/calls", width=12, unit=COUNT, decimals=0, by_segment=False,
+    id=11,
+    title="Requests, calls and errors",
+    sql="overview/calls",
+    width=12,
+    unit=COUNT,
+    decimals=0,
+    by_segment=False,
     colours={"errors": "red"},
     description=(
-        "Counts of every bucket. Calls far above requests are retries or agents; errors that rise with them are a retry "
-        "storm. Next: Compare shows what the attempts cost."
+        "Counts of every bucket. Calls far above requests are retries or agents; errors that rise with "
+        "them are a retry storm. Next: Compare shows what the attempts cost."
     ),
-)  # fmt: skip
+)
 
 UNIT_COST = Chart(
-    id=12, title="Cost per request", sql="overview/cost_per_request", width=12, unit=USD, decimals=6,
+    id=12,
+    title="Cost per request",
+    sql="overview/cost_per_request",
+    width=12,
+    unit=USD,
+    decimals=6,
     description=(
-        "What a request costs, for the five dearest endpoints. A step at a blue mark is a deploy; a slope is a growing "
-        "context. Next: Top Endpoints, then Prompt Versions of that endpoint."
+        "What a request costs, for the five dearest endpoints. A step at a blue mark is a deploy; a slope "
+        "is a growing context. Next: Top Endpoints, then Prompt Versions of that endpoint."
     ),
-)  # fmt: skip
+)
 
 PAGE = Page(
-    UID, "Is spend as it should be, and is all of it counted?",
-    [[OUTSIDE, state(2, 14)], [SPEND], [DRIVER], [BY_ENDPOINT, NOW_AND_BEFORE], [ENDPOINTS, TENANTS],
-     [CALLS, UNIT_COST], [UNCOUNTED, FRESHNESS]],
+    UID,
+    "Is spend as it should be, and is all of it counted?",
+    [
+        [OUTSIDE, state(2, 14)],
+        [SPEND],
+        [DRIVER],
+        [BY_ENDPOINT, NOW_AND_BEFORE],
+        [ENDPOINTS, TENANTS],
+        [CALLS, UNIT_COST],
+        [UNCOUNTED, FRESHNESS],
+    ],
     has_focus=False,
-)  # fmt: skip
+)

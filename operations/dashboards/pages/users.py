@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from operations.dashboards.links import focus_link
 from operations.dashboards.looks import (
-    CONCENTRATION_STEPS, IDENTITY_STATES, MODEL_STATES, SUCCESS_STEPS, calls_columns, change, count, figure_columns,
-    spend, unit_cost,
-)  # fmt: skip
+    CONCENTRATION_STEPS,
+    IDENTITY_STATES,
+    MODEL_STATES,
+    SUCCESS_STEPS,
+    calls_columns,
+    change,
+    count,
+    figure_columns,
+    spend,
+    unit_cost,
+)
 from operations.dashboards.page import Page, state
 from operations.dashboards.panels import COUNT, SHARE, USD, Chart, Column, Stats, Table
 
@@ -14,19 +22,27 @@ UID = "spanledger-users"
 NO_IDENTITY = "No calls in this selection. By identity with a prompt version only single calls are read."
 
 FIGURES = Stats(
-    id=2, title="The selection in one line", sql="users/figures", width=24, empty=NO_IDENTITY,
+    id=2,
+    title="The selection in one line",
+    sql="users/figures",
+    width=24,
+    empty=NO_IDENTITY,
     description=(
-        "Spend of the chosen tenant or user (or of all), and its drift against the baseline. Next: the tables below"
-        " say who it is."
+        "Spend of the chosen tenant or user (or of all), and its drift against the baseline. Next: the "
+        "tables below say who it is."
     ),
     columns=figure_columns(),
-)  # fmt: skip
+)
 
 CONCENTRATION = Stats(
-    id=3, title="Does one of them make the spend?", sql="users/concentration", width=24,
+    id=3,
+    title="Does one of them make the spend?",
+    sql="users/concentration",
+    width=24,
     description=(
-        "The shares of the dearest tenant and user, and of calls that carry none. 40 % and more is marked; the alert"
-        " also asks whether it is unusual. Next: throttle the tenant, or tag the calls of nobody."
+        "The shares of the dearest tenant and user, and of calls that carry none. 40 % and more is "
+        "marked; the alert also asks whether it is unusual. Next: throttle the tenant, or tag the calls "
+        "of nobody."
     ),
     columns={
         "top_tenant": Column("Dearest tenant"),
@@ -35,88 +51,163 @@ CONCENTRATION = Stats(
         "top_user_share": Column("Its share", SHARE, 1, steps=CONCENTRATION_STEPS),
         "no_tenant_share": Column("Without a tenant", SHARE, 1),
         "no_user_share": Column("Without a user", SHARE, 1),
-        "tenants": count("Tenants"), "users": count("Users"),
+        "tenants": count("Tenants"),
+        "users": count("Users"),
     },
-)  # fmt: skip
+)
 
 
 def _columns(name: str, title: str, **focus: str) -> dict[str, Column]:
     return {
-        name: Column(title, link=focus_link(f"Focus on ${{__data.fields.{name}}}", UID, **focus)),
+        name: Column(title, link=focus_link(f"Focus on ${{__data.fields.{name}}}", UID, True, **focus)),
         "tenant": Column("Tenant", link=focus_link("Focus on ${__data.fields.tenant}", UID, tenant="tenant")),
         "cost_usd": spend(),
         "cost_share": Column("Share", SHARE, 1, bar=True, steps=CONCENTRATION_STEPS),
         "baseline_cost_share": Column("Share before", SHARE, 1),
-        "delta_usd": change(), "calls": count("Calls"), "cost_per_request_usd": unit_cost(),
+        "delta_usd": change(),
+        "calls": count("Calls"),
+        "cost_per_request_usd": unit_cost(),
         "success_ratio": Column("Success", SHARE, 1, steps=SUCCESS_STEPS),
         "state": Column("State", words=IDENTITY_STATES),
-    }  # fmt: skip
+    }
 
 
 TENANTS = Table(
-    id=4, title="Which tenant?", sql="users/tenants", width=12, height=11,
+    id=4,
+    title="Which tenant?",
+    sql="users/tenants",
+    width=12,
+    height=11,
     description=(
         "Tenants by spend; the tenant in focus does not narrow the list. `unknown` stands apart: nobody is"
         " concentrated. Next: a name sets the focus."
     ),
     columns=_columns("tenant", "Tenant", tenant="tenant"),
-)  # fmt: skip
+)
 
 USERS = Table(
-    id=5, title="Which user?", sql="users/users", width=12, height=11,
+    id=5,
+    title="Which user?",
+    sql="users/users",
+    width=12,
+    height=11,
     description=(
-        "Users by spend, of the tenant in focus; hashes, unless labels are configured. Next: a name sets the focus;"
-        " `spanledger identity hash` prints the hash of a user that you suspect."
+        "Users by spend, of the tenant in focus; hashes, unless labels are configured. Next: a name sets "
+        "the focus; `spanledger identity hash` prints the hash of a user that you suspect."
     ),
     columns=_columns("user", "User", user="user"),
-)  # fmt: skip
+)
 
 BY_TENANT = Chart(
-    id=6, title="Spend by tenant", sql="users/spend_by_tenant", width=12, unit=USD, decimals=2, stacked=True,
-    description="Spend of every hour by tenant, the seven dearest by name. Next: zoom to where one of them grows.",
-)  # fmt: skip
+    id=6,
+    title="Spend by tenant",
+    sql="users/spend_by_tenant",
+    width=12,
+    unit=USD,
+    decimals=2,
+    stacked=True,
+    description=(
+        "Spend of every hour by tenant, the seven dearest by name. Next: zoom to where one of them grows."
+    ),
+)
 
 BY_USER = Chart(
-    id=7, title="Spend by user", sql="users/spend_by_user", width=12, unit=USD, decimals=2, stacked=True,
-    description="Spend of every hour by user, the seven dearest by name. Next: zoom to where one of them grows.",
-)  # fmt: skip
+    id=7,
+    title="Spend by user",
+    sql="users/spend_by_user",
+    width=12,
+    unit=USD,
+    decimals=2,
+    stacked=True,
+    description=(
+        "Spend of every hour by user, the seven dearest by name. Next: zoom to where one of them grows."
+    ),
+)
 
 ENDPOINTS = Table(
-    id=8, title="What do they use?", sql="users/endpoints", width=12, height=9,
-    description="Endpoints of the selection by their change. Next: a name opens Top Endpoints, the identity kept.",
+    id=8,
+    title="What do they use?",
+    sql="users/endpoints",
+    width=12,
+    height=9,
+    description=(
+        "Endpoints of the selection by their change. Next: a name opens Top Endpoints, the identity kept."
+    ),
     columns={
-        "endpoint": Column("Endpoint", link=focus_link(
-            "Focus on ${__data.fields.endpoint}", "spanledger-endpoints", endpoint="endpoint")),
-        "cost_usd": spend(), "delta_usd": change(), "top_term": Column("Mostly"),
-        "cost_per_request_usd": unit_cost(), "requests": count("Requests"),
+        "endpoint": Column(
+            "Endpoint",
+            link=focus_link(
+                "Focus on ${__data.fields.endpoint}", "spanledger-endpoints", endpoint="endpoint"
+            ),
+        ),
+        "cost_usd": spend(),
+        "delta_usd": change(),
+        "top_term": Column("Mostly"),
+        "cost_per_request_usd": unit_cost(),
+        "requests": count("Requests"),
     },
-)  # fmt: skip
+)
 
 MODELS = Table(
-    id=9, title="Which models answer them?", sql="users/models", width=12, height=9,
+    id=9,
+    title="Which models answer them?",
+    sql="users/models",
+    width=12,
+    height=9,
     description="Models of the selection. Next: a name opens Models and Pricing, the identity kept.",
     columns={
-        "model": Column("Model", link=focus_link(
-            "Focus on ${__data.fields.model}", "spanledger-models", model="model")),
-        "provider": Column("Provider"), "cost_usd": spend(), "cost_share": Column("Share", SHARE, 1, bar=True),
-        "delta_usd": change(), "calls": count("Calls"), "cost_per_call_usd": unit_cost("Cost per call"),
+        "model": Column(
+            "Model", link=focus_link("Focus on ${__data.fields.model}", "spanledger-models", model="model")
+        ),
+        "provider": Column("Provider"),
+        "cost_usd": spend(),
+        "cost_share": Column("Share", SHARE, 1, bar=True),
+        "delta_usd": change(),
+        "calls": count("Calls"),
+        "cost_per_call_usd": unit_cost("Cost per call"),
         "state": Column("State", words=MODEL_STATES),
     },
-)  # fmt: skip
+)
 
 CALLS = Chart(
-    id=10, title="Requests, calls and errors", sql="users/calls", width=12, unit=COUNT, decimals=0,
-    by_segment=False, colours={"errors": "red"}, columns=calls_columns(),
-    description="Counts of every bucket of the selection. Calls with errors from one identity are abuse. Next: Requests.",
-)  # fmt: skip
+    id=10,
+    title="Requests, calls and errors",
+    sql="users/calls",
+    width=12,
+    unit=COUNT,
+    decimals=0,
+    by_segment=False,
+    colours={"errors": "red"},
+    columns=calls_columns(),
+    description=(
+        "Counts of every bucket of the selection. Calls with errors from one identity are abuse. Next: "
+        "Requests."
+    ),
+)
 
 SUCCESS = Chart(
-    id=11, title="Success by tenant", sql="users/success", width=12, unit=SHARE, decimals=1,
-    description="Successes of successes and errors, the five dearest tenants. Next: a fall of one alone is its own doing.",
-)  # fmt: skip
+    id=11,
+    title="Success by tenant",
+    sql="users/success",
+    width=12,
+    unit=SHARE,
+    decimals=1,
+    description=(
+        "Successes of successes and errors, the five dearest tenants. Next: a fall of one alone is its own "
+        "doing."
+    ),
+)
 
 PAGE = Page(
-    UID, "Does one user or tenant make the spend?",
-    [[state(1)], [CONCENTRATION], [FIGURES], [TENANTS, USERS], [BY_TENANT, BY_USER], [ENDPOINTS, MODELS],
-     [CALLS, SUCCESS]],
-)  # fmt: skip
+    UID,
+    "Does one user or tenant make the spend?",
+    [
+        [state(1)],
+        [CONCENTRATION],
+        [FIGURES],
+        [TENANTS, USERS],
+        [BY_TENANT, BY_USER],
+        [ENDPOINTS, MODELS],
+        [CALLS, SUCCESS],
+    ],
+)

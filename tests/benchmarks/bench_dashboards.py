@@ -1,0 +1,167 @@
+"""Database time of every panel with its default choice: 1 M and 10 M calls in 30 days, over 24 h and 30 d.
+
+Sums are filled as such a month leaves them (14 days of minutes are kept, 35 of hours by identity); single
+calls, which panels read at the ragged edges of a window and on Requests, only for the last day, as dense as
+they would be.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+
+from service.embedded import EmbeddedPostgres
+from storage.migrate import migrate
+from tests.benchmarks.figure import Figure
+from tests.dashboards.files import DEFAULTS, Query, queries
+from tests.dashboards.macros import Range, expand, fill
+
+END = datetime(2026, 3, 1, 0, 10, tzinfo=UTC)
+BUDGET_MS = 150.0
+ROUNDS = 3
+
+
+class Scale(NamedTuple):
+    """How busy: rows of an hour by series and by identity, calls of a series row, calls in a minute."""
+
+    name: str
+    series: int
+    calls: int
+    identities: int
+    calls_per_minute: int
+
+
+SCALES = (Scale("1 M", 100, 14, 400, 23), Scale("10 M", 280, 50, 1000, 230))
+
+SEED = """
+INSERT INTO _genai.series
+SELECT n, 10000 + n, 0, 'prod', 'real', 'service-' || n % 8, 'endpoint-' || n % 40,
+    'v' || n % 3 + n / 40 % 2,
+    (ARRAY['openai', 'anthropic', 'google'])[1 + n % 3], 'model-' || n % 12
+FROM generate_series(1, 560) n;
+
+INSERT INTO _genai.series
+SELECT 10000 + n, 0, 0, 'prod', 'real', 'unknown', 'endpoint-' || n % 40, 'unknown',
+    (ARRAY['openai', 'anthropic', 'google'])[1 + n % 3], 'model-' || n % 12
+FROM generate_series(1, 120) n;
+
+INSERT INTO _genai.identity SELECT n, 'tenant-' || n % 60, 'user-' || n FROM generate_series(1, 5000) n;
+
+INSERT INTO _genai.usage_hour (
+    bucket, series_id, calls, requests, successes, errors, input_tokens, output_tokens, cache_read_tokens,
+    reasoning_tokens, input_cost_pico_usd, cache_read_cost_pico_usd, output_cost_pico_usd,
+    wasted_cost_pico_usd, latency_calls, latency_us_sum, latency_b03, latency_b04, latency_b05, latency_b06,
+    latency_b07, latency_b08, latency_b09)
+SELECT
+    timestamptz '2026-03-01 00:00:00+00' - h * interval '1 hour', 1 + (s * 2 + h) % 560, {calls},
+    {calls}, {calls}, 2,
+    40000 + s, 10000 + h, 8000, 1000, 1800000000, 40000000, 8000000000 + s, 2000000, {calls}, 100000000,
+    2, 4, 12, 14, 10, 6, 2
+FROM generate_series(0, 1464) h, generate_series(1, {series}) s;
+
+INSERT INTO _genai.usage_minute (
+    bucket, series_id, calls, requests, successes, errors, input_tokens, output_tokens, input_cost_pico_usd,
+    output_cost_pico_usd, latency_calls, latency_us_sum, latency_b05, latency_b07)
+SELECT
+    timestamptz '2026-03-01 00:09:00+00' - m * interval '1 minute', 1 + (s * 5 + m) % 560, 2, 2, 2, 1,
+    800, 200,
+    60000000, 160000000, 2, 4000000, 1, 1
+FROM generate_series(0, 4320) m, generate_series(1, {series} / 4) s;
+
+INSERT INTO _genai.usage_identity_hour (
+    bucket, identity_id, series_id, calls, requests, successes, errors, input_tokens, output_tokens,
+    input_cost_pico_usd, output_cost_pico_usd, wasted_cost_pico_usd, latency_calls, latency_us_sum,
+    latency_b05)
+SELECT
+    timestamptz '2026-03-01 00:00:00+00' - h * interval '1 hour', 1 + (i * 7 + h) % 5000,
+    10001 + (i + h) % 120, 14, 14,
+    13, 1, 11000, 2800, 500000000, 2200000000, 500000, 14, 28000000, 14
+FROM generate_series(0, 840) h, generate_series(1, {identities}) i;
+
+INSERT INTO _genai.usage_identity_day (
+    bucket, identity_id, series_id, calls, requests, successes, errors, input_tokens, output_tokens,
+    input_cost_pico_usd, output_cost_pico_usd)
+SELECT
+    timestamptz '2026-01-25 00:00:00+00' - d * interval '1 day', i, 10001 + i % 120, 60, 60, 58, 2,
+    50000, 12000,
+    2000000000, 9000000000
+FROM generate_series(0, 30) d, generate_series(1, {identities} * 4) i;
+
+INSERT INTO _genai.model_call (
+    time, received_at, call_key, series_id, identity_id, shape_id, flags, folded, status, usage_source,
+    price_status,
+    requests, input_tokens, output_tokens, latency_us, cost_pico_usd, input_cost_pico_usd,
+    cache_read_cost_pico_usd,
+    cache_write_cost_pico_usd, output_cost_pico_usd, other_cost_pico_usd)
+SELECT t.at, t.at, gen_random_uuid(), 1 + n % 560, 1 + n % 5000, 0, 0, 0, 1, 1, 1, 1, 800, 200, 2000000,
+    220000000,
+    60000000, 0, 0, 160000000, 0
+FROM generate_series(1, {calls_per_minute} * 1500) n
+CROSS JOIN LATERAL (
+    SELECT timestamptz '2026-03-01 00:10:00+00' - n * interval '1 minute' / {calls_per_minute} AS at
+) t;
+
+UPDATE _genai.floor SET time = timestamptz '2026-02-15' WHERE level = 'minute';
+UPDATE _genai.floor SET time = timestamptz '2026-01-25' WHERE level = 'identity_hour';
+UPDATE _genai.floor SET time = timestamptz '2025-12-01' WHERE level = 'raw';
+"""
+
+WINDOWS = {"24 h": timedelta(hours=24), "30 d": timedelta(days=30)}
+
+
+def measure() -> Iterator[Figure]:
+    """On an embedded server of its own, a database for each scale."""
+    directory = Path(tempfile.mkdtemp(prefix="spanledger-bench-"))
+    directory.chmod(0o755)
+    server = EmbeddedPostgres(directory)
+    try:
+        uri = server.start()
+        for scale in SCALES:
+            with psycopg.connect(uri, autocommit=True) as admin:
+                name = "bench_" + scale.name.replace(" ", "_").lower()
+                admin.execute(f"CREATE DATABASE {name}".encode())
+            yield from measure_on(uri.rpartition("/")[0] + "/" + name, scale)
+    finally:
+        server.destroy()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def measure_on(dsn: str, scale: Scale) -> Iterator[Figure]:
+    """One figure a dashboard and window: its slowest panel."""
+    migrate(dsn)
+    with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as connection:
+        connection.execute(SEED.format(**scale._asdict()).encode())
+        connection.execute("VACUUM ANALYZE")
+        connection.execute("SET SESSION AUTHORIZATION grafana_reader")
+        for window in WINDOWS:
+            by_dashboard: dict[str, list[tuple[float, str]]] = {}
+            for query in queries():
+                if query.kind != "variable":
+                    taken = (_ms(connection, query, WINDOWS[window]), query.where)
+                    by_dashboard.setdefault(query.dashboard, []).append(taken)
+            for uid, times in by_dashboard.items():
+                slowest, title = max(times)
+                over = sum(ms > BUDGET_MS for ms, _ in times)
+                name = f"{uid.removeprefix('spanledger-')}, {scale.name} calls, {window}: “{title}”"
+                together = sum(ms for ms, _ in times)
+                note = f"the slowest of {len(times)}; {over} above the budget, all together {together:.0f} ms"
+                yield Figure(name, slowest, "ms", BUDGET_MS, note=note)
+
+
+def _ms(connection: psycopg.Connection[Any], query: Query, back: timedelta) -> float:
+    """Planning, execution and transfer; the quickest round, as neighbours on the machine only add."""
+    text = expand(fill(query.sql, DEFAULTS), Range(END - back, END)).encode()
+
+    def once() -> float:
+        begun = time.perf_counter()
+        connection.execute(text).fetchall()
+        return (time.perf_counter() - begun) * 1e3
+
+    return min(once() for _ in range(ROUNDS))
