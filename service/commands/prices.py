@@ -1,113 +1,149 @@
-"""`spanledger prices`: every price with its source, and which nobody has checked for long."""
+"""`spanledger prices`: what the configured price map says differently about the past."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Annotated
+import time
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from service import price_listing
 from service.commands import _options as options
 
 if TYPE_CHECKING:
-    from processor.prices import PriceVector
+    from processor.price_diff import Change, Timelines
+    from processor.prices import Rates
 
-_MAX_AGE_DAYS = 90
+_SHOWN = 40
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command group."""
-    group = typer.Typer(help="The prices in force, and where they come from.", no_args_is_help=True)
-    app.add_typer(group, name="prices", rich_help_panel="Look closer")
+    """Add the command."""
+    prices = typer.Typer(help="Compare the configured price map with the prices that the ledger knows.",
+                         no_args_is_help=True, rich_markup_mode=None)  # fmt: skip
+    app.add_typer(prices, name="prices", rich_help_panel="Administer")
+    price_listing.add(prices)
 
-    @group.callback()
-    def top() -> None:
-        """The prices in force, and where they come from."""
-
-    @group.command("list")
-    def list_prices(
-        search: Annotated[str, typer.Argument(help="Part of a model's or provider's name.")] = "",
+    @prices.command()
+    def diff(
         as_json: options.AsJson = False,
         config: options.ConfigFile = None,
+        database_url: options.DatabaseUrl = None,
+        data_dir: options.DataDir = None,
     ) -> None:
-        """List today's prices in USD per million tokens, with source and the day they were checked."""
-        today = datetime.now(UTC).date()
-        vectors = [v for v in _in_force(config, today) if search.lower() in f"{v.provider}/{v.model}".lower()]
-        _print_json(vectors, today) if as_json else _print(vectors, today, "Prices in force")
+        """List prices of the past that the configured map tells differently than the ledger's maps did.
 
-    @group.command("stale")
-    def stale(
-        days: Annotated[int, typer.Option(help="Older than this is stale.", min=1)] = _MAX_AGE_DAYS,
-        as_json: options.AsJson = False,
+        Booked calls keep their price in any case; `reprice` shows what another one would change.
+        """
+        _, changes, _ = _compared(options.configuration(config, database_url, data_dir))
+        _print_json(changes) if as_json else _print(changes)
+
+    @prices.command()
+    def freeze(
         config: options.ConfigFile = None,
+        database_url: options.DatabaseUrl = None,
+        data_dir: options.DataDir = None,
     ) -> None:
-        """List prices that nobody has checked for long, or ever; the oldest first."""
-        from processor.price_book import stale_vectors
+        """Print the `frozen:` section that keeps the old prices of the past: for calls that arrive late."""
+        from processor.price_diff import frozen_prices
 
-        today = datetime.now(UTC).date()
-        vectors = stale_vectors(_in_force(config, today), today, days)
-        if as_json:
-            _print_json(vectors, today)
-        elif vectors:
-            _print(vectors, today, f"Not checked for more than {days} days")
+        known, changes, until_ns = _compared(options.configuration(config, database_url, data_dir))
+        if changes:
+            print(frozen_prices(known, changes, until_ns), end="")
         else:
-            typer.echo(f"Every price was checked within {days} days.")
+            typer.echo("# nothing to freeze: the configured map tells the past as the ledger knows it")
 
 
-def _in_force(config: options.ConfigFile, today: date) -> list[PriceVector]:
+def _compared(settings: Any) -> tuple[Timelines, list[Change], int]:
+    from processor.price_diff import price_changes
     from processor.price_map import load_price_book
-    from processor.prices import midnight_ns
+    from service import ledger, stored_prices
 
-    now = midnight_ns(today)
-    book = load_price_book(options.configuration(config).prices.file)
-    vectors = (v for v in book.every_vector().values() if v.from_ns <= now < v.to_ns)
-    return sorted(vectors, key=lambda v: (v.provider, v.model, v.service_tier or "", v.input_tokens_gt))
+    book = load_price_book(settings.prices.file)
+    with ledger.connected(settings) as connection:
+        known = stored_prices.known_timelines(connection, book.map_hash)
+    until_ns = time.time_ns() // _DAY_NS * _DAY_NS
+    return known, price_changes(known, stored_prices.comparable(book.timelines()), until_ns), until_ns
 
 
-def _print_json(vectors: list[PriceVector], today: date) -> None:
-    from service.display import exact_usd, print_json
+_DAY_NS = 86_400 * 10**9
 
-    print_json(
+
+def _print_json(changes: list[Change]) -> None:
+    from service.display import print_json
+
+    print_json([_change_json(change) for change in changes])
+
+
+def _change_json(change: Change) -> dict[str, object]:
+    return {
+        "provider": change.provider,
+        "model": change.model,
+        "serviceTier": change.service_tier,
+        "inputTokensAbove": change.input_tokens_gt if change.input_tokens_gt >= 0 else None,
+        "from": _day(change.from_ns),
+        "to": _day(change.to_ns),
+        "before": _table(change.before),
+        "after": _table(change.after),
+    }
+
+
+def _print(changes: list[Change]) -> None:
+    from service.display import Column, console, table
+
+    out = console()
+    if not changes:
+        out.print("The configured map tells the past as the ledger knows it.")
+        return
+    columns = [
+        Column("provider"),
+        Column("model", style="bold"),
+        *map(Column, ("from", "to", "before", "now")),
+    ]
+    cells = [
         [
-            {
-                "provider": v.provider,
-                "model": v.model,
-                "serviceTier": v.service_tier,
-                "aboveInputTokens": v.input_tokens_gt if v.input_tokens_gt >= 0 else None,
-                "free": v.free,
-                "usdPerToken": {name: exact_usd(rate) for name, rate in v.rates.as_json().items()},
-                "source": v.source,
-                "sourceUrl": v.source_url,
-                "checkedAt": str(v.checked_at) if v.checked_at else None,
-                "ageDays": (today - v.checked_at).days if v.checked_at else None,
-            }
-            for v in vectors
+            c.provider,
+            _named(c),
+            _day(c.from_ns) or "always",
+            _day(c.to_ns) or "",
+            _text(c.before),
+            _text(c.after),
         ]
+        for c in changes[:_SHOWN]
+    ]
+    rest = len(changes) - _SHOWN
+    title = "Prices of the past, USD per million tokens" + (
+        f" ({_SHOWN} of {len(changes)})" if rest > 0 else ""
+    )
+    out.print(table(columns, cells, title=title))
+    out.print("Booked calls keep their price. `spanledger reprice --restate` shows what these would change,")
+    out.print("`spanledger prices freeze` prints what keeps the old ones for calls that arrive late.")
+
+
+def _named(change: Change) -> str:
+    tier = f" ({change.service_tier})" if change.service_tier else ""
+    above = f" above {change.input_tokens_gt:,}" if change.input_tokens_gt >= 0 else ""
+    return f"{change.model}{tier}{above}"
+
+
+def _text(rates: Rates | None) -> str:
+    return (
+        "none" if rates is None else ", ".join(f"{name} {usd}" for name, usd in (_table(rates) or {}).items())
     )
 
 
-def _print(vectors: list[PriceVector], today: date, title: str) -> None:
-    from service.display import DASH, Column, console, exact_usd, table
+def _table(rates: Rates | None) -> dict[str, str] | None:
+    from service.display import exact_usd
 
-    columns = [
-        *(Column(name) for name in ("provider", "model", "tier")),
-        *(Column(name, figures=True) for name in ("input", "output")),
-        *(Column(name) for name in ("source", "checked")),
-    ]
+    if rates is None:
+        return None
+    per = {name: rate if name == "call" else rate * 1_000_000 for name, rate in rates.as_json().items()}
+    return {name: exact_usd(amount) or "0" for name, amount in per.items()}
 
-    def per_million(rate: int | None) -> str:
-        return DASH if rate is None else f"${exact_usd(rate * 10**6)}"
 
-    cells = [
-        [
-            v.provider,
-            v.model if v.input_tokens_gt < 0 else f"{v.model} (above {v.input_tokens_gt} input tokens)",
-            v.service_tier or "",
-            *(("free", "free") if v.free else (per_million(v.rates.input), per_million(v.rates.output))),
-            v.source,
-            f"{v.checked_at} ({(today - v.checked_at).days} d)" if v.checked_at else "never",
-        ]
-        for v in vectors
-    ]
-    out = console()
-    out.print(table(columns, cells, title=f"{title}: {len(vectors)}, USD per million tokens"))
+def _day(time_ns: int) -> str | None:
+    from datetime import UTC, datetime
+
+    from processor.prices import ALWAYS, NEVER
+
+    return None if time_ns in (ALWAYS, NEVER) else f"{datetime.fromtimestamp(time_ns // 10**9, UTC):%Y-%m-%d}"
