@@ -285,6 +285,7 @@ class Amender:
         if self._conn is None or self._conn.closed:
             try:
                 self._conn = connect(self._dsn)
+                self._conn.execute("SET application_name = 'spanledger amender'")
                 self._conn.execute(CREATE_AMENDING)
             except psycopg.OperationalError as error:
                 raise StorageUnavailable(f"the database cannot be reached: {describe(error)}") from error
