@@ -171,7 +171,7 @@ def _ingest(dsn: str, prices: Path) -> Iterator[list[float]]:
 
 @contextmanager
 def _lock_waits(dsn: str) -> Iterator[list[float]]:
-    """Fills in how many ms the writer of ingest has been waiting for a lock, as often as it is seen waiting."""
+    """Fills in the ms that the writer of ingest has waited for a lock, as often as it is seen waiting."""
     seen: list[float] = []
     stop = threading.Event()
     query = """
