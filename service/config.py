@@ -87,6 +87,9 @@ class IdentityConfig(_Section):
         description="File with the secret of the hashes; made at the first start as `identity.key` under "
         "`data_dir`. Several machines before one database need the same file.",
     )
+    labels: Path | None = Field(
+        None, description="Your `identities.yaml`: names for users and tenants (docs/keeping.md)."
+    )
 
 
 class PricesConfig(_Section):
@@ -201,10 +204,10 @@ def load_config(
     for setting, (flag, value) in (flags or {}).items():
         settings.put(setting, value, flag)
     config = validate(settings, Config)
-    if config.prices.file and not config.prices.file.is_file():
-        raise ConfigError(
-            f"{settings.origin(('prices', 'file'))}: prices.file: no such file: {config.prices.file}"
-        )
+    for name, file in (("prices.file", config.prices.file), ("identity.labels", config.identity.labels)):
+        if file and not file.is_file():
+            origin = settings.origin(tuple(name.split(".")))
+            raise ConfigError(f"{origin}: {name}: no such file: {file}")
     return config
 
 

@@ -19,6 +19,7 @@ import uvloop
 from psycopg_pool import ConnectionPool
 
 from processor.errors import ConfigError, StorageUnavailable
+from processor.identity_map import load_identity_map
 from processor.price_map import PriceBook, load_price_book
 from receiver.config import Address, parse_address
 from service import keys, ledger, ports
@@ -26,6 +27,7 @@ from service.binding import binding
 from service.config import Config
 from service.embedded import EmbeddedError, EmbeddedPostgres
 from service.housekeeping import Housekeeper, tasks
+from service.identity_keys import load_identity_rules
 from service.ops import Status, ops_app
 from service.ports import Listener
 from service.price_records import register
@@ -34,6 +36,7 @@ from service.supervisor import Supervisor
 from service.version import version
 from service.web import serving
 from service.worker import Assignment, caps_of, spare_collector, stop_signals, working
+from storage import identity_labels
 from storage.migrate import migrate
 
 log = logging.getLogger("spanledger")
@@ -117,6 +120,9 @@ def _prepare(
         for name in ("public_url", "trace_url"):
             connection.execute(ledger.query("put_setting"), {"key": name, "value": getattr(config, name)})
         map_id = register(connection, book)
+        labels = config.identity.labels
+        rules = load_identity_rules(config)
+        identity_labels.use(connection, load_identity_map(labels, rules) if labels else identity_labels.NONE)
     keys_required = not (doors.grpc.is_loopback and doors.http.is_loopback)
     return Assignment(0, config, dsn, doors.grpc, doors.http, keys_required, map_id)
 

@@ -191,6 +191,7 @@ def _forget(run: Amender, identity: Identity) -> Applied:
         conn.execute(query("move_identity_days"), moves)
         conn.execute(query("erase_identity_texts"), {"kind": asked["kind"], "ids": ids})
     conn.execute(query("erase_admission"), {"dimension": _DIMENSION[identity.kind], **asked})
+    conn.execute(query("erase_labels"), asked)
     conn.execute(query("erase_sightings"), {"field": _FIELD[identity.kind], **asked})
     conn.execute(query("erase_quarantine"), {"pattern": identity.pattern()})
     return Applied()

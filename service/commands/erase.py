@@ -83,10 +83,9 @@ def _identity(config: Config, kind: str, value: str) -> Identity:
     text = (typer.get_text_stream("stdin").read() if value == "-" else value).strip()
     rules = load_identity_rules(config, create=False)
     protector = rules.user if kind == "user" else rules.tenant
-    forms = protector.stored_forms(text)
-    if not forms:
+    if protector(text).stored is None:
         raise typer.BadParameter(f"names nobody: {text!r} is stored as unknown", param_hint=f"--{kind}")
-    return Identity(Kind(kind), forms)
+    return Identity(Kind(kind), protector.stored_forms(text))
 
 
 def _print(what: str, reach: Reach, erased: Erased | None) -> None:

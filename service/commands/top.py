@@ -95,6 +95,7 @@ def _measures(row: Row, total: Row) -> dict[str, object]:
         "outputTokens": row["output_tokens"],
         "unpricedCalls": row["unpriced_calls"],
         "uncertainCalls": row["uncertain_calls"],
+        "uncertainShare": round(row["uncertain_calls"] / row["calls"], 6) if row["calls"] else None,
     }
 
 
@@ -113,6 +114,7 @@ def _print_json(dimension: str, window: Window, rows: list[Row], limit: int) -> 
             "rows": [
                 {_JSON_NAME.get(dimension, dimension): row["name"]}
                 | ({within: row["within"]} if within else {})
+                | ({"label": row["label"]} if "label" in row else {})
                 | _measures(row, total)
                 for row in rows[:limit]
             ],
@@ -145,7 +147,7 @@ def _print_table(dimension: str, window: Window, rows: list[Row], limit: int) ->
 
     shown = table(
         columns,
-        [[*([row["within"]] if within else []), row["name"], *cells(row)] for row in rows[:limit]],
+        [[*([row["within"]] if within else []), _named(row), *cells(row)] for row in rows[:limit]],
         title=_describe(dimension, window),
     )
     shown.show_footer = True
@@ -156,6 +158,12 @@ def _print_table(dimension: str, window: Window, rows: list[Row], limit: int) ->
     out.print(shown)
     if doubts := _doubts(total):
         out.print(f"≥ says “at least”: {' and '.join(doubts)}.", style="yellow")
+
+
+def _named(row: Row) -> str:
+    """A user or tenant with the label that `identities.yaml` gives it."""
+    name: str = row["name"]
+    return f"{row['label']} ({name})" if row.get("label") else name
 
 
 def _doubts(total: Row) -> list[str]:

@@ -1,4 +1,6 @@
--- top_identity: spend of an exact window by user (with its tenant) or tenant.
+-- top_identity: spend of an exact window by user (with its tenant) or tenant, with the label it was given.
+SELECT t.*, l.label
+FROM (
 SELECT CASE %(dimension)s WHEN 'tenant' THEN tenant_id ELSE user_id END AS name,
        CASE %(dimension)s WHEN 'user' THEN tenant_id END AS within,
        sum(calls)::bigint AS calls, sum(requests)::bigint AS requests,
@@ -10,4 +12,6 @@ FROM genai.identity_window(%(from)s, %(to)s)
 WHERE (%(environment)s = '*' OR environment = %(environment)s)
   AND (%(data_mode)s = '*' OR data_mode = %(data_mode)s)
 GROUP BY 1, 2
-ORDER BY cost_pico_usd DESC, calls DESC, name, within
+) t
+LEFT JOIN genai.identity_label l ON l.kind = %(dimension)s AND l.value = t.name
+ORDER BY t.cost_pico_usd DESC, t.calls DESC, t.name, t.within

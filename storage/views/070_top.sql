@@ -6,7 +6,7 @@ RETURNS TABLE (
     value text, from_used timestamptz, to_used timestamptz, cost_usd numeric,
     calls bigint, requests bigint, successes bigint, errors bigint, cancelled bigint, input_tokens bigint,
     output_tokens bigint, cost_pico_usd bigint, wasted_cost_pico_usd bigint, unpriced_calls bigint,
-    uncertain_calls bigint
+    uncertain_calls bigint, uncertain_share double precision
 )
 LANGUAGE sql STABLE AS $$
     SELECT w.value, (SELECT c.from_used FROM genai.window_cut(from_time, to_time) c),
@@ -14,7 +14,7 @@ LANGUAGE sql STABLE AS $$
         sum(w.calls)::bigint, sum(w.requests)::bigint, sum(w.successes)::bigint, sum(w.errors)::bigint,
         sum(w.cancelled)::bigint, sum(w.input_tokens)::bigint, sum(w.output_tokens)::bigint,
         sum(w.cost_pico_usd)::bigint, sum(w.wasted_cost_pico_usd)::bigint, sum(w.unpriced_calls)::bigint,
-        sum(w.uncertain_calls)::bigint
+        sum(w.uncertain_calls)::bigint, sum(w.uncertain_calls)::float8 / nullif(sum(w.calls), 0)::float8
     FROM (
         SELECT CASE dimension WHEN 'environment' THEN u.environment WHEN 'data_mode' THEN u.data_mode
                 WHEN 'service' THEN u.service_name WHEN 'endpoint' THEN u.endpoint_tag

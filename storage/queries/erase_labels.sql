@@ -1,0 +1,2 @@
+-- Parameters: kind, forms.
+DELETE FROM _genai.identity_label l WHERE l.kind = %(kind)s AND l.value = ANY(%(forms)s)
