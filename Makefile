@@ -15,8 +15,8 @@ ARGS ?=
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-demo: $(DEMO) ## everything on this machine, with data to look at (ARGS=--keep, --once)
-	@$(RUN) -m service demo $(ARGS)
+demo: $(DEMO) ## everything on this machine, with data to look at (ARGS=--keep, GRAFANA=/path/to/grafana)
+	@$(RUN) -m service demo $(if $(GRAFANA),--grafana '$(GRAFANA)') $(ARGS)
 
 test: $(DEV) timescale ## the whole test suite, on PostgreSQL and TimescaleDB (ARGS=tests/storage)
 	@$(RUN) -m pytest -n 2 --dist worksteal $(ARGS)

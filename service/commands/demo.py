@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,6 +25,10 @@ def register(app: typer.Typer) -> None:
             bool,
             typer.Option("--once", help="End when all is shown and right; so does a run without a terminal."),
         ] = False,
+        grafana: Annotated[
+            Path | None,
+            typer.Option(help="Your own Grafana, started beside with our dashboards.", metavar="PATH"),
+        ] = None,
         as_json: options.AsJson = False,
         seed: Annotated[int, typer.Option(help="Draws another day.", metavar="NUMBER")] = 7,
     ) -> None:
@@ -37,4 +42,4 @@ def register(app: typer.Typer) -> None:
         from service.display import console
 
         once = once or as_json or not sys.stdout.isatty()
-        raise typer.Exit(run(console(stderr=as_json), keep, once, seed, as_json))
+        raise typer.Exit(run(console(stderr=as_json), keep, once, seed, as_json, grafana))

@@ -12,7 +12,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
@@ -33,6 +33,7 @@ from rich.progress import (
 
 from service import ledger
 from service.demo import history, questions, screen
+from service.demo.grafana import Program, find, running
 from service.demo.plan import Plan, make_plan
 from service.demo.stage import RESOURCE, Ports, Stage, StageError, choose_ports, directory
 from service.demo.traffic import Customers
@@ -50,18 +51,22 @@ class Wrong(Exception):
     """What the ledger shows is not what happened; one line per figure."""
 
 
-def run(console: Console, keep: bool, once: bool, seed: int, as_json: bool = False) -> int:
+def run(
+    console: Console, keep: bool, once: bool, seed: int, as_json: bool = False, grafana: Path | None = None
+) -> int:
     """Play the demo until Ctrl-C (with `once`: until all is checked). Returns the exit code.
 
     Args:
         as_json: print one JSON object on stdout instead of the screen; `console` then gets what goes wrong.
+        grafana: the reader's own Grafana, which then runs beside the demo with our dashboards.
     """
     _forget_surroundings()
     ports = choose_ports(Ports(0, 0, 0) if once else USUAL_PORTS)
     with _interruptible(), directory(keep) as place:
         stage = Stage(place, ports, keep)
         try:
-            _play(console, stage, once, seed, as_json)
+            program = find(grafana) if grafana else None
+            _play(console, stage, once, seed, as_json, program)
         except KeyboardInterrupt:
             console.print("\nStopping.", style="dim")
         except (Wrong, StageError, history.HistoryLost) as error:
@@ -75,7 +80,9 @@ def run(console: Console, keep: bool, once: bool, seed: int, as_json: bool = Fal
     return 0
 
 
-def _play(console: Console, stage: Stage, once: bool, seed: int, as_json: bool) -> None:
+def _play(
+    console: Console, stage: Stage, once: bool, seed: int, as_json: bool, grafana: Program | None
+) -> None:
     plan, delivery = _start(console, stage, seed)
     wanted = questions.expected(plan)
     with psycopg.connect(stage.dsn, autocommit=True, options="-c timezone=UTC") as connection:
@@ -92,10 +99,18 @@ def _play(console: Console, stage: Stage, once: bool, seed: int, as_json: bool) 
         print_json(screen.document(plan, answers, delivered, live))
         return
     console.print(screen.live(live))
-    if not once:
-        console.print(screen.doors(stage.ports))
-        console.print(screen.suggestions(stage.directory, _program()), soft_wrap=True)
-        _keep_flowing(console, customers)
+    if once and grafana is None:
+        return
+    with ExitStack() as stack:
+        dashboards = None
+        if grafana:
+            console.print("Starting Grafana.", style="dim")
+            port = choose_ports(Ports(0, 0, 0)).ops
+            dashboards = stack.enter_context(running(grafana, stage.dsn, stage.directory, port))
+        console.print(screen.doors(stage.ports, dashboards), soft_wrap=True)
+        if not once:
+            console.print(screen.suggestions(stage.directory, _program()), soft_wrap=True)
+            _keep_flowing(console, customers)
 
 
 def _start(console: Console, stage: Stage, seed: int) -> tuple[Plan, tuple[int, float]]:

@@ -195,14 +195,17 @@ def live(totals: Totals) -> RenderableType:
     return Padding(Text(flow, style="dim"), (1, 0, 0, 0), expand=False)
 
 
-def doors(ports: Ports) -> RenderableType:
-    """What stays open."""
+def doors(ports: Ports, dashboards: str | None = None) -> RenderableType:
+    """What stays open; `dashboards` is the address of a Grafana that runs beside."""
     table = Table.grid(padding=(0, 2))
-    for what, where in (
+    doors = [
         ("OTLP gRPC", f"http://127.0.0.1:{ports.grpc}"),
         ("OTLP HTTP", f"http://127.0.0.1:{ports.http}"),
         ("what is spent", f"http://127.0.0.1:{ports.ops}/?data_mode=demo"),
-    ):
+    ]
+    if dashboards:
+        doors.append(("Grafana", dashboards))
+    for what, where in doors:
         table.add_row(Text(what, style="dim"), Text(where, style="bold"))
     return _section("Open", table)
 
