@@ -1,4 +1,4 @@
-"""Late binding: what ingest pays for it, and what the binder needs for calls that wait and calls that it names."""
+"""Late binding: what ingest pays for it, and what the binder needs for calls that wait and that it names."""
 
 from __future__ import annotations
 

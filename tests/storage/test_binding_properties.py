@@ -1,9 +1,10 @@
-"""Random traces in random pieces over two receivers: the end state is the truth, whatever came when (LEDGER §23).
+"""Random traces in random pieces over two receivers: the end state is the truth, whatever came when.
 
-The truth is stated here once more, from the tree and the receipts alone: receipts of a trace fall into sessions,
-cut where 15 minutes passed without one or two hours since the first. Inside its session a call is named by the
-nearest ancestor that an unbroken line leads to, or by the root; outside it by nobody. An outer call with the same
-tokens is the same call, a wrapper counts if no call came below it, and not if one came later after all.
+The truth is stated here once more, from the tree and the receipts alone (LEDGER §23): receipts of a trace
+fall into sessions, cut where 15 minutes passed without one or two hours since the first. Inside its session a
+call is named by the nearest ancestor that an unbroken line leads to, or by the root; outside it by nobody. An
+outer call with the same tokens is the same call, a wrapper counts if no call came below it, and not if one came
+later after all.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ class Truth:
 
 @st.composite
 def traces(draw: st.DrawFn) -> dict[int, Node]:
-    """A tree of up to nine spans: agents with tags, calls, calls in calls, wrappers; each with its receipts."""
+    """A tree of up to nine spans: agents with tags, calls, calls in calls, wrappers; with their receipts."""
     nodes: dict[int, Node] = {}
     minutes = st.sampled_from([0, 0, 1, 5, 14, 15, 16, 30, 31, 45, 119, 121, 136])
     for number in range(1, draw(st.integers(2, 9)) + 1):
@@ -147,7 +148,8 @@ def made(node: Node, trace: bytes) -> Made:
         attributes |= {"gen_ai.operation.name": "invoke_agent"}
     elif node.kind == WRAPPER:
         attributes |= {
-            "ai.operationId": "ai.generateText", "ai.model.id": "gpt-4o-mini", "ai.model.provider": "openai.chat",
+            "ai.operationId": "ai.generateText",
+            "ai.model.id": "gpt-4o-mini", "ai.model.provider": "openai.chat",
             "ai.usage.promptTokens": node.tokens, "ai.usage.completionTokens": 7,
         }  # fmt: skip
         scope, name = ("ai", ""), "ai.generateText"
