@@ -69,7 +69,7 @@ def committed(place: Path = DASHBOARDS) -> dict[str, Json]:
     """
     found = {path.name: json.loads(path.read_text()) for path in sorted(place.glob("*.json"))}
     if not found:
-        raise ConfigError(f"no dashboards in {place}: run `make dashboards`, or install the whole package")
+        raise ConfigError(f"no dashboards in {place}: they come with the checkout and the image")
     return found
 
 

@@ -1,0 +1,73 @@
+"""The reader's own Grafana beside the demo: how it is found, and that nothing of it stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+from service.demo.grafana import Program, find, running
+from service.demo.stage import Ports, StageError, choose_ports
+from tests.servers import NOT_HERE
+
+
+def made(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize("asked", ["", "bin/grafana"])
+def test_an_unpacked_archive_is_found_by_folder_or_program(tmp_path: Path, asked: str) -> None:
+    program = made(tmp_path / "bin" / "grafana")
+    made(tmp_path / "conf" / "defaults.ini")
+    assert find(tmp_path / asked) == Program(program, tmp_path)
+
+
+def test_a_path_without_a_grafana_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StageError, match="expected the program `grafana`"):
+        find(tmp_path / "nowhere")
+    with pytest.raises(StageError, match="expected the program `grafana`"):
+        find(tmp_path)
+
+
+@pytest.fixture
+def program(request: pytest.FixtureRequest) -> Program:
+    path = os.environ.get("GRAFANA")
+    if path is None:
+        reason = "no Grafana to start: GRAFANA is not set"
+        if request.config.getoption("--require-services"):
+            pytest.fail(f"--require-services: {reason}")
+        pytest.skip(f"{NOT_HERE}: {reason}")
+    return find(Path(path))
+
+
+@pytest.mark.grafana
+@pytest.mark.slow
+def test_it_reads_the_ledger_as_the_reader_and_ends_with_the_block(
+    program: Program, migrated_database: str, tmp_path: Path
+) -> None:
+    port = choose_ports(Ports(0, 0, 0)).ops
+    with running(program, migrated_database, tmp_path, port) as address:
+        parts = urlsplit(address)
+        assert (parts.hostname, parts.port, parts.path) == ("127.0.0.1", port, "/d/spanledger-overview")
+        query = {
+            "refId": "A", "datasource": {"uid": "spanledger"}, "format": "table",
+            "rawSql": "SELECT current_user AS who, count(*) AS calls FROM genai.model_call",
+        }  # fmt: skip
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/api/ds/query",
+            json.dumps({"from": "now-1h", "to": "now", "queries": [query]}).encode(),
+            {"content-type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            frame = json.load(answer)["results"]["A"]["frames"][0]
+        assert frame["data"]["values"] == [["grafana_reader"], [0]]
+    left = [child for child in psutil.Process().children(recursive=True) if str(program.path) in child.exe()]
+    assert left == []
