@@ -23,7 +23,8 @@ import psycopg
 from processor.call import UNKNOWN, Batch, Flag
 from processor.errors import StorageUnavailable
 from storage.amendments import Amender, Amendment
-from storage.bound_trace import LONGEST_US, QUIET_US, Knowledge, Node, Session, is_closed, sessions
+from storage.bound_calls import Component, Span, Trace, components, unserved
+from storage.bound_trace import LONGEST_US, QUIET_US, Node, Session, is_closed, sessions
 from storage.completion import Price
 from storage.keys import claimed_ms, own_key
 from storage.nested import settle, take_half
@@ -53,9 +54,6 @@ RUN_SECONDS = 3600.0
 """One run an hour and kind in the ledger's book; its lines say the minute."""
 
 Connection = psycopg.Connection[Any]
-Trace = bytes
-Span = tuple[bytes, bytes]
-"""(trace id, span id)"""
 
 
 class Bound(NamedTuple):
@@ -83,13 +81,6 @@ class Arrival(NamedTuple):
     parent: bytes
     place: Place | None
     received_us: int
-
-
-class Component(NamedTuple):
-    """Calls of a session that are settled together, and what is known of each, inner first."""
-
-    kind: str
-    known: Sequence[Knowledge]
 
 
 class Binder:
@@ -198,12 +189,12 @@ class Binder:
         ]
         promoted = _promoted(conn, parts)
         served: set[Span] = set()
-        components: list[Component] = []
+        found: list[Component] = []
         for trace, session, spans in parts:
             touched = set[Place]().union(*(session.touched_by(span) for span in spans))
-            components += _components(trace, session, touched, promoted)
+            found += components(trace, session, touched, promoted)
             served |= {(trace, node.span_id) for place in touched for node in session.served_by(place)}
-        changed = self._amend(components)
+        changed = self._amend(found)
         _serve(conn, served)
         return changed
 
@@ -247,7 +238,7 @@ class Binder:
                 session = Session(spans)
                 wrappers = [n for n in session.nodes.values() if n.wrapper]
                 ended |= {(trace, n.span_id) for n in wrappers}
-                waiting += [(trace, n) for n in _innermost_free(session, wrappers)]
+                waiting += [(trace, n) for n in unserved(session, wrappers)]
         waiting = [w for w in waiting if not (w[1].is_half and self._find_log(conn, w[1]))]
         self._count(conn, waiting)
         _serve(conn, ended)
@@ -367,54 +358,6 @@ def _sessions(nodes: Iterable[Node]) -> Iterable[tuple[Session, int, int]]:
             yield Session(spans), spans[0].received_us, spans[-1].received_us
 
 
-def _components(
-    trace: Trace, session: Session, touched: Collection[Place], promoted: Mapping[Span, Place]
-) -> list[Component]:
-    """Touched calls, each with the counted calls around it; calls that share one are settled together."""
-    known = {place: session.knowledge(place) for place in touched}
-    for one in list(known.values()):
-        for outer in one.outers:
-            if outer not in known:
-                known[outer] = session.knowledge(outer)
-        node = session.by_place.get(one.place)
-        above = session.spans_above(node) if node is not None else []
-        one.promoted = [
-            promoted[trace, span]
-            for span in above
-            if (trace, span) in promoted and promoted[trace, span] not in one.outers
-        ]
-    made = []
-    for group in _linked(known):
-        if not any(one.says_something() for one in group):
-            continue
-        group.sort(key=lambda one: (-one.depth, one.place))
-        around = {place for one in group for place in one.promoted} - {one.place for one in group}
-        members = [*group, *(Knowledge(place, b"") for place in sorted(around))]
-        made.append(Component(_kind(group), members))
-    return made
-
-
-def _linked(known: Mapping[Place, Knowledge]) -> list[list[Knowledge]]:
-    """Groups of calls that lie in one another."""
-    group_of: dict[Place, list[Knowledge]] = {}
-    for one in known.values():
-        group = group_of.setdefault(one.place, [one])
-        for outer in one.outers:
-            other = group_of.setdefault(outer, [known[outer]])
-            if other is not group:
-                group += other
-                group_of |= dict.fromkeys((member.place for member in other), group)
-    return list({id(group): group for group in group_of.values()}.values())
-
-
-def _kind(group: Iterable[Knowledge]) -> str:
-    """What the ledger's book calls such a change."""
-    group = list(group)
-    if any(one.outers or one.promoted for one in group):
-        return "retract"
-    return "merge" if any(one.twins or one.raws for one in group) else "tag"
-
-
 def _promoted(conn: Connection, parts: Iterable[tuple[Trace, Session, set[bytes]]]) -> dict[Span, Place]:
     """The promoted wrappers above what has just come."""
     asked = {
@@ -444,15 +387,4 @@ def _serve(conn: Connection, served: Collection[Span]) -> None:
 def _spans(spans: Collection[Span]) -> tuple[UuidArray, list[int]]:
     return uuid_array([trace for trace, _ in spans]), [
         int.from_bytes(s, "big", signed=True) for _, s in spans
-    ]
-
-
-def _innermost_free(session: Session, wrappers: Sequence[Node]) -> list[Node]:
-    """Wrappers that nothing serves: no call below them (above, for a raw request), nor another wrapper."""
-    served = {node.span_id for place in session.by_place for node in session.served_by(place)}
-    inside = {above.span_id for node in wrappers for above in session.line(node)}
-    return [
-        n
-        for n in wrappers
-        if n.span_id not in served and n.span_id not in inside and n.document is not None and n.place is None
     ]

@@ -2,9 +2,9 @@
 
 The truth is stated here once more, from the tree and the receipts alone (LEDGER §23): receipts of a trace
 fall into sessions, cut where 15 minutes passed without one or two hours since the first. Inside its session a
-call is named by the nearest ancestor that an unbroken line leads to, or by the root; outside it by nobody. An
-outer call with the same tokens is the same call, a wrapper counts if no call came below it, and not if one came
-later after all.
+call is named by the nearest ancestor that an unbroken line leads to, or by the root; outside it by nobody.
+An outer call with the same tokens is the same call, a wrapper counts if no call came below it, and not if
+one came later after all.
 """
 
 from __future__ import annotations
