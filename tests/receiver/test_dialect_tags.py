@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from processor.ranks import route_rank
 from receiver.decode import DecodeOptions, decode
 from receiver.dialects import DIALECTS
 from receiver.dialects.table import ApplicationKeys
@@ -135,7 +136,7 @@ def test_the_route_of_the_server_stands_in_for_the_endpoint() -> None:
     server = Made({"http.route": "/api/answer"}, span_id=1, kind=2, name="POST /api/answer")
     call = one_call(server, Made(CHAT, span_id=2, parent=1))
     assert call.endpoint_tag == "/api/answer"
-    assert ("endpoint_tag", "http.route", 60) in call.sources
+    assert ("endpoint_tag", "http.route", route_rank(1)) in call.sources
 
 
 def test_a_cycle_of_parents_ends() -> None:
