@@ -99,7 +99,7 @@ def _options(config: ReceiverConfig, is_shared: bool) -> list[tuple[str, int]]:
         # `inflate_grpc` does it: gRPC would inflate outside our budget and answer INTERNAL for damaged data.
         ("grpc.per_message_decompression", 0),
         ("grpc.keepalive_permit_without_calls", 1),
-        # OTLP wants a ping every 10 s tolerated; one a second costs us nothing. gRPC's own default is 5 minutes.
+        # OTLP wants a ping every 10 s tolerated; one a second costs us nothing. gRPC's default: 5 minutes.
         ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
         ("grpc.keepalive_time_ms", 60_000),  # finds peers that vanished without a word
         ("grpc.keepalive_timeout_ms", 20_000),

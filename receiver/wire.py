@@ -3,8 +3,8 @@
 `opentelemetry.proto` builds two objects per attribute and refuses a whole request for one invalid character
 in a prompt. This schema, private to its own descriptor pool, reads the same bytes differently: spans stay
 bytes until one is worth parsing, attributes are a map whose values stay bytes until one is wanted,
-so nested values and content are never walked. Measured on 16 attributes: 2.1 µs to parse a span and 0.06 µs to
-fetch a value, against 3.3 µs and 0.5 µs with the generated classes; 0.2 µs for a span that is not parsed.
+so nested values and content are never walked. Measured on 16 attributes: 2.1 µs to parse a span and 0.06 µs
+to fetch a value, against 3.3 µs and 0.5 µs with the generated classes; 0.2 µs for a span that is not parsed.
 
 Source: opentelemetry-proto v1.11.0, `trace.proto` and `common.proto` (field numbers).
 """
