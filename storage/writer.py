@@ -330,11 +330,13 @@ def _extras(batches: list[Batch]) -> _Extras:
 
 def _arrivals(entries: list[Entry], accepted: list[int], claims: Claims) -> Iterator[bytes | None]:
     """What another request may still change: calls below a span that has not come, calls without a response
-    id (their twin is found by its place in the trace only), and duplicates."""
+    id (their twin is found by its place in the trace only) or without a latency (another span has it), and
+    duplicates."""
     own, times_us = claims.own, claims.times_us
     for i in accepted:
         call = entries[i].call
-        if call.awaits_ancestor or (call.response_id is None and call.trace_id):
+        is_incomplete = call.response_id is None or call.latency_us is None
+        if call.awaits_ancestor or (is_incomplete and call.trace_id):
             yield arrival_row(call, postgres_us(call.received_ns), own[i], times_us[i])
     for i in claims.twins:
         call = entries[i].call
