@@ -15,7 +15,8 @@ NOW_MINUTE = 88_000
 COLUMNS = (
     "model", "provider", "operation", "input_tokens", "output_tokens", "cache_read_tokens",
     "cache_write_tokens", "reasoning_tokens", "usage_source", "cost_pico_usd", "status", "streaming",
-    "latency_ms", "response_id", "endpoint_tag", "prompt_version", "tenant_id", "user_id", "environment", "service_name", "flags",
+    "latency_ms", "response_id", "endpoint_tag", "prompt_version", "tenant_id", "user_id", "environment",
+    "service_name", "flags",
 )  # fmt: skip
 
 
