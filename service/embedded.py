@@ -9,6 +9,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -47,6 +48,13 @@ _REPORT_SECONDS = 5.0
 
 class EmbeddedError(RuntimeError):
     """The embedded server cannot run; the text says why and what to do."""
+
+
+_BECOME = (
+    "import os, sys; os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[1]));"
+    " os.execv(sys.argv[3], sys.argv[3:])"
+)
+"""Becomes user argv[1] of group argv[2] and then the command: the process keeps its id."""
 
 
 class EmbeddedPostgres:
@@ -162,7 +170,9 @@ class EmbeddedPostgres:
             *options,
             f"--pwfile={self.place.password_file}",
         ]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, **self._as_owner())
+        done = subprocess.run(
+            self._owners(command), check=False, capture_output=True, text=True, **self._as_owner()
+        )
         if done.returncode:
             raise EmbeddedError(f"initdb failed: {done.stderr.strip() or done.stdout.strip()}")
         new.rename(self.place.cluster)
@@ -191,7 +201,7 @@ class EmbeddedPostgres:
         """Start the server and wait until it is ready; False when a predecessor is still in its way."""
         with self.place.log_file.open("ab") as log:
             self._server = psutil.Popen(
-                [str(self._binary("postgres", major)), "-D", str(self.place.cluster)],
+                self._owners([str(self._binary("postgres", major)), "-D", str(self.place.cluster)]),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **self._as_owner(),
             )  # fmt: skip
         return self._wait_until_ready(self._server)
@@ -283,9 +293,17 @@ class EmbeddedPostgres:
             "umask": 0o077,
             "env": {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath},
         }
-        if owner := self.place.owner:
-            options |= {"user": owner.uid, "group": owner.gid, "extra_groups": []}
         return options
+
+    def _owners(self, command: list[str]) -> list[str]:
+        """The command, run by the cluster's owner: itself, or behind a start that changes the user first.
+
+        `subprocess` can change it too, but then forks this process, and a fork beside gRPC's threads crashes.
+        """
+        owner = self.place.owner
+        if owner is None:
+            return command
+        return [sys.executable, "-I", "-S", "-c", _BECOME, str(owner.uid), str(owner.gid), *command]
 
 
 def running_dsn(data_dir: Path) -> str | None:

@@ -45,6 +45,7 @@ class RetryingSenders:
         self._address = address
         self._size = spans_per_request
         self._stop = threading.Event()
+        self._gives_up = False
         self._changed = threading.Condition()
         self._failure: BaseException | None = None
         self._threads = [threading.Thread(target=self._run, args=(seed,)) for seed in range(clients)]
@@ -58,6 +59,7 @@ class RetryingSenders:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
+        self._gives_up = error is not None  # what failed may be what would have acknowledged
         for thread in self._threads:
             thread.join()
         if self._failure and not error:
@@ -102,7 +104,7 @@ class RetryingSenders:
                 response = stub.Export(request, timeout=_TIMEOUT_SECONDS)
             except grpc.RpcError as error:
                 self.answers[error.code()] += 1
-                if error.code() not in RETRYABLE:
+                if error.code() not in RETRYABLE or self._gives_up:
                     raise
                 time.sleep(_PAUSE_SECONDS)
                 continue
