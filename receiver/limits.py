@@ -28,11 +28,16 @@ class Share:
         self.size = 0
 
     def resize(self, size: int) -> None:
-        """Hold `size` bytes from now on. Raises Overloaded when growing finds the house full."""
+        """Hold `size` bytes from now on. Raises Overloaded when growing finds the house full.
+
+        A request that is alone is taken at any size, as bodies have their own bound: told to come again,
+        one that decodes to more than the whole budget would come for ever.
+        """
         growth = size - self.size
-        if growth > 0 and self._budget.used + growth > self._budget.limit:
+        budget = self._budget
+        if growth > 0 and budget.used + growth > budget.limit and budget.used > self.size:
             raise Overloaded("the receiver is full (bytes in flight)")
-        self._budget.used += growth
+        budget.used += growth
         self.size = size
 
     def grow(self, by: int) -> None:

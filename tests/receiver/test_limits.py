@@ -96,10 +96,25 @@ def test_the_budget_is_given_back_whatever_happens() -> None:
 
 def test_a_refused_growth_takes_nothing() -> None:
     budget = Budget(100)
-    with budget.share() as share:
-        share.grow(90)
+    with budget.share() as other, budget.share() as share:
+        other.grow(10)
+        share.grow(80)
         with pytest.raises(Overloaded):
             share.grow(11)
         assert budget.used == 90
         share.resize(10)
-        assert budget.used == 10
+        assert budget.used == 20
+
+
+def test_a_request_larger_than_the_budget_is_taken_alone_and_refused_beside_others() -> None:
+    budget = Budget(100)
+    with budget.share() as large:
+        large.resize(80)
+        large.resize(300)  # decoded
+        with budget.share() as other, pytest.raises(Overloaded):
+            other.resize(1)
+    with budget.share() as other, budget.share() as large:
+        other.resize(1)
+        with pytest.raises(Overloaded):
+            large.resize(300)
+    assert budget.used == 0
