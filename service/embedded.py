@@ -288,12 +288,8 @@ class EmbeddedPostgres:
 
     def _as_owner(self) -> dict[str, Any]:
         """How to run a program of the server: as its user, in a directory and environment of its own."""
-        options: dict[str, Any] = {
-            "cwd": self.place.home,
-            "umask": 0o077,
-            "env": {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath},
-        }
-        return options
+        environment = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}
+        return {"cwd": self.place.home, "umask": 0o077, "env": environment}
 
     def _owners(self, command: list[str]) -> list[str]:
         """The command, run by the cluster's owner: itself, or behind a start that changes the user first.
