@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from processor.errors import ConfigError, StorageUnavailable
+from storage.measures import write_out
 from storage.reader import grant_reader
 
 log = logging.getLogger(__name__)
@@ -50,11 +51,15 @@ def view_files(folder: Path = VIEWS) -> list[Path]:
 
 
 def view_checksum(folder: Path = VIEWS) -> str:
-    """SHA-256 over names and texts of the view files."""
+    """SHA-256 over names and texts of the view files, measures written out."""
     digest = hashlib.sha256()
     for file in view_files(folder):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+        digest.update(file.name.encode() + b"\0" + _view(file) + b"\0")
     return digest.hexdigest()
+
+
+def _view(file: Path) -> bytes:
+    return write_out(file.read_text(encoding="utf-8")).encode()
 
 
 def migrate(dsn: str, *, patience_seconds: float = PATIENCE_SECONDS, up_to: int | None = None) -> list[str]:
@@ -168,7 +173,7 @@ def _apply_views(conn: Connection) -> None:
         conn.execute("DROP SCHEMA IF EXISTS genai CASCADE")
         conn.execute("CREATE SCHEMA genai")
         for file in view_files():
-            conn.execute(file.read_bytes())
+            conn.execute(_view(file))
         conn.execute(
             "INSERT INTO _genai.contract_version (checksum) VALUES (%s) ON CONFLICT (one)"
             " DO UPDATE SET checksum = excluded.checksum, applied_at = now()",

@@ -1,0 +1,38 @@
+"""The measures of a summary row: named once, written out in SQL, and what the tables hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from storage.measures import MEASURES, write_out
+
+STORAGE = Path(__file__).parents[2] / "storage"
+LEVELS = ("usage_minute", "usage_hour", "usage_identity_hour", "usage_identity_day")
+
+
+def test_a_range_is_written_out_in_order() -> None:
+    assert write_out("SELECT {requests..cancelled: coalesce(u.#, 0) AS #} FROM u") == (
+        "SELECT coalesce(u.requests, 0) AS requests, coalesce(u.successes, 0) AS successes,"
+        " coalesce(u.errors, 0) AS errors, coalesce(u.cancelled, 0) AS cancelled FROM u"
+    )
+    assert write_out("{calls..calls: s.#}, '{}'::text[]") == "s.calls, '{}'::text[]"
+
+
+@pytest.mark.parametrize("wrong", ["{calls..latency: #}", "{cost..errors: #}", "{errors..calls: #}"])
+def test_a_range_of_something_else_is_refused(wrong: str) -> None:
+    with pytest.raises(ValueError, match=r"not in tuple|ends before it begins"):
+        write_out(wrong)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_every_level_of_summaries_has_exactly_the_measures(migrated_database: str, level: str) -> None:
+    with psycopg.connect(migrated_database) as connection:
+        columns = connection.execute(
+            "SELECT attname FROM pg_attribute"
+            " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
+            (f"_genai.{level}",),
+        )
+        assert {str(name) for (name,) in columns} - {"bucket", "series_id", "identity_id"} == set(MEASURES)
