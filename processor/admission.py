@@ -14,6 +14,7 @@ from typing import Final
 
 from processor.call import UNKNOWN, Flag, ModelCall, Rejection, Sighting
 from processor.identity import IdentityRules, Protected
+from processor.tenants import Tenants
 
 _SECOND_NS: Final = 1_000_000_000
 _DAY_NS: Final = 86_400 * _SECOND_NS
@@ -63,6 +64,7 @@ class Admission:
         clock_tolerance_ns: a start this far after the receipt is still believed.
         max_text_bytes: bytes of UTF-8 that a tag, model or id may have.
         max_count: tokens above this are no measurement.
+        tenants: to whom a user's calls belong where no span says it; receivers keep it fresh.
     """
 
     identities: IdentityRules
@@ -70,6 +72,7 @@ class Admission:
     clock_tolerance_ns: int = 600 * _SECOND_NS
     max_text_bytes: int = 200
     max_count: int = 1_000_000_000
+    tenants: Tenants = field(default_factory=Tenants, repr=False, compare=False)
     _fit_labels: set[tuple[str | None, ...]] = field(default_factory=set, repr=False, compare=False)
 
 
@@ -95,6 +98,8 @@ def admit(call: ModelCall, rules: Admission) -> Rejection | None:
         call.user_id = _stored_identity(call, rules.identities.user(call.user_id), rules.max_text_bytes)
     if call.tenant_id is not None:
         call.tenant_id = _stored_identity(call, rules.identities.tenant(call.tenant_id), rules.max_text_bytes)
+    if call.tenant_id is None and call.user_id is not None and rules.tenants:
+        rules.tenants.assign(call)
     _fit_counts(call, rules.max_count)
     if not 0 <= (call.latency_us or 0) | (call.time_to_first_token_us or 0) <= _BIGINT:
         _fit_durations(call)

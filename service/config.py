@@ -88,7 +88,9 @@ class IdentityConfig(_Section):
         "`data_dir`. Several machines before one database need the same file.",
     )
     labels: Path | None = Field(
-        None, description="Your `identities.yaml`: names for users and tenants (docs/keeping.md)."
+        None,
+        description="Your `identities.yaml`: names for users and tenants, and the tenants of users "
+        "(docs/keeping.md).",
     )
 
 

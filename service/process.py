@@ -36,7 +36,7 @@ from service.supervisor import Supervisor
 from service.version import version
 from service.web import serving
 from service.worker import Assignment, caps_of, spare_collector, stop_signals, working
-from storage import identity_labels
+from storage import identities
 from storage.migrate import migrate
 
 log = logging.getLogger("spanledger")
@@ -120,11 +120,19 @@ def _prepare(
         for name in ("public_url", "trace_url"):
             connection.execute(ledger.query("put_setting"), {"key": name, "value": getattr(config, name)})
         map_id = register(connection, book)
-        labels = config.identity.labels
-        rules = load_identity_rules(config)
-        identity_labels.use(connection, load_identity_map(labels, rules) if labels else identity_labels.NONE)
+        _use_identities(connection, config)
     keys_required = not (doors.grpc.is_loopback and doors.http.is_loopback)
     return Assignment(0, config, dsn, doors.grpc, doors.http, keys_required, map_id)
+
+
+def _use_identities(connection: psycopg.Connection[Any], config: Config) -> None:
+    file, rules = config.identity.labels, load_identity_rules(config)
+    identities.use(connection, load_identity_map(file, rules) if file else identities.NONE)
+    if not identities.is_applied(connection):
+        log.info(
+            "identities.yaml assigns users to tenants anew: from now on that holds for what comes; "
+            "`spanledger identity map` shows which stored calls would move, and moves them with --apply"
+        )
 
 
 def _patiently(migration: Callable[[], list[str]]) -> list[str]:

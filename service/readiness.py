@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import psycopg
 
 from processor.errors import ConfigError, PipelineError
+from processor.identity_map import load_identity_map
 from processor.price_map import load_price_book
 from service import keys, ledger
 from service.config import Config
-from service.identity_keys import key_file, load_keys
+from service.identity_keys import key_file, load_identity_rules, load_keys
 from storage.migrate import MINIMUM_SERVER, migrations, view_checksum
 
 
@@ -34,6 +35,7 @@ def findings(load: Callable[[], Config]) -> Iterator[Finding]:
     yield Finding("configuration", True, "valid")
     yield _price_map(config)
     yield _identity_key(config)
+    yield from _identities(config)
     yield from _database(config)
 
 
@@ -57,6 +59,19 @@ def _identity_key(config: Config) -> Finding:
     except ConfigError as error:
         return Finding("identity key", False, str(error), "restore the file: other keys give other hashes")
     return Finding("identity key", True, f"{number} in {path}")
+
+
+def _identities(config: Config) -> Iterator[Finding]:
+    file = config.identity.labels
+    if file is None or not key_file(config).exists():
+        return  # nothing to read, or nothing yet to read it by: values are compared as they are stored
+    try:
+        found = load_identity_map(file, load_identity_rules(config, create=False))
+    except ConfigError as error:
+        yield Finding("identities", False, str(error), "the format: docs/keeping.md")
+        return
+    text = f"{len(found.labels)} names, {len(found.assignments)} tenants of users in {file}"
+    yield Finding("identities", True, text)
 
 
 def _database(config: Config) -> Iterator[Finding]:

@@ -30,9 +30,9 @@ from receiver.http_server import HttpServer, serve_http
 from receiver.intake import Intake
 from service import metrics
 from service.config import Config
-from service.erased import ErasedList
 from service.identity_keys import load_identity_rules
 from service.keys import KeyRing
+from service.known_people import KnownPeople
 from service.pipeline import Pipeline
 from service.price_records import VectorKeeper
 from service.state import RecentTroubles, WorkerState, configure_logging, memory_bytes
@@ -84,16 +84,16 @@ async def working(
     keys = KeyRing(lambda: _connect(assignment.dsn), assignment.keys_required)
     await asyncio.to_thread(keys.load)
     identities = load_identity_rules(config)
-    erased = ErasedList(lambda: _connect(assignment.dsn), identities)
-    await asyncio.to_thread(erased.load)
     rules = Admission(identities, late_limit_ns=_nanoseconds(config.retention.late_limit))
+    people = KnownPeople(lambda: _connect(assignment.dsn), rules)
+    await asyncio.to_thread(people.load)
     async with AsyncExitStack() as stack:
         batcher = await stack.enter_async_context(_batcher(assignment))
         pipeline = Pipeline(rules, book, batcher.submit)
         intake = Intake(config.receiver, pipeline.consume)
         stack.callback(intake.close)
         stack.push_async_callback(_end, asyncio.create_task(keys.keep_fresh()))
-        stack.push_async_callback(_end, asyncio.create_task(erased.keep_fresh()))
+        stack.push_async_callback(_end, asyncio.create_task(people.keep_fresh()))
         vectors = VectorKeeper(book, assignment.price_map_id)
         stack.push_async_callback(_end, asyncio.create_task(_keep_vectors(vectors, assignment.dsn)))
         servers: list[GrpcServer | HttpServer] = []

@@ -22,10 +22,12 @@ import psycopg
 
 from processor.call import UNKNOWN, Batch, Flag
 from processor.errors import StorageUnavailable
+from processor.tenants import Tenants
 from storage.amendments import Amender, Amendment
 from storage.bound_calls import Component, Span, Trace, components, unserved
 from storage.bound_trace import LONGEST_US, QUIET_US, Node, Session, is_closed, sessions
 from storage.completion import Price
+from storage.identities import assignments
 from storage.keys import claimed_ms, own_key
 from storage.nested import settle, take_half
 from storage.queries import query
@@ -101,6 +103,7 @@ class Binder:
             caps: distinct values per day and dimension, as the writers have them.
         """
         self._dsn, self._price, self._caps, self._price_map_id = dsn, price, caps, price_map_id
+        self._tenants = Tenants()
         self._conn: Connection | None = None
         self._amenders: dict[str, tuple[Amender, float]] = {}
         self._writer = Writer(dsn, caps=caps, price_map_id=price_map_id)
@@ -172,6 +175,7 @@ class Binder:
             arrivals = [_arrival(row) for row in conn.execute(READ_ARRIVALS, (SLICE,), binary=True)]
             if not arrivals:
                 return 0, 0
+            self._tenants.use(assignments(conn))
             changed = self._settle(conn, arrivals)
             conn.execute(SETTLE_ARRIVALS, ([arrival.ctid for arrival in arrivals],))
         return len(arrivals), changed
@@ -217,7 +221,7 @@ class Binder:
         by_kind: dict[str, list[Amendment]] = {}
         for component in components:
             places = tuple(one.place for one in component.known)
-            change = settle(component.known, self._price, self._price_map_id)
+            change = settle(component.known, self._price, self._price_map_id, self._tenants)
             by_kind.setdefault(component.kind, []).append(Amendment(places, change))
         return sum(self._amender(kind).apply(made).rows for kind, made in sorted(by_kind.items()))
 
@@ -268,6 +272,7 @@ class Binder:
         for call in calls:
             call.flags |= Flag.PROMOTED
             call.awaits_ancestor = True
+            self._tenants.assign(call)
         keys = [own_key(call, claimed_ms(call)) for call in calls]
         times = timestamp_array([postgres_us(call.time_ns) for call in calls])
         spans = [int.from_bytes(call.span_id, "big", signed=True) for call in calls]

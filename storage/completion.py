@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from processor.call import ESTIMATED, PROVIDER, UNKNOWN, Flag, ModelCall, Source
 from processor.pricing import Charge
+from processor.tenants import ASSIGNED
 from storage.stored_row import IDENTITY, SERIES, USAGE, WORST, Rank, Row
 
 USAGE_FIELD = "usage"
@@ -65,13 +66,13 @@ def complete(row: Row, offers: Sequence[Offer], price: Price | None = None) -> I
 
 
 def duplicate_offers(twin: ModelCall) -> list[Offer]:
-    """What a duplicate's own reading offers to the call it is the same as: any field that it has."""
+    """What a duplicate's own reading offers to the call it is the same as: any field that a span gave it."""
     ranks = {source.field: source for source in twin.sources}
     offers = []
     for name in (*TAGS, *_CONTEXT, "provider", "model"):
         value = getattr(twin, name)
         source = ranks.get(name)
-        if value not in (None, UNKNOWN) and source is not None:
+        if value not in (None, UNKNOWN) and source is not None and source.attribute != ASSIGNED.attribute:
             offers.append(Offer(name, value, source.rank, twin.span_id, source.attribute))
     if twin.input_tokens is not None or twin.output_tokens is not None:
         offers.append(Offer(USAGE_FIELD, twin, usage_rank(twin), twin.span_id))

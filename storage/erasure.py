@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import psycopg
@@ -32,6 +31,7 @@ from storage.amendments import (
 )
 from storage.cardinality import TENANT, USER
 from storage.connection import connect
+from storage.days import days_of_calls
 from storage.keys import dictionary_id
 from storage.queries import query
 from storage.stored_row import Line, Place, Reader, instant
@@ -286,17 +286,10 @@ def _reach(conn: Connection, name: str, parameters: Mapping[str, object]) -> Rea
 
 def _days(conn: Connection, name: str, parameters: Mapping[str, object]) -> Iterator[list[Place]]:
     """The places of a query day by day, so that no statement reads more than a day's rows."""
-    found_span = conn.execute(query("span_of_calls")).fetchone()
-    if found_span is None or found_span[0] is None:
-        return
-    day: datetime = found_span[0]
-    last: datetime = found_span[1]
-    while day <= last:
-        end = (day + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-        found = conn.execute(query(name), {**parameters, "first": day, "end": end}, binary=True)
+    for first, end in days_of_calls(conn):
+        found = conn.execute(query(name), {**parameters, "first": first, "end": end}, binary=True)
         if places := [Place(*row) for row in found]:
             yield places
-        day = end
 
 
 def _batches(places: Sequence[Place]) -> Iterable[Sequence[Place]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 
 from processor.call import ERROR, Flag, ModelCall, Source
+from processor.tenants import Tenants
 from storage.amendments import Change, retract
 from storage.bound_trace import Knowledge, outer_tie, reading_offers
 from storage.completion import Offer, Price, complete
@@ -15,8 +16,17 @@ _PROMOTED = int(Flag.PROMOTED)
 _LOST = int(Flag.SEVERAL_CALLS | Flag.USAGE_LOSSY)
 
 
-def settle(known: Sequence[Knowledge], price: Price, price_map_id: int | None = None) -> Change:
-    """The change that brings calls to what is known of them: rows in the order of `known`, inner first."""
+def settle(
+    known: Sequence[Knowledge],
+    price: Price,
+    price_map_id: int | None = None,
+    tenants: Tenants | None = None,
+) -> Change:
+    """The change that brings calls to what is known of them: rows in the order of `known`, inner first.
+
+    Args:
+        tenants: assigns a tenant to rows whose user came late, where no span named one.
+    """
 
     def change(*rows: Row) -> Iterable[Row]:
         by_place = {row.place: row for row in rows}
@@ -30,6 +40,9 @@ def settle(known: Sequence[Knowledge], price: Price, price_map_id: int | None = 
                 changed[moved.place] = moved
             if row.charge is not before and price_map_id is not None:
                 row.price_map_id = price_map_id
+        if tenants:
+            for row in changed.values():
+                tenants.assign(row.call)
         return changed.values()
 
     return change

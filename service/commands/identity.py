@@ -1,4 +1,4 @@
-"""`spanledger identity hash VALUE`: under which form is this user or tenant stored?"""
+"""`spanledger identity`: under which form is somebody stored, and to whom do stored calls belong?"""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command group."""
-    group = typer.Typer(help="How users and tenants are stored.", no_args_is_help=True)
+    group = typer.Typer(
+        help="How users and tenants are stored, and which tenant users belong to.", no_args_is_help=True
+    )
     app.add_typer(group, name="identity", rich_help_panel="Look closer")
 
     @group.callback()
     def top() -> None:
-        """How users and tenants are stored."""
+        """How users and tenants are stored, and which tenant users belong to."""
 
     @group.command("hash")
     def hash_value(
@@ -48,6 +50,25 @@ def register(app: typer.Typer) -> None:
             print_json(_forms(protector, text, kind))
         else:
             typer.echo(protector(text).stored or "unknown")
+
+    @group.command("map")
+    def remap(
+        apply: Annotated[bool, typer.Option("--apply", help="Do it; without it nothing is changed.")] = False,
+        why: Annotated[str, typer.Option(help="The reason, for the ledger's book.", metavar="TEXT")] = "",
+        as_json: options.AsJson = False,
+        config: options.ConfigFile = None,
+        database_url: options.DatabaseUrl = None,
+        data_dir: options.DataDir = None,
+    ) -> None:
+        """Show which stored calls `identities.yaml` assigns to another tenant, by day and tenant.
+
+        With --apply the file is in force at once, also for what comes, and these calls move. Calls whose own
+        spans name a tenant stay; no count and no cost changes.
+        """
+        from service import identity_moves
+
+        moves = identity_moves.run(options.configuration(config, database_url, data_dir), apply, why)
+        identity_moves.print_json(moves) if as_json else identity_moves.show(moves)
 
 
 def _forms(protector: Protector, text: str, kind: str) -> dict[str, object]:

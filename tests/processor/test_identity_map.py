@@ -9,6 +9,7 @@ import pytest
 from processor.errors import ConfigError
 from processor.identity import Kind, identity_rules
 from processor.identity_map import Label, load_identity_map
+from processor.tenants import Assignment
 
 RULES = identity_rules([b"a key of the tests"])
 
@@ -36,6 +37,21 @@ tenants:
     )
 
 
+def test_a_user_belongs_to_one_tenant_after_the_other(tmp_path: Path) -> None:
+    path = tmp_path / "identities.yaml"
+    path.write_text("""
+version: 1
+users:
+  - {value: "h:0f3a52c1e9d04b7788aa", label: Batch, tenant: acme}
+  - {value: "h:0f3a52c1e9d04b7788aa", tenant: globex, from: 2026-11-01}
+""")
+    found = load_identity_map(path, RULES)
+    assert [label.label for label in found.labels] == ["Batch"]
+    user = "h:0f3a52c1e9d04b7788aa"
+    november = 1_793_491_200 * 10**9
+    assert found.assignments == (Assignment(user, "acme", 0), Assignment(user, "globex", november))
+
+
 def test_an_empty_file_names_nobody(tmp_path: Path) -> None:
     assert load(tmp_path, "") == load(tmp_path, "version: 1\nusers:\n") == ()
 
@@ -46,8 +62,20 @@ def test_an_empty_file_names_nobody(tmp_path: Path) -> None:
         ("users: []", r"identities.yaml:1: version is missing"),
         ("version: 2", r":1: version: expected version 1"),
         ("version: 1\npeople: []", r":2: people: unknown key"),
-        ("version: 1\nusers:\n- {value: a}", r":3: users\[0\]: label is missing"),
-        ("version: 1\nusers:\n- {value: a, label: b, tenant: c}", r"unknown key"),
+        ("version: 1\nusers:\n- {value: a}", r":3: users\[0\]: label or tenant is missing"),
+        ("version: 1\ntenants:\n- {value: a, label: b, tenant: c}", r":3: tenants\[0\].tenant: unknown key"),
+        ("version: 1\nusers:\n- {value: a, tenant: 'null'}", r":3: users\[0\].tenant: names nobody"),
+        ("version: 1\nusers:\n- {value: a, label: b, from: 2026-01-01}", r":3: .*from: tenant is missing"),
+        ("version: 1\nusers:\n- {value: a, tenant: b, from: 1.5.2026}", r":3: .*from: expected a date"),
+        (
+            "version: 1\nusers:\n- {value: a, tenant: b}\n- {value: a, tenant: c}",
+            r":4: users\[1\]: this user has a tenant without from already",
+        ),
+        (
+            "version: 1\nusers:\n- {value: a, tenant: b, from: 2026-01-01}\n"
+            "- {value: a, tenant: c, from: 2026-01-01}",
+            r":4: users\[1\]: this user has a tenant from 2026-01-01 already",
+        ),
         ("version: 1\nusers:\n- {value: 'null', label: b}", r":3: users\[0\].value: names nobody"),
         (
             "version: 1\ntenants:\n- {value: a, label: b}\n- {value: a, label: c}",

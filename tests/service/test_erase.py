@@ -9,13 +9,14 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
+from processor.admission import Admission
 from processor.errors import BadData
 from processor.identity import ERASED
 from service.__main__ import build
 from service.commands import erase as command
 from service.config import load_config
-from service.erased import ErasedList
 from service.identity_keys import load_identity_rules
+from service.known_people import KnownPeople
 from storage.writer import Writer
 from tests.service.test_commands import run, run_json
 from tests.storage.ledger import call, rows, totals, value, write
@@ -61,7 +62,7 @@ def test_it_only_counts_until_it_is_told_to_apply(migrated_database: str, folder
 def test_a_running_receiver_maps_the_value_from_then_on(migrated_database: str, folder: Path) -> None:
     where = ("--database-url", migrated_database, "--data-dir", str(folder))
     rules = load_identity_rules(load_config(None, {("data_dir",): ("", folder)}, {}))
-    heard = ErasedList(lambda: connection(migrated_database), rules)
+    heard = KnownPeople(lambda: connection(migrated_database), Admission(rules))
     heard.load()
     assert rules.user("jane@example.com").stored == stored_form(folder, "jane@example.com")
     CliRunner().invoke(build(), ["erase", "--user", "-", "--apply", *where], input="jane@example.com\n")

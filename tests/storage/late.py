@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from processor.admission import Admission, admit, admit_sighting
 from processor.call import ModelCall
 from processor.identity import Mode, identity_rules
 from processor.pricing import Charge
+from processor.tenants import Tenants
 from receiver.decode import decode
 from storage.binding import Binder, Bound
 from storage.writer import Writer
@@ -37,6 +39,8 @@ class Late:
         self.dsn = dsn
         self.writers = [Writer(dsn), Writer(dsn)]
         self.binder = Binder(dsn, price)
+        self.tenants = Tenants()
+        """What the door assigns; the binder reads the database's."""
 
     def send(self, *spans: Made, minute: float = 0, receiver: int = 0) -> None:
         """One request, received so many minutes after T0."""
@@ -44,8 +48,9 @@ class Late:
 
     def send_body(self, body: bytes, minute: float = 0, receiver: int = 0) -> None:
         batch = decode(body, T0 + round(minute * MINUTE_NS))
-        batch.calls = [call for call in batch.calls if admit(call, RULES) is None]
-        batch.sightings = [admit_sighting(sighting, RULES) for sighting in batch.sightings]
+        rules = replace(RULES, tenants=self.tenants)
+        batch.calls = [call for call in batch.calls if admit(call, rules) is None]
+        batch.sightings = [admit_sighting(sighting, rules) for sighting in batch.sightings]
         self.writers[receiver].write([(batch, [price(call) for call in batch.calls])])
 
     def bind(self, minute: float = 1) -> Bound:
