@@ -43,7 +43,7 @@ def call_page(
 
     Args:
         identity: the call's key as in `genai.model_call`.
-        parameters: `at`, the call's time, finds it at once; without it every day is searched.
+        parameters: `at`, the call's time, where the address has it.
 
     Raises:
         BadParameter: the key is none, or `at` no time.

@@ -41,10 +41,10 @@ CREATE FUNCTION genai.dearest_calls(
 ) RETURNS TABLE (
     "time" timestamptz, status text, endpoint text, prompt_version text, model text, tenant text, "user" text,
     cost_usd numeric, input_tokens bigint, output_tokens bigint, latency_ms double precision, request_id text,
-    trace_id text, trace_url text, trace_link text
+    call_key text, trace_id text, trace_url text, trace_link text
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT c.time, c.status, c.endpoint, c.prompt_version, c.model, c.tenant, c."user", c.cost_usd, c.input_tokens,
-        c.output_tokens, c.latency_ms, c.request_id, c.trace_id, c.trace_url, c.trace_link
+        c.output_tokens, c.latency_ms, c.request_id, c.call_key, c.trace_id, c.trace_url, c.trace_link
     FROM genai.calls_of(
         p_from, p_to, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service, p_read) c
     ORDER BY c.cost_usd DESC NULLS LAST, c.time DESC
