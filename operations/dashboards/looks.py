@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from operations.dashboards.links import Link, focus_link
+from operations.dashboards.links import FOCUS, Link, focus_link
 from operations.dashboards.panels import (
     COUNT,
     GREEN,
@@ -47,7 +47,14 @@ CLASSES = {
     "volume": ("volume", YELLOW),
 }
 
-FOCUS_COLUMNS = {"endpoint", "prompt_version", "user", "tenant", "model"}
+FOCUS_DASHBOARDS = {
+    "endpoint": ("Endpoint", "spanledger-endpoints"),
+    "prompt_version": ("Version", "spanledger-prompts"),
+    "user": ("User", "spanledger-users"),
+    "tenant": ("Tenant", "spanledger-users"),
+    "model": ("Model", "spanledger-models"),
+}
+"""What a focus is called in a table, and the dashboard that looks at one of it."""
 
 
 def spend(title: str = "Spend") -> Column:
@@ -75,9 +82,22 @@ def share(title: str) -> Column:
     return Column(title, SHARE, 1)
 
 
+def share_bar(steps: Steps | None = None) -> Column:
+    """A ratio of the whole, drawn as a bar in its cell."""
+    return Column("Share", SHARE, 1, bar=True, steps=steps)
+
+
 def milliseconds(title: str) -> Column:
     """A latency."""
     return Column(title, MS, 0)
+
+
+def named(focus: str, has_focus: bool = True, width: int | None = None) -> Column:
+    """The name of an endpoint, version, user, tenant or model: a click sets that focus on its dashboard."""
+    title, uid = FOCUS_DASHBOARDS[focus]
+    columns = {"endpoint": "endpoint", focus: focus} if focus == "prompt_version" else {focus: focus}
+    link = focus_link(f"Focus on ${{__data.fields.{focus}}}", uid, has_focus, **columns)
+    return Column(title, width=width, link=link)
 
 
 def driver_link(has_focus: bool) -> Link:
@@ -86,11 +106,7 @@ def driver_link(has_focus: bool) -> Link:
         "Look closer: ${__data.fields.name}",
         "${__data.fields.focus_uid}",
         has_focus,
-        endpoint="endpoint",
-        prompt_version="prompt_version",
-        user="user",
-        tenant="tenant",
-        model="model",
+        **{focus: focus for focus in FOCUS_DASHBOARDS},
     )
 
 
@@ -102,7 +118,7 @@ def driver_columns(has_focus: bool) -> dict[str, Column]:
         "kind": Column("Driver", width=130),
         "name": Column("Look closer", width=280, link=driver_link(has_focus)),
         "delta_usd": change(),
-        **dict.fromkeys(["focus_uid", *sorted(FOCUS_COLUMNS)], Column(hidden=True)),
+        **dict.fromkeys(["focus_uid", *FOCUS], Column(hidden=True)),
     }
 
 
@@ -135,33 +151,3 @@ MODEL_STATES = {
     "priced": ("priced", GREEN),
 }
 STATUSES = {"success": ("success", GREEN), "error": ("error", RED), "cancelled": ("cancelled", YELLOW)}
-
-
-def figure_columns() -> dict[str, Column]:
-    """The selection in one line."""
-    return {
-        "cost_usd": spend(),
-        "delta_usd": change(),
-        "cost_per_request_usd": unit_cost("Per request"),
-        "drift": Column("Drift", "none", 2, steps=DRIFT_STEPS),
-        "tokens_per_request": count("Tokens per request"),
-        "requests": count("Requests"),
-        "success_ratio": Column("Success", SHARE, 1, steps=SUCCESS_STEPS),
-        "attempts_per_success": Column("Calls per success", "none", 2, steps=ATTEMPTS_STEPS),
-        "p95_ms": milliseconds("p95"),
-    }
-
-
-def term_columns(steps: Steps) -> dict[str, Column]:
-    """The terms of a change, the sum last."""
-    return {
-        "term": Column("Term", width=140),
-        "usd": Column("USD", USD, 6, width=120, steps=steps),
-        "share_of_delta": Column("Share of the change", SHARE, 1, width=140),
-        "meaning": Column("What it means"),
-    }
-
-
-def calls_columns() -> dict[str, Column]:
-    """Names of the three counts."""
-    return {"requests": Column("requests"), "calls": Column("calls")}

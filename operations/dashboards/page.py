@@ -10,7 +10,7 @@ from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
 
 from operations.dashboards.links import dashboard_url
-from operations.dashboards.panels import GREEN, NEUTRAL, ORANGE, RED, TIME, YELLOW, Column, Note, Panel, Stats
+from operations.dashboards.panels import GREEN, NEUTRAL, ORANGE, RED, TIME, YELLOW, Column, Panel, Stats
 from operations.dashboards.queries import DATASOURCE, SqlQuery, statement
 from operations.dashboards.variables import variables
 
@@ -40,7 +40,7 @@ class Page:
 
     uid: str
     question: str
-    rows: Sequence[Sequence[Panel | Note]]
+    rows: Sequence[Sequence[Panel]]
     has_focus: bool = True
     start: str = "now-24h"
     end: str = "now"

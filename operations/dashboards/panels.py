@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from grafana_foundation_sdk.builders import barchart, common, dashboard, stat, table, text, timeseries
+from grafana_foundation_sdk.builders import barchart, common, dashboard, stat, table, timeseries
 from grafana_foundation_sdk.models import common as shape
 from grafana_foundation_sdk.models import dashboard as model
-from grafana_foundation_sdk.models import text as text_model
 
 from operations.dashboards.links import Link
 from operations.dashboards.queries import DATASOURCE, SqlQuery, panel_statement
@@ -17,6 +17,8 @@ from operations.dashboards.queries import DATASOURCE, SqlQuery, panel_statement
 USD, COUNT, SHARE, MS, SECONDS = "currencyUSD", "short", "percentunit", "ms", "s"
 TIME, WORDS = "dateTimeAsIso", "string"
 GREEN, YELLOW, ORANGE, RED, NEUTRAL = "green", "#EAB839", "orange", "red", "text"
+
+NO_CALLS = "No calls in this selection. Look at the environment, the data mode and the range above."
 
 Steps = Sequence[tuple[float | None, str]]
 """Thresholds: (from this value on, colour); the first has no value."""
@@ -43,7 +45,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Panel:
+class Panel(ABC):
     """What all panels have. `description` says what is measured and what to do next."""
 
     id: int
@@ -53,11 +55,11 @@ class Panel:
     width: int
     height: int = 8
     columns: Mapping[str, Column] = field(default_factory=dict)
-    empty: str = "No calls in this selection. Look at the environment, the data mode and the range above."
+    empty: str = NO_CALLS
 
+    @abstractmethod
     def builder(self, dashboard_uid: str) -> Any:
         """The SDK's builder of this panel."""
-        raise NotImplementedError
 
     def _common(self, panel: Any, dashboard_uid: str, result: str = "table") -> Any:
         panel = (
@@ -213,29 +215,6 @@ class Bars(Panel):
         for name, title in self.bars.items():
             panel = panel.override_by_name(name, [_value("displayName", title)])
         return panel
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
-    """Words of the dashboard itself; no query."""
-
-    id: int
-    title: str
-    description: str
-    content: str
-    width: int
-    height: int = 4
-
-    def builder(self, dashboard_uid: str) -> Any:
-        """A text panel in Markdown."""
-        return (
-            text.Panel()
-            .id(self.id)
-            .title(self.title)
-            .description(self.description)
-            .mode(text_model.TextMode.MARKDOWN)
-            .content(self.content)
-        )
 
 
 def _bar_legend(shown: bool) -> Any:

@@ -66,10 +66,11 @@ def variables_of(uid: str) -> set[str]:
     return {variable["name"] for variable in dashboards()[uid]["templating"]["list"]}
 
 
-def test_there_are_links_and_the_only_one_that_leaves_is_the_trace() -> None:
+def test_there_are_links_and_only_those_to_a_calls_trace_and_bill_leave() -> None:
     assert len(internal()) > 80
     assert {link.url for link in links()} - {link.url for link in internal()} == {
-        "${__data.fields.trace_url:raw}"
+        "${__data.fields.trace_url:raw}",
+        "${__data.fields.call_url:raw}",
     }
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from operations.dashboards.links import focus_link
+from operations.dashboards import shared
 from operations.dashboards.looks import (
-    CHANGE_STEPS,
     SOME_STEPS,
     change,
     count,
     driver_columns,
     driver_link,
+    named,
     share,
     spend,
 )
@@ -99,23 +99,14 @@ STEPS = Waterfall(
     ),
 )
 
-TERMS = Table(
-    id=6,
-    title="Why? The terms of the change",
-    sql="compare/terms",
-    width=12,
+TERMS = shared.terms(
+    6,
+    "Why? The terms of the change",
+    "compare/terms",
+    "The exact decomposition: the rows sum to the last row to the last pico-dollar. Next: `volume` is "
+    "traffic, `attempts` are retries, `mix` and `price` are models, `tokens` are prompts and answers.",
     height=10,
     empty=NO_CHANGE,
-    description=(
-        "The exact decomposition: the rows sum to the last row to the last pico-dollar. Next: `volume` is "
-        "traffic, `attempts` are retries, `mix` and `price` are models, `tokens` are prompts and answers."
-    ),
-    columns={
-        "term": Column("Term", width=150),
-        "usd": Column("USD", USD, 6, width=130, steps=CHANGE_STEPS),
-        "share_of_delta": Column("Share of the change", SHARE, 1, width=150),
-        "meaning": Column("What it means"),
-    },
 )
 
 DRIVERS = Table(
@@ -155,13 +146,7 @@ ENDPOINTS = Table(
         "name opens Top Endpoints."
     ),
     columns={
-        "endpoint": Column(
-            "Endpoint",
-            width=190,
-            link=focus_link(
-                "Focus on ${__data.fields.endpoint}", "spanledger-endpoints", endpoint="endpoint"
-            ),
-        ),
+        "endpoint": named("endpoint", width=190),
         "baseline_cost_usd": spend("Before"),
         "cost_usd": spend("Now"),
         "delta_usd": change(),

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from operations.dashboards.links import focus_link
+from operations.dashboards import shared
 from operations.dashboards.looks import (
-    CHANGE_STEPS,
     MODEL_STATES,
     SOME_STEPS,
     UNCERTAIN_STEPS,
     change,
     count,
+    named,
+    share_bar,
     spend,
-    term_columns,
     unit_cost,
 )
 from operations.dashboards.page import Page, state
@@ -24,7 +24,6 @@ from operations.dashboards.panels import (
     TIME,
     USD,
     YELLOW,
-    Chart,
     Column,
     Stats,
     Table,
@@ -86,12 +85,10 @@ MODELS = Table(
         "without a price. Next: a name sets the focus."
     ),
     columns={
-        "model": Column(
-            "Model", width=220, link=focus_link("Focus on ${__data.fields.model}", UID, model="model")
-        ),
+        "model": named("model", width=220),
         "provider": Column("Provider"),
         "cost_usd": spend("Now"),
-        "cost_share": Column("Share", SHARE, 1, bar=True),
+        "cost_share": share_bar(),
         "baseline_cost_usd": spend("Before"),
         "delta_usd": change(),
         "calls": count("Calls"),
@@ -114,7 +111,7 @@ UNPRICED = Table(
         "give them a price, an alias or `free` in the pricing map."
     ),
     columns={
-        "model": Column("Model", link=focus_link("Focus on ${__data.fields.model}", UID, model="model")),
+        "model": named("model"),
         "provider": Column("Provider"),
         "environment": Column("Environment"),
         "data_mode": Column("Data"),
@@ -149,41 +146,28 @@ PRICES = Table(
     empty="No priced calls before the end of this range.",
 )
 
-SPEND = Chart(
-    id=7,
-    title="Spend by model",
-    sql="models/spend",
-    width=12,
-    unit=USD,
-    decimals=2,
-    stacked=True,
-    description=(
-        "Spend of every bucket by model. Next: a new colour is a switch of models; Endpoints says whose."
-    ),
+SPEND = shared.over_time(
+    7,
+    shared.SPEND,
+    "Spend by model",
+    "models/spend",
+    "Spend of every bucket by model. Next: a new colour is a switch of models; Endpoints says whose.",
 )
 
-CALLS = Chart(
-    id=8,
-    title="Calls by model",
-    sql="models/calls",
-    width=12,
-    unit=COUNT,
-    decimals=0,
-    stacked=True,
-    description=(
-        "Calls of every bucket by model, those without a price included. Next: compare with the spend "
-        "beside it."
-    ),
+CALLS = shared.over_time(
+    8,
+    shared.CALLS,
+    "Calls by model",
+    "models/calls",
+    "Calls of every bucket by model, those without a price included. Next: compare with the spend beside it.",
 )
 
-UNIT_COST = Chart(
-    id=9,
-    title="Cost per call by model",
-    sql="models/unit_cost",
-    width=12,
-    unit=USD,
-    decimals=6,
-    description="What a call costs. A step without a change of tokens is a price. Next: the terms below.",
+UNIT_COST = shared.over_time(
+    9,
+    shared.UNIT_COST,
+    "Cost per call by model",
+    "models/unit_cost",
+    "What a call costs. A step without a change of tokens is a price. Next: the terms below.",
 )
 
 ENDPOINTS = Table(
@@ -196,12 +180,7 @@ ENDPOINTS = Table(
         "Endpoints of the selection by their change. Next: a name opens Top Endpoints, the model kept."
     ),
     columns={
-        "endpoint": Column(
-            "Endpoint",
-            link=focus_link(
-                "Focus on ${__data.fields.endpoint}", "spanledger-endpoints", endpoint="endpoint"
-            ),
-        ),
+        "endpoint": named("endpoint"),
         "cost_usd": spend("Now"),
         "baseline_cost_usd": spend("Before"),
         "delta_usd": change(),
@@ -210,16 +189,13 @@ ENDPOINTS = Table(
     },
 )
 
-TERMS = Table(
-    id=11,
-    title="How much of the change is models and prices?",
-    sql="models/terms",
+TERMS = shared.terms(
+    11,
+    "How much of the change is models and prices?",
+    "models/terms",
+    "The exact decomposition; look at `mix` and `price`. Next: Compare has it for all dimensions.",
     width=24,
     height=9,
-    description=(
-        "The exact decomposition; look at `mix` and `price`. Next: Compare has it for all dimensions."
-    ),
-    columns=term_columns(CHANGE_STEPS),
 )
 
 PAGE = Page(

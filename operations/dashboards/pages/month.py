@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operations.dashboards.links import focus_link
-from operations.dashboards.looks import SOME_STEPS, UNCERTAIN_STEPS, change, count, spend
+from operations.dashboards.looks import SOME_STEPS, UNCERTAIN_STEPS, change, count, named, share_bar, spend
 from operations.dashboards.page import Page, state
 from operations.dashboards.panels import COUNT, SHARE, USD, Bars, Chart, Column, Stats, Table
 
@@ -92,7 +92,7 @@ def _by(panel_id: int, dimension: str, title: str, link: Column, next_step: str)
         columns={
             dimension: link,
             "cost_usd": spend("So far"),
-            "cost_share": Column("Share", SHARE, 1, bar=True),
+            "cost_share": share_bar(),
             "last_month_to_date_usd": spend("Last month, up to here"),
             "delta_usd": change(),
             "calls": count("Calls"),
@@ -104,10 +104,7 @@ TENANTS = _by(
     6,
     "tenant",
     "By tenant",
-    Column(
-        "Tenant",
-        link=focus_link("Focus on ${__data.fields.tenant}", "spanledger-users", False, tenant="tenant"),
-    ),
+    named("tenant", has_focus=False),
     "a name opens Top Users and Tenants.",
 )
 SERVICES = _by(
@@ -124,21 +121,14 @@ ENDPOINTS = _by(
     8,
     "endpoint",
     "By endpoint",
-    Column(
-        "Endpoint",
-        link=focus_link(
-            "Focus on ${__data.fields.endpoint}", "spanledger-endpoints", False, endpoint="endpoint"
-        ),
-    ),
+    named("endpoint", has_focus=False),
     "a name opens Top Endpoints.",
 )
 MODELS = _by(
     9,
     "model",
     "By model",
-    Column(
-        "Model", link=focus_link("Focus on ${__data.fields.model}", "spanledger-models", False, model="model")
-    ),
+    named("model", has_focus=False),
     "a name opens Models and Pricing.",
 )
 

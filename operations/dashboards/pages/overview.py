@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operations.dashboards import shared
 from operations.dashboards.links import dashboard_url, data_link, focus_link
 from operations.dashboards.looks import (
     ATTEMPTS_STEPS,
@@ -16,6 +17,8 @@ from operations.dashboards.looks import (
     count,
     driver_columns,
     milliseconds,
+    named,
+    share_bar,
     spend,
     unit_cost,
 )
@@ -161,19 +164,14 @@ DRIVER = Table(
     empty="Nothing to explain: no calls in this range or its baseline.",
 )
 
-BY_ENDPOINT = Chart(
-    id=7,
-    title="Spend by endpoint",
-    sql="overview/spend_by_endpoint",
-    width=12,
-    unit=USD,
-    decimals=2,
-    stacked=True,
-    description=(
-        "Spend of every bucket, the seven dearest endpoints by name. Whole buckets: the first and last "
-        "may reach over the ends of the range. Blue marks are the first calls of a prompt version. Next: "
-        "drag over a rise to zoom in."
-    ),
+BY_ENDPOINT = shared.over_time(
+    7,
+    shared.SPEND,
+    "Spend by endpoint",
+    "overview/spend_by_endpoint",
+    "Spend of every bucket, the seven dearest endpoints by name. Whole buckets: the first and last "
+    "may reach over the ends of the range. Blue marks are the first calls of a prompt version. Next: "
+    "drag over a rise to zoom in.",
 )
 
 NOW_AND_BEFORE = Chart(
@@ -201,12 +199,7 @@ ENDPOINTS = Table(
         "the name opens Top Endpoints with the endpoint in focus."
     ),
     columns={
-        "endpoint": Column(
-            "Endpoint",
-            link=focus_link(
-                "Focus on ${__data.fields.endpoint}", "spanledger-endpoints", False, endpoint="endpoint"
-            ),
-        ),
+        "endpoint": named("endpoint", has_focus=False),
         "cost_usd": spend("Now"),
         "baseline_cost_usd": spend("Before"),
         "delta_usd": change(),
@@ -227,44 +220,29 @@ TENANTS = Table(
         "more is marked. Next: the name opens Top Users and Tenants."
     ),
     columns={
-        "tenant": Column(
-            "Tenant",
-            link=focus_link("Focus on ${__data.fields.tenant}", "spanledger-users", False, tenant="tenant"),
-        ),
+        "tenant": named("tenant", has_focus=False),
         "cost_usd": spend(),
-        "cost_share": Column("Share", SHARE, 1, bar=True, steps=CONCENTRATION_STEPS),
+        "cost_share": share_bar(CONCENTRATION_STEPS),
         "delta_usd": change(),
         "calls": count("Calls"),
         "state": Column("State", words=IDENTITY_STATES),
     },
 )
 
-CALLS = Chart(
-    id=11,
-    title="Requests, calls and errors",
-    sql="overview/calls",
-    width=12,
-    unit=COUNT,
-    decimals=0,
-    by_segment=False,
-    colours={"errors": "red"},
-    description=(
-        "Counts of every bucket. Calls far above requests are retries or agents; errors that rise with "
-        "them are a retry storm. Next: Compare shows what the attempts cost."
-    ),
+CALLS = shared.counts(
+    11,
+    "overview/calls",
+    "Counts of every bucket. Calls far above requests are retries or agents; errors that rise with "
+    "them are a retry storm. Next: Compare shows what the attempts cost.",
 )
 
-UNIT_COST = Chart(
-    id=12,
-    title="Cost per request",
-    sql="overview/cost_per_request",
-    width=12,
-    unit=USD,
-    decimals=6,
-    description=(
-        "What a request costs, for the five dearest endpoints. A step at a blue mark is a deploy; a slope "
-        "is a growing context. Next: Top Endpoints, then Prompt Versions of that endpoint."
-    ),
+UNIT_COST = shared.over_time(
+    12,
+    shared.UNIT_COST,
+    "Cost per request",
+    "overview/cost_per_request",
+    "What a request costs, for the five dearest endpoints. A step at a blue mark is a deploy; a slope "
+    "is a growing context. Next: Top Endpoints, then Prompt Versions of that endpoint.",
 )
 
 PAGE = Page(

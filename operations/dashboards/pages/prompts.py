@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from operations.dashboards.links import focus_link
+from operations.dashboards import shared
 from operations.dashboards.looks import (
-    CHANGE_STEPS,
     DRIFT_STEPS,
-    MODEL_STATES,
     REMARKS,
     SUCCESS_STEPS,
     VERDICTS,
-    change,
     count,
-    figure_columns,
     milliseconds,
+    named,
     spend,
-    term_columns,
     unit_cost,
 )
 from operations.dashboards.page import Page, state
 from operations.dashboards.panels import (
-    COUNT,
     GREEN,
     NEUTRAL,
     SHARE,
     TIME,
     USD,
     YELLOW,
-    Chart,
     Column,
     Stats,
     Table,
@@ -35,16 +29,11 @@ from operations.dashboards.panels import (
 
 UID = "spanledger-prompts"
 
-FIGURES = Stats(
-    id=2,
-    title="The selection in one line",
-    sql="prompts/figures",
-    width=24,
-    description=(
-        "Spend of the chosen version (or of all) and its drift against the baseline; a new version has no"
-        " baseline of its own and is judged against its endpoint below. Next: A against B."
-    ),
-    columns=figure_columns(),
+FIGURES = shared.selection(
+    2,
+    "prompts/figures",
+    "Spend of the chosen version (or of all) and its drift against the baseline; a new version has no"
+    " baseline of its own and is judged against its endpoint below. Next: A against B.",
 )
 
 REMARK = Stats(
@@ -96,16 +85,7 @@ VERSIONS = Table(
     ),
     columns={
         "endpoint": Column("Endpoint", width=180),
-        "prompt_version": Column(
-            "Version",
-            width=140,
-            link=focus_link(
-                "Focus on ${__data.fields.prompt_version}",
-                UID,
-                endpoint="endpoint",
-                prompt_version="prompt_version",
-            ),
-        ),
+        "prompt_version": named("prompt_version", width=140),
         "first_seen": Column("First seen (hour)", TIME),
         "last_seen": Column("Last seen (hour)", TIME),
         "calls": count("Calls"),
@@ -129,96 +109,60 @@ VERSIONS = Table(
     },
 )
 
-SPEND = Chart(
-    id=6,
-    title="Spend by version",
-    sql="prompts/spend",
-    width=12,
-    unit=USD,
-    decimals=2,
-    stacked=True,
-    description="Spend of every bucket by version; a blue mark is its first call. Next: zoom to the deploy.",
+SPEND = shared.over_time(
+    6,
+    shared.SPEND,
+    "Spend by version",
+    "prompts/spend",
+    "Spend of every bucket by version; a blue mark is its first call. Next: zoom to the deploy.",
 )
 
-CALLS = Chart(
-    id=7,
-    title="Calls by version",
-    sql="prompts/calls",
-    width=12,
-    unit=COUNT,
-    decimals=0,
-    stacked=True,
-    description=(
-        "How the versions replaced each other. An old one that stays is a roll-out that stopped. Next: "
-        "finish it."
-    ),
+CALLS = shared.over_time(
+    7,
+    shared.CALLS,
+    "Calls by version",
+    "prompts/calls",
+    "How the versions replaced each other. An old one that stays is a roll-out that stopped. Next: "
+    "finish it.",
 )
 
-UNIT_COST = Chart(
-    id=8,
-    title="Cost per request by version",
-    sql="prompts/unit_cost",
-    width=12,
-    unit=USD,
-    decimals=6,
-    description="What a request costs, version by version. Next: the dearer line is the one to look at.",
+UNIT_COST = shared.over_time(
+    8,
+    shared.UNIT_COST,
+    "Cost per request by version",
+    "prompts/unit_cost",
+    "What a request costs, version by version. Next: the dearer line is the one to look at.",
 )
 
-TOKENS = Chart(
-    id=9,
-    title="Tokens per request by version",
-    sql="prompts/tokens",
-    width=12,
-    unit=COUNT,
-    decimals=0,
-    description="Input and output tokens of a request. Next: A against B says which of the two grew.",
+TOKENS = shared.over_time(
+    9,
+    shared.TOKENS,
+    "Tokens per request by version",
+    "prompts/tokens",
+    "Input and output tokens of a request. Next: A against B says which of the two grew.",
 )
 
-MODELS = Table(
-    id=10,
-    title="Which models answered?",
-    sql="prompts/models",
-    width=12,
-    height=8,
-    description=(
-        "Models of the selection; two versions on two models are not comparable. Next: a name opens Models."
-    ),
-    columns={
-        "model": Column(
-            "Model", link=focus_link("Focus on ${__data.fields.model}", "spanledger-models", model="model")
-        ),
-        "provider": Column("Provider"),
-        "cost_usd": spend(),
-        "cost_share": Column("Share", SHARE, 1, bar=True),
-        "delta_usd": change(),
-        "calls": count("Calls"),
-        "cost_per_call_usd": unit_cost("Cost per call"),
-        "state": Column("State", words=MODEL_STATES),
-    },
+MODELS = shared.models(
+    10,
+    "Which models answered?",
+    "prompts/models",
+    "Models of the selection; two versions on two models are not comparable. Next: a name opens Models.",
 )
 
-TERMS = Table(
-    id=11,
-    title="Why? The terms of its change",
-    sql="prompts/terms",
-    width=12,
-    height=8,
-    description="The exact decomposition of the selection's change. Next: Compare has it for all dimensions.",
-    columns=term_columns(CHANGE_STEPS),
+TERMS = shared.terms(
+    11,
+    "Why? The terms of its change",
+    "prompts/terms",
+    "The exact decomposition of the selection's change. Next: Compare has it for all dimensions.",
 )
 
-SUCCESS = Chart(
-    id=12,
-    title="Success by version",
-    sql="prompts/success",
-    width=12,
-    unit=SHARE,
-    decimals=1,
-    height=9,
-    description=(
-        "Successes of successes and errors. A version that saves tokens and fails more saves nothing. Next: "
-        "Requests."
-    ),
+SUCCESS = shared.over_time(
+    12,
+    shared.SUCCESS,
+    "Success by version",
+    "prompts/success",
+    "Successes of successes and errors. A version that saves tokens and fails more saves nothing. Next: "
+    "Requests.",
 )
 
 PAGE = Page(

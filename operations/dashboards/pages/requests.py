@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from operations.dashboards.links import data_link, focus_link
+from operations.dashboards import shared
+from operations.dashboards.links import data_link
 from operations.dashboards.looks import (
     STATUSES,
     SUCCESS_STEPS,
-    calls_columns,
     count,
-    figure_columns,
     milliseconds,
+    named,
     unit_cost,
 )
 from operations.dashboards.page import Page, state
-from operations.dashboards.panels import COUNT, RED, SHARE, TIME, Bars, Chart, Column, Stats, Table
+from operations.dashboards.panels import COUNT, SHARE, TIME, Bars, Column, Table
 
 UID = "spanledger-requests"
+PAGE_OF_CALL = Column("Bill", width=80, link=data_link("Explain this call", "${__data.fields.call_url:raw}"))
 TRACE = Column("Trace", width=100, link=data_link("Open the trace", "${__data.fields.trace_url:raw}"))
 HIDDEN = Column(hidden=True)
 NO_ROWS = (
@@ -23,33 +24,12 @@ NO_ROWS = (
 )
 
 
-def _focus(name: str, title: str, uid: str, **columns: str) -> Column:
-    return Column(title, link=focus_link(f"Focus on ${{__data.fields.{name}}}", uid, True, **columns))
+NAMES = {focus: named(focus) for focus in ("endpoint", "prompt_version", "model", "tenant", "user")}
 
-
-NAMES = {
-    "endpoint": _focus("endpoint", "Endpoint", "spanledger-endpoints", endpoint="endpoint"),
-    "prompt_version": _focus(
-        "prompt_version",
-        "Version",
-        "spanledger-prompts",
-        endpoint="endpoint",
-        prompt_version="prompt_version",
-    ),
-    "model": _focus("model", "Model", "spanledger-models", model="model"),
-    "tenant": _focus("tenant", "Tenant", "spanledger-users", tenant="tenant"),
-    "user": _focus("user", "User", "spanledger-users", user="user"),
-}
-
-FIGURES = Stats(
-    id=2,
-    title="The selection in one line",
-    sql="requests/figures",
-    width=24,
-    description=(
-        "All calls of the selection, not only those listed below. Next: the lists show what one looks like."
-    ),
-    columns=figure_columns(),
+FIGURES = shared.selection(
+    2,
+    "requests/figures",
+    "All calls of the selection, not only those listed below. Next: the lists show what one looks like.",
 )
 
 NEWEST = Table(
@@ -61,7 +41,7 @@ NEWEST = Table(
     empty=NO_ROWS,
     description=(
         "At most fifty, the newest first. A cost that is missing is unknown, and `Price` says why. Next: "
-        "the trace, or `spanledger explain` with the request's id."
+        "its bill, where `public_url` is configured, or its trace, where `trace_url` is."
     ),
     columns={
         "time": Column("Time", TIME),
@@ -77,7 +57,9 @@ NEWEST = Table(
         "attempt": count("Attempt"),
         "request_id": Column("Request"),
         "trace_id": Column("Trace id"),
+        "call_link": PAGE_OF_CALL,
         "trace_link": TRACE,
+        "call_url": HIDDEN,
         "trace_url": HIDDEN,
     },
 )
@@ -100,7 +82,9 @@ DEAREST = Table(
         "input_tokens": count("Tokens in"),
         "output_tokens": count("Tokens out"),
         "latency_ms": milliseconds("Latency"),
+        "call_link": PAGE_OF_CALL,
         "trace_link": TRACE,
+        "call_url": HIDDEN,
         "trace_url": HIDDEN,
     },
 )
@@ -143,43 +127,30 @@ LATENCY = Bars(
     ),
 )
 
-CALLS = Chart(
-    id=7,
-    title="Requests, calls and errors",
-    sql="requests/calls",
-    width=12,
-    unit=COUNT,
-    decimals=0,
-    by_segment=False,
-    colours={"errors": RED},
-    columns=calls_columns(),
-    description="Counts of every bucket of the selection. Next: drag over a burst; the lists follow.",
+CALLS = shared.counts(
+    7,
+    "requests/calls",
+    "Counts of every bucket of the selection. Next: drag over a burst; the lists follow.",
 )
 
-TOKENS = Chart(
-    id=8,
-    title="Tokens per request",
-    sql="requests/tokens",
-    width=12,
-    unit=COUNT,
-    decimals=0,
-    by_segment=False,
-    columns={"tokens_per_request": Column("tokens per request")},
-    description="Input and output tokens of a request. Next: a rise is a longer context or longer answers.",
+TOKENS = shared.of_selection(
+    8,
+    shared.TOKENS,
+    "Tokens per request",
+    "requests/tokens",
+    "Input and output tokens of a request. Next: a rise is a longer context or longer answers.",
+    "tokens_per_request",
+    Column("tokens per request"),
 )
 
-SUCCESS = Chart(
-    id=9,
-    title="Success",
-    sql="requests/success",
-    width=12,
-    unit=SHARE,
-    decimals=1,
-    by_segment=False,
-    columns={"success_ratio": Column("success", steps=SUCCESS_STEPS)},
-    description=(
-        "Successes of successes and errors; cancelled calls stand apart. Next: the endings name the error."
-    ),
+SUCCESS = shared.of_selection(
+    9,
+    shared.SUCCESS,
+    "Success",
+    "requests/success",
+    "Successes of successes and errors; cancelled calls stand apart. Next: the endings name the error.",
+    "success_ratio",
+    Column("success", steps=SUCCESS_STEPS),
 )
 
 PAGE = Page(

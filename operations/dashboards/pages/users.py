@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from operations.dashboards.links import focus_link
+from operations.dashboards import shared
 from operations.dashboards.looks import (
     CONCENTRATION_STEPS,
     IDENTITY_STATES,
-    MODEL_STATES,
     SUCCESS_STEPS,
-    calls_columns,
     change,
     count,
-    figure_columns,
+    named,
+    share_bar,
     spend,
     unit_cost,
 )
 from operations.dashboards.page import Page, state
-from operations.dashboards.panels import COUNT, SHARE, USD, Chart, Column, Stats, Table
+from operations.dashboards.panels import SHARE, Column, Stats, Table
 
 UID = "spanledger-users"
 NO_IDENTITY = "No calls in this selection. By identity with a prompt version only single calls are read."
 
-FIGURES = Stats(
-    id=2,
-    title="The selection in one line",
-    sql="users/figures",
-    width=24,
-    empty=NO_IDENTITY,
-    description=(
-        "Spend of the chosen tenant or user (or of all), and its drift against the baseline. Next: the "
-        "tables below say who it is."
-    ),
-    columns=figure_columns(),
+FIGURES = shared.selection(
+    2,
+    "users/figures",
+    "Spend of the chosen tenant or user (or of all), and its drift against the baseline. Next: the "
+    "tables below say who it is.",
+    NO_IDENTITY,
 )
 
 CONCENTRATION = Stats(
@@ -57,12 +51,11 @@ CONCENTRATION = Stats(
 )
 
 
-def _columns(name: str, title: str, **focus: str) -> dict[str, Column]:
+def _columns(*names: str) -> dict[str, Column]:
     return {
-        name: Column(title, link=focus_link(f"Focus on ${{__data.fields.{name}}}", UID, True, **focus)),
-        "tenant": Column("Tenant", link=focus_link("Focus on ${__data.fields.tenant}", UID, tenant="tenant")),
+        **{focus: named(focus) for focus in names},
         "cost_usd": spend(),
-        "cost_share": Column("Share", SHARE, 1, bar=True, steps=CONCENTRATION_STEPS),
+        "cost_share": share_bar(CONCENTRATION_STEPS),
         "baseline_cost_share": Column("Share before", SHARE, 1),
         "delta_usd": change(),
         "calls": count("Calls"),
@@ -82,7 +75,7 @@ TENANTS = Table(
         "Tenants by spend; the tenant in focus does not narrow the list. `unknown` stands apart: nobody is"
         " concentrated. Next: a name sets the focus."
     ),
-    columns=_columns("tenant", "Tenant", tenant="tenant"),
+    columns=_columns("tenant"),
 )
 
 USERS = Table(
@@ -95,33 +88,23 @@ USERS = Table(
         "Users by spend, of the tenant in focus; hashes, unless labels are configured. Next: a name sets "
         "the focus; `spanledger identity hash` prints the hash of a user that you suspect."
     ),
-    columns=_columns("user", "User", user="user"),
+    columns=_columns("user", "tenant"),
 )
 
-BY_TENANT = Chart(
-    id=6,
-    title="Spend by tenant",
-    sql="users/spend_by_tenant",
-    width=12,
-    unit=USD,
-    decimals=2,
-    stacked=True,
-    description=(
-        "Spend of every hour by tenant, the seven dearest by name. Next: zoom to where one of them grows."
-    ),
+BY_TENANT = shared.over_time(
+    6,
+    shared.SPEND,
+    "Spend by tenant",
+    "users/spend_by_tenant",
+    "Spend of every hour by tenant, the seven dearest by name. Next: zoom to where one of them grows.",
 )
 
-BY_USER = Chart(
-    id=7,
-    title="Spend by user",
-    sql="users/spend_by_user",
-    width=12,
-    unit=USD,
-    decimals=2,
-    stacked=True,
-    description=(
-        "Spend of every hour by user, the seven dearest by name. Next: zoom to where one of them grows."
-    ),
+BY_USER = shared.over_time(
+    7,
+    shared.SPEND,
+    "Spend by user",
+    "users/spend_by_user",
+    "Spend of every hour by user, the seven dearest by name. Next: zoom to where one of them grows.",
 )
 
 ENDPOINTS = Table(
@@ -134,12 +117,7 @@ ENDPOINTS = Table(
         "Endpoints of the selection by their change. Next: a name opens Top Endpoints, the identity kept."
     ),
     columns={
-        "endpoint": Column(
-            "Endpoint",
-            link=focus_link(
-                "Focus on ${__data.fields.endpoint}", "spanledger-endpoints", endpoint="endpoint"
-            ),
-        ),
+        "endpoint": named("endpoint"),
         "cost_usd": spend(),
         "delta_usd": change(),
         "top_term": Column("Mostly"),
@@ -148,54 +126,27 @@ ENDPOINTS = Table(
     },
 )
 
-MODELS = Table(
-    id=9,
-    title="Which models answer them?",
-    sql="users/models",
-    width=12,
+MODELS = shared.models(
+    9,
+    "Which models answer them?",
+    "users/models",
+    "Models of the selection. Next: a name opens Models and Pricing, the identity kept.",
     height=9,
-    description="Models of the selection. Next: a name opens Models and Pricing, the identity kept.",
-    columns={
-        "model": Column(
-            "Model", link=focus_link("Focus on ${__data.fields.model}", "spanledger-models", model="model")
-        ),
-        "provider": Column("Provider"),
-        "cost_usd": spend(),
-        "cost_share": Column("Share", SHARE, 1, bar=True),
-        "delta_usd": change(),
-        "calls": count("Calls"),
-        "cost_per_call_usd": unit_cost("Cost per call"),
-        "state": Column("State", words=MODEL_STATES),
-    },
 )
 
-CALLS = Chart(
-    id=10,
-    title="Requests, calls and errors",
-    sql="users/calls",
-    width=12,
-    unit=COUNT,
-    decimals=0,
-    by_segment=False,
-    colours={"errors": "red"},
-    columns=calls_columns(),
-    description=(
-        "Counts of every bucket of the selection. Calls with errors from one identity are abuse. Next: "
-        "Requests."
-    ),
+CALLS = shared.counts(
+    10,
+    "users/calls",
+    "Counts of every bucket of the selection. Calls with errors from one identity are abuse. Next: Requests.",
 )
 
-SUCCESS = Chart(
-    id=11,
-    title="Success by tenant",
-    sql="users/success",
-    width=12,
-    unit=SHARE,
-    decimals=1,
-    description=(
-        "Successes of successes and errors, the five dearest tenants. Next: a fall of one alone is its own "
-        "doing."
-    ),
+SUCCESS = shared.over_time(
+    11,
+    shared.SUCCESS,
+    "Success by tenant",
+    "users/success",
+    "Successes of successes and errors, the five dearest tenants. Next: a fall of one alone is its own "
+    "doing.",
 )
 
 PAGE = Page(

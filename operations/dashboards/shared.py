@@ -1,0 +1,121 @@
+"""Panels that several dashboards have: the same figures of another selection, in the same words and units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from operations.dashboards.looks import (
+    ATTEMPTS_STEPS,
+    CHANGE_STEPS,
+    DRIFT_STEPS,
+    MODEL_STATES,
+    SUCCESS_STEPS,
+    change,
+    count,
+    milliseconds,
+    named,
+    share_bar,
+    spend,
+    unit_cost,
+)
+from operations.dashboards.panels import COUNT, NO_CALLS, RED, SHARE, USD, Chart, Column, Stats, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a chart over time shows, and how: parts of a sum stand on each other, ratios are lines."""
+
+    unit: str
+    decimals: int
+    stacked: bool = False
+
+
+SPEND = Measure(USD, 2, stacked=True)
+CALLS = Measure(COUNT, 0, stacked=True)
+UNIT_COST = Measure(USD, 6)
+TOKENS = Measure(COUNT, 0)
+SUCCESS = Measure(SHARE, 1)
+
+
+def over_time(panel_id: int, measure: Measure, title: str, sql: str, description: str) -> Chart:
+    """A measure over time, a series for each segment."""
+    return Chart(
+        id=panel_id, title=title, description=description, sql=sql, width=12, unit=measure.unit,
+        decimals=measure.decimals, stacked=measure.stacked,
+    )  # fmt: skip
+
+
+def of_selection(
+    panel_id: int, measure: Measure, title: str, sql: str, description: str, column: str, shown: Column
+) -> Chart:
+    """A measure over time of the whole selection: one line, named like its column."""
+    return Chart(
+        id=panel_id, title=title, description=description, sql=sql, width=12, unit=measure.unit,
+        decimals=measure.decimals, by_segment=False, columns={column: shown},
+    )  # fmt: skip
+
+
+def counts(panel_id: int, sql: str, description: str) -> Chart:
+    """Requests, calls and errors over time."""
+    return Chart(
+        id=panel_id, title="Requests, calls and errors", description=description, sql=sql, width=12,
+        unit=COUNT, decimals=0, by_segment=False, colours={"errors": RED},
+        columns={"requests": Column("requests"), "calls": Column("calls")},
+    )  # fmt: skip
+
+
+def selection(panel_id: int, sql: str, description: str, empty: str = NO_CALLS) -> Stats:
+    """The selection in one line."""
+    return Stats(
+        id=panel_id, title="The selection in one line", description=description, sql=sql, width=24,
+        empty=empty,
+        columns={
+            "cost_usd": spend(),
+            "delta_usd": change(),
+            "cost_per_request_usd": unit_cost("Per request"),
+            "drift": Column("Drift", "none", 2, steps=DRIFT_STEPS),
+            "tokens_per_request": count("Tokens per request"),
+            "requests": count("Requests"),
+            "success_ratio": Column("Success", SHARE, 1, steps=SUCCESS_STEPS),
+            "attempts_per_success": Column("Calls per success", "none", 2, steps=ATTEMPTS_STEPS),
+            "p95_ms": milliseconds("p95"),
+        },
+    )  # fmt: skip
+
+
+def models(panel_id: int, title: str, sql: str, description: str, height: int = 8) -> Table:
+    """The models that answered the selection."""
+    return Table(
+        id=panel_id, title=title, description=description, sql=sql, width=12, height=height,
+        columns={
+            "model": named("model"),
+            "provider": Column("Provider"),
+            "cost_usd": spend(),
+            "cost_share": share_bar(),
+            "delta_usd": change(),
+            "calls": count("Calls"),
+            "cost_per_call_usd": unit_cost("Cost per call"),
+            "state": Column("State", words=MODEL_STATES),
+        },
+    )  # fmt: skip
+
+
+def terms(
+    panel_id: int,
+    title: str,
+    sql: str,
+    description: str,
+    width: int = 12,
+    height: int = 8,
+    empty: str = NO_CALLS,
+) -> Table:
+    """The exact decomposition of a change, the sum last."""
+    return Table(
+        id=panel_id, title=title, description=description, sql=sql, width=width, height=height, empty=empty,
+        columns={
+            "term": Column("Term", width=140),
+            "usd": Column("USD", USD, 6, width=120, steps=CHANGE_STEPS),
+            "share_of_delta": Column("Share of the change", SHARE, 1, width=140),
+            "meaning": Column("What it means"),
+        },
+    )  # fmt: skip
