@@ -69,8 +69,8 @@ def read_home(resource: bytes, plans: Plans) -> Home:
         attributes_of = parse_resource(resource).attributes
     except DecodeError:
         return Home()
-    plan = plans.emitter(Origin("", "")).plan(attributes_of)
-    reading = plan.read(attributes_of)
+    plan = plans.emitter(Origin("", "")).shape(attributes_of).plan
+    reading = plan.read(attributes_of, [attributes_of[key] for key in plan.attributes])
     home = Home()
     for name in (*_INHERITED, "service_name", "environment"):
         value, key = reading.values.get(name), plan.key_of(reading, name)
@@ -132,7 +132,7 @@ class Context:
 
     def complete(self, call: ModelCall, seen: Seen) -> None:
         """Fill what the call lacks and settle environment, data mode and label."""
-        values = seen.reading.values
+        reading, plan = seen.reading, seen.plan
         home = self._home(seen.resource)
         if seen.parent_span_id:
             line = self.lineage(seen.trace_id, seen.parent_span_id)
@@ -140,16 +140,16 @@ class Context:
             ancestors = self._line(seen) if seen.twins else line
         else:
             ancestors = self._line(seen) if seen.twins else ()
-        if "data_mode" in values:
-            call.data_mode = data_mode_name(str(values["data_mode"])) or REAL
-        tagged = ancestors or seen.taken or "endpoint_tag" not in values or "environment" in values
-        if home.is_plain and not tagged:
+        has_only_endpoint = plan.has_only_endpoint and (reading.is_whole or "endpoint_tag" in reading.values)
+        if home.is_plain and has_only_endpoint and not ancestors and not seen.taken:
             call.environment, call.service_name = home.environment_name, home.service_name
             call.sources = home.with_own(call.sources)
         else:
+            if "data_mode" in reading.values:
+                call.data_mode = data_mode_name(str(reading.values["data_mode"])) or REAL
             self._look_around(call, seen, ancestors, home)
         if call.external_request_id is None:
-            call.external_request_id = call.response_id or _label(call, values)
+            call.external_request_id = call.response_id or _label(call, reading.values)
 
     def _look_around(self, call: ModelCall, seen: Seen, ancestors: tuple[Seen, ...], home: Home) -> None:
         tags = self._tags(seen, ancestors, home)

@@ -120,14 +120,13 @@ class _Decoder:
                 self._enter(index)
                 emitter, resource, last = self._emitter, self._resource, self._last
             try:
-                span = parse_span(spans[index])
+                one = seen[index] = read_span(spans[index], emitter, received_ns, resource)
             except DecodeError:
                 self._reject(index, "bad_span", "span: the bytes are no OTLP span")
                 seen[index] = None
                 continue
-            one = seen[index] = read_span(span, emitter, received_ns, resource)
             if len(one.trace_id) != 16 or len(one.span_id) != 8:  # a second id further on in the span
-                self._reject(index, *(id_fault(span) or ("bad_span", "span: two ids")))
+                self._reject(index, *(id_fault(one.trace_id, one.span_id) or ("bad_span", "span: two ids")))
                 seen[index] = None
 
     def _read(self, index: int) -> Seen | None:

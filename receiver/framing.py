@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 
 from processor.errors import BadData
 from receiver.dialects.table import Origin
-from receiver.wire import Span, parse_request, parse_scope, parse_span
+from receiver.wire import parse_request, parse_scope, parse_span
 
 NEEDLES = (
     b"gen_ai", b".span.kind", b"langfuse.", b"ai.operationId", b"llm.", b"endpoint_tag", b"prompt_version",
@@ -92,7 +92,7 @@ class Frame:
             span = parse_span(self.spans[index])
         except DecodeError:
             return  # undecodable: said when it is read, and harmless when it is not
-        fault = id_fault(span)
+        fault = id_fault(span.trace_id, span.span_id)
         if fault is not None:
             found[index] = fault
 
@@ -126,11 +126,11 @@ def _plain_ids(span: bytes) -> bool:
     )
 
 
-def id_fault(span: Span) -> tuple[str, str] | None:
+def id_fault(trace_id: bytes, span_id: bytes) -> tuple[str, str] | None:
     """Why a span's ids are invalid (trace.proto), or None."""
-    if len(span.trace_id) != 16 or not any(span.trace_id):
+    if len(trace_id) != 16 or not any(trace_id):
         return "bad_trace_id", "trace_id: expected 16 bytes, not all zero"
-    if len(span.span_id) != 8 or not any(span.span_id):
+    if len(span_id) != 8 or not any(span_id):
         return "bad_span_id", "span_id: expected 8 bytes, not all zero"
     return None
 

@@ -52,29 +52,22 @@ _TAGS = frozenset(
         "service_tier",
     }
 )
-WORDS = frozenset(
+UNIQUE = frozenset(
     {
-        "provider",
-        "model",
-        "request_model",
-        "otel_operation",
-        "oi_kind",
-        "vercel_operation",
-        "langfuse_type",
-        "langsmith_kind",
-        "request_type",
-        "service_tier",
-        "endpoint_tag",
-        "prompt_version",
-        "environment",
-        "data_mode",
-        "service_name",
-        "tenant_id",
-        "workflow",
-        "endpoint_label",
+        "response_id",
+        "raw_response_id",
+        "litellm_id",
+        "external_request_id",
+        "request_label",
+        "status_message",
+        "reported_cost",
+        "first_token",
+        "first_chunk_seconds",
+        "first_chunk_ms",
+        "stream_seconds",
     }
 )
-"""Fields of few different values: read once, then looked up, so that calls share the strings."""
+"""Fields whose values hardly ever come again: remembering them is waste."""
 
 _LABELS = frozenset({"endpoint_label", "root_label"})
 _NUMBERS = frozenset({"first_token", "first_chunk_seconds", "first_chunk_ms", "stream_seconds"})

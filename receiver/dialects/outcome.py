@@ -6,14 +6,14 @@ import re
 
 from google.protobuf.message import DecodeError
 
-from processor.call import CANCELLED, ERROR, SUCCESS, ModelCall
+from processor.call import CANCELLED, ERROR, ModelCall
 from receiver import attributes
 from receiver.dialects.table import Values
 from receiver.wire import Span, parse_event, parse_status
 
-_SERVER = 2
 _ERROR_CODE = 2
-_OK = b"\x18\x01"
+OK = b"\x18\x01"
+"""A Status with code OK and nothing else."""
 _STATUS_DIGITS = re.compile(r"[45]\d\d")
 _STATUS_IN_TEXT = re.compile(r"(?:[Ee]rror code: |Error: |^)([45]\d\d)\b")
 _CLASS_REPR = re.compile(r"<class '(.+)'>")
@@ -26,7 +26,7 @@ def failed(status: bytes, values: Values) -> bool:
     """Whether the span shows an error in any of the ways seen."""
     if "error_type" in values or values.get("langfuse_level") == "ERROR":
         return True
-    return bool(status) and status != _OK and _status(status)[0] == _ERROR_CODE
+    return bool(status) and status != OK and _status(status)[0] == _ERROR_CODE
 
 
 def _status(raw: bytes) -> tuple[int, str]:
@@ -38,14 +38,8 @@ def _status(raw: bytes) -> tuple[int, str]:
     return status.code, status.message.decode("utf-8", "replace")
 
 
-def set_outcome(call: ModelCall, span: Span, values: Values, is_failed: bool) -> None:
-    """Fill status, error type and HTTP status."""
-    if span.kind != _SERVER:  # a SERVER span's own status code is not the model's
-        http = values.get("http_status")
-        call.http_status = http if isinstance(http, int) and 100 <= http <= 599 else None
-    if not is_failed:
-        call.status = SUCCESS
-        return
+def set_failure(call: ModelCall, span: Span, values: Values) -> None:
+    """Fill status, error type and HTTP status of a call that failed."""
     name, message = _exception(span) if span.events else (None, None)
     error = values.get("error_type")
     call.error_type = _class_name(error if isinstance(error, str) else name)

@@ -6,14 +6,14 @@ keys, one read per field, and shares the tuple that says where its fields came f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from operator import itemgetter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import getitem, itemgetter
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from processor.call import Source
 from receiver import attributes
-from receiver.attributes import ABSENT_WORDS, BRACKET, INT_FIELD, INVALID, SPACE, TEXT_FIELD, Read
+from receiver.attributes import INVALID, Read
 from receiver.dialects import DIALECTS
 from receiver.dialects.conventions import convention
 from receiver.dialects.kinds import (
@@ -25,15 +25,31 @@ from receiver.dialects.kinds import (
     RARE_COUNTS,
     SHOWN_AS,
     SOURCED,
-    TAG,
     TEXT,
     TIMINGS,
-    WORDS,
 )
+from receiver.dialects.known import known_values
 from receiver.dialects.table import Convention, Judge, Key, Origin, Path, Values
 
 MAX_PLANS = 1024
 """Shapes kept; a sender that invents keys can only make the cache start over."""
+
+
+CALL_TEXTS = (
+    "endpoint_tag", "prompt_version", "user_id", "tenant_id", "service_tier", "conversation_id",
+    "response_id", "http_status",
+)  # fmt: skip
+CALL_USAGE = (
+    "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens",
+)  # fmt: skip
+DECISIVE = frozenset(
+    {
+        "otel_operation", "oi_kind", "vercel_operation", "langfuse_type", "langsmith_kind", "traceloop_kind",
+        "request_type", "provider", "model", "request_model", "streaming",
+    }
+)  # fmt: skip
+"""Fields whose values decide whether a span is a call and what it is called; of all others it only matters
+whether they are there. The judges of the dialects keep to that."""
 
 
 class Candidate(NamedTuple):
@@ -46,17 +62,34 @@ class Candidate(NamedTuple):
     key: Key
 
 
-class Reading(NamedTuple):
+class Reading:
     """What a span says, before it is judged.
 
     Attributes:
+        row: a value per field of the plan, in the order of `Plan.fields`, and one None behind them.
         chosen: field → the key that its value came from, where it was not the plan's first.
         invalid: a usage count was sent that is none.
+        is_whole: every field has a value, each from the plan's first key.
     """
 
-    values: Values
-    chosen: Mapping[str, Key | None]
-    invalid: bool
+    __slots__ = ("_fields", "_values", "chosen", "invalid", "is_whole", "row")
+
+    def __init__(self, fields: tuple[str, ...], row: list[Any]) -> None:
+        self.row = row
+        self.chosen = _NOTHING_CHOSEN
+        self.invalid = False
+        self.is_whole = True
+        self._fields = fields
+        self._values: Values | None = None
+
+    @property
+    def values(self) -> Values:
+        """Field → value of what was sent; made when it is asked for, which for most calls is never."""
+        values = self._values
+        if values is None:
+            pairs = zip(self._fields, self.row, strict=False)
+            values = self._values = {name: value for name, value in pairs if value is not None}
+        return values
 
 
 _NOTHING_CHOSEN: Mapping[str, Key | None] = MappingProxyType({})
@@ -65,32 +98,41 @@ _NOTHING_CHOSEN: Mapping[str, Key | None] = MappingProxyType({})
 class Plan:
     """How to read spans of one shape.
 
-    The plain kinds (text, tags, counts) are read in loops of their own: most of a span's fields are their
-    first candidate, and a call per field would cost more than the reading.
+    Most fields of a span are an attribute of their own: the values of all of them are looked up in one step
+    (`receiver.dialects.known`), since a call per field would cost more than the reading.
+
+    Attributes:
+        attributes: those that `read` wants the values of, in its order.
+        fields: those attributes' fields, then those inside of JSON values.
+        call_texts, call_usage: what most calls carry, out of a row.
+        words: the values of the fields in `DECISIVE`, out of a row.
     """
 
     __slots__ = (
         "_candidates",
-        "_counts",
-        "_fetch",
-        "_known",
-        "_others",
+        "_nowhere",
         "_sources",
-        "_texts",
-        "_words",
+        "_tables",
+        "attributes",
+        "call_texts",
+        "call_usage",
         "convention",
         "dialect",
+        "fields",
         "first",
         "has_identifiers",
+        "has_only_endpoint",
         "has_parts",
         "has_streaming",
         "has_timings",
         "is_logfire",
         "judges",
+        "may_fail",
         "origin",
         "rare_counts",
-        "size",
+        "sketches",
         "unconventional",
+        "words",
     )
 
     def __init__(self, origin: Origin, keys: Mapping[str, list[Key]]) -> None:
@@ -98,83 +140,70 @@ class Plan:
         self.convention: Convention = convention(origin)
         self._candidates = {name: _candidates(name, places) for name, places in keys.items()}
         self.first: dict[str, Key] = {name: found[0].key for name, found in self._candidates.items()}
-        self.size = len(self.first)
         direct = {name: key.attribute for name, key in self.first.items() if not key.path}
-        self._words = tuple(name for name in direct if name in WORDS)
-        self._texts = tuple(n for n in direct if n not in WORDS and KINDS.get(n, TEXT) in (TEXT, TAG))
-        self._counts = tuple(name for name in direct if KINDS.get(name) is COUNT)
-        plain = (*self._words, *self._texts, *self._counts)
-        self._others = tuple(name for name in self.first if name not in plain)
-        self._known = tuple(_known_words[name].get for name in self._words)
-        self._fetch = _getter([direct[name] for name in plain])
+        self.attributes = tuple(direct.values())
+        self._tables = tuple(map(known_values, direct))
+        inside = [name for name in self.first if name not in direct]
+        self._nowhere: list[Any] = [None] * len(inside)
+        self.fields = (*direct, *inside)
+        self.call_texts = self._out_of_row(CALL_TEXTS)
+        self.call_usage = self._out_of_row(CALL_USAGE)
+        self.words = getter([place for place, name in enumerate(self.fields) if name in DECISIVE])
         self.judges = _judges(keys)
+        self.sketches: dict[tuple[object, ...], Any] = {}
         self.has_identifiers = not IDENTIFIERS.isdisjoint(keys)
+        self.has_only_endpoint = "endpoint_tag" in keys and {"environment", "data_mode"}.isdisjoint(keys)
         self.has_parts = not PARTS.isdisjoint(keys)
         self.unconventional = self.convention.loses_cache or self.convention.thoughts_outside
         self.unconventional = self.unconventional or bool(self.convention.estimates)
         self.has_streaming = "streaming" in keys or "vercel_operation" in keys
         self.has_timings = not TIMINGS.isdisjoint(keys)
         self.rare_counts = not RARE_COUNTS.isdisjoint(keys)
+        self.may_fail = "error_type" in keys or "langfuse_level" in keys
         self.is_logfire = origin.scope.startswith("logfire")
         self.dialect = _dialect_name(origin, keys)
         self._sources: dict[tuple[object, ...], tuple[Source, ...]] = {}
 
-    def read(self, span: Mapping[str, bytes]) -> Reading:
-        """One pass over the fields of this shape."""
-        raws = self._fetch(span)
-        found = [known(raw) for known, raw in zip(self._known, raws, strict=False)]
-        values: Values = dict(zip(self._words, found, strict=True))
-        rest = list(self._others)
-        if None in found:
-            rest += [name for name in self._words if values[name] is None]
-            for name in rest[len(self._others) :]:
-                del values[name]
-        place = len(found)
-        for name, raw in zip(self._texts, raws[place:], strict=False):
-            # A short text that is a tag as it stands.
-            size = len(raw)
-            if (
-                size > 2
-                and raw[0] == TEXT_FIELD
-                and raw[1] == size - 2
-                and BRACKET < raw[2] < 128 > raw[-1] > SPACE
-            ):
-                try:
-                    text = raw[2:].decode()
-                except UnicodeDecodeError:
-                    text = "None"
-                if text not in ABSENT_WORDS:
-                    values[name] = text
-                    continue
-            rest.append(name)
-        for name, raw in zip(self._counts, raws[place + len(self._texts) :], strict=False):
-            # Integers of one or two bytes on the wire, 1 to 16 383: most counts of tokens.
-            size = len(raw)
-            if size == 3 and raw[0] == INT_FIELD and raw[1] >= 128 > raw[2]:
-                values[name] = raw[1] - 128 | raw[2] << 7
-            elif size == 2 and raw[0] == INT_FIELD and raw[1] < 128:
-                values[name] = raw[1]
-            else:
-                rest.append(name)
-        return self._read_rest(span, values, rest) if rest else Reading(values, _NOTHING_CHOSEN, False)
+    def _out_of_row(self, names: tuple[str, ...]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+        """These fields' values out of a row; None, which stands at its end, for those of other shapes."""
+        places = {name: place for place, name in enumerate(self.fields)}
+        return itemgetter(*[places.get(name, len(places)) for name in names])
 
-    def _read_rest(self, span: Mapping[str, bytes], values: Values, rest: list[str]) -> Reading:
+    def read(self, span: Mapping[str, bytes], raws: Iterable[bytes]) -> Reading:
+        """One pass over the fields of this shape.
+
+        Args:
+            span: the span's attributes.
+            raws: the values of `attributes` in it; more may follow.
+        """
+        row: list[Any] = list(map(getitem, self._tables, raws))
+        if self._nowhere or None in row:
+            row += self._nowhere
+            reading = self._read_rest(span, row)
+        else:
+            reading = Reading(self.fields, row)
+        row.append(None)
+        return reading
+
+    def _read_rest(self, span: Mapping[str, bytes], row: list[Any]) -> Reading:
         """The fields that need more than one look."""
+        reading = Reading(self.fields, row)
         chosen: dict[str, Key | None] = {}
         documents: dict[str, object] = {}
-        invalid = False
-        for name in rest:
+        for place, name in enumerate(self.fields):
+            if row[place] is not None:
+                continue
             candidates = self._candidates[name]
             value, key = _search(candidates, span, documents)
             if key is not candidates[0].key:
                 chosen[name] = key
             if value == INVALID and KINDS.get(name) is COUNT:
-                invalid = invalid or name in COUNT_FIELDS
-            elif value is not None:
-                values[name] = value
-                if name in WORDS and not candidates[0].path:
-                    _remember(name, span[candidates[0].attribute], value, key is candidates[0].key)
-        return Reading(values, chosen or _NOTHING_CHOSEN, invalid)
+                reading.invalid = reading.invalid or name in COUNT_FIELDS
+            else:
+                row[place] = value
+        reading.chosen = chosen or _NOTHING_CHOSEN
+        reading.is_whole = not chosen and None not in row
+        return reading
 
     def key_of(self, reading: Reading, name: str) -> Key | None:
         """Where a field's value came from."""
@@ -183,9 +212,10 @@ class Plan:
 
     def sources(self, reading: Reading, usage_rank: int) -> tuple[Source, ...]:
         """One entry per field that was read; the same tuple for the same answer."""
-        values, chosen = reading.values, reading.chosen
-        all_first = not chosen and len(values) == self.size
-        answer = (usage_rank,) if all_first else (usage_rank, *values, None, *chosen.items())
+        if reading.is_whole:
+            answer: tuple[object, ...] = (usage_rank,)
+        else:
+            answer = (usage_rank, *reading.values, None, *reading.chosen.items())
         known = self._sources.get(answer)
         if known is None:
             known = self._make_sources(reading, usage_rank)
@@ -205,28 +235,13 @@ class Plan:
         return tuple(found.values())
 
 
-def _getter(keys: list[str]) -> Callable[[Mapping[str, bytes]], tuple[bytes, ...]]:
-    """Several attributes in one call: what costs is not the lookup but the way there."""
+def getter(keys: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """Several items in one call: what costs is not the lookup but the way there."""
     if len(keys) > 1:
         return itemgetter(*keys)
     if not keys:
-        return lambda span: ()
-    return lambda span, key=keys[0]: (span[key],)  # type: ignore[misc]
-
-
-_known_words: dict[str, dict[bytes, object]] = {name: {} for name in WORDS}
-"""Field → value as sent → value as read, for fields of few values."""
-
-_MAX_WORDS = 2048
-_MAX_WORD_BYTES = 256
-
-
-def _remember(name: str, raw: bytes, value: object, is_first: bool) -> None:
-    if is_first and len(raw) <= _MAX_WORD_BYTES:
-        known = _known_words[name]
-        if len(known) >= _MAX_WORDS:
-            known.clear()
-        known[raw] = value
+        return lambda container: ()
+    return lambda container, key=keys[0]: (container[key],)  # type: ignore[misc]
 
 
 def _search(

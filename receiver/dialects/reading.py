@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from types import MappingProxyType
+from typing import NamedTuple
 
 from processor.call import UNKNOWN, Flag, ModelCall, Source
 from processor.vocabulary import PROVIDERS, provider_name, provider_of_model
 from receiver.attributes import as_microseconds, as_microseconds_of_ms
 from receiver.dialects.litellm import RAW_REQUEST, provider_response_id
 from receiver.dialects.otel_genai import OPERATIONS
-from receiver.dialects.outcome import failed, set_outcome
+from receiver.dialects.outcome import OK, failed, set_failure
 from receiver.dialects.plan import Plan, Reading
 from receiver.dialects.shapes import Emitter
 from receiver.dialects.table import COUNTS, Origin, Values, Verdict
@@ -32,6 +34,10 @@ _CALL_TYPES = {
 """`llm.request.type` of old OpenLLMetry and LiteLLM."""
 
 
+_FINE = (b"", OK)
+_MAX_SKETCHES = 256
+_LATENCY_UNKNOWN = int(Flag.LATENCY_UNKNOWN)
+_head = attrgetter("trace_id", "span_id", "parent_span_id", "name", "kind", "start", "end")
 _NO_TAGS: Mapping[str, tuple[str, Source]] = MappingProxyType({})
 
 
@@ -64,15 +70,17 @@ class Seen:
         "verdict",
     )
 
+    trace_id: bytes
+    span_id: bytes
+    parent_span_id: bytes
+    raw_name: bytes
+    kind: int
+    start: int
+    end: int
+
     def __init__(self, span: Span, resource: bytes, plan: Plan, reading: Reading) -> None:
-        self.trace_id = span.trace_id
-        self.span_id = span.span_id
-        parent = span.parent_span_id
+        self.trace_id, self.span_id, parent, self.raw_name, self.kind, self.start, self.end = _head(span)
         self.parent_span_id = parent if len(parent) == 8 and parent != _NO_SPAN else b""
-        self.raw_name = span.name
-        self.kind = span.kind
-        self.start = span.start
-        self.end = span.end
         self.resource = resource
         self.plan = plan
         self.reading = reading
@@ -91,17 +99,60 @@ class Seen:
         return not self.parent_span_id
 
 
-def read_span(span: Span, emitter: Emitter, received_ns: int, resource: bytes) -> Seen:
-    """Read one parsed span by the tables."""
-    attributes_of = span.attributes
-    plan = emitter.plan(attributes_of)
-    reading = plan.read(attributes_of)
+class Sketch(NamedTuple):
+    """What all spans of a plan with the same words in the `DECISIVE` fields have in common."""
+
+    verdict: Verdict
+    provider: str
+    model: str
+    request_model: str | None
+    operation: str
+    streaming: bool | None
+
+
+def read_span(raw: bytes, emitter: Emitter, received_ns: int, resource: bytes) -> Seen:
+    """Parse one span and read it by the tables. Raises `DecodeError`."""
+    span, plan, reading = emitter.read(raw)
     seen = Seen(span, resource, plan, reading)
-    is_failed = failed(span.status, reading.values)
-    verdict = seen.verdict = _judge(plan, reading.values, seen.raw_name, is_failed)
+    status = span.status
+    is_failed = (plan.may_fail or status not in _FINE) and failed(status, reading.values)
+    sketch = _sketch(plan, reading, seen.raw_name, is_failed)
+    verdict = seen.verdict = sketch.verdict
     if verdict.counts or verdict.wrapper:
-        seen.call = _make_call(span, seen, is_failed, received_ns)
+        seen.call = _make_call(span, seen, sketch, is_failed, received_ns)
     return seen
+
+
+def _sketch(plan: Plan, reading: Reading, name: bytes, is_failed: bool) -> Sketch:
+    """Made once for all whole readings with the same words; what a judge finds missing, all of them lack."""
+    if not reading.is_whole or name == RAW_REQUEST:
+        return _make_sketch(plan, reading, name, is_failed)
+    words = plan.words(reading.row), is_failed
+    sketch: Sketch | None = plan.sketches.get(words)
+    if sketch is None:
+        if len(plan.sketches) >= _MAX_SKETCHES:
+            plan.sketches.clear()
+        sketch = plan.sketches[words] = _make_sketch(plan, reading, name, is_failed)
+    return sketch
+
+
+def _make_sketch(plan: Plan, reading: Reading, name: bytes, is_failed: bool) -> Sketch:
+    values = reading.values
+    provider, model, request_model = values.get("provider"), values.get("model"), values.get("request_model")
+    if provider is None:
+        provider = _unnamed_provider(plan, reading, model)
+    if model is not None and "/" in model:
+        model = _model_name(model, provider)
+    if request_model is not None and "/" in request_model:
+        request_model = _model_name(request_model, provider)
+    return Sketch(
+        _judge(plan, values, name, is_failed),
+        provider or UNKNOWN,
+        model or UNKNOWN,
+        request_model,
+        OPERATIONS.get(values.get("otel_operation", "")) or _operation(values),
+        _streaming(values) if plan.has_streaming else None,
+    )
 
 
 def _judge(plan: Plan, values: Values, name: bytes, is_failed: bool) -> Verdict:
@@ -118,45 +169,40 @@ def _judge(plan: Plan, values: Values, name: bytes, is_failed: bool) -> Verdict:
     return COUNTS if used and "request_model" in values else NOT_GENAI
 
 
-def _make_call(span: Span, seen: Seen, is_failed: bool, received_ns: int) -> ModelCall:
+def _make_call(span: Span, seen: Seen, sketch: Sketch, is_failed: bool, received_ns: int) -> ModelCall:
     plan, reading = seen.plan, seen.reading
-    values = reading.values
-    get = values.get
-    provider = get("provider")
-    model = get("model")
-    if provider is None:
-        provider = _unnamed_provider(plan, reading, model)
-    request_model = get("request_model")
-    if model is not None and "/" in model:
-        model = _model_name(model, provider)
-    if request_model is not None and "/" in request_model:
-        request_model = _model_name(request_model, provider)
-    call = ModelCall(
-        trace_id=seen.trace_id,
-        span_id=seen.span_id,
-        parent_span_id=seen.parent_span_id,
-        time_ns=seen.start,
-        received_ns=received_ns,
-        provider=provider or UNKNOWN,
-        model=model or UNKNOWN,
-        request_model=request_model,
-        operation=OPERATIONS.get(get("otel_operation", "")) or _operation(values),
-        endpoint_tag=get("endpoint_tag"),
-        prompt_version=get("prompt_version"),
-        user_id=get("user_id"),
-        tenant_id=get("tenant_id"),
-        streaming=_streaming(values) if plan.has_streaming else None,
-        service_tier=get("service_tier"),
-        conversation_id=get("conversation_id"),
-        response_id=get("response_id"),
-        dialect=plan.dialect,
-    )
-    _set_times(call, seen, values)
+    call = ModelCall()  # and then field by field: with twenty keywords it takes 0.8 µs more
+    call.trace_id = seen.trace_id
+    call.span_id = seen.span_id
+    call.parent_span_id = seen.parent_span_id
+    call.time_ns = seen.start
+    call.received_ns = received_ns
+    _, call.provider, call.model, call.request_model, call.operation, call.streaming = sketch
+    (
+        call.endpoint_tag,
+        call.prompt_version,
+        call.user_id,
+        call.tenant_id,
+        call.service_tier,
+        call.conversation_id,
+        call.response_id,
+        http_status,
+    ) = plan.call_texts(reading.row)
+    call.dialect = plan.dialect
+    length = seen.end - seen.start
+    if length > 0 and seen.kind != SERVER:
+        call.latency_us = (length + 500) // 1000
+    else:  # a SERVER span that LiteLLM wrote on has the request's length, not the model's
+        call.flags = _LATENCY_UNKNOWN
+    if plan.has_timings:
+        call.time_to_first_token_us = _first_token(reading.values, plan.origin)
     if plan.has_identifiers:
-        _set_identifiers(call, values)
-    set_outcome(call, span, values, is_failed)
-    rank = set_usage(call, plan, reading)
-    call.sources = plan.sources(reading, rank)
+        _set_identifiers(call, reading.values)
+    if http_status is not None and seen.kind != SERVER and 100 <= http_status <= 599:
+        call.http_status = http_status  # a SERVER span's own status code is not the model's
+    if is_failed:
+        set_failure(call, span, reading.values)
+    call.sources = plan.sources(reading, set_usage(call, plan, reading))
     return call
 
 
@@ -194,16 +240,6 @@ def _streaming(values: Values) -> bool | None:
     if isinstance(vercel, str) and vercel.endswith((".doStream", ".doGenerate")):
         return vercel.endswith(".doStream")
     return None
-
-
-def _set_times(call: ModelCall, seen: Seen, values: Values) -> None:
-    length = seen.end - seen.start
-    if length > 0 and seen.kind != SERVER:
-        call.latency_us = (length + 500) // 1000
-    else:  # a SERVER span that LiteLLM wrote on has the request's length, not the model's
-        call.flags |= Flag.LATENCY_UNKNOWN
-    if seen.plan.has_timings:
-        call.time_to_first_token_us = _first_token(values, seen.plan.origin)
 
 
 def _first_token(values: Values, origin: Origin) -> int | None:

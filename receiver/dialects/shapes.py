@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple, TypeVar
 
 from receiver.dialects import DIALECTS
-from receiver.dialects.plan import MAX_PLANS, Plan
+from receiver.dialects.plan import MAX_PLANS, Plan, Reading, getter
 from receiver.dialects.table import ApplicationKeys, Key, Origin, Path
+from receiver.wire import Span, parse_span
 
 MAX_SHAPE = 128
 """A span with more attributes than this is planned by its known keys alone (20 000 keys are no shape)."""
 
+_MAX_FETCHED_BYTES = 16_384
+"""In a larger span lies content, and fetching it only to see that it is there would copy it."""
+
 _Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
 class Plans:
@@ -34,30 +39,69 @@ class Plans:
         return known
 
 
+class Shape(NamedTuple):
+    """One set of attribute keys.
+
+    Attributes:
+        fetch: a span's attributes → the values of `plan.attributes`, then those of all others.
+    """
+
+    plan: Plan
+    size: int
+    fetch: Callable[[Mapping[str, bytes]], tuple[bytes, ...]]
+
+
 class Emitter:
     """The plans for the spans of one scope and version."""
 
     def __init__(self, origin: Origin, table: Mapping[str, list[Key]]) -> None:
         self.origin = origin
         self._table = table
-        self._by_shape: dict[tuple[str, ...], Plan] = {}
+        self._by_shape: dict[tuple[str, ...], Shape] = {}
         self._by_known: dict[frozenset[str], Plan] = {}
+        self._latest: dict[int, Shape] = {}
 
-    def plan(self, keys: Iterable[str]) -> Plan:
-        """The plan for a span with these attribute keys."""
-        shape = tuple(keys)
-        plan = self._by_shape.get(shape)
-        return plan if plan is not None else self._plan_of(shape)
+    def read(self, raw: bytes) -> tuple[Span, Plan, Reading]:
+        """Parse a span and read it by the plan of its shape.
 
-    def _plan_of(self, shape: tuple[str, ...]) -> Plan:
-        known = frozenset(key for key in shape if key in self._table)
+        The shape is guessed: the latest one of that many attributes. A fetch tells whether that was right,
+        since a map adds what is asked for and missing in it; this costs a third of looking up the keys.
+
+        Raises:
+            DecodeError: `raw` is no span.
+        """
+        span = parse_span(raw)
+        attributes_of = span.attributes
+        guess = self._latest.get(len(attributes_of))
+        if guess is not None and len(raw) <= _MAX_FETCHED_BYTES:
+            values = guess.fetch(attributes_of)
+            if len(attributes_of) == guess.size:
+                return span, guess.plan, guess.plan.read(attributes_of, values)
+            span = parse_span(raw)
+            attributes_of = span.attributes
+        shape = self.shape(attributes_of)
+        if shape.size <= MAX_SHAPE:
+            self._latest[shape.size] = shape
+        return span, shape.plan, shape.plan.read(attributes_of, getter(shape.plan.attributes)(attributes_of))
+
+    def shape(self, keys: Iterable[str]) -> Shape:
+        """The shape that these attribute keys make."""
+        key = tuple(keys)
+        known = self._by_shape.get(key)
+        return known if known is not None else self._shape_of(key)
+
+    def _shape_of(self, keys: tuple[str, ...]) -> Shape:
+        known = frozenset(key for key in keys if key in self._table)
         plan = self._by_known.get(known)
         if plan is None:
             plan = Plan(self.origin, self._fields(known))
             _bounded(self._by_known)[known] = plan
-        if len(shape) <= MAX_SHAPE:
-            _bounded(self._by_shape)[shape] = plan
-        return plan
+        shape = Shape(
+            plan, len(keys), getter([*plan.attributes, *(k for k in keys if k not in plan.attributes)])
+        )
+        if len(keys) <= MAX_SHAPE:
+            _bounded(self._by_shape)[keys] = shape
+        return shape
 
     def _fields(self, known: Iterable[str]) -> dict[str, list[Key]]:
         fields: dict[str, list[Key]] = {}
@@ -68,7 +112,7 @@ class Emitter:
         return fields
 
 
-def _bounded(cache: dict[_Key, Plan]) -> dict[_Key, Plan]:
+def _bounded(cache: dict[_Key, _Value]) -> dict[_Key, _Value]:
     if len(cache) >= MAX_PLANS:
         cache.clear()
     return cache

@@ -7,30 +7,31 @@ from receiver.dialects.conventions import anthropic_shaped
 from receiver.dialects.plan import Plan, Reading
 from receiver.dialects.table import USAGE_ESTIMATED, USAGE_REPAIRED, USAGE_SENT, Convention, Values
 
+_USAGE_INVALID = int(Flag.USAGE_INVALID)
+
 
 def set_usage(call: ModelCall, plan: Plan, reading: Reading) -> int:
     """Fill the counts of a call; answers the rank of its usage (LEDGER §6)."""
-    values = reading.values
-    sent = values.get("input_tokens")
-    answered = values.get("output_tokens")
+    sent, answered, read, write, reasoning = plan.call_usage(reading.row)
     if reading.invalid:
-        call.flags |= Flag.USAGE_INVALID
+        call.flags |= _USAGE_INVALID
     if not sent and not answered and (sent is None or call.status == SUCCESS):
         return USAGE_SENT  # zero in and zero out of a successful call is what LiteLLM writes for none
     call.usage_source = PROVIDER
     call.input_tokens = sent
     call.output_tokens = answered
     if plan.rare_counts:
-        _set_rare(call, values)
+        _set_rare(call, reading.values)
     rank = USAGE_SENT
     if plan.has_parts:
-        call.cache_read_tokens = values.get("cache_read_tokens")
-        call.cache_write_tokens = values.get("cache_write_tokens")
-        call.reasoning_tokens = values.get("reasoning_tokens")
-        rank = _add_cache(call, plan, reading)
+        call.cache_read_tokens = read
+        call.cache_write_tokens = write
+        call.reasoning_tokens = reasoning
+        if sent is not None and (read or write):
+            rank = _add_cache(call, sent, plan, reading)
     if not plan.unconventional:
         return rank
-    return max(rank, _repair(call, plan.convention, values))
+    return max(rank, _repair(call, plan.convention, reading.values))
 
 
 def _repair(call: ModelCall, convention: Convention, values: Values) -> int:
@@ -49,16 +50,12 @@ def _set_rare(call: ModelCall, values: Values) -> None:
     call.output_image_tokens = values.get("output_image_tokens")
 
 
-def _add_cache(call: ModelCall, plan: Plan, reading: Reading) -> int:
+def _add_cache(call: ModelCall, sent: int, plan: Plan, reading: Reading) -> int:
     """Add cached tokens to an input count that leaves them out."""
     cached = (call.cache_read_tokens or 0) + (call.cache_write_tokens or 0)
-    if (
-        not cached
-        or call.input_tokens is None
-        or not _leaves_out(call, call.input_tokens, cached, plan, reading)
-    ):
+    if not _leaves_out(call, sent, cached, plan, reading):
         return USAGE_SENT
-    call.input_tokens += cached
+    call.input_tokens = sent + cached
     call.flags |= Flag.USAGE_NORMALISED
     return USAGE_REPAIRED
 
@@ -67,8 +64,7 @@ def _leaves_out(call: ModelCall, sent: int, cached: int, plan: Plan, reading: Re
     """Whether the input count leaves the cache out: by arithmetic, by the shape of the object, by emitter."""
     if cached > sent:
         return True
-    uncached = reading.values.get("uncached_tokens")
-    if uncached is not None:
+    if "uncached_tokens" in plan.first and (uncached := reading.values.get("uncached_tokens")) is not None:
         return bool(sent == uncached)
     input_key = plan.key_of(reading, "input_tokens")
     for name in ("cache_read_tokens", "cache_write_tokens"):

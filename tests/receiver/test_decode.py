@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from processor.errors import BadData
 from receiver.decode import decode, decode_message
@@ -185,8 +185,8 @@ def test_an_already_parsed_message_decodes_alike() -> None:
 def test_invented_keys_cannot_fill_the_memory() -> None:
     emitter = Plans(ApplicationKeys()).emitter(Origin("s", ""))
     for i in range(MAX_PLANS + 10):
-        emitter.plan((f"invented.{i}",))
-    emitter.plan(tuple(f"k{i}" for i in range(MAX_SHAPE + 1)))
+        emitter.shape((f"invented.{i}",))
+    emitter.shape(tuple(f"k{i}" for i in range(MAX_SHAPE + 1)))
     assert len(emitter._by_shape) <= MAX_PLANS
     assert all(len(shape) <= MAX_SHAPE for shape in emitter._by_shape)
 
@@ -244,3 +244,24 @@ def test_a_parent_id_that_is_none_makes_a_root(parent: bytes) -> None:
     message.resource_spans[0].scope_spans[0].spans[0].parent_span_id = parent
     (call,) = decode_message(message, T0).calls
     assert call.parent_span_id == b""
+
+
+def test_spans_with_as_many_but_other_attributes_are_told_apart() -> None:
+    """The shape of a span is guessed from the number of its attributes."""
+    tagged = {**CHAT, "endpoint_tag": "search"}
+    named = {**CHAT, "gen_ai.conversation.id": "c-1"}
+    plain = {**CHAT, "app.region": "eu"}
+    several = [Made(kind, span_id=place + 1) for place, kind in enumerate([tagged, named, plain, plain] * 3)]
+    together = {call.span_id: call for call in decoded(*several).calls}
+    alone = [decoded(made).calls[0] for made in several]
+    assert len(together) == len(alone)
+    for call in alone:
+        other = together[call.span_id]
+        assert (other.endpoint_tag, other.conversation_id) == (call.endpoint_tag, call.conversation_id)
+        assert other.sources == call.sources
+
+
+def test_calls_with_the_same_words_that_failed_and_did_not_are_told_apart() -> None:
+    message = request(Made(CHAT, span_id=1), Made(CHAT, span_id=2), Made(CHAT, span_id=3))
+    message.resource_spans[1].scope_spans[0].spans[0].status.code = Status.STATUS_CODE_ERROR
+    assert [call.status for call in decode_message(message, T0).calls] == ["success", "error", "success"]

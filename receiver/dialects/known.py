@@ -1,0 +1,90 @@
+"""Attribute values that were read before, by their bytes: the same words, users and counts come again.
+
+A table answers what is known at the speed of a dictionary (0.06 µs) and reads only what is new (0.4 to 1 µs).
+Calls then share their strings, and a string that is shared remembers its hash.
+"""
+
+from __future__ import annotations
+
+from receiver import attributes
+from receiver.attributes import ABSENT_WORDS, BRACKET, INT_FIELD, INVALID, SPACE, TEXT_FIELD, Read
+from receiver.dialects.kinds import COUNT, KINDS, TAG, TEXT, UNIQUE
+
+_LIMIT = 16_384
+"""Values kept per field; some 3 MB of users at worst, and one that is forgotten costs its reading."""
+_LONGEST = 256
+
+
+class Known(dict[bytes, object]):
+    """Value as sent → value as read, None when it says nothing. `table[raw]` reads and remembers.
+
+    Args:
+        read: how the field's values are read.
+        limit: values remembered, then it starts over; 0 for ids, of which each comes once.
+    """
+
+    def __init__(self, read: Read, limit: int = _LIMIT) -> None:
+        super().__init__()
+        self._read = read
+        self._limit = limit
+
+    def __missing__(self, raw: bytes) -> object | None:
+        value = self._read(raw)
+        if value is not None and len(raw) <= _LONGEST and self._limit:
+            if len(self) >= self._limit:
+                self.clear()
+            self[raw] = value
+        return value
+
+
+def _plain_text(read: Read) -> Read:
+    """The same reading, faster for a short text that is a tag as it stands: most are."""
+
+    def quick(raw: bytes) -> object | None:
+        size = len(raw)
+        if (
+            size > 2
+            and raw[0] == TEXT_FIELD
+            and raw[1] == size - 2
+            and BRACKET < raw[2] < 128 > raw[-1] > SPACE
+        ):
+            try:
+                text = raw[2:].decode()
+            except UnicodeDecodeError:
+                return read(raw)
+            return read(raw) if text in ABSENT_WORDS else text
+        return read(raw)
+
+    return quick
+
+
+def _count(raw: bytes) -> int | None:
+    """A count; None for what is none, so that it is looked at again and told."""
+    size = len(raw)
+    if size == 3 and raw[0] == INT_FIELD and raw[1] >= 128 > raw[2]:
+        return raw[1] - 128 | raw[2] << 7
+    if size == 4 and raw[0] == INT_FIELD and raw[1] >= 128 <= raw[2] and raw[3] < 128:
+        return raw[1] - 128 | (raw[2] - 128) << 7 | raw[3] << 14
+    value = attributes.count(raw)
+    return None if value == INVALID else value
+
+
+def _table(name: str) -> Known:
+    kind = KINDS.get(name, TEXT)
+    if kind in (TEXT, TAG):
+        return Known(_plain_text(kind.read), 0 if name in UNIQUE else _LIMIT)
+    return Known(kind.read)
+
+
+_COUNTS = Known(_count, 2 * _LIMIT)
+_tables: dict[str, Known] = {}
+
+
+def known_values(name: str) -> Known:
+    """The values of a field; all counts share one table."""
+    if KINDS.get(name) is COUNT:
+        return _COUNTS
+    table = _tables.get(name)
+    if table is None:
+        table = _tables[name] = _table(name)
+    return table
