@@ -98,17 +98,17 @@ class Context:
     def __init__(self, find: Callable[[bytes, bytes], Seen | None], home: Callable[[bytes], Home]) -> None:
         self._find = find
         self._home = home
-        self._lineages: dict[tuple[bytes, bytes], tuple[Seen, ...]] = {}
+        self._lineages: dict[bytes, tuple[Seen, ...]] = {}
 
     def lineage(self, trace_id: bytes, parent_span_id: bytes) -> tuple[Seen, ...]:
         """The ancestors in this request, nearest first."""
         if not parent_span_id:
             return ()
-        if self._find(trace_id, parent_span_id) is None:
-            return ()
-        place = trace_id, parent_span_id
+        place = trace_id + parent_span_id
         known = self._lineages.get(place)
         if known is None:
+            if self._find(trace_id, parent_span_id) is None:
+                return ()
             known = self._lineages[place] = self._walk(trace_id, parent_span_id)
         return known
 
@@ -166,10 +166,11 @@ class Context:
     def _tags(self, seen: Seen, ancestors: tuple[Seen, ...], home: Home) -> Tags:
         values = seen.reading.values
         tags: Tags = dict(seen.taken)
+        offered = _offered(ancestors)
         for name in _INHERITED:
             if name in values or name in tags:
                 continue
-            place = _from_ancestors(name, ancestors) or home.tags.get(name)
+            place = offered.get(name) or home.tags.get(name)
             if place is not None:
                 tags[name] = place
         if "service_name" in home.tags:
@@ -197,7 +198,7 @@ class Context:
             return home.environment
         if isinstance(own, str) and key is not None:
             return own, Source("environment", key.shown, key.rank)
-        return _from_ancestors("environment", ancestors) or home.environment
+        return _offered(ancestors).get("environment") or home.environment
 
 
 @lru_cache(maxsize=4096)
@@ -206,13 +207,15 @@ def _shared(sources: tuple[Source, ...]) -> tuple[Source, ...]:
     return sources
 
 
-def _from_ancestors(name: str, ancestors: tuple[Seen, ...]) -> tuple[str, Source] | None:
+def _offered(ancestors: tuple[Seen, ...]) -> Tags:
+    """The tags of the ancestors, each from the nearest that has it."""
+    found: Tags = {}
     for distance, span in enumerate(ancestors, 1):
-        value = span.reading.values.get(name)
-        key = span.plan.key_of(span.reading, name)
-        if value is not None and key is not None:
-            return str(value), Source(name, key.shown, ancestor_rank(distance))
-    return None
+        for name in span.plan.inheritable:
+            value, key = span.reading.values.get(name), span.plan.key_of(span.reading, name)
+            if name not in found and value is not None and key is not None:
+                found[name] = str(value), Source(name, key.shown, ancestor_rank(distance))
+    return found
 
 
 def _workflow(seen: Seen, ancestors: tuple[Seen, ...]) -> tuple[str, Source] | None:
@@ -256,13 +259,18 @@ def late_tags(seen: Seen) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str,
     for name, value in seen.reading.values.items():
         key = seen.plan.key_of(seen.reading, name)
         if key is not None and (name in INHERITED or (name in _LABELS and _may_label(seen, name, value))):
-            found[name] = str(value).encode("utf-8", "replace").decode(), key.shown
+            found[name] = _clean(str(value)), key.shown
     if seen.is_root and (place := root_name(seen)) is not None:
         found["root_name"] = place[0], place[1].attribute
     return (
         tuple((name, value) for name, (value, _) in found.items()),
         tuple((name, attribute) for name, (_, attribute) in found.items()),
     )
+
+
+def _clean(text: str) -> str:
+    """Without halves of characters, which a sighting's JSON does not take."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _may_label(seen: Seen, name: str, value: object) -> bool:

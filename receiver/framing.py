@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate
@@ -22,8 +21,9 @@ Traceloop by `<name>.span.kind`; Langfuse; Vercel; LiteLLM's `llm.*`; spans of t
 calls below them, which may come in another request (docs/decisions). What only looks like it is let go. A
 needle costs every span 0.11-0.23 µs."""
 
-_IDS = re.compile(rb"(?:\n\x10.{16}\x12\x08.{8})*", re.DOTALL)
 _IDS_BYTES = 28
+_ID_TAGS = ((0, b"\n"), (1, b"\x10"), (18, b"\x12"), (19, b"\x08"))
+"""How a span begins that writes its fields in order: place and byte before its two ids."""
 _NO_TRACE, _NO_SPAN = b"\n\x10" + bytes(16), b"\x12\x08" + bytes(8)
 _MAX_ORIGINS = 4096
 
@@ -78,11 +78,11 @@ class Frame:
     def malformed(self) -> dict[int, tuple[str, str]]:
         """Spans whose ids are no ids: index → (reason, detail)."""
         heads = b"".join([span[:_IDS_BYTES] for span in self.spans])
-        if _IDS.fullmatch(heads) and _NO_TRACE not in heads and _NO_SPAN not in heads:
+        if _all_plain(heads, len(self.spans)):
             return {}
         found: dict[int, tuple[str, str]] = {}
         for index, span in enumerate(self.spans):
-            if not _plain_ids(span):
+            if not _all_plain(span[:_IDS_BYTES], 1):
                 self._odd.append(index)
                 self._note_bad(index, found)
         return found
@@ -116,13 +116,13 @@ def _first(block: Block) -> int:
     return block.first
 
 
-def _plain_ids(span: bytes) -> bool:
-    head = span[:_IDS_BYTES]
+def _all_plain(heads: bytes, spans: int) -> bool:
+    """Whether so many spans begin with a trace id and a span id; column by column, for that is fastest."""
     return (
-        len(head) == _IDS_BYTES
-        and _IDS.fullmatch(head) is not None
-        and head[:18] != _NO_TRACE
-        and head[18:] != _NO_SPAN
+        len(heads) == spans * _IDS_BYTES
+        and all(heads[place::_IDS_BYTES] == byte * spans for place, byte in _ID_TAGS)
+        and _NO_TRACE not in heads
+        and _NO_SPAN not in heads
     )
 
 

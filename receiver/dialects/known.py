@@ -30,17 +30,20 @@ class Known(dict[bytes, object]):
 
     def __missing__(self, raw: bytes) -> object | None:
         value = self._read(raw)
-        if value is not None and len(raw) <= _LONGEST and self._limit:
+        return value if value is None else self._remember(raw, value)
+
+    def _remember(self, raw: bytes, value: object) -> object:
+        if self._limit and len(raw) <= _LONGEST:
             if len(self) >= self._limit:
                 self.clear()
             self[raw] = value
         return value
 
 
-def _plain_text(read: Read) -> Read:
-    """The same reading, faster for a short text that is a tag as it stands: most are."""
+class _KnownTexts(Known):
+    """The same for texts, which are read faster when they are short and a tag as they stand: most are."""
 
-    def quick(raw: bytes) -> object | None:
+    def __missing__(self, raw: bytes) -> object | None:
         size = len(raw)
         if (
             size > 2
@@ -51,11 +54,10 @@ def _plain_text(read: Read) -> Read:
             try:
                 text = raw[2:].decode()
             except UnicodeDecodeError:
-                return read(raw)
-            return read(raw) if text in ABSENT_WORDS else text
-        return read(raw)
-
-    return quick
+                return Known.__missing__(self, raw)
+            if text not in ABSENT_WORDS:
+                return self._remember(raw, text) if self._limit else text
+        return Known.__missing__(self, raw)
 
 
 def _count(raw: bytes) -> int | None:
@@ -72,8 +74,8 @@ def _count(raw: bytes) -> int | None:
 def _table(name: str) -> Known:
     kind = KINDS.get(name, TEXT)
     if kind in (TEXT, TAG):
-        return Known(_plain_text(kind.read), 0 if name in UNIQUE else _LIMIT)
-    return Known(kind.read)
+        return _KnownTexts(kind.read, 0 if name in UNIQUE else _LIMIT)
+    return Known(kind.read, 0 if name in UNIQUE else _LIMIT)
 
 
 _COUNTS = Known(_count, 2 * _LIMIT)

@@ -29,7 +29,7 @@ from receiver.dialects.kinds import (
     TIMINGS,
 )
 from receiver.dialects.known import known_values
-from receiver.dialects.table import Convention, Judge, Key, Origin, Path, Values
+from receiver.dialects.table import INHERITED, Convention, Judge, Key, Origin, Path, Values
 
 MAX_PLANS = 1024
 """Shapes kept; a sender that invents keys can only make the cache start over."""
@@ -125,6 +125,7 @@ class Plan:
         "has_parts",
         "has_streaming",
         "has_timings",
+        "inheritable",
         "is_logfire",
         "judges",
         "may_fail",
@@ -149,6 +150,7 @@ class Plan:
         self.call_texts = self._out_of_row(CALL_TEXTS)
         self.call_usage = self._out_of_row(CALL_USAGE)
         self.words = getter([place for place, name in enumerate(self.fields) if name in DECISIVE])
+        self.inheritable = tuple(name for name in self.fields if name in INHERITED)
         self.judges = _judges(keys)
         self.sketches: dict[tuple[object, ...], Any] = {}
         self.has_identifiers = not IDENTIFIERS.isdisjoint(keys)

@@ -39,7 +39,7 @@ class Key(NamedTuple):
 
     @property
     def shown(self) -> str:
-        return "→".join([self.attribute, *map(str, self.path)])
+        return "→".join([self.attribute, *map(str, self.path)]) if self.path else self.attribute
 
 
 class Verdict(NamedTuple):
