@@ -119,7 +119,9 @@ def pack_row(
             else _rare_tokens(call),
             _pack_two_int8(8, latency_us, 8, first_token_us)
             if latency_us is not None and first_token_us is not None
-            else _int8(latency_us) + _int8(first_token_us),
+            else pack_int8(8, latency_us) + NULL
+            if latency_us is not None
+            else NULL + _int8(first_token_us),
             _pack_ids(16, trace_id, 8, span_id, 8, parent)
             if len(parent) == 8 and len(span_id) == 8 and len(trace_id) == 16
             else _id_field(trace_id, 16) + _id_field(span_id, 8) + _id_field(parent, 8),

@@ -188,32 +188,31 @@ class Writer:
 
     def _transact(self, entries: list[Entry], extras: _Extras) -> Written:
         conn = self._connection()
-        conn.execute("BEGIN")
-        floors: dict[str, int] = dict(conn.execute(READ_FLOORS, prepare=True))
+        floors = _begin(conn)
         entries, late = _above_floor(entries, floors["raw"])
-        claims = Claims([entry.call for entry in entries])
+        calls = [entry.call for entry in entries]
+        claims = Claims(calls)
         claims.settle(conn, self._care)
         accepted = [i for i, is_accepted in enumerate(claims.is_accepted) if is_accepted]
         if accepted:
             self._stage(conn, entries, accepted, claims)
-            conn.execute(INSERT_CALLS, prepare=True)
-            if any(entry.call.flags & _PROMOTED for entry in entries):
-                conn.execute(BOOK_PROMOTIONS)
-        duplicates = [
-            duplicate_row(entries[i].call, entries[i].call.received_ns, twin)
-            for i, twin in claims.twins.items()
-        ]
+        duplicates = [duplicate_row(calls[i], calls[i].received_ns, twin) for i, twin in claims.twins.items()]
         _copy(conn, COPY_SIGHTINGS, copy_data([*duplicates, *extras.sightings]))
-        _copy(conn, COPY_ARRIVALS, copy_data([*_arrivals(entries, accepted, claims), *extras.arrivals]))
+        _copy(conn, COPY_ARRIVALS, copy_data([*_arrivals(accepted, claims), *extras.arrivals]))
         _copy(conn, COPY_QUARANTINE, extras.quarantine)
         _copy(conn, COPY_QUARANTINE, copy_data(rejection_row(r, e.call.received_ns) for e, r in late))
-        self._write_signs(conn)
-        if accepted:
-            self._add_up(conn, floors, min(claims.times_us[i] for i in accepted))
-        conn.execute("COMMIT")
+        with conn.pipeline():  # nothing of this has an answer that the next needs: one round trip
+            if accepted:
+                conn.execute(INSERT_CALLS, prepare=True)
+                if any(call.flags & _PROMOTED for call in calls):
+                    conn.execute(BOOK_PROMOTIONS)
+            self._write_signs(conn)
+            if accepted:
+                self._add_up(conn, floors, min(claims.times_us[i] for i in accepted))
+            conn.execute("COMMIT")
         self.catalog.settle()
         self._care.settle()
-        self.freshness.observe([entries[i].call.received_ns for i in accepted])
+        self.freshness.observe([calls[i].received_ns for i in accepted])
         return Written(
             [entries[i].request for i in accepted],
             [e.request for i, e in enumerate(entries) if not claims.is_accepted[i]],
@@ -224,7 +223,8 @@ class Writer:
         rows = [COPY_HEADER]
         received_ns, received = -1, b""
         own, requests, repeated, price_map = claims.own, claims.requests, claims.repeated, self._price_map
-        coded = self.catalog.code(conn, [entries[i].call for i in accepted])
+        calls = claims.calls
+        coded = self.catalog.code(conn, [calls[i] for i in accepted])
         for index, pieces in zip(accepted, coded, strict=True):
             call, charge, _ = entries[index]
             if call.received_ns != received_ns:
@@ -262,9 +262,10 @@ class Writer:
 
     def _flush_once(self) -> None:
         conn = self._connection()
-        conn.execute("BEGIN")
-        self._write_signs(conn)
-        conn.execute("COMMIT")
+        with conn.pipeline():
+            conn.execute("BEGIN")
+            self._write_signs(conn)
+            conn.execute("COMMIT")
 
     # Trouble
 
@@ -328,24 +329,31 @@ def _extras(batches: list[Batch]) -> _Extras:
     return _Extras(sightings, arrivals, copy_data(rejected[:MAX_QUARANTINED]))
 
 
-def _arrivals(entries: list[Entry], accepted: list[int], claims: Claims) -> Iterator[bytes | None]:
+def _arrivals(accepted: list[int], claims: Claims) -> Iterator[bytes | None]:
     """What another request may still change: calls below a span that has not come, calls without a response
     id (their twin is found by its place in the trace only) or without a latency (another span has it), and
     duplicates."""
-    own, times_us = claims.own, claims.times_us
+    calls, own, times_us = claims.calls, claims.own, claims.times_us
     for i in accepted:
-        call = entries[i].call
-        is_incomplete = call.response_id is None or call.latency_us is None
-        if call.awaits_ancestor or (is_incomplete and call.trace_id):
+        call = calls[i]
+        if call.awaits_ancestor or ((call.response_id is None or call.latency_us is None) and call.trace_id):
             yield arrival_row(call, postgres_us(call.received_ns), own[i], times_us[i])
     for i in claims.twins:
-        call = entries[i].call
+        call = calls[i]
         yield arrival_row(call, postgres_us(call.received_ns), None, 0)
 
 
 def _received(batch: Batch) -> int:
     """Receipt of a request, as its decoder says; else as its calls do."""
     return batch.received_ns or (batch.calls[0].received_ns if batch.calls else time.time_ns())
+
+
+def _begin(conn: Connection) -> dict[str, int]:
+    """Open the transaction; returns the floors, which hold until it ends."""
+    with conn.pipeline():
+        conn.execute("BEGIN")
+        floors = conn.execute(READ_FLOORS, prepare=True)
+    return dict(floors)
 
 
 def _above_floor(entries: list[Entry], floor_us: int) -> tuple[list[Entry], list[tuple[Entry, Rejection]]]:

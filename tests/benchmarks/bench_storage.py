@@ -8,6 +8,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -241,4 +242,5 @@ class _Meter:
             metered(copy, statement, lambda: copy(conn, statement, data))
 
         self._conn.execute = metered_execute  # type: ignore[method-assign,assignment]
+        self._conn.pipeline = nullcontext  # type: ignore[method-assign,assignment]  # else none ends by itself
         writer._copy = metered_copy
