@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from operations.dashboards.links import FOCUS, Link, focus_link
 from operations.dashboards.panels import (
+    BLUE,
     COUNT,
     GREEN,
     MS,
@@ -25,7 +26,8 @@ UNCERTAIN_SHARE = 0.05
 SUCCESS_LOW, SUCCESS_WARNING = 0.90, 0.97
 
 DRIFT_STEPS: Steps = [(None, GREEN), (DRIFT_WARNING, YELLOW), (DRIFT, RED)]
-CONCENTRATION_STEPS: Steps = [(None, NEUTRAL), (CONCENTRATION, ORANGE)]
+CONCENTRATION_STEPS: Steps = [(None, BLUE), (CONCENTRATION, ORANGE)]
+BAR_STEPS: Steps = [(None, BLUE)]
 FRESHNESS_STEPS: Steps = [(None, GREEN), (FRESHNESS_TARGET_SECONDS, YELLOW), (FRESHNESS_SECONDS, RED)]
 UNCERTAIN_STEPS: Steps = [(None, GREEN), (0.000001, YELLOW), (UNCERTAIN_SHARE, RED)]
 SUCCESS_STEPS: Steps = [(None, RED), (SUCCESS_LOW, YELLOW), (SUCCESS_WARNING, GREEN)]
@@ -82,14 +84,14 @@ def share(title: str) -> Column:
     return Column(title, SHARE, 1)
 
 
-def share_bar(steps: Steps | None = None) -> Column:
+def share_bar(steps: Steps = BAR_STEPS) -> Column:
     """A ratio of the whole, drawn as a bar in its cell."""
     return Column("Share", SHARE, 1, bar=True, steps=steps)
 
 
 def milliseconds(title: str) -> Column:
     """A latency."""
-    return Column(title, MS, 0)
+    return Column(title, MS, 1)
 
 
 def named(focus: str, has_focus: bool = True, width: int | None = None) -> Column:
@@ -113,10 +115,10 @@ def driver_link(has_focus: bool) -> Link:
 def driver_columns(has_focus: bool) -> dict[str, Column]:
     """The row of the top driver; where its link leads is hidden."""
     return {
-        "class": Column("What kind", words=CLASSES, width=160),
-        "sentence": Column("In words"),
+        "class": Column("What kind", words=CLASSES, width=170),
+        "sentence": Column("In words", wrap=True),
         "kind": Column("Driver", width=130),
-        "name": Column("Look closer", width=280, link=driver_link(has_focus)),
+        "name": Column("Look closer", width=260, link=driver_link(has_focus)),
         "delta_usd": change(),
         **dict.fromkeys(["focus_uid", *FOCUS], Column(hidden=True)),
     }
@@ -124,7 +126,7 @@ def driver_columns(has_focus: bool) -> dict[str, Column]:
 
 VERDICTS = {
     "only version": ("only version", NEUTRAL),
-    "advisory: too few calls": ("advisory: too few calls", NEUTRAL),
+    "advisory: too few calls": ("too few calls", NEUTRAL),
     "much dearer": ("much dearer", RED),
     "dearer": ("dearer", YELLOW),
     "cheaper": ("cheaper", GREEN),

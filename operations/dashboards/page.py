@@ -10,7 +10,7 @@ from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
 
 from operations.dashboards.links import dashboard_url
-from operations.dashboards.panels import GREEN, NEUTRAL, ORANGE, RED, TIME, YELLOW, Column, Panel, Stats
+from operations.dashboards.panels import GREEN, NEUTRAL, ORANGE, RED, TIME, YELLOW, Column, Panel, Table
 from operations.dashboards.queries import DATASOURCE, SqlQuery, statement
 from operations.dashboards.variables import variables
 
@@ -71,7 +71,7 @@ class Page:
                 page = page.with_panel(panel.builder(self.uid).grid_pos(place))
                 left += panel.width
             top += max(panel.height for panel in row)
-        return page.build()
+        return _in_sight(page.build())
 
     def _links(self) -> list[Any]:
         return [
@@ -89,6 +89,13 @@ class Page:
         ]
 
 
+def _in_sight(dashboard: Any) -> Any:
+    """Keep links and annotations beside the variables: the SDK puts them into a menu that nobody opens."""
+    for each in (*dashboard.links, *dashboard.annotations.list_val):
+        each.placement = None
+    return dashboard
+
+
 def _annotations(uid: str, has_focus: bool) -> Any:
     name = "common/annotations" if has_focus else "common/annotations_all"
     return (
@@ -102,9 +109,9 @@ def _annotations(uid: str, has_focus: bool) -> Any:
     )
 
 
-def state(panel_id: int, width: int = 24) -> Stats:
+def state(panel_id: int, width: int = 24, height: int = 4) -> Table:
     """The watermark and the notice that every dashboard begins with."""
-    return Stats(
+    return Table(
         id=panel_id,
         title="Is this complete?",
         description=(
@@ -113,10 +120,11 @@ def state(panel_id: int, width: int = 24) -> Stats:
         ),
         sql="common/state",
         width=width,
-        height=4,
+        height=height,
         columns={
             "state": Column(
                 "State",
+                width=190,
                 words={
                     "complete": ("complete", GREEN),
                     "behind": ("behind", ORANGE),
@@ -126,7 +134,7 @@ def state(panel_id: int, width: int = 24) -> Stats:
                 },
             ),
             "complete_to": Column("Complete up to", TIME),
-            "notice": Column("This range"),
+            "notice": Column("This range", wrap=True),
         },
         empty="The state of the ledger could not be read.",
     )

@@ -14,11 +14,19 @@ from grafana_foundation_sdk.models import dashboard as model
 from operations.dashboards.links import Link
 from operations.dashboards.queries import DATASOURCE, SqlQuery, panel_statement
 
-USD, COUNT, SHARE, MS, SECONDS = "currencyUSD", "short", "percentunit", "ms", "s"
-TIME, WORDS = "dateTimeAsIso", "string"
-GREEN, YELLOW, ORANGE, RED, NEUTRAL = "green", "#EAB839", "orange", "red", "text"
+USD, COUNT, SHARE, MS, SECONDS = "currencyUSD", "locale", "percentunit", "ms", "s"
+TIME, MINUTE = "dateTimeAsIso", "time:YYYY-MM-DD HH:mm"
+GREEN, YELLOW, ORANGE, RED, BLUE, NEUTRAL = "green", "#EAB839", "orange", "red", "blue", "text"
 
 NO_CALLS = "No calls in this selection. Look at the environment, the data mode and the range above."
+
+NARROWEST = 90
+"""Pixels that a column of a table gets at least; Grafana's own default pushes columns off the panel."""
+NARROWEST_NAME = 150
+LONGEST_TICK = 16
+"""Letters below a bar; the SDK writes 0, which shows none."""
+NOTHING = "–"
+"""In place of a NULL: a panel's words for "empty" would stand in every such cell."""
 
 Steps = Sequence[tuple[float | None, str]]
 """Thresholds: (from this value on, colour); the first has no value."""
@@ -30,7 +38,8 @@ class Column:
 
     Attributes:
         words: value → (text, colour) where a state is told in words.
-        bar: draw the number as a bar in its cell.
+        bar: draw the number as a bar in its cell, from nothing to the whole.
+        wrap: break a long text into lines.
     """
 
     title: str = ""
@@ -42,6 +51,7 @@ class Column:
     steps: Steps | None = None
     words: Mapping[str, tuple[str, str]] | None = None
     bar: bool = False
+    wrap: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +118,7 @@ class Table(Panel):
             self._common(table.Panel(), dashboard_uid)
             .show_header(True)
             .cell_height(shape.TableCellHeight.SM)
+            .min_width(NARROWEST)
             .thresholds(_thresholds([(None, NEUTRAL)]))
         )
 
@@ -171,6 +182,7 @@ class Waterfall(Panel):
             .stacking(shape.StackingMode.NORMAL)
             .orientation(shape.VizOrientation.VERTICAL)
             .show_value(shape.VisibilityMode.NEVER)
+            .x_tick_label_max_length(LONGEST_TICK)
             .unit(USD)
             .decimals(2)
             .fill_opacity(85)
@@ -207,6 +219,7 @@ class Bars(Panel):
             .x_field(self.x)
             .orientation(shape.VizOrientation.VERTICAL)
             .show_value(shape.VisibilityMode.AUTO)
+            .x_tick_label_max_length(LONGEST_TICK)
             .unit(self.unit)
             .decimals(self.decimals)
             .min(0)
@@ -234,6 +247,8 @@ def _legend(stacked: bool) -> Any:
         .placement(shape.LegendPlacement.RIGHT)
         .show_legend(True)
         .calcs(["sum"] if stacked else ["lastNotNull", "max"])
+        .sort_by("Total" if stacked else "Max")
+        .sort_desc(True)
     )
 
 
@@ -251,7 +266,10 @@ def _properties(column: Column, panel: Panel) -> list[model.DynamicConfigValue]:
         return [_value("custom.hidden", True)] if isinstance(panel, Table) else found
     for name, setting in (
         ("displayName", column.title or None), ("unit", column.unit or None), ("decimals", column.decimals),
-        ("custom.width", column.width), ("links", [column.link] if column.link else None),
+        ("custom.width", _width(column) if isinstance(panel, Table) else None),
+        ("custom.minWidth", NARROWEST_NAME if isinstance(panel, Table) and column.link else None),
+        ("links", [column.link] if column.link else None),
+        ("noValue", NOTHING if isinstance(panel, Table | Stats) else None),
     ):  # fmt: skip
         if setting is not None:
             found.append(_value(name, setting))
@@ -266,12 +284,24 @@ def _properties(column: Column, panel: Panel) -> list[model.DynamicConfigValue]:
         found.append(_value("thresholds", {"mode": "absolute", "steps": steps}))
         found.append(_value("color", {"mode": "thresholds"}))
     if column.bar:
-        found.append(
-            _value("custom.cellOptions", {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"})
-        )
+        gauge = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
+        found += [_value("custom.cellOptions", gauge), _value("min", 0), _value("max", 1)]
+    elif column.wrap:
+        found.append(_value("custom.cellOptions", {"type": "auto", "wrapText": True}))
     elif isinstance(panel, Table) and (column.steps or column.words):
         found.append(_value("custom.cellOptions", {"type": "color-text"}))
     return found
+
+
+def _width(column: Column) -> int | None:
+    """Pixels for a number and its title; texts share what is left."""
+    if column.width is not None or column.unit not in _WIDTHS:
+        return column.width
+    needed = 130 if column.bar else _WIDTHS[column.unit] + 8 * max((column.decimals or 0) - 2, 0)
+    return max(needed, 8 * len(column.title) + 26)
+
+
+_WIDTHS = {USD: 96, COUNT: 76, SHARE: 76, MS: 84, SECONDS: 84, TIME: 166, MINUTE: 136, "none": 76}
 
 
 def _value(name: str, value: object) -> model.DynamicConfigValue:

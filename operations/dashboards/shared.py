@@ -46,11 +46,18 @@ def over_time(panel_id: int, measure: Measure, title: str, sql: str, description
 
 
 def of_selection(
-    panel_id: int, measure: Measure, title: str, sql: str, description: str, column: str, shown: Column
+    panel_id: int,
+    measure: Measure,
+    title: str,
+    sql: str,
+    description: str,
+    column: str,
+    shown: Column,
+    width: int = 12,
 ) -> Chart:
     """A measure over time of the whole selection: one line, named like its column."""
     return Chart(
-        id=panel_id, title=title, description=description, sql=sql, width=12, unit=measure.unit,
+        id=panel_id, title=title, description=description, sql=sql, width=width, unit=measure.unit,
         decimals=measure.decimals, by_segment=False, columns={column: shown},
     )  # fmt: skip
 
@@ -68,7 +75,7 @@ def selection(panel_id: int, sql: str, description: str, empty: str = NO_CALLS) 
     """The selection in one line."""
     return Stats(
         id=panel_id, title="The selection in one line", description=description, sql=sql, width=24,
-        empty=empty,
+        height=4, empty=empty,
         columns={
             "cost_usd": spend(),
             "delta_usd": change(),
@@ -89,13 +96,12 @@ def models(panel_id: int, title: str, sql: str, description: str, height: int = 
         id=panel_id, title=title, description=description, sql=sql, width=12, height=height,
         columns={
             "model": named("model"),
-            "provider": Column("Provider"),
             "cost_usd": spend(),
             "cost_share": share_bar(),
             "delta_usd": change(),
             "calls": count("Calls"),
-            "cost_per_call_usd": unit_cost("Cost per call"),
-            "state": Column("State", words=MODEL_STATES),
+            "state": Column("State", words=MODEL_STATES, width=165),
+            **dict.fromkeys(["provider", "cost_per_call_usd"], Column(hidden=True)),
         },
     )  # fmt: skip
 
@@ -113,9 +119,9 @@ def terms(
     return Table(
         id=panel_id, title=title, description=description, sql=sql, width=width, height=height, empty=empty,
         columns={
-            "term": Column("Term", width=140),
-            "usd": Column("USD", USD, 6, width=120, steps=CHANGE_STEPS),
-            "share_of_delta": Column("Share of the change", SHARE, 1, width=140),
-            "meaning": Column("What it means"),
+            "term": Column("Term", width=150),
+            "usd": Column("USD", USD, 6, steps=CHANGE_STEPS),
+            "share_of_delta": Column("Share of the change", SHARE, 1),
+            "meaning": Column("What it means", wrap=True),
         },
     )  # fmt: skip

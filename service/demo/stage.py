@@ -135,7 +135,11 @@ class Stage:
         """Start the service and wait until it can commit."""
         ports = self.ports
         flags = [f"--{name}=127.0.0.1:{port}" for name, port in ports._asdict().items()]
-        settings = {"DATABASE_URL": self.dsn, "SPANLEDGER_DATA_DIR": str(self.directory)}
+        settings = {
+            "DATABASE_URL": self.dsn,
+            "SPANLEDGER_DATA_DIR": str(self.directory),
+            "SPANLEDGER_PUBLIC_URL": f"http://127.0.0.1:{ports.ops}",  # dashboards link calls to their page
+        }
         service = self._start(self._ledger, ["service", "serve", *flags], settings, listens=False)
         deadline = time.monotonic() + READY_SECONDS
         while not _is_ready(ports.ops):

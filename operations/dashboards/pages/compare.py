@@ -36,7 +36,7 @@ TOTALS = Stats(
     title="How much?",
     sql="compare/totals",
     width=14,
-    height=4,
+    height=5,
     empty=NO_CHANGE,
     description=(
         "Spend of the range and of its baseline, and the difference, equal to `spanledger compare` to the "
@@ -57,7 +57,7 @@ WINDOWS = Table(
     title="Which windows?",
     sql="compare/windows",
     width=10,
-    height=4,
+    height=5,
     empty=NO_CHANGE,
     description=(
         "What was really compared, UTC. Where single calls of an edge are gone the window is rounded out "
@@ -113,7 +113,7 @@ DRIVERS = Table(
     id=7,
     title="Where is it?",
     sql="compare/drivers",
-    width=24,
+    width=16,
     height=11,
     empty=NO_CHANGE,
     description=(
@@ -122,7 +122,7 @@ DRIVERS = Table(
         "opens its dashboard."
     ),
     columns={
-        "kind": Column("Kind", width=130),
+        "kind": Column("Kind", width=120),
         "name": Column("Name", link=driver_link(True)),
         "baseline_cost_usd": spend("Before"),
         "cost_usd": spend("Now"),
@@ -138,19 +138,19 @@ ENDPOINTS = Table(
     id=8,
     title="Every endpoint's own terms",
     sql="compare/endpoints",
-    width=14,
-    height=11,
+    width=24,
+    height=10,
     empty=NO_CHANGE,
     description=(
         "The decomposition by endpoint; a row's terms sum to its change, the rows to the total. Next: the "
         "name opens Top Endpoints."
     ),
     columns={
-        "endpoint": named("endpoint", width=190),
+        "endpoint": named("endpoint"),
         "baseline_cost_usd": spend("Before"),
         "cost_usd": spend("Now"),
         "delta_usd": change(),
-        "top_term": Column("Mostly"),
+        "top_term": Column("Mostly", width=100),
         "volume_usd": spend("Volume"),
         "attempts_usd": spend("Attempts"),
         "mix_usd": spend("Mix"),
@@ -165,7 +165,7 @@ VITALS = Table(
     id=9,
     title="What else changed?",
     sql="compare/vitals",
-    width=10,
+    width=8,
     height=11,
     empty=NO_CHANGE,
     description=(
@@ -173,7 +173,7 @@ VITALS = Table(
         "storm; latency comes from a histogram. Next: a ratio far from 1 says where to look."
     ),
     columns={
-        "figure": Column("Figure", width=240),
+        "figure": Column("Figure"),
         "before": Column("Before", "none"),
         "now": Column("Now", "none"),
         "ratio": Column("Now / before", "none", 2),
@@ -216,8 +216,8 @@ PAGE = Page(
         [TOTALS, WINDOWS],
         [DRIVER],
         [STEPS, TERMS],
-        [DRIVERS],
-        [ENDPOINTS, VITALS],
+        [DRIVERS, VITALS],
+        [ENDPOINTS],
         [SPEND, REQUESTS],
         [state(1)],
     ],

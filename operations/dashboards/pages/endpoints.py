@@ -17,7 +17,7 @@ from operations.dashboards.looks import (
     unit_cost,
 )
 from operations.dashboards.page import Page, state
-from operations.dashboards.panels import SHARE, TIME, Column, Table
+from operations.dashboards.panels import MINUTE, SHARE, Column, Table
 
 UID = "spanledger-endpoints"
 
@@ -41,11 +41,11 @@ ENDPOINTS = Table(
         "everything below follows."
     ),
     columns={
-        "endpoint": named("endpoint", width=220),
+        "endpoint": named("endpoint"),
         "cost_usd": spend("Now"),
         "baseline_cost_usd": spend("Before"),
         "delta_usd": change(),
-        "top_term": Column("Mostly"),
+        "top_term": Column("Mostly", width=100),
         "cost_per_request_usd": unit_cost(),
         "drift": Column("Drift", "none", 2, steps=DRIFT_STEPS),
         "requests": count("Requests"),
@@ -78,8 +78,8 @@ VERSIONS = Table(
     id=6,
     title="Is it a prompt version?",
     sql="endpoints/versions",
-    width=12,
-    height=9,
+    width=24,
+    height=8,
     description=(
         "Versions of the selection, the newest first, each judged against the other versions of its endpoint."
         " Next: a name opens Prompt Versions with endpoint and version in focus."
@@ -87,11 +87,11 @@ VERSIONS = Table(
     columns={
         "prompt_version": named("prompt_version"),
         "endpoint": Column("Endpoint"),
-        "first_seen": Column("First seen (hour)", TIME),
+        "first_seen": Column("First seen (hour)", MINUTE),
         "calls": count("Calls"),
         "cost_usd": spend(),
         "cost_per_request_usd": unit_cost(),
-        "verdict": Column("Per request", words=VERDICTS),
+        "verdict": Column("Per request", words=VERDICTS, width=180),
     },
 )
 
@@ -111,7 +111,7 @@ TENANTS = Table(
         "cost_share": share_bar(),
         "delta_usd": change(),
         "calls": count("Calls"),
-        "state": Column("State", words=IDENTITY_STATES),
+        "state": Column("State", words=IDENTITY_STATES, width=120),
     },
 )
 
@@ -120,6 +120,7 @@ MODELS = shared.models(
     "Is it the model?",
     "endpoints/models",
     "Models that answered the selection. Next: a name opens Models and Pricing.",
+    height=9,
 )
 
 TERMS = shared.terms(
@@ -127,6 +128,8 @@ TERMS = shared.terms(
     "Why? The terms of its change",
     "endpoints/terms",
     "The exact decomposition of the selection's change. Next: Compare has it for all dimensions.",
+    width=24,
+    height=10,
 )
 
 CALLS = shared.counts(
@@ -151,8 +154,9 @@ PAGE = Page(
         [FIGURES],
         [ENDPOINTS],
         [SPEND, UNIT_COST],
-        [VERSIONS, TENANTS],
-        [MODELS, TERMS],
+        [VERSIONS],
+        [TENANTS, MODELS],
         [CALLS, TOKENS],
+        [TERMS],
     ],
 )

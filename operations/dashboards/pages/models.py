@@ -18,6 +18,7 @@ from operations.dashboards.page import Page, state
 from operations.dashboards.panels import (
     COUNT,
     GREEN,
+    MINUTE,
     NEUTRAL,
     ORANGE,
     SHARE,
@@ -31,11 +32,12 @@ from operations.dashboards.panels import (
 
 UID = "spanledger-models"
 
-PRICING = Stats(
+PRICING = Table(
     id=2,
     title="Which prices are in use?",
     sql="models/state",
-    width=12,
+    width=14,
+    height=4,
     description=(
         "The price list that the service compiled, the operator's own map on top, and how many models of the"
         " selection have no price. Next: `spanledger unpriced` writes the snippet for the map."
@@ -54,7 +56,8 @@ UNCOUNTED = Stats(
     id=3,
     title="What does the spend not hold?",
     sql="models/uncounted",
-    width=12,
+    width=10,
+    height=4,
     description=(
         "Calls whose cost is not known: no price, or no certain usage. They make the spend a lower bound. "
         "Next: fill the map, then `spanledger reprice` fills the past."
@@ -85,18 +88,18 @@ MODELS = Table(
         "without a price. Next: a name sets the focus."
     ),
     columns={
-        "model": named("model", width=220),
-        "provider": Column("Provider"),
+        "model": named("model"),
+        "provider": Column("Provider", width=100),
         "cost_usd": spend("Now"),
         "cost_share": share_bar(),
         "baseline_cost_usd": spend("Before"),
         "delta_usd": change(),
         "calls": count("Calls"),
         "cost_per_call_usd": unit_cost("Cost per call"),
-        "usd_per_million_tokens": Column("Per million tokens", USD, 2),
+        "usd_per_million_tokens": Column("Per million", USD, 2),
         "cache_share": Column("Input from cache", SHARE, 1),
-        "unpriced_calls": count("Without a price"),
-        "state": Column("State", words=MODEL_STATES),
+        "unpriced_calls": count("Unpriced"),
+        "state": Column("State", words=MODEL_STATES, width=165),
     },
 )
 
@@ -104,19 +107,19 @@ UNPRICED = Table(
     id=5,
     title="Which models have no price?",
     sql="models/unpriced",
-    width=12,
-    height=9,
+    width=24,
+    height=6,
     description=(
         "All hours that are kept, whatever the range. Unknown is not free: their cost is in no sum. Next: "
         "give them a price, an alias or `free` in the pricing map."
     ),
     columns={
         "model": named("model"),
-        "provider": Column("Provider"),
+        "provider": Column("Provider", width=100),
         "environment": Column("Environment"),
         "data_mode": Column("Data"),
-        "first_seen": Column("First seen (hour)", TIME),
-        "last_seen": Column("Last seen (hour)", TIME),
+        "first_seen": Column("First seen (hour)", MINUTE),
+        "last_seen": Column("Last seen (hour)", MINUTE),
         "calls": count("Calls"),
     },
     empty="Every model of the selection has a price.",
@@ -126,8 +129,8 @@ PRICES = Table(
     id=6,
     title="What was charged, and is it fresh?",
     sql="models/prices",
-    width=12,
-    height=9,
+    width=24,
+    height=8,
     description=(
         "Prices of the newest 2,000 calls before the end of the range, USD per million tokens, with the "
         "days since somebody last checked them. Next: update the price list when they are old."
@@ -184,7 +187,7 @@ ENDPOINTS = Table(
         "cost_usd": spend("Now"),
         "baseline_cost_usd": spend("Before"),
         "delta_usd": change(),
-        "top_term": Column("Mostly"),
+        "top_term": Column("Mostly", width=100),
         "calls": count("Calls"),
     },
 )
@@ -195,7 +198,7 @@ TERMS = shared.terms(
     "models/terms",
     "The exact decomposition; look at `mix` and `price`. Next: Compare has it for all dimensions.",
     width=24,
-    height=9,
+    height=10,
 )
 
 PAGE = Page(
@@ -205,7 +208,8 @@ PAGE = Page(
         [state(1)],
         [PRICING, UNCOUNTED],
         [MODELS],
-        [UNPRICED, PRICES],
+        [UNPRICED],
+        [PRICES],
         [SPEND, CALLS],
         [UNIT_COST, ENDPOINTS],
         [TERMS],

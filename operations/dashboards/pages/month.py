@@ -14,6 +14,7 @@ MONTH = Stats(
     title="What will this month cost?",
     sql="month/state",
     width=24,
+    height=4,
     description=(
         "The month (UTC) of the range's end. Projection: spent so far, and for each day that is left the "
         "mean of the last seven full days; none before there is a full day. Next: Compare when the "
@@ -34,6 +35,7 @@ INVOICE = Stats(
     title="What will the providers bill?",
     sql="month/invoice",
     width=14,
+    height=5,
     description=(
         "Invoice scope: real and test data of all environments, which is what providers bill; beside it "
         "the selection above. Next: hold it against the invoice; calls without a price are on the invoice "
@@ -93,7 +95,7 @@ def _by(panel_id: int, dimension: str, title: str, link: Column, next_step: str)
             dimension: link,
             "cost_usd": spend("So far"),
             "cost_share": share_bar(),
-            "last_month_to_date_usd": spend("Last month, up to here"),
+            "last_month_to_date_usd": spend("A month before"),
             "delta_usd": change(),
             "calls": count("Calls"),
         },
@@ -135,7 +137,7 @@ MODELS = _by(
 PAGE = Page(
     UID,
     "What will this month cost, and who pays for it?",
-    [[MONTH], [INVOICE, state(1, 10)], [DAYS, HISTORY], [TENANTS, SERVICES], [ENDPOINTS, MODELS]],
+    [[MONTH], [INVOICE, state(1, 10, 5)], [DAYS, HISTORY], [TENANTS, SERVICES], [ENDPOINTS, MODELS]],
     has_focus=False,
     start="now/M",
     refresh="15m",

@@ -26,10 +26,10 @@ from operations.dashboards.page import Page, state
 from operations.dashboards.panels import (
     COUNT,
     GREEN,
+    MINUTE,
     NEUTRAL,
     SECONDS,
     SHARE,
-    TIME,
     USD,
     YELLOW,
     Chart,
@@ -47,7 +47,7 @@ OUTSIDE = Table(
     title="Data outside this selection",
     sql="overview/outside",
     width=10,
-    height=5,
+    height=4,
     description=(
         "Environments and data modes that the choice above leaves out, with their calls in this range. "
         "Next: a click on a row chooses it. Test data in prod, or a new environment that nobody watches, "
@@ -62,7 +62,7 @@ OUTSIDE = Table(
             "Data", link=focus_link(SELECT_OUTSIDE, UID, False, env="environment", data_mode="data_mode")
         ),
         "calls": count("Calls in range"),
-        "last_seen": Column("Last seen (hour)", TIME),
+        "last_seen": Column("Last seen (hour)", MINUTE),
     },
     empty="Nothing: the selection shows all there is.",
 )
@@ -72,7 +72,7 @@ SPEND = Stats(
     title="What was spent?",
     sql="overview/spend",
     width=24,
-    height=5,
+    height=4,
     description=(
         "Spend of the range from the ledger's own summaries, exact to the pico-dollar, beside the "
         "baseline chosen above. `Drift` is cost per request now over before: from 1.2 look at it, from "
@@ -99,7 +99,7 @@ UNCOUNTED = Stats(
     title="What does the spend not hold?",
     sql="overview/uncounted",
     width=14,
-    height=5,
+    height=4,
     description=(
         "Unknown is not free. Calls without a price and calls whose usage is missing or estimated make "
         "every sum a lower bound, `at least`. Refused calls (errors without usage) are not billed by "
@@ -124,7 +124,7 @@ UNCOUNTED = Stats(
         ),
         "uncertain_share": Column("Uncertain usage", SHARE, 1, steps=UNCERTAIN_STEPS),
         "error_without_usage_calls": count("Refused calls"),
-        "wasted_usd": spend("Wasted on calls without success"),
+        "wasted_usd": spend("Wasted"),
     },
 )
 
@@ -133,15 +133,15 @@ FRESHNESS = Stats(
     title="How fresh is it?",
     sql="overview/freshness",
     width=10,
-    height=5,
+    height=4,
     description=(
         "From the receiver's stamp to the commit that made a call visible here, of all calls that came in "
         "this range. Target 1 s, contract 5 min at p95. Next when it is red: /diagnostics of the service, "
         "its queue and its database."
     ),
     columns={
-        "p50_seconds": Column("p50", SECONDS, 2, steps=FRESHNESS_STEPS),
-        "p95_seconds": Column("p95", SECONDS, 2, steps=FRESHNESS_STEPS),
+        "p50_seconds": Column("p50", SECONDS, 1, steps=FRESHNESS_STEPS),
+        "p95_seconds": Column("p95", SECONDS, 1, steps=FRESHNESS_STEPS),
         "watermark_age_seconds": Column(
             "Age of the watermark", SECONDS, 0, steps=[(None, GREEN), (30, YELLOW), (300, "red")]
         ),
@@ -192,7 +192,7 @@ ENDPOINTS = Table(
     id=9,
     title="Which endpoints changed?",
     sql="overview/endpoints",
-    width=14,
+    width=13,
     height=9,
     description=(
         "Endpoints by the size of their change against the baseline, with the largest term of it. Next: "
@@ -203,7 +203,7 @@ ENDPOINTS = Table(
         "cost_usd": spend("Now"),
         "baseline_cost_usd": spend("Before"),
         "delta_usd": change(),
-        "top_term": Column("Mostly"),
+        "top_term": Column("Mostly", width=100),
         "cost_per_request_usd": unit_cost(),
         "requests": count("Requests"),
     },
@@ -213,7 +213,7 @@ TENANTS = Table(
     id=10,
     title="Who spends?",
     sql="overview/tenants",
-    width=10,
+    width=11,
     height=9,
     description=(
         "Tenants by spend. `unknown` is spend whose calls carry no tenant: tag them. A share of 40 % and "
@@ -225,7 +225,7 @@ TENANTS = Table(
         "cost_share": share_bar(CONCENTRATION_STEPS),
         "delta_usd": change(),
         "calls": count("Calls"),
-        "state": Column("State", words=IDENTITY_STATES),
+        "state": Column("State", words=IDENTITY_STATES, width=120),
     },
 )
 

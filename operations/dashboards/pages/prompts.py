@@ -9,7 +9,6 @@ from operations.dashboards.looks import (
     SUCCESS_STEPS,
     VERDICTS,
     count,
-    milliseconds,
     named,
     spend,
     unit_cost,
@@ -17,13 +16,12 @@ from operations.dashboards.looks import (
 from operations.dashboards.page import Page, state
 from operations.dashboards.panels import (
     GREEN,
+    MINUTE,
     NEUTRAL,
     SHARE,
-    TIME,
     USD,
     YELLOW,
     Column,
-    Stats,
     Table,
 )
 
@@ -36,12 +34,12 @@ FIGURES = shared.selection(
     " baseline of its own and is judged against its endpoint below. Next: A against B.",
 )
 
-REMARK = Stats(
+REMARK = Table(
     id=3,
     title="May A against B be believed?",
     sql="prompts/remark",
-    width=12,
-    height=5,
+    width=24,
+    height=4,
     description=(
         "The version in focus (else the newest) against the dearest other version of the same endpoint. "
         "Under 50 calls on a side, or with other models, the comparison is advisory. Next: wait for "
@@ -66,7 +64,7 @@ PAIR = Table(
         " prompt's change of wording that explains the ratio."
     ),
     columns={
-        "figure": Column("Figure", width=220),
+        "figure": Column("Figure"),
         "a": Column("A", "none"),
         "b": Column("B", "none"),
         "ratio": Column("A / B", "none", 2),
@@ -80,30 +78,30 @@ VERSIONS = Table(
     width=24,
     height=10,
     description=(
-        "Versions with calls in the range, the newest first. `Per request` compares with the other "
-        "versions of the endpoint; `Models` says whether these differ, too. Next: a name sets the focus."
+        "Versions with calls in the range, the newest first, seen by the hour. `Verdict` compares with the "
+        "others of the endpoint; `Models` says whether these differ, too. Next: a name sets the focus."
     ),
     columns={
-        "endpoint": Column("Endpoint", width=180),
-        "prompt_version": named("prompt_version", width=140),
-        "first_seen": Column("First seen (hour)", TIME),
-        "last_seen": Column("Last seen (hour)", TIME),
+        "endpoint": Column("Endpoint", width=160),
+        "prompt_version": named("prompt_version", width=130),
+        "first_seen": Column("First seen", MINUTE),
+        "last_seen": Column("Last seen", MINUTE),
         "calls": count("Calls"),
         "cost_usd": spend(),
         "cost_share": Column("Share", SHARE, 1),
-        "cost_per_request_usd": unit_cost(),
-        "ratio": Column("Against the others", "none", 2, steps=DRIFT_STEPS),
+        "cost_per_request_usd": unit_cost("Per request"),
+        "ratio": Column("vs others", "none", 2, steps=DRIFT_STEPS),
         "input_tokens_per_request": count("Tokens in"),
         "output_tokens_per_request": count("Tokens out"),
         "success_ratio": Column("Success", SHARE, 1, steps=SUCCESS_STEPS),
-        "p95_ms": milliseconds("p95"),
-        "verdict": Column("Per request", words=VERDICTS),
+        "p95_ms": Column(hidden=True),
+        "verdict": Column("Verdict", words=VERDICTS, width=120),
         "model_mix": Column(
             "Models",
             words={
                 "same models": ("same", GREEN),
                 "other models": ("differ", YELLOW),
-                "nothing to compare": ("nothing to compare", NEUTRAL),
+                "nothing to compare": ("–", NEUTRAL),
             },
         ),
     },
@@ -172,10 +170,10 @@ PAGE = Page(
         [state(1)],
         [FIGURES],
         [VERSIONS],
-        [REMARK, PAIR],
+        [REMARK],
+        [PAIR, SUCCESS],
         [SPEND, CALLS],
         [UNIT_COST, TOKENS],
         [MODELS, TERMS],
-        [SUCCESS],
     ],
 )

@@ -24,7 +24,8 @@ NO_ROWS = (
 )
 
 
-NAMES = {focus: named(focus) for focus in ("endpoint", "prompt_version", "model", "tenant", "user")}
+WIDTHS = {"endpoint": 170, "prompt_version": 120, "model": 190, "tenant": 110, "user": 130}
+NAMES = {focus: named(focus, width=width) for focus, width in WIDTHS.items()}
 
 FIGURES = shared.selection(
     2,
@@ -45,18 +46,18 @@ NEWEST = Table(
     ),
     columns={
         "time": Column("Time", TIME),
-        "status": Column("Status", words=STATUSES),
+        "status": Column("Status", words=STATUSES, width=90),
         **NAMES,
         "cost_usd": unit_cost("Cost"),
-        "price_status": Column("Price"),
+        "price_status": Column("Price", width=150),
         "input_tokens": count("Tokens in"),
         "cache_read_tokens": count("of it cached"),
         "output_tokens": count("Tokens out"),
         "latency_ms": milliseconds("Latency"),
-        "error": Column("Error"),
+        "error": Column("Error", width=150),
         "attempt": count("Attempt"),
-        "request_id": Column("Request"),
-        "trace_id": Column("Trace id"),
+        "request_id": Column("Request", width=160),
+        "trace_id": Column("Trace id", width=280),
         "call_link": PAGE_OF_CALL,
         "trace_link": TRACE,
         "call_url": HIDDEN,
@@ -68,8 +69,8 @@ DEAREST = Table(
     id=4,
     title="The dearest calls",
     sql="requests/dearest",
-    width=14,
-    height=11,
+    width=24,
+    height=9,
     empty=NO_ROWS,
     description=(
         "The twenty dearest of the newest 2,000 calls of the selection. Next: many input tokens are a long "
@@ -94,16 +95,16 @@ ENDINGS = Table(
     title="How did they end?",
     sql="requests/endings",
     width=10,
-    height=11,
+    height=9,
     empty=NO_ROWS,
     description=(
         "The newest 2,000 calls by status, error and how their price was found. Next: `no_usage` is a "
         "stream without usage: ask the SDK to send it."
     ),
     columns={
-        "status": Column("Status", words=STATUSES),
+        "status": Column("Status", words=STATUSES, width=90),
         "error": Column("Error"),
-        "price_status": Column("Price"),
+        "price_status": Column("Price", width=150),
         "calls": count("Calls"),
         "share": Column("Share", SHARE, 1),
         "cost_usd": unit_cost("Cost"),
@@ -114,7 +115,7 @@ LATENCY = Bars(
     id=6,
     title="How long did they take?",
     sql="requests/latency",
-    width=12,
+    width=14,
     height=9,
     x="up_to",
     unit=COUNT,
@@ -141,6 +142,7 @@ TOKENS = shared.of_selection(
     "Input and output tokens of a request. Next: a rise is a longer context or longer answers.",
     "tokens_per_request",
     Column("tokens per request"),
+    width=24,
 )
 
 SUCCESS = shared.of_selection(
@@ -156,5 +158,5 @@ SUCCESS = shared.of_selection(
 PAGE = Page(
     UID,
     "What do the single calls behind the figures look like?",
-    [[state(1)], [FIGURES], [NEWEST], [DEAREST, ENDINGS], [CALLS, LATENCY], [TOKENS, SUCCESS]],
+    [[state(1)], [FIGURES], [NEWEST], [DEAREST], [CALLS, SUCCESS], [ENDINGS, LATENCY], [TOKENS]],
 )

@@ -15,7 +15,7 @@ from operations.dashboards.looks import (
     unit_cost,
 )
 from operations.dashboards.page import Page, state
-from operations.dashboards.panels import SHARE, Column, Stats, Table
+from operations.dashboards.panels import SHARE, Column, Table
 
 UID = "spanledger-users"
 NO_IDENTITY = "No calls in this selection. By identity with a prompt version only single calls are read."
@@ -28,11 +28,12 @@ FIGURES = shared.selection(
     NO_IDENTITY,
 )
 
-CONCENTRATION = Stats(
+CONCENTRATION = Table(
     id=3,
     title="Does one of them make the spend?",
     sql="users/concentration",
     width=24,
+    height=4,
     description=(
         "The shares of the dearest tenant and user, and of calls that carry none. 40 % and more is "
         "marked; the alert also asks whether it is unusual. Next: throttle the tenant, or tag the calls "
@@ -40,9 +41,9 @@ CONCENTRATION = Stats(
     ),
     columns={
         "top_tenant": Column("Dearest tenant"),
-        "top_tenant_share": Column("Its share", SHARE, 1, steps=CONCENTRATION_STEPS),
+        "top_tenant_share": Column("Tenant's share", SHARE, 1, steps=CONCENTRATION_STEPS),
         "top_user": Column("Dearest user"),
-        "top_user_share": Column("Its share", SHARE, 1, steps=CONCENTRATION_STEPS),
+        "top_user_share": Column("User's share", SHARE, 1, steps=CONCENTRATION_STEPS),
         "no_tenant_share": Column("Without a tenant", SHARE, 1),
         "no_user_share": Column("Without a user", SHARE, 1),
         "tenants": count("Tenants"),
@@ -61,7 +62,7 @@ def _columns(*names: str) -> dict[str, Column]:
         "calls": count("Calls"),
         "cost_per_request_usd": unit_cost(),
         "success_ratio": Column("Success", SHARE, 1, steps=SUCCESS_STEPS),
-        "state": Column("State", words=IDENTITY_STATES),
+        "state": Column("State", words=IDENTITY_STATES, width=120),
     }
 
 
@@ -69,8 +70,8 @@ TENANTS = Table(
     id=4,
     title="Which tenant?",
     sql="users/tenants",
-    width=12,
-    height=11,
+    width=24,
+    height=9,
     description=(
         "Tenants by spend; the tenant in focus does not narrow the list. `unknown` stands apart: nobody is"
         " concentrated. Next: a name sets the focus."
@@ -82,8 +83,8 @@ USERS = Table(
     id=5,
     title="Which user?",
     sql="users/users",
-    width=12,
-    height=11,
+    width=24,
+    height=9,
     description=(
         "Users by spend, of the tenant in focus; hashes, unless labels are configured. Next: a name sets "
         "the focus; `spanledger identity hash` prints the hash of a user that you suspect."
@@ -120,7 +121,7 @@ ENDPOINTS = Table(
         "endpoint": named("endpoint"),
         "cost_usd": spend(),
         "delta_usd": change(),
-        "top_term": Column("Mostly"),
+        "top_term": Column("Mostly", width=100),
         "cost_per_request_usd": unit_cost(),
         "requests": count("Requests"),
     },
@@ -156,7 +157,8 @@ PAGE = Page(
         [state(1)],
         [CONCENTRATION],
         [FIGURES],
-        [TENANTS, USERS],
+        [TENANTS],
+        [USERS],
         [BY_TENANT, BY_USER],
         [ENDPOINTS, MODELS],
         [CALLS, SUCCESS],
