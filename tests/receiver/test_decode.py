@@ -18,7 +18,7 @@ from receiver.decode import decode, decode_message
 from receiver.dialects.plan import MAX_PLANS
 from receiver.dialects.shapes import MAX_SHAPE, Plans
 from receiver.dialects.table import ApplicationKeys, Origin
-from receiver.framing import Frame
+from receiver.framing import NEEDLES, Frame
 from tests.receiver.captures import CAPTURES
 from tests.receiver.spans import CHAT, T0, Made, decoded, ids, request
 
@@ -265,3 +265,25 @@ def test_calls_with_the_same_words_that_failed_and_did_not_are_told_apart() -> N
     message = request(Made(CHAT, span_id=1), Made(CHAT, span_id=2), Made(CHAT, span_id=3))
     message.resource_spans[1].scope_spans[0].spans[0].status.code = Status.STATUS_CODE_ERROR
     assert [call.status for call in decode_message(message, T0).calls] == ["success", "error", "success"]
+
+
+@pytest.mark.parametrize("few", [True, False])
+def test_a_call_is_found_wherever_it_stands_and_however_many_there_are(few: bool) -> None:
+    """Two ways to search a request: model calls are looked for one by one where they are many."""
+    plain = [Made({"db.system": "postgresql"}, span_id=100 + place) for place in range(9)]
+    for place in range(1, 8):
+        spans = list(plain)
+        spans[place] = Made(CHAT, span_id=1)
+        if not few:
+            spans[0] = Made(CHAT, span_id=2)
+        found = Frame(request(*spans).SerializeToString()).interesting()
+        assert found == ([place] if few else sorted({0, place}))
+
+
+@pytest.mark.parametrize("needle", NEEDLES)
+def test_a_needle_counts_in_a_span_and_not_where_two_meet(needle: bytes) -> None:
+    frame = Frame(b"")
+    frame.spans = [b"-", b"-" + needle, b"-", needle[:3], needle[3:], b"-", needle + b"-" + needle, b"-"]
+    assert frame.interesting() == [1, 6]
+    frame.spans.insert(0, b"gen_ai")
+    assert frame.interesting() == [0, 2, 7]
