@@ -256,9 +256,9 @@ def root_name(root: Seen) -> tuple[str, Source] | None:
 def late_tags(seen: Seen) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
     """What a span offers to calls below it that come in other requests: values, and attributes, by name."""
     found = {}
-    for name, value in seen.reading.values.items():
-        key = seen.plan.key_of(seen.reading, name)
-        if key is not None and (name in INHERITED or (name in _LABELS and _may_label(seen, name, value))):
+    for name in (*seen.plan.inheritable, *_LABELS):
+        value, key = seen.reading.values.get(name), seen.plan.key_of(seen.reading, name)
+        if value is not None and key is not None and (name in INHERITED or _may_label(seen, name, value)):
             found[name] = _clean(str(value)), key.shown
     if seen.is_root and (place := root_name(seen)) is not None:
         found["root_name"] = place[0], place[1].attribute
@@ -275,8 +275,9 @@ def _clean(text: str) -> str:
 
 def _may_label(seen: Seen, name: str, value: object) -> bool:
     """Only a root's label and only a server's route stand in for an endpoint."""
-    speaks = {"root_label": seen.is_root, "http_route": seen.kind == SERVER}
-    return speaks.get(name, True) and isinstance(value, str)
+    if name == "root_label" and not seen.is_root:
+        return False
+    return isinstance(value, str) and (name != "http_route" or seen.kind == SERVER)
 
 
 def _labelled(span: Seen, name: str, rank: int) -> tuple[str, Source] | None:

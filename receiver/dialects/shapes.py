@@ -59,20 +59,21 @@ class Emitter:
         self._table = table
         self._by_shape: dict[tuple[str, ...], Shape] = {}
         self._by_known: dict[frozenset[str], Plan] = {}
-        self._latest: dict[int, Shape] = {}
+        self._latest: dict[tuple[int, int], Shape] = {}
 
     def read(self, raw: bytes) -> tuple[Span, Plan, Reading]:
         """Parse a span and read it by the plan of its shape.
 
-        The shape is guessed: the latest one of that many attributes. A fetch tells whether that was right,
-        since a map adds what is asked for and missing in it; this costs a third of looking up the keys.
+        The shape is guessed: the latest of that kind with as many attributes. A fetch tells whether that was
+        right, since a map adds what is asked for and missing in it; that costs a third of looking up keys.
 
         Raises:
             DecodeError: `raw` is no span.
         """
         span = parse_span(raw)
         attributes_of = span.attributes
-        guess = self._latest.get(len(attributes_of))
+        place = len(attributes_of), span.kind
+        guess = self._latest.get(place)
         if guess is not None and len(raw) <= _MAX_FETCHED_BYTES:
             values = guess.fetch(attributes_of)
             if len(attributes_of) == guess.size:
@@ -81,7 +82,7 @@ class Emitter:
             attributes_of = span.attributes
         shape = self.shape(attributes_of)
         if shape.size <= MAX_SHAPE:
-            self._latest[shape.size] = shape
+            _bounded(self._latest)[place] = shape
         return span, shape.plan, shape.plan.read(attributes_of, getter(shape.plan.attributes)(attributes_of))
 
     def shape(self, keys: Iterable[str]) -> Shape:
