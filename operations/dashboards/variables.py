@@ -29,6 +29,8 @@ def variables(dashboard_uid: str, has_focus: bool) -> list[Any]:
             "baseline",
             "Against",
             {"the window before": "previous", "a day before": "24h", "a week before": "168h"},
+            "What the range is compared with. Or type a distance (36h, 7d) or two times in UTC: "
+            "2026-05-04T12:00:00Z..2026-05-04T13:00:00Z",
         ),
         _one("service", "Service", dashboard_uid),
     ]
@@ -52,7 +54,7 @@ def _environment(dashboard_uid: str) -> Any:
     )
 
 
-def _choice(name: str, label: str, values: dict[str, str]) -> Any:
+def _choice(name: str, label: str, values: dict[str, str], description: str = "") -> Any:
     options = [
         model.VariableOption(selected=not place, text=text, value=value)
         for place, (text, value) in enumerate(values.items())
@@ -60,6 +62,7 @@ def _choice(name: str, label: str, values: dict[str, str]) -> Any:
     return (
         build.CustomVariable(name)
         .label(label)
+        .description(description)
         .values(", ".join(f"{text} : {value}" for text, value in values.items()))
         .options(options)
         .current(options[0])

@@ -98,36 +98,6 @@ def test_the_waterfall_ends_where_it_should(reader: Reader) -> None:
     assert all(s["base_usd"] >= 0 for s in steps)
 
 
-def test_from_the_window_to_the_wrong_prompt_version_in_four_clicks(reader: Reader) -> None:
-    # 1: Overview, the endpoint that changed most.
-    (row,) = (
-        r for r in rows(reader, "overview", "Which endpoints changed?") if r["endpoint"] == "support.answer"
-    )
-    assert row["delta_usd"] == max(
-        r["delta_usd"] for r in rows(reader, "overview", "Which endpoints changed?")
-    )
-    page, values, window = click("overview", "Which endpoints changed?", "endpoint", row, DEFAULTS)
-    assert (page, values["endpoint"], window) == ("endpoints", "support.answer", SINCE)
-    # 2: Top Endpoints, its link to Compare keeps the focus; there the kind of the change is a deploy.
-    (driver,) = rows(reader, "compare", "What kind of change, and whose?", values, window)
-    assert (driver["class"], driver["prompt_version"]) == ("deploy", "answer_v8")
-    # 3: the driver's row.
-    page, values, window = click("compare", "What kind of change, and whose?", "name", driver, values)
-    assert page == "prompts"
-    assert (values["endpoint"], values["prompt_version"], window) == ("support.answer", "answer_v8", SINCE)
-    # The version's own figures, from the plan.
-    (new,) = (
-        r for r in rows(reader, page, "Which versions?", values, window) if r["prompt_version"] == "answer_v8"
-    )
-    wanted = spend(*SINCE, lambda request: request.prompt.version == "answer_v8")
-    assert new["cost_usd"] == usd(wanted)
-    assert new["calls"] == count(*SINCE, lambda request: request.prompt.version == "answer_v8")[0]
-    # 4: its single calls.
-    calls = rows(reader, "requests", "The newest calls", values, window)
-    assert 0 < len(calls) <= 50
-    assert {(c["endpoint"], c["prompt_version"]) for c in calls} == {("support.answer", "answer_v8")}
-
-
 def test_hops_show_what_the_command_line_shows(reader: Reader) -> None:
     values = {**DEFAULTS, "endpoint": "support.answer"}
     answer = compare(reader, Question(*SINCE, focus=Focus(endpoint="support.answer")))
@@ -218,3 +188,28 @@ def test_month_to_date_is_the_sum_of_the_month(reader: Reader) -> None:
         == month["spent_usd"]
     )
     assert month["projected_usd"] is None  # not one full day yet
+
+
+WINDOW_OF_ITS_OWN = f"{BEFORE[0]:%Y-%m-%dT%H:%M:%SZ}..{BEFORE[0] + timedelta(hours=2):%Y-%m-%dT%H:%M:%SZ}"
+
+
+@pytest.mark.parametrize(
+    ("typed", "start", "end"),
+    [
+        (WINDOW_OF_ITS_OWN, BEFORE[0], BEFORE[0] + timedelta(hours=2)),
+        (WINDOW_OF_ITS_OWN.replace(":00Z", "Z"), BEFORE[0], BEFORE[0] + timedelta(hours=2)),
+        ("7h", SINCE[0] - timedelta(hours=7), SINCE[1] - timedelta(hours=7)),
+        ("..".join(reversed(WINDOW_OF_ITS_OWN.split(".."))), *BEFORE),
+        ("2026-02-31T00:00:00Z..2026-03-01T00:00:00Z", *BEFORE),
+        ("2026-05-04..2026-05-05", *BEFORE),
+        ("yesterday", *BEFORE),
+    ],
+)
+def test_a_baseline_may_be_typed_and_nonsense_is_the_window_before(
+    reader: Reader, typed: str, start: datetime, end: datetime
+) -> None:
+    values = {**DEFAULTS, "baseline": typed}
+    (totals,) = rows(reader, "compare", "How much?", values)
+    assert totals["baseline_cost_usd"] == usd(spend(start, end))
+    _, used = rows(reader, "compare", "Which windows?", values)
+    assert (used["from_used"], used["to_used"]) == (start, end)
