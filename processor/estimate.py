@@ -10,6 +10,7 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple, Protocol
 
 from processor.call import ESTIMATED, ModelCall, Source
@@ -21,9 +22,12 @@ VOCABULARY: Final = "vocabulary"
 PROXY: Final = "proxy"
 """Counted with another model's vocabulary, or extrapolated from the beginning of a long text."""
 
-_RANK: Final = 70
+RANK: Final = 70
 """`processor.call.Source.rank` of an estimate."""
+_MARK: Final = "<estimate: "
 _MAX_BYTES: Final = 256 * 1024
+_PIECE: Final = 8_192
+"""Characters encoded at once; the interpreter is held for some 2 ms by them."""
 _PROXY_VOCABULARY: Final = "o200k_base"
 _VOCABULARIES: Final[tuple[tuple[str, str], ...]] = (
     ("gpt-4o", "o200k_base"),
@@ -88,7 +92,8 @@ class Estimator:
         own = vocabulary_of(provider, model)
         name = own or _PROXY_VOCABULARY
         counted = text.encode("utf-8", "replace")[:_MAX_BYTES].decode("utf-8", "ignore")
-        tokens = len(self._tokenizer(name).encode_ordinary(counted))
+        encode = self._tokenizer(name).encode_ordinary
+        tokens = sum(len(encode(piece)) for piece in _pieces(counted))
         if len(counted) < len(text):
             return Estimate(-(-tokens * len(text) // len(counted)), PROXY, name)
         return Estimate(tokens, VOCABULARY if own else PROXY, name)
@@ -111,12 +116,28 @@ class Estimator:
     def _fill(self, call: ModelCall, field: str, text: str) -> Source:
         estimate = self.count(text, call.provider, call.model)
         setattr(call, field, estimate.tokens)
-        return Source(field, f"<estimate: {estimate.vocabulary}, {estimate.quality}>", _RANK)
+        return Source(field, f"{_MARK}{estimate.vocabulary}, {estimate.quality}>", RANK)
 
     def _tokenizer(self, name: str) -> _Tokenizer:
         if name not in self._loaded:
             self._loaded[name] = self._load(name)
         return self._loaded[name]
+
+
+def is_own(source: Source) -> bool:
+    """Whether a value is an estimate of ours."""
+    return source.attribute.startswith(_MARK)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """The text in pieces that begin with a space, as words of vocabularies do: other threads run between."""
+    start = 0
+    while start < len(text):
+        end = start + _PIECE
+        cut = text.rfind(" ", start + 1, end) if end < len(text) else end
+        end = cut if cut > start else end
+        yield text[start:end]
+        start = end
 
 
 def vocabulary_of(provider: str, model: str) -> str | None:

@@ -16,13 +16,15 @@ from processor.call import Batch, Consume, Outcome, Rejection
 from processor.errors import BadData, TooLarge
 from receiver import otlp_json
 from receiver.config import ReceiverConfig
-from receiver.decode import decode, decode_message
+from receiver.decode import decode
 from receiver.limits import Budget, Share
 from receiver.report_fields import FIELDS
 from receiver.reports import NothingUsable, Refused, Reports, place, read_body, read_records
 from receiver.telemetry_pb2 import ReportRequest, ReportResponse
 
 T = TypeVar("T")
+Decode = Callable[[bytes, int], Batch]
+"""A serialised `ExportTraceServiceRequest` and the receiver's stamp → what the ledger counts of it."""
 Inflate = Callable[[bytes, int], bytes]
 """Undo a body's compression: (body, limit) → content; raises TooLarge and BadData."""
 
@@ -45,9 +47,10 @@ class Intake:
         budget: bytes of all requests in flight on both transports.
     """
 
-    def __init__(self, config: ReceiverConfig, consume: Consume) -> None:
+    def __init__(self, config: ReceiverConfig, consume: Consume, decode: Decode = decode) -> None:
         self._limit = config.max_message_bytes
         self._consume = consume
+        self._decode = decode
         self.budget = Budget(config.max_bytes_in_flight)
         # One thread: the loop goes on answering, and only one large body is inflated at a time.
         self._lane = ThreadPoolExecutor(1, thread_name_prefix="large-bodies")
@@ -59,7 +62,7 @@ class Intake:
     async def traces(self, body: bytes, inflate: Inflate, share: Share) -> ExportTraceServiceResponse:
         """OTLP protobuf → the answer, after the commit. Raises `PipelineError`."""
         received_ns = time.time_ns()
-        batch = await self._read(body, inflate, lambda content: decode(content, received_ns))
+        batch = await self._read(body, inflate, lambda content: self._decode(content, received_ns))
         del body
         return await self._export(batch, share)
 
@@ -67,7 +70,9 @@ class Intake:
         """OTLP/JSON → the answer, after the commit. Raises `PipelineError`."""
         received_ns = time.time_ns()
         batch = await self._read(
-            body, inflate, lambda content: decode_message(otlp_json.parse(content), received_ns)
+            body,
+            inflate,
+            lambda content: self._decode(otlp_json.parse(content).SerializeToString(), received_ns),
         )
         del body
         return await self._export(batch, share)

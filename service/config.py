@@ -66,7 +66,7 @@ class DatabaseConfig(_Section):
     embedded_port: int = Field(
         0, ge=0, le=65535, description="TCP port of the embedded PostgreSQL on 127.0.0.1; 0 takes a free one."
     )
-    writers: int = Field(2, ge=1, le=16, description="Connections of one worker that write at the same time.")
+    writers: int = Field(1, ge=1, le=16, description="Connections of one worker that write at the same time.")
 
 
 class OpsConfig(_Section):
@@ -156,6 +156,20 @@ class LimitsConfig(_Section):
     identities_per_day: int = Field(50_000, ge=10, description="The same for users and tenants.")
 
 
+class EstimateConfig(_Section):
+    """Token counts of our own where the provider's usage is missing (docs/pricing.md)."""
+
+    enabled: bool = Field(
+        False,
+        description="Count the message texts of calls that came without usage; needs the extra `estimate`. "
+        "Texts stay in memory until they are counted.",
+    )
+    max_bytes: int = Field(
+        64 * 1024 * 1024, ge=1024 * 1024, description="Memory for texts that wait, per worker."
+    )
+    max_calls: int = Field(10_000, ge=1, description="Calls that may wait, per worker.")
+
+
 def _home() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "spanledger"
 
@@ -181,6 +195,7 @@ class Config(_Section):
     prices: PricesConfig = PricesConfig()
     retention: RetentionConfig = RetentionConfig()
     limits: LimitsConfig = LimitsConfig()
+    estimate: EstimateConfig = EstimateConfig()
 
 
 def load_config(

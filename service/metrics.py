@@ -47,6 +47,11 @@ calls = Counter(
 rejections = Counter("spanledger_rejections", "Spans and reports refused for good, by reason.", ["reason"])
 sightings = Counter("spanledger_sightings", "Spans of GenAI interest that are not billed calls.")
 price_status = Counter("spanledger_price_status", "Calls offered to the ledger, by price status.", ["status"])
+estimates = Counter(
+    "spanledger_estimates",
+    "Calls without usage: offered, estimated, overflow (no room for the text), failed.",
+    ["outcome"],
+)
 refusals = Counter(
     "spanledger_refusals", "Requests told to come again: overloaded, or storage away.", ["reason"]
 )

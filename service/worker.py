@@ -25,11 +25,13 @@ from processor.admission import Admission
 from processor.errors import ConfigError, PipelineError
 from processor.price_map import PriceBook, load_price_book
 from receiver.config import Address
+from receiver.decode import decode
 from receiver.grpc_server import GrpcServer, serve_grpc
 from receiver.http_server import HttpServer, serve_http
 from receiver.intake import Intake
 from service import metrics
 from service.config import Config
+from service.estimating import Estimating
 from service.identity_keys import load_identity_rules
 from service.keys import KeyRing
 from service.known_people import KnownPeople
@@ -90,11 +92,15 @@ async def working(
     async with AsyncExitStack() as stack:
         batcher = await stack.enter_async_context(_batcher(assignment))
         pipeline = Pipeline(rules, book, batcher.submit)
-        intake = Intake(config.receiver, pipeline.consume)
+        vectors = VectorKeeper(book, assignment.price_map_id)
+        consume, read = pipeline.consume, decode
+        if config.estimate.enabled:
+            estimating = stack.enter_context(_estimating(assignment, book))
+            consume, read = estimating.after(consume), estimating.decode
+        intake = Intake(config.receiver, consume, read)
         stack.callback(intake.close)
         stack.push_async_callback(_end, asyncio.create_task(keys.keep_fresh()))
         stack.push_async_callback(_end, asyncio.create_task(people.keep_fresh()))
-        vectors = VectorKeeper(book, assignment.price_map_id)
         stack.push_async_callback(_end, asyncio.create_task(_keep_vectors(vectors, assignment.dsn)))
         servers: list[GrpcServer | HttpServer] = []
         stack.push_async_callback(_stop, servers)
@@ -115,6 +121,11 @@ def caps_of(config: Config) -> dict[int, int]:
     """Distinct values per day and dimension, as every writer of the ledger has them (LEDGER §12)."""
     tags = dict.fromkeys((SERVICE, ENDPOINT, PROMPT, MODEL), config.limits.values_per_day)
     return tags | dict.fromkeys((TENANT, USER), config.limits.identities_per_day)
+
+
+def _estimating(assignment: Assignment, book: PriceBook) -> Estimating:
+    config = assignment.config
+    return Estimating(config.estimate, assignment.dsn, book, assignment.price_map_id, caps_of(config))
 
 
 def _batcher(assignment: Assignment) -> Batcher:

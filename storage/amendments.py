@@ -38,7 +38,7 @@ ATTEMPTS = 20
 """Tries of one transaction that lost a deadlock, a lock or its connection; with the pauses about ten
 seconds."""
 
-KINDS = ("reprice", "tag", "merge", "retract", "erase", "promote")
+KINDS = ("reprice", "tag", "merge", "estimate", "retract", "erase", "promote")
 
 _HOUR_US, _DAY_US, _MINUTE_US = 3_600_000_000, 86_400_000_000, 60_000_000
 _EPOCH_DAY = date(2000, 1, 1)

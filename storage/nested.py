@@ -10,6 +10,7 @@ from processor.tenants import Tenants
 from storage.amendments import Change, retract
 from storage.bound_trace import Knowledge, outer_tie, reading_offers
 from storage.completion import Offer, Price, complete
+from storage.estimates import is_estimated
 from storage.stored_row import USAGE, Place, Row
 
 _PROMOTED = int(Flag.PROMOTED)
@@ -78,6 +79,7 @@ def is_one_call(outer: ModelCall, inner: ModelCall) -> bool:
     """True if a call inside another is the same call (as receiver/join.py decides inside a request)."""
     if outer.flags & _PROMOTED:
         return True  # it was counted only because nothing had come that it wraps
+    outer, inner = without_estimate(outer), without_estimate(inner)
     if outer.response_id and inner.response_id and outer.response_id != inner.response_id:
         return False
     if _is_bare(outer) and outer.operation == inner.operation and not _is_bare(inner):
@@ -86,6 +88,16 @@ def is_one_call(outer: ModelCall, inner: ModelCall) -> bool:
         missing = inner.input_tokens is None and inner.output_tokens is None
         return missing and outer.status == inner.status == ERROR
     return outer.input_tokens == inner.input_tokens and outer.output_tokens == inner.output_tokens
+
+
+def without_estimate(call: ModelCall) -> ModelCall:
+    """The call as it was sent: token counts of our own say nothing about what is the same call."""
+    if not is_estimated(call):
+        return call
+    sent = copy(call)
+    for name in USAGE:
+        setattr(sent, name, None)
+    return sent
 
 
 def _is_bare(call: ModelCall) -> bool:

@@ -1,0 +1,37 @@
+"""Token counts of our own for stored calls whose usage is missing: an offer of rank 70 like any other.
+
+A reading of the provider's usage that comes later, from a duplicate, has a better rank and takes its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from processor.call import ESTIMATED, ModelCall
+from processor.estimate import RANK, is_own
+from storage.amendments import Change
+from storage.completion import USAGE_FIELD, Offer, Price, complete
+from storage.stored_row import USAGE, Row
+
+
+def estimate(counted: ModelCall, price: Price, price_map_id: int | None = None) -> Change:
+    """The change that gives a row estimated token counts where it has none still.
+
+    Args:
+        counted: a call of which only the counts and their sources are taken (`Estimator.fill`).
+    """
+
+    def change(row: Row) -> Iterable[Row]:
+        if row.merged_into is not None:
+            return ()
+        changed = list(complete(row, [Offer(USAGE_FIELD, counted, RANK, row.call.span_id)], price))
+        if changed and price_map_id is not None:
+            row.price_map_id = price_map_id
+        return changed
+
+    return change
+
+
+def is_estimated(call: ModelCall) -> bool:
+    """Whether a call's token counts are our own."""
+    return call.usage_source == ESTIMATED and any(is_own(s) for s in call.sources if s.field in USAGE)
