@@ -1,14 +1,7 @@
 -- What the batch adds, by minute and series: the same definitions as view _genai.booked.
 INSERT INTO pg_temp.slice (
     minute, series_id,
-    calls, requests, successes, errors, cancelled, input_tokens, output_tokens, cache_read_tokens,
-    cache_write_tokens, cache_write_1h_tokens, reasoning_tokens, input_audio_tokens, output_audio_tokens,
-    input_image_tokens, output_image_tokens, input_cost_pico_usd, cache_read_cost_pico_usd,
-    cache_write_cost_pico_usd, output_cost_pico_usd, other_cost_pico_usd, wasted_cost_pico_usd,
-    unpriced_calls, uncertain_calls, error_without_usage_calls, latency_calls, latency_us_sum, latency_b00,
-    latency_b01, latency_b02, latency_b03, latency_b04, latency_b05, latency_b06, latency_b07, latency_b08,
-    latency_b09, latency_b10, latency_b11, latency_b12, latency_b13, latency_b14, latency_b15, latency_b16,
-    latency_b17, latency_b18, latency_b19, latency_b20, latency_b21, latency_b22, latency_b23
+    {calls..latency_b23: #}
 )
 SELECT
     s.minute, s.booked_series_id,
@@ -16,15 +9,7 @@ SELECT
     nullif(count(*) FILTER (WHERE s.status = 1), 0) AS successes,
     nullif(count(*) FILTER (WHERE s.status = 2), 0) AS errors,
     nullif(count(*) FILTER (WHERE s.status = 3), 0) AS cancelled,
-    nullif(sum(s.input_tokens), 0) AS input_tokens, nullif(sum(s.output_tokens), 0) AS output_tokens,
-    nullif(sum(s.cache_read_tokens), 0) AS cache_read_tokens,
-    nullif(sum(s.cache_write_tokens), 0) AS cache_write_tokens,
-    nullif(sum(s.cache_write_1h_tokens), 0) AS cache_write_1h_tokens,
-    nullif(sum(s.reasoning_tokens), 0) AS reasoning_tokens,
-    nullif(sum(s.input_audio_tokens), 0) AS input_audio_tokens,
-    nullif(sum(s.output_audio_tokens), 0) AS output_audio_tokens,
-    nullif(sum(s.input_image_tokens), 0) AS input_image_tokens,
-    nullif(sum(s.output_image_tokens), 0) AS output_image_tokens,
+    {input_tokens..output_image_tokens: nullif(sum(s.#), 0) AS #},
     nullif(_genai.total(s.input_cost_pico_usd), 0) AS input_cost_pico_usd,
     nullif(_genai.total(s.cache_read_cost_pico_usd), 0) AS cache_read_cost_pico_usd,
     nullif(_genai.total(s.cache_write_cost_pico_usd), 0) AS cache_write_cost_pico_usd,

@@ -8,9 +8,9 @@ SELECT
     m.completed, m.requests, m.flags, m.folded, m.series_id, m.identity_id, m.shape_id, h.reading_id,
     s.environment, s.data_mode, s.service_name, s.endpoint_tag, s.prompt_version, s.provider, s.model,
     i.tenant_id, i.user_id, h.operation, h.request_model, h.service_tier, h.error_type, h.http_status, h.streaming,
-    h.request_id_given, m.status, m.usage_source, m.input_tokens, m.output_tokens, m.cache_read_tokens,
-    m.cache_write_tokens, m.cache_write_1h_tokens, m.reasoning_tokens, m.input_audio_tokens, m.output_audio_tokens,
-    m.input_image_tokens, m.output_image_tokens, m.latency_us, m.time_to_first_token_us, m.reported_cost_pico_usd,
+    h.request_id_given, m.status, m.usage_source,
+    {input_tokens..output_image_tokens: m.#},
+    m.latency_us, m.time_to_first_token_us, m.reported_cost_pico_usd,
     m.external_request_id, m.response_id, m.conversation_id, m.attempt, m.price_status, m.cost_pico_usd,
     m.input_cost_pico_usd, m.cache_read_cost_pico_usd, m.cache_write_cost_pico_usd, m.output_cost_pico_usd,
     m.other_cost_pico_usd, m.price_vector_id, m.price_map_id

@@ -3,11 +3,7 @@
 UPDATE _genai.model_call m SET
     series_id = a.series_id, identity_id = a.identity_id, folded = a.folded, shape_id = a.shape_id, flags = a.flags,
     status = a.status, usage_source = a.usage_source, requests = a.requests, attempt = a.attempt,
-    input_tokens = a.input_tokens, output_tokens = a.output_tokens, cache_read_tokens = a.cache_read_tokens,
-    cache_write_tokens = a.cache_write_tokens, cache_write_1h_tokens = a.cache_write_1h_tokens,
-    reasoning_tokens = a.reasoning_tokens, input_audio_tokens = a.input_audio_tokens,
-    output_audio_tokens = a.output_audio_tokens, input_image_tokens = a.input_image_tokens,
-    output_image_tokens = a.output_image_tokens, latency_us = a.latency_us,
+    {input_tokens..output_image_tokens: # = a.#}, latency_us = a.latency_us,
     time_to_first_token_us = a.time_to_first_token_us, reported_cost_pico_usd = a.reported_cost_pico_usd,
     external_request_id = a.external_request_id, response_id = a.response_id, conversation_id = a.conversation_id,
     price_status = a.price_status, price_vector_id = a.price_vector_id, price_map_id = a.price_map_id,
