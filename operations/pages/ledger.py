@@ -51,9 +51,7 @@ _STEPS = {60: "minute", 300: "five minutes", 3600: "hour", 86400: "day"}
 
 
 def calls(connection: Connection, question: Question, limit: int) -> list[Row]:
-    """The newest single calls of a question; none for a provider, which calls are not found by."""
-    if question.focus.provider is not None:
-        return []
+    """The newest single calls of a question."""
     return rows(connection, "calls", question, limit=limit)
 
 

@@ -325,6 +325,13 @@ def test_a_page_alone_needs_nothing_else(incident: tuple[str, psycopg.Connection
     assert policy == ["default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"]
 
 
+def test_calls_of_a_provider_are_shown_and_no_others(incident: tuple[str, psycopg.Connection[Any]]) -> None:
+    known = QUESTION._replace(dimension="model", focus=Focus(provider=CALL.provider))
+    for question, calls in ((known, 50), (known._replace(focus=Focus(provider="nobody")), 0)):
+        page = read(compare_page(incident[1], question, LINKS, SERVICE))
+        assert len([link for link in page.links() if link.startswith("./call/")]) == calls
+
+
 def test_a_call_whose_row_is_gone_has_no_page(incident: tuple[str, psycopg.Connection[Any]]) -> None:
     unknown = "00000000-0000-0000-0000-000000000000"
     assert call_page(incident[1], unknown, [], LINKS, SERVICE) is None

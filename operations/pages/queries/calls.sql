@@ -4,4 +4,4 @@ SELECT c.time, c.call_key, c.endpoint, c.prompt_version, c.model, c.tenant, c."u
 FROM genai.calls_of(
     %(start)s, %(end)s, %(environment)s, %(data_mode)s, coalesce(%(endpoint)s, '*'), coalesce(%(prompt_version)s, '*'),
     coalesce(%(user)s, '*'), coalesce(%(tenant)s, '*'), coalesce(%(model)s, '*'), coalesce(%(service)s, '*'),
-    %(limit)s) c
+    %(limit)s, coalesce(%(provider)s, '*')) c
