@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -61,13 +61,13 @@ class Frame:
     def interesting(self) -> list[int]:
         """Indexes of the spans that may hold something of GenAI, ascending."""
         spans, common = self.spans, NEEDLES[0]
-        places = range(len(spans))
         # Where model calls are many, each is found at once; where they are few, one search for all is faster.
         if spans and any(common in spans[place] for place in (0, len(spans) // 2, -1)):
-            marked = {place for place in places if common in spans[place]}
-            rest = [place for place in places if place not in marked]
-            return sorted(marked | _search(spans, rest, NEEDLES[1:])) if rest else list(places)
-        return sorted(_search(spans, places, NEEDLES))
+            marked = {place for place, span in enumerate(spans) if common in span}
+            rest = [place for place in range(len(spans)) if place not in marked]
+            found = _search([spans[place] for place in rest], NEEDLES[1:]) if rest else ()
+            return sorted({*marked, *(rest[at] for at in found)})
+        return sorted(_search(spans, NEEDLES))
 
     def block_of(self, index: int) -> tuple[Block, int]:
         """The block that holds a span, and the index of the next block's first span."""
@@ -136,17 +136,16 @@ def id_fault(trace_id: bytes, span_id: bytes) -> tuple[str, str] | None:
     return None
 
 
-def _search(spans: list[bytes], places: Sequence[int], needles: Iterable[bytes]) -> set[int]:
-    """Those of the places whose spans hold a needle; all spans are searched as one text."""
-    chosen = [spans[place] for place in places]
-    blob, ends = b"".join(chosen), list(accumulate(map(len, chosen)))
+def _search(spans: list[bytes], needles: Iterable[bytes]) -> set[int]:
+    """Places of the spans that hold a needle; all of them are searched as one text."""
+    blob, ends = b"".join(spans), list(accumulate(map(len, spans)))
     found: set[int] = set()
     for needle in needles:
         hit = blob.find(needle)
         while hit >= 0:
             at = bisect_right(ends, hit)
             if hit + len(needle) <= ends[at]:  # and not only where two spans meet
-                found.add(places[at])
+                found.add(at)
             hit = blob.find(needle, ends[at])
     return found
 
