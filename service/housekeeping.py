@@ -18,6 +18,7 @@ from processor.errors import StorageUnavailable
 from receiver.status import log_fault
 from service import ledger, metrics
 from service.config import Config, RetentionConfig
+from storage.day_sums import sum_days
 from storage.erasure import erase_again
 from storage.retention import Periods, end_long_reads, keep
 from storage.rollup_check import Slice, compare_due, count_differences
@@ -133,6 +134,7 @@ def tasks(config: Config, dsn: str) -> list[Task]:
         Task("retention", 300, lambda _: _keep(dsn, periods)),
         Task("unpriced", 60, _Unpriced().warn),
         Task("rollups", 15, _Rollups().compare),
+        Task("day sums", 60, _sum_days),
         Task("erasure", 600, lambda _: _erase_again(dsn)),
     ]
 
@@ -140,6 +142,10 @@ def tasks(config: Config, dsn: str) -> list[Task]:
 def _end_long_reads(connection: Connection) -> str | None:
     ended = end_long_reads(connection)
     return f"ended {ended} statements of grafana_reader that ran longer than 30 s" if ended else None
+
+
+def _sum_days(connection: Connection) -> None:
+    sum_days(connection)
 
 
 def _keep(dsn: str, periods: Periods) -> str | None:

@@ -82,4 +82,5 @@ LEFT JOIN _genai.identity i ON i.id = m.identity_id
 LEFT JOIN _genai.shape h ON h.id = m.shape_id
 LEFT JOIN _genai.reading r ON r.id = h.reading_id
 WHERE m.merged_into IS NULL
-    AND m.time >= (SELECT f.time FROM _genai.floor f WHERE f.level = 'raw');
+    -- In a CASE, since a second bound of `time` makes the planner believe that a day has two hundred times fewer calls.
+    AND CASE WHEN m.time >= (SELECT f.time FROM _genai.floor f WHERE f.level = 'raw') THEN true END;

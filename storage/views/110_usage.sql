@@ -1,5 +1,25 @@
 -- What a window used, exactly (LEDGER §9), for any dimension and filters: the rows that `compare` stands on.
 
+-- The baseline of a window: 'previous' (the equal window before), a distance back ('24h', '168h'), or a window of its
+-- own, 'FROM..TO'. Distances are exact seconds: no time zone and no calendar moves them.
+CREATE FUNCTION genai.baseline_from(p_from timestamptz, p_to timestamptz, p_baseline text)
+RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN strpos(p_baseline, '..') > 0 THEN split_part(p_baseline, '..', 1)::timestamptz
+        WHEN p_baseline = 'previous' THEN p_from - make_interval(secs => extract(epoch FROM p_to - p_from)::float8)
+        ELSE p_from - make_interval(secs => extract(epoch FROM p_baseline::interval)::float8)
+    END
+$$;
+
+CREATE FUNCTION genai.baseline_to(p_from timestamptz, p_to timestamptz, p_baseline text)
+RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN strpos(p_baseline, '..') > 0 THEN split_part(p_baseline, '..', 2)::timestamptz
+        WHEN p_baseline = 'previous' THEN p_from
+        ELSE p_to - make_interval(secs => extract(epoch FROM p_baseline::interval)::float8)
+    END
+$$;
+
 -- Which level has the dimension and the filters of a question: `series` (hours, minutes), `identity` (days, hours),
 -- `identity_hour` (hours only, for folded days have no endpoint) or only `calls`.
 CREATE FUNCTION genai.window_source(
@@ -52,7 +72,7 @@ RETURNS TABLE (
     FROM genai.window_cut(p_from, p_to) c WHERE p_source = 'series'
     UNION ALL
     SELECT c.from_used, c.to_used, c.hours_from, c.hours_to, NULL, NULL, c.days_from, c.days_to
-    FROM genai.identity_cut(p_from, p_to) c WHERE p_source = 'identity'
+    FROM genai.identity_cut(p_from, p_to) c WHERE p_source IN ('identity', 'person')
     UNION ALL
     SELECT c.from_used, c.to_used, c.hours_from, c.hours_to, NULL, NULL, c.from_used, c.from_used
     FROM genai.identity_hour_cut(p_from, p_to) c WHERE p_source = 'identity_hour'
@@ -88,182 +108,184 @@ RETURNS TABLE (id bigint, tenant_id text, user_id text) LANGUAGE sql STABLE PARA
         AND (coalesce(p_tenant, '*') = '*' OR i.tenant_id = p_tenant)
 $$;
 
--- The usage of [p_from, p_to): several rows per series and, where the question needs it, identity. `segment` is the
--- value of the dimension: endpoint, prompt_version, user, tenant, model, provider or service.
+-- Which level a question is read from that asks for spend and counts only: `person` stands for `identity` where no model
+-- narrows it, for then a person's days are one row each.
+CREATE FUNCTION genai.spend_source(
+    p_dimension text, p_endpoint text, p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text
+) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service) = 'identity'
+            AND p_dimension IN ('user', 'tenant', '') AND coalesce(p_model, '*') = '*' THEN 'person'
+        ELSE genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service)
+    END
+$$;
+
+-- The pieces that answer a window (`side` 1) and its baseline (0; none where it is NULL), and the level that each is read
+-- from: a whole day from its sums where these are not stale, else from its hours.
+CREATE FUNCTION genai.window_pieces(p_from timestamptz, p_to timestamptz, p_baseline text, p_source text)
+RETURNS TABLE (side integer, level text, from_time timestamptz, to_time timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT r.side, x.level, x.from_time, x.to_time
+    FROM (
+        SELECT 1 AS side, w.* FROM genai.window_ranges(p_from, p_to, p_source) w
+        UNION ALL
+        SELECT 0, b.*
+        FROM genai.window_ranges(
+            genai.baseline_from(p_from, p_to, p_baseline), genai.baseline_to(p_from, p_to, p_baseline), p_source) b
+        WHERE p_baseline IS NOT NULL
+    ) r
+    CROSS JOIN LATERAL (
+        SELECT v.* FROM (VALUES
+            ('call', r.from_used, coalesce(r.minutes_from, r.days_from)),
+            ('minute', r.minutes_from, r.hours_from),
+            ('folded', r.days_from, r.days_to),
+            ('call', r.days_to, r.hours_from),
+            ('minute', r.hours_to, r.minutes_to),
+            ('call', coalesce(r.minutes_to, r.hours_to), r.to_used)
+        ) v (level, from_time, to_time)
+        UNION ALL
+        SELECT
+            CASE WHEN s.bucket IS NULL THEN 'hour' ELSE 'day' END, greatest(d.day, r.hours_from),
+            least(d.day + interval '24 hours', r.hours_to)
+        FROM generate_series(date_bin('24 hours', r.hours_from, 'epoch'), r.hours_to, interval '24 hours') d (day)
+        LEFT JOIN genai.summed_day s ON s.bucket = d.day AND d.day >= r.hours_from
+            AND d.day + interval '24 hours' <= r.hours_to
+            AND s.level = CASE p_source WHEN 'series' THEN 'hour' WHEN 'person' THEN 'identity_hour' END
+    ) x (level, from_time, to_time)
+    WHERE x.from_time < x.to_time
+$$;
+
+-- The usage of a window (`side` 1) and its baseline (0) in one pass: a row per series and, where the question needs it,
+-- identity. `segment` is the value of the dimension: endpoint, prompt_version, user, tenant, model, provider or service.
 --
--- Counts are summed in bigint, money in numeric: in bigint a window of nine million dollars would be an error.
--- Hours are summed apart from the edges, straight from the scan: every layer between costs as much as the sum.
--- Bounds by the parameters let the planner see how much it reads; what only the plan knows stands in a CASE, since
--- as a plain condition it would count again and the estimate would be 200 times too low. The sums are materialized:
--- on tables without statistics a join could otherwise compute them once per series.
-CREATE FUNCTION genai.usage_of(
-    p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_dimension text, p_endpoint text,
-    p_prompt_version text, p_user text, p_tenant text, p_model text, p_provider text, p_service text
+-- Nothing between here and the query materializes the sums, so that the planner leaves out those that nobody reads. Labels
+-- are joined to the left, lest tables without statistics make it sum once per series. Counts are summed in bigint, money
+-- in numeric: in bigint a window of nine million dollars would be an error. Filters stand in a CASE: hashed once, not
+-- joined. OFFSET 0 keeps the rows of a piece a scan of their own: else the planner may read a whole table and throw away
+-- what is in no piece. The keys say as much as they can (a boolean has two values, a CASE of constants none): guessing too
+-- many groups, the planner would sort on disk what it can hash. `p_source` is what `window_source` says, or
+-- `spend_source`: then only the columns of `spend_of_both` hold.
+CREATE FUNCTION genai.sums_of(
+    p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_dimension text,
+    p_endpoint text, p_prompt_version text, p_user text, p_tenant text, p_model text, p_provider text, p_service text,
+    p_source text
 ) RETURNS TABLE (
-    segment text, endpoint_tag text, prompt_version text, provider text, model text, tenant_id text, user_id text,
-    calls numeric, requests numeric, successes numeric, errors numeric, input_tokens numeric, output_tokens
-    numeric, cache_read_tokens numeric, cache_write_tokens numeric, input_cost_pico_usd numeric,
-    cache_read_cost_pico_usd numeric, cache_write_cost_pico_usd numeric, output_cost_pico_usd numeric,
-    other_cost_pico_usd numeric, wasted_cost_pico_usd numeric, unpriced_calls numeric, uncertain_calls numeric,
-    error_without_usage_calls numeric, latency_b00 numeric, latency_b01 numeric, latency_b02 numeric,
-    latency_b03 numeric, latency_b04 numeric, latency_b05 numeric, latency_b06 numeric, latency_b07 numeric,
-    latency_b08 numeric, latency_b09 numeric, latency_b10 numeric, latency_b11 numeric, latency_b12 numeric,
-    latency_b13 numeric, latency_b14 numeric, latency_b15 numeric, latency_b16 numeric, latency_b17 numeric,
-    latency_b18 numeric, latency_b19 numeric, latency_b20 numeric, latency_b21 numeric, latency_b22 numeric,
-    latency_b23 numeric,
-    cost_pico_usd numeric
+    side integer, segment text, environment text, data_mode text, endpoint_tag text, prompt_version text, provider text,
+    model text, service_name text, tenant_id text, user_id text, {calls..latency_b23: # numeric}, cost_pico_usd numeric
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    WITH plan AS MATERIALIZED (
-        SELECT r.* FROM genai.window_ranges(p_from, p_to, genai.window_source(
-            p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service)) r
-    ), total (
-        series_id, identity_id,
-        calls, requests, successes, errors, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
-        input_cost_pico_usd, cache_read_cost_pico_usd, cache_write_cost_pico_usd, output_cost_pico_usd,
-        other_cost_pico_usd, wasted_cost_pico_usd, unpriced_calls, uncertain_calls, error_without_usage_calls,
-        latency_b00, latency_b01, latency_b02, latency_b03, latency_b04, latency_b05, latency_b06, latency_b07,
-        latency_b08, latency_b09, latency_b10, latency_b11, latency_b12, latency_b13, latency_b14, latency_b15,
-        latency_b16, latency_b17, latency_b18, latency_b19, latency_b20, latency_b21, latency_b22, latency_b23
-    ) AS MATERIALIZED (
-        SELECT u.series_id, NULL::bigint,
-            genai.total(u.calls), genai.total(u.requests), genai.total(u.successes), genai.total(u.errors),
-            genai.total(u.input_tokens), genai.total(u.output_tokens), genai.total(u.cache_read_tokens),
-            genai.total(u.cache_write_tokens), sum(u.input_cost_pico_usd), sum(u.cache_read_cost_pico_usd),
-            sum(u.cache_write_cost_pico_usd), sum(u.output_cost_pico_usd), sum(u.other_cost_pico_usd),
-            sum(u.wasted_cost_pico_usd), genai.total(u.unpriced_calls), genai.total(u.uncertain_calls),
-            genai.total(u.error_without_usage_calls), genai.total(u.latency_b00), genai.total(u.latency_b01),
-            genai.total(u.latency_b02), genai.total(u.latency_b03), genai.total(u.latency_b04),
-            genai.total(u.latency_b05), genai.total(u.latency_b06), genai.total(u.latency_b07),
-            genai.total(u.latency_b08), genai.total(u.latency_b09), genai.total(u.latency_b10),
-            genai.total(u.latency_b11), genai.total(u.latency_b12), genai.total(u.latency_b13),
-            genai.total(u.latency_b14), genai.total(u.latency_b15), genai.total(u.latency_b16),
-            genai.total(u.latency_b17), genai.total(u.latency_b18), genai.total(u.latency_b19),
-            genai.total(u.latency_b20), genai.total(u.latency_b21), genai.total(u.latency_b22),
-            genai.total(u.latency_b23)
-        FROM genai.measured_hour u
-        WHERE genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service) = 'series'
-            AND u.bucket >= date_bin('1 hour', p_from, 'epoch') AND u.bucket < p_to + interval '1 hour'
-            AND CASE WHEN u.bucket >= (SELECT p.hours_from FROM plan p) AND u.bucket < (SELECT p.hours_to FROM plan p)
-                THEN coalesce(p_endpoint, p_prompt_version, p_model, p_provider, p_service, '*') = '*'
-                    OR u.series_id IN (SELECT s.id FROM genai.series_of(
-                        p_env, p_data_mode, p_endpoint, p_prompt_version, p_model, p_provider, p_service) s) END
-        GROUP BY u.series_id
-        UNION ALL
-        SELECT u.series_id, NULL::bigint,
-            genai.total(u.calls), genai.total(u.requests), genai.total(u.successes), genai.total(u.errors),
-            genai.total(u.input_tokens), genai.total(u.output_tokens), genai.total(u.cache_read_tokens),
-            genai.total(u.cache_write_tokens), sum(u.input_cost_pico_usd), sum(u.cache_read_cost_pico_usd),
-            sum(u.cache_write_cost_pico_usd), sum(u.output_cost_pico_usd), sum(u.other_cost_pico_usd),
-            sum(u.wasted_cost_pico_usd), genai.total(u.unpriced_calls), genai.total(u.uncertain_calls),
-            genai.total(u.error_without_usage_calls), genai.total(u.latency_b00), genai.total(u.latency_b01),
-            genai.total(u.latency_b02), genai.total(u.latency_b03), genai.total(u.latency_b04),
-            genai.total(u.latency_b05), genai.total(u.latency_b06), genai.total(u.latency_b07),
-            genai.total(u.latency_b08), genai.total(u.latency_b09), genai.total(u.latency_b10),
-            genai.total(u.latency_b11), genai.total(u.latency_b12), genai.total(u.latency_b13),
-            genai.total(u.latency_b14), genai.total(u.latency_b15), genai.total(u.latency_b16),
-            genai.total(u.latency_b17), genai.total(u.latency_b18), genai.total(u.latency_b19),
-            genai.total(u.latency_b20), genai.total(u.latency_b21), genai.total(u.latency_b22),
-            genai.total(u.latency_b23)
-        FROM (
-            SELECT m.* FROM genai.measured_minute m
-            WHERE m.bucket >= (SELECT p.minutes_from FROM plan p) AND m.bucket < (SELECT p.hours_from FROM plan p)
-            UNION ALL
-            SELECT m.* FROM genai.measured_minute m
-            WHERE m.bucket >= (SELECT p.hours_to FROM plan p) AND m.bucket < (SELECT p.minutes_to FROM plan p)
-            UNION ALL
-            SELECT m.* FROM genai.measured_call m
-            WHERE m.bucket >= (SELECT p.from_used FROM plan p) AND m.bucket < (SELECT p.minutes_from FROM plan p)
-            UNION ALL
-            SELECT m.* FROM genai.measured_call m
-            WHERE m.bucket >= (SELECT p.minutes_to FROM plan p) AND m.bucket < (SELECT p.to_used FROM plan p)
-        ) u
-        WHERE genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service) = 'series'
-        GROUP BY u.series_id
-        UNION ALL
-        SELECT u.series_id, u.identity_id,
-            genai.total(u.calls), genai.total(u.requests), genai.total(u.successes), genai.total(u.errors),
-            genai.total(u.input_tokens), genai.total(u.output_tokens), genai.total(u.cache_read_tokens),
-            genai.total(u.cache_write_tokens), sum(u.input_cost_pico_usd), sum(u.cache_read_cost_pico_usd),
-            sum(u.cache_write_cost_pico_usd), sum(u.output_cost_pico_usd), sum(u.other_cost_pico_usd),
-            sum(u.wasted_cost_pico_usd), genai.total(u.unpriced_calls), genai.total(u.uncertain_calls),
-            genai.total(u.error_without_usage_calls), genai.total(u.latency_b00), genai.total(u.latency_b01),
-            genai.total(u.latency_b02), genai.total(u.latency_b03), genai.total(u.latency_b04),
-            genai.total(u.latency_b05), genai.total(u.latency_b06), genai.total(u.latency_b07),
-            genai.total(u.latency_b08), genai.total(u.latency_b09), genai.total(u.latency_b10),
-            genai.total(u.latency_b11), genai.total(u.latency_b12), genai.total(u.latency_b13),
-            genai.total(u.latency_b14), genai.total(u.latency_b15), genai.total(u.latency_b16),
-            genai.total(u.latency_b17), genai.total(u.latency_b18), genai.total(u.latency_b19),
-            genai.total(u.latency_b20), genai.total(u.latency_b21), genai.total(u.latency_b22),
-            genai.total(u.latency_b23)
-        FROM genai.measured_identity_hour u
-        WHERE genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service) <> 'series'
-            AND u.bucket >= date_bin('1 hour', p_from, 'epoch') AND u.bucket < p_to + interval '1 hour'
-            AND CASE WHEN u.bucket >= (SELECT p.hours_from FROM plan p) AND u.bucket < (SELECT p.hours_to FROM plan p)
-                THEN u.series_id IN (SELECT s.id FROM genai.series_of(
-                        p_env, p_data_mode, p_endpoint, p_prompt_version, p_model, p_provider, p_service) s)
-                    AND u.identity_id IN (SELECT i.id FROM genai.identity_of(p_user, p_tenant) i) END
-        GROUP BY u.series_id, u.identity_id
-        UNION ALL
-        SELECT u.series_id, u.identity_id,
-            genai.total(u.calls), genai.total(u.requests), genai.total(u.successes), genai.total(u.errors),
-            genai.total(u.input_tokens), genai.total(u.output_tokens), genai.total(u.cache_read_tokens),
-            genai.total(u.cache_write_tokens), sum(u.input_cost_pico_usd), sum(u.cache_read_cost_pico_usd),
-            sum(u.cache_write_cost_pico_usd), sum(u.output_cost_pico_usd), sum(u.other_cost_pico_usd),
-            sum(u.wasted_cost_pico_usd), genai.total(u.unpriced_calls), genai.total(u.uncertain_calls),
-            genai.total(u.error_without_usage_calls), genai.total(u.latency_b00), genai.total(u.latency_b01),
-            genai.total(u.latency_b02), genai.total(u.latency_b03), genai.total(u.latency_b04),
-            genai.total(u.latency_b05), genai.total(u.latency_b06), genai.total(u.latency_b07),
-            genai.total(u.latency_b08), genai.total(u.latency_b09), genai.total(u.latency_b10),
-            genai.total(u.latency_b11), genai.total(u.latency_b12), genai.total(u.latency_b13),
-            genai.total(u.latency_b14), genai.total(u.latency_b15), genai.total(u.latency_b16),
-            genai.total(u.latency_b17), genai.total(u.latency_b18), genai.total(u.latency_b19),
-            genai.total(u.latency_b20), genai.total(u.latency_b21), genai.total(u.latency_b22),
-            genai.total(u.latency_b23)
-        FROM (
-            SELECT m.* FROM genai.measured_identity_day m
-            WHERE m.bucket >= (SELECT p.days_from FROM plan p) AND m.bucket < (SELECT p.days_to FROM plan p)
-            UNION ALL
-            SELECT m.* FROM genai.measured_call m
-            WHERE m.bucket >= (SELECT p.from_used FROM plan p) AND m.bucket < (SELECT p.days_from FROM plan p)
-            UNION ALL
-            SELECT m.* FROM genai.measured_call m
-            WHERE m.bucket >= (SELECT p.days_to FROM plan p) AND m.bucket < (SELECT p.hours_from FROM plan p)
-            UNION ALL
-            SELECT m.* FROM genai.measured_call m
-            WHERE m.bucket >= (SELECT p.hours_to FROM plan p) AND m.bucket < (SELECT p.to_used FROM plan p)
-        ) u
-        WHERE genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service) <> 'series'
-            AND CASE WHEN u.bucket IS NOT NULL  -- hashed once; as a join it read the edges again for every series
-                THEN u.series_id IN (SELECT s.id FROM genai.series_of(
-                        p_env, p_data_mode, p_endpoint, p_prompt_version, p_model, p_provider, p_service) s)
-                    AND u.identity_id IN (SELECT i.id FROM genai.identity_of(p_user, p_tenant) i) END
-        GROUP BY u.series_id, u.identity_id
+    WITH piece AS MATERIALIZED (
+        SELECT w.* FROM genai.window_pieces(p_from, p_to, p_baseline, p_source) w
     )
     SELECT
+        CASE WHEN t.is_window THEN 1 ELSE 0 END,
         CASE p_dimension
             WHEN 'endpoint' THEN s.endpoint_tag WHEN 'prompt_version' THEN s.prompt_version
             WHEN 'user' THEN i.user_id WHEN 'tenant' THEN i.tenant_id WHEN 'model' THEN s.model
             WHEN 'provider' THEN s.provider WHEN 'service' THEN s.service_name
         END,
-        s.endpoint_tag, s.prompt_version, s.provider, s.model, i.tenant_id, i.user_id,
-    coalesce(t.calls, 0), coalesce(t.requests, 0), coalesce(t.successes, 0), coalesce(t.errors, 0),
-    coalesce(t.input_tokens, 0), coalesce(t.output_tokens, 0), coalesce(t.cache_read_tokens, 0),
-    coalesce(t.cache_write_tokens, 0), coalesce(t.input_cost_pico_usd, 0), coalesce(t.cache_read_cost_pico_usd,
-    0), coalesce(t.cache_write_cost_pico_usd, 0), coalesce(t.output_cost_pico_usd, 0),
-    coalesce(t.other_cost_pico_usd, 0), coalesce(t.wasted_cost_pico_usd, 0), coalesce(t.unpriced_calls, 0),
-    coalesce(t.uncertain_calls, 0), coalesce(t.error_without_usage_calls, 0), coalesce(t.latency_b00, 0),
-    coalesce(t.latency_b01, 0), coalesce(t.latency_b02, 0), coalesce(t.latency_b03, 0), coalesce(t.latency_b04,
-    0), coalesce(t.latency_b05, 0), coalesce(t.latency_b06, 0), coalesce(t.latency_b07, 0),
-    coalesce(t.latency_b08, 0), coalesce(t.latency_b09, 0), coalesce(t.latency_b10, 0), coalesce(t.latency_b11,
-    0), coalesce(t.latency_b12, 0), coalesce(t.latency_b13, 0), coalesce(t.latency_b14, 0),
-    coalesce(t.latency_b15, 0), coalesce(t.latency_b16, 0), coalesce(t.latency_b17, 0), coalesce(t.latency_b18,
-    0), coalesce(t.latency_b19, 0), coalesce(t.latency_b20, 0), coalesce(t.latency_b21, 0),
-    coalesce(t.latency_b22, 0), coalesce(t.latency_b23, 0),
-    coalesce(t.input_cost_pico_usd, 0) + coalesce(t.cache_read_cost_pico_usd, 0)
-        + coalesce(t.cache_write_cost_pico_usd, 0) + coalesce(t.output_cost_pico_usd, 0)
-        + coalesce(t.other_cost_pico_usd, 0)
-    FROM total t
-    JOIN genai.series_of(p_env, p_data_mode, p_endpoint, p_prompt_version, p_model, p_provider, p_service) s
-        ON s.id = t.series_id
+        s.environment, s.data_mode, s.endpoint_tag, s.prompt_version, s.provider, s.model, s.service_name, i.tenant_id,
+        i.user_id, {calls..latency_b23: coalesce(t.#, 0)}, t.cost_pico_usd
+    FROM (
+        SELECT u.side = 1 AS is_window, CASE WHEN p_source <> 'person' THEN u.series_id END AS series_id,
+            CASE WHEN p_source <> 'series' THEN u.identity_id END AS identity_id,
+            {calls..output_image_tokens: genai.total(u.#) AS #},
+            {input_cost_pico_usd..wasted_cost_pico_usd: sum(u.#) AS #},
+            {unpriced_calls..latency_b23: genai.total(u.#) AS #},
+            sum(coalesce(u.input_cost_pico_usd, 0) + coalesce(u.cache_read_cost_pico_usd, 0)
+                + coalesce(u.cache_write_cost_pico_usd, 0) + coalesce(u.output_cost_pico_usd, 0)
+                + coalesce(u.other_cost_pico_usd, 0)) AS cost_pico_usd
+        FROM (
+            SELECT p.side, m.series_id, NULL::bigint AS identity_id, {calls..latency_b23: m.#}
+            FROM piece p CROSS JOIN LATERAL (
+                SELECT m.* FROM genai.measured_day m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
+            WHERE p.level = 'day' AND p_source = 'series'
+            UNION ALL
+            SELECT p.side, m.series_id, NULL, {calls..latency_b23: m.#}
+            FROM piece p CROSS JOIN LATERAL (
+                SELECT m.* FROM genai.measured_hour m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
+            WHERE p.level = 'hour' AND p_source = 'series'
+            UNION ALL
+            SELECT p.side, m.series_id, NULL, {calls..latency_b23: m.#}
+            FROM piece p CROSS JOIN LATERAL (
+                SELECT m.* FROM genai.measured_minute m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
+            WHERE p.level = 'minute' AND p_source = 'series'
+            UNION ALL
+            SELECT p.side, NULL, m.identity_id, {calls..latency_b23: m.#}
+            FROM piece p CROSS JOIN LATERAL (
+                SELECT m.* FROM genai.measured_person_day m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
+            WHERE p.level = 'day' AND p_source = 'person'
+                AND ((SELECT coalesce(p_env, '*') = '*') OR m.environment = ANY ((SELECT string_to_array(p_env, ','))::text[]))
+                AND (coalesce(p_data_mode, '*') = '*' OR m.data_mode = p_data_mode)
+            UNION ALL
+            SELECT p.side, m.series_id, m.identity_id, {calls..latency_b23: m.#}
+            FROM piece p CROSS JOIN LATERAL (
+                SELECT m.* FROM genai.measured_identity_hour m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
+            WHERE p.level = 'hour' AND p_source <> 'series'
+            UNION ALL
+            SELECT p.side, m.series_id, m.identity_id, {calls..latency_b23: m.#}
+            FROM piece p CROSS JOIN LATERAL (
+                SELECT m.* FROM genai.measured_identity_day m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
+            WHERE p.level = 'folded' AND p_source <> 'series'
+            UNION ALL
+            SELECT p.side, m.series_id, m.identity_id, {calls..latency_b23: m.#}
+            FROM piece p CROSS JOIN LATERAL (
+                SELECT m.* FROM genai.measured_call m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
+            WHERE p.level = 'call'
+        ) u
+        WHERE CASE WHEN u.series_id IS NOT NULL
+                THEN u.series_id IN (SELECT s.id FROM genai.series_of(
+                    p_env, p_data_mode, p_endpoint, p_prompt_version, p_model, p_provider, p_service) s) ELSE true END
+            AND CASE WHEN coalesce(p_user, '*') <> '*' OR coalesce(p_tenant, '*') <> '*'
+                THEN u.identity_id IN (SELECT i.id FROM genai.identity_of(p_user, p_tenant) i) ELSE true END
+        GROUP BY 1, 2, 3
+    ) t
+    LEFT JOIN genai.series s ON s.id = t.series_id
     LEFT JOIN genai.identity i ON i.id = t.identity_id
+$$;
+
+CREATE FUNCTION genai.usage_of_both(
+    p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_dimension text,
+    p_endpoint text, p_prompt_version text, p_user text, p_tenant text, p_model text, p_provider text, p_service text
+) RETURNS TABLE (
+    side integer, segment text, endpoint_tag text, prompt_version text, provider text, model text, service_name text,
+    tenant_id text, user_id text, {calls..latency_b23: # numeric}, cost_pico_usd numeric
+) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT u.side, u.segment, u.endpoint_tag, u.prompt_version, u.provider, u.model, u.service_name, u.tenant_id,
+        u.user_id, {calls..latency_b23: u.#}, u.cost_pico_usd
+    FROM genai.sums_of(
+        p_from, p_to, p_baseline, p_env, p_data_mode, p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant,
+        p_model, p_provider, p_service,
+        genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service)) u
+$$;
+
+-- The usage of a window alone.
+CREATE FUNCTION genai.usage_of(
+    p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_dimension text, p_endpoint text,
+    p_prompt_version text, p_user text, p_tenant text, p_model text, p_provider text, p_service text
+) RETURNS TABLE (
+    segment text, endpoint_tag text, prompt_version text, provider text, model text, service_name text,
+    tenant_id text, user_id text, {calls..latency_b23: # numeric}, cost_pico_usd numeric
+) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT u.segment, u.endpoint_tag, u.prompt_version, u.provider, u.model, u.service_name, u.tenant_id, u.user_id,
+        {calls..latency_b23: u.#}, u.cost_pico_usd
+    FROM genai.usage_of_both(
+        p_from, p_to, NULL, p_env, p_data_mode, p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model,
+        p_provider, p_service) u
+$$;
+
+-- Spend and counts of a window and its baseline; by the dimensions user and tenant the other labels may be NULL.
+CREATE FUNCTION genai.spend_of_both(
+    p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_dimension text,
+    p_endpoint text, p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text
+) RETURNS TABLE (
+    side integer, segment text, endpoint_tag text, prompt_version text, provider text, model text, tenant_id text,
+    user_id text, calls numeric, requests numeric, successes numeric, errors numeric, unpriced_calls numeric,
+    cost_pico_usd numeric
+) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT u.side, u.segment, u.endpoint_tag, u.prompt_version, u.provider, u.model, u.tenant_id, u.user_id, u.calls,
+        u.requests, u.successes, u.errors, u.unpriced_calls, u.cost_pico_usd
+    FROM genai.sums_of(
+        p_from, p_to, p_baseline, p_env, p_data_mode, p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant,
+        p_model, NULL, p_service,
+        genai.spend_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service)) u
 $$;

@@ -59,9 +59,11 @@ CREATE FUNCTION genai.classify(
         SELECT
             i.kind, i.value, sum(u.calls * (1 - u.side)) AS c0, sum(u.calls * u.side) AS c1,
             sum(u.cost_pico_usd * (1 - u.side)) * 1e-12 AS k0, sum(u.cost_pico_usd * u.side) * 1e-12 AS k1
-        FROM genai.usage_of_both(
+        FROM genai.sums_of(
             p_from, p_to, p_baseline, p_env, p_data_mode, 'user', p_endpoint, p_prompt_version, p_user, p_tenant,
-            p_model, p_provider, p_service) u
+            p_model, p_provider, p_service, CASE WHEN coalesce(p_provider, '*') = '*' THEN genai.spend_source(
+                'user', p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service)
+                ELSE genai.window_source('user', p_endpoint, p_prompt_version, p_user, p_tenant, p_service) END) u
         CROSS JOIN LATERAL (VALUES ('user', u.user_id), ('tenant', u.tenant_id)) i (kind, value)
         WHERE genai.is_named(i.value)
         GROUP BY i.kind, i.value
@@ -229,7 +231,7 @@ CREATE FUNCTION genai.classify(
             'volume_usd', (x.t).volume_usd, 'attempts_usd', (x.t).attempts_usd, 'mix_usd', (x.t).mix_usd,
             'tokens_usd', (x.t).tokens_usd, 'price_usd', (x.t).price_usd, 'new_usd', (x.t).new_usd,
             'gone_usd', (x.t).gone_usd, 'attempts_share', (x.t).attempts_usd / (x.t).delta,
-            'largest_term', (x.l).class, 'largest_term_share', (x.l).share,
+            'top_endpoint', (x.t).top_segment, 'largest_term', (x.l).class, 'largest_term_share', (x.l).share,
             'added_calls_by', to_jsonb(x.b), 'cost_by', to_jsonb(x.d), 'deploy', to_jsonb(x.v), 'model', to_jsonb(x.m)
         ),
         (x.t).cost_usd, (x.t).baseline_cost_usd, (x.t).delta_usd

@@ -1,24 +1,42 @@
 -- Usage over time, in steps that suit the range: whole buckets, so that the first and the last may reach over its ends.
 
--- Minutes up to an hour, five minutes up to six, hours up to 45 days, days beyond.
+-- Minutes up to an hour, five minutes up to six, hours up to eight days, days beyond.
 CREATE FUNCTION genai.panel_step(p_from timestamptz, p_to timestamptz)
 RETURNS interval LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
         WHEN p_to - p_from <= interval '75 minutes' THEN interval '1 minute'
         WHEN p_to - p_from <= interval '390 minutes' THEN interval '5 minutes'
-        WHEN p_to - p_from <= interval '1080 hours' THEN interval '1 hour'
+        WHEN p_to - p_from <= interval '200 hours' THEN interval '1 hour'
         ELSE interval '1 day'
     END
 $$;
 
--- The buckets of a range: minutes where the step asks for them and they are kept, else hours; by identity always hours.
+-- The buckets of a range: minutes where the step asks for them and they are kept, else hours, by identity always hours;
+-- by days their sums where these are not stale.
 CREATE FUNCTION genai.usage_by_step(
     p_from timestamptz, p_to timestamptz, p_step interval, p_env text, p_data_mode text, p_dimension text,
     p_endpoint text, p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text
 ) RETURNS TABLE (
     "time" timestamptz, segment text, calls bigint, requests bigint, successes bigint, errors bigint,
-    input_tokens bigint, output_tokens bigint, cost_pico_usd bigint
+    input_tokens bigint, output_tokens bigint, cost_pico_usd numeric
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    WITH asked AS MATERIALIZED (
+        SELECT genai.spend_source(
+                p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) AS source,
+            p_step >= interval '1 hour' OR p_from < (SELECT f.time FROM genai.floor f WHERE f.level = 'minute') AS coarse
+    ), piece AS MATERIALIZED (
+        SELECT w.level, w.from_time, w.to_time
+        FROM asked a CROSS JOIN LATERAL genai.window_pieces(
+            date_bin(p_step, p_from, 'epoch'), date_bin('1 hour', p_to + interval '3599.999999 seconds', 'epoch'), NULL,
+            a.source) w
+        WHERE p_step >= interval '1 day' AND a.source <> 'calls' AND w.level IN ('day', 'hour', 'folded')
+        UNION ALL
+        SELECT CASE WHEN a.source = 'calls' THEN 'call' WHEN a.source <> 'series' OR a.coarse THEN 'hour' ELSE 'minute' END,
+            date_bin(CASE WHEN a.source = 'calls' OR a.source = 'series' AND NOT a.coarse THEN p_step
+                ELSE greatest(p_step, interval '1 hour') END, p_from, 'epoch'), p_to
+        FROM asked a
+        WHERE p_step < interval '1 day' OR a.source = 'calls'
+    )
     SELECT
         u.time,
         CASE p_dimension
@@ -26,54 +44,78 @@ CREATE FUNCTION genai.usage_by_step(
             WHEN 'user' THEN i.user_id WHEN 'tenant' THEN i.tenant_id WHEN 'model' THEN s.model
             WHEN 'provider' THEN s.provider WHEN 'service' THEN s.service_name ELSE '' END,
         genai.total(u.calls), genai.total(u.requests), genai.total(u.successes), genai.total(u.errors),
-        genai.total(u.input_tokens), genai.total(u.output_tokens), genai.total(u.cost_pico_usd)
+        genai.total(u.input_tokens), genai.total(u.output_tokens), sum(u.cost_pico_usd)
     FROM (
-        SELECT date_bin(greatest(p_step, interval '1 hour'), h.bucket, 'epoch') AS time, h.series_id, h.identity_id,
-            h.calls, h.requests, h.successes, h.errors, h.input_tokens, h.output_tokens,
-            coalesce(h.input_cost_pico_usd, 0) + coalesce(h.cache_read_cost_pico_usd, 0)
-                + coalesce(h.cache_write_cost_pico_usd, 0) + coalesce(h.output_cost_pico_usd, 0)
-                + coalesce(h.other_cost_pico_usd, 0) AS cost_pico_usd
-        FROM genai.measured_hour h
-        WHERE genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service) = 'series'
-            AND h.bucket >= date_bin(greatest(p_step, interval '1 hour'), p_from, 'epoch') AND h.bucket < p_to
-            AND (p_step >= interval '1 hour'
-                OR p_from < (SELECT f.time FROM genai.floor f WHERE f.level = 'minute'))
+        SELECT date_bin(p_step, m.bucket, 'epoch') AS time, m.series_id, NULL::bigint AS identity_id,
+            {calls..errors: m.#}, {input_tokens..output_tokens: m.#}, coalesce(m.input_cost_pico_usd, 0)
+                + coalesce(m.cache_read_cost_pico_usd, 0) + coalesce(m.cache_write_cost_pico_usd, 0)
+                + coalesce(m.output_cost_pico_usd, 0) + coalesce(m.other_cost_pico_usd, 0) AS cost_pico_usd
+        FROM piece p CROSS JOIN LATERAL (
+            SELECT m.* FROM genai.measured_day m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
+        WHERE p.level = 'day' AND genai.spend_source(
+            p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) = 'series'
+        UNION ALL
+        SELECT date_bin(greatest(p_step, interval '1 hour'), m.bucket, 'epoch'), m.series_id, NULL,
+            {calls..errors: m.#}, {input_tokens..output_tokens: m.#}, coalesce(m.input_cost_pico_usd, 0)
+                + coalesce(m.cache_read_cost_pico_usd, 0) + coalesce(m.cache_write_cost_pico_usd, 0)
+                + coalesce(m.output_cost_pico_usd, 0) + coalesce(m.other_cost_pico_usd, 0) AS cost_pico_usd
+        FROM piece p CROSS JOIN LATERAL (
+            SELECT m.* FROM genai.measured_hour m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
+        WHERE p.level = 'hour' AND genai.spend_source(
+            p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) = 'series'
+        UNION ALL
+        SELECT date_bin(p_step, m.bucket, 'epoch'), m.series_id, NULL,
+            {calls..errors: m.#}, {input_tokens..output_tokens: m.#}, coalesce(m.input_cost_pico_usd, 0)
+                + coalesce(m.cache_read_cost_pico_usd, 0) + coalesce(m.cache_write_cost_pico_usd, 0)
+                + coalesce(m.output_cost_pico_usd, 0) + coalesce(m.other_cost_pico_usd, 0) AS cost_pico_usd
+        FROM piece p CROSS JOIN LATERAL (
+            SELECT m.* FROM genai.measured_minute m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
+        WHERE p.level = 'minute' AND genai.spend_source(
+            p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) = 'series'
+        UNION ALL
+        SELECT date_bin(p_step, m.bucket, 'epoch'), NULL, m.identity_id,
+            {calls..errors: m.#}, {input_tokens..output_tokens: m.#}, m.other_cost_pico_usd
+        FROM piece p CROSS JOIN LATERAL (
+            SELECT m.* FROM genai.measured_person_day m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
+        WHERE p.level = 'day' AND genai.spend_source(
+            p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) = 'person'
+            AND ((SELECT coalesce(p_env, '*') = '*') OR m.environment = ANY ((SELECT string_to_array(p_env, ','))::text[]))
+            AND (coalesce(p_data_mode, '*') = '*' OR m.data_mode = p_data_mode)
+        UNION ALL
+        SELECT date_bin(greatest(p_step, interval '1 hour'), m.bucket, 'epoch'), m.series_id, m.identity_id,
+            {calls..errors: m.#}, {input_tokens..output_tokens: m.#}, coalesce(m.input_cost_pico_usd, 0)
+                + coalesce(m.cache_read_cost_pico_usd, 0) + coalesce(m.cache_write_cost_pico_usd, 0)
+                + coalesce(m.output_cost_pico_usd, 0) + coalesce(m.other_cost_pico_usd, 0) AS cost_pico_usd
+        FROM piece p CROSS JOIN LATERAL (
+            SELECT m.* FROM genai.measured_identity_hour m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
+        WHERE p.level = 'hour' AND genai.spend_source(
+            p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) <> 'series'
         UNION ALL
         SELECT date_bin(p_step, m.bucket, 'epoch'), m.series_id, m.identity_id,
-            m.calls, m.requests, m.successes, m.errors, m.input_tokens, m.output_tokens,
-            coalesce(m.input_cost_pico_usd, 0) + coalesce(m.cache_read_cost_pico_usd, 0)
-                + coalesce(m.cache_write_cost_pico_usd, 0) + coalesce(m.output_cost_pico_usd, 0)
-                + coalesce(m.other_cost_pico_usd, 0)
-        FROM genai.measured_minute m
-        WHERE genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service) = 'series'
-            AND m.bucket >= date_bin(p_step, p_from, 'epoch') AND m.bucket < p_to
-            AND p_step < interval '1 hour'
-            AND p_from >= (SELECT f.time FROM genai.floor f WHERE f.level = 'minute')
+            {calls..errors: m.#}, {input_tokens..output_tokens: m.#}, coalesce(m.input_cost_pico_usd, 0)
+                + coalesce(m.cache_read_cost_pico_usd, 0) + coalesce(m.cache_write_cost_pico_usd, 0)
+                + coalesce(m.output_cost_pico_usd, 0) + coalesce(m.other_cost_pico_usd, 0) AS cost_pico_usd
+        FROM piece p CROSS JOIN LATERAL (
+            SELECT m.* FROM genai.measured_identity_day m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
+        WHERE p.level = 'folded' AND genai.spend_source(
+            p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) <> 'series'
         UNION ALL
-        SELECT date_bin(greatest(p_step, interval '1 hour'), h.bucket, 'epoch'), h.series_id, h.identity_id,
-            h.calls, h.requests, h.successes, h.errors, h.input_tokens, h.output_tokens,
-            coalesce(h.input_cost_pico_usd, 0) + coalesce(h.cache_read_cost_pico_usd, 0)
-                + coalesce(h.cache_write_cost_pico_usd, 0) + coalesce(h.output_cost_pico_usd, 0)
-                + coalesce(h.other_cost_pico_usd, 0)
-        FROM genai.measured_identity_hour h
-        WHERE genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service)
-                IN ('identity', 'identity_hour')
-            AND h.bucket >= date_bin(greatest(p_step, interval '1 hour'), p_from, 'epoch') AND h.bucket < p_to
-        UNION ALL
-        SELECT date_bin(p_step, c.bucket, 'epoch'), c.series_id, c.identity_id,
-            c.calls, c.requests, c.successes, c.errors, c.input_tokens, c.output_tokens,
-            coalesce(c.input_cost_pico_usd, 0) + coalesce(c.cache_read_cost_pico_usd, 0)
-                + coalesce(c.cache_write_cost_pico_usd, 0) + coalesce(c.output_cost_pico_usd, 0)
-                + coalesce(c.other_cost_pico_usd, 0)
-        FROM genai.measured_call c
-        WHERE genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service) = 'calls'
-            AND c.bucket >= date_bin(p_step, p_from, 'epoch') AND c.bucket < p_to
+        SELECT date_bin(p_step, m.bucket, 'epoch'), m.series_id, m.identity_id,
+            {calls..errors: m.#}, {input_tokens..output_tokens: m.#}, coalesce(m.input_cost_pico_usd, 0)
+                + coalesce(m.cache_read_cost_pico_usd, 0) + coalesce(m.cache_write_cost_pico_usd, 0)
+                + coalesce(m.output_cost_pico_usd, 0) + coalesce(m.other_cost_pico_usd, 0) AS cost_pico_usd
+        FROM piece p CROSS JOIN LATERAL (
+            SELECT m.* FROM genai.measured_call m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
+        WHERE p.level = 'call' AND genai.spend_source(
+            p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) = 'calls'
     ) u
-    JOIN genai.series_of(
-        p_env, p_data_mode, p_endpoint, p_prompt_version, p_model, NULL, p_service) s ON s.id = u.series_id
+    LEFT JOIN genai.series s ON s.id = u.series_id
     LEFT JOIN genai.identity i ON i.id = u.identity_id
-    WHERE genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service) = 'series'
-        OR (coalesce(p_user, '*') = '*' OR i.user_id = p_user) AND (coalesce(p_tenant, '*') = '*' OR i.tenant_id = p_tenant)
+    WHERE CASE WHEN u.series_id IS NOT NULL
+            THEN u.series_id IN (SELECT s.id FROM genai.series_of(
+                p_env, p_data_mode, p_endpoint, p_prompt_version, p_model, NULL, p_service) s) ELSE true END
+        AND CASE WHEN coalesce(p_user, '*') <> '*' OR coalesce(p_tenant, '*') <> '*'
+            THEN u.identity_id IN (SELECT i.id FROM genai.identity_of(p_user, p_tenant) i) ELSE true END
     GROUP BY 1, 2
 $$;
 

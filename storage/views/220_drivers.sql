@@ -126,7 +126,7 @@ CREATE FUNCTION genai.top_driver(
             CASE
                 WHEN c.class = 'deploy' THEN c.evidence -> 'deploy' ->> 'endpoint_tag'
                 WHEN c.class NOT IN ('abuse', 'identity_concentration', 'unknown_model', 'model_mix')
-                    THEN t.top_segment
+                    THEN c.evidence ->> 'top_endpoint'
             END AS endpoint,
             CASE WHEN c.class = 'deploy' THEN c.subject END AS prompt_version,
             CASE WHEN c.class = 'abuse' AND c.evidence -> 'added_calls_by' ->> 'kind' = 'user'
@@ -140,16 +140,6 @@ CREATE FUNCTION genai.top_driver(
         FROM genai.classify(
             p_from, p_to, p_baseline, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model,
             NULL, p_service) c
-        LEFT JOIN LATERAL (
-            SELECT u.endpoint_tag AS top_segment
-            FROM genai.spend_of_both(
-                p_from, p_to, p_baseline, p_env, p_data_mode, 'endpoint', p_endpoint, p_prompt_version, p_user, p_tenant,
-                p_model, p_service) u
-            GROUP BY u.endpoint_tag
-            ORDER BY sum(u.cost_pico_usd * (2 * u.side - 1)) * sign(c.delta_usd) DESC,
-                abs(sum(u.cost_pico_usd * (2 * u.side - 1))) DESC, u.endpoint_tag
-            LIMIT 1
-        ) t ON c.class NOT IN ('deploy', 'abuse', 'identity_concentration', 'unknown_model', 'model_mix')
     ) d
     WHERE coalesce(d.endpoint, d.prompt_version, d."user", d.tenant, d.model) IS NOT NULL
 $$;

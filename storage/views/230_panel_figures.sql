@@ -99,7 +99,8 @@ RETURNS TABLE (
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH used AS MATERIALIZED (
         SELECT u.tenant_id, u.user_id, sum(u.cost_pico_usd) AS cost
-        FROM genai.spend_of(p_from, p_to, p_env, p_data_mode, 'user', p_endpoint, NULL, NULL, NULL, NULL, NULL) u
+        FROM genai.spend_of_both(
+            p_from, p_to, NULL, p_env, p_data_mode, 'user', p_endpoint, NULL, NULL, NULL, NULL, NULL) u
         GROUP BY u.tenant_id, u.user_id
     ), total AS (SELECT nullif(sum(u.cost), 0) AS cost FROM used u)
     SELECT t.name, (t.cost / total.cost)::float8, s.name, (s.cost / total.cost)::float8,

@@ -16,10 +16,13 @@ RETURNS TABLE (
             / nullif(s.last_month, 0))::float8,
         s.invoice * 1e-12, (s.invoice - s.spent) * 1e-12, s.unpriced::bigint, (s.uncertain / nullif(s.calls, 0))::float8
     FROM (
-        SELECT date_trunc('month', p_to, 'UTC') AS begun,
-            date_trunc('month', date_trunc('month', p_to, 'UTC') + interval '32 days', 'UTC') AS ends,
-            date_trunc('month', date_trunc('month', p_to, 'UTC') - interval '1 day', 'UTC') AS last,
-            date_trunc('day', p_to, 'UTC') AS today
+        SELECT c.begun, c.ends, c.last, c.today, least(c.begun, c.last + (p_to - c.begun)) AS moment
+        FROM (
+            SELECT date_trunc('month', p_to, 'UTC') AS begun,
+                date_trunc('month', date_trunc('month', p_to, 'UTC') + interval '32 days', 'UTC') AS ends,
+                date_trunc('month', date_trunc('month', p_to, 'UTC') - interval '1 day', 'UTC') AS last,
+                date_trunc('day', p_to, 'UTC') AS today
+        ) c
     ) b
     CROSS JOIN LATERAL (
         -- From where on days are full: the ledger's first day seldom is.
@@ -34,33 +37,29 @@ RETURNS TABLE (
     ) d
     CROSS JOIN LATERAL (
         SELECT
-            coalesce(sum(h.cost) FILTER (WHERE h.chosen AND h.bucket >= b.begun), 0) AS spent,
-            coalesce(sum(h.cost) FILTER (WHERE h.chosen AND h.bucket < b.begun), 0) AS last_month,
-            coalesce(sum(h.cost) FILTER (WHERE h.chosen AND h.bucket < least(b.begun, b.last + (p_to - b.begun))), 0)
-                AS last_to_date,
-            coalesce(sum(h.cost) FILTER (WHERE h.chosen AND h.bucket >= d.begun AND h.bucket < b.today), 0) AS week,
-            coalesce(sum(h.cost) FILTER (WHERE h.billed AND h.bucket >= b.begun), 0) AS invoice,
-            coalesce(sum(h.unpriced) FILTER (WHERE h.chosen AND h.bucket >= b.begun), 0) AS unpriced,
-            coalesce(sum(h.uncertain) FILTER (WHERE h.chosen AND h.bucket >= b.begun), 0) AS uncertain,
-            coalesce(sum(h.calls) FILTER (WHERE h.chosen AND h.bucket >= b.begun), 0) AS calls
+            coalesce(sum(h.cost) FILTER (WHERE h.chosen AND h.part = 'month'), 0) AS spent,
+            coalesce(sum(h.cost) FILTER (WHERE h.chosen AND h.part IN ('to date', 'rest')), 0) AS last_month,
+            coalesce(sum(h.cost) FILTER (WHERE h.chosen AND h.part = 'to date'), 0) AS last_to_date,
+            coalesce(sum(h.cost) FILTER (WHERE h.chosen AND h.part = 'week'), 0) AS week,
+            coalesce(sum(h.cost) FILTER (WHERE h.billed AND h.part = 'month'), 0) AS invoice,
+            coalesce(sum(h.unpriced) FILTER (WHERE h.chosen AND h.part = 'month'), 0) AS unpriced,
+            coalesce(sum(h.uncertain) FILTER (WHERE h.chosen AND h.part = 'month'), 0) AS uncertain,
+            coalesce(sum(h.calls) FILTER (WHERE h.chosen AND h.part = 'month'), 0) AS calls
         FROM (
-            SELECT u.bucket, genai.total(u.cost) AS cost, genai.total(u.unpriced) AS unpriced,
-                genai.total(u.uncertain) AS uncertain, genai.total(u.calls) AS calls, s.chosen, s.billed
+            SELECT u.part, u.cost, u.unpriced, u.uncertain, u.calls, u.data_mode IN ('real', 'test') AS billed,
+                (p_env = '*' OR u.environment = ANY (string_to_array(p_env, ',')))
+                    AND (p_data_mode = '*' OR u.data_mode = p_data_mode) AS chosen
             FROM (
-                SELECT m.bucket, m.series_id, coalesce(m.input_cost_pico_usd, 0) + coalesce(m.cache_read_cost_pico_usd, 0)
-                        + coalesce(m.cache_write_cost_pico_usd, 0) + coalesce(m.output_cost_pico_usd, 0)
-                        + coalesce(m.other_cost_pico_usd, 0) AS cost,
-                    m.unpriced_calls AS unpriced, m.uncertain_calls AS uncertain, m.calls
-                FROM genai.measured_hour m
-                WHERE m.bucket >= b.last AND m.bucket < p_to
+                SELECT CASE m.side WHEN 1 THEN 'month' ELSE 'to date' END AS part, m.environment, m.data_mode,
+                    m.cost_pico_usd AS cost, m.unpriced_calls AS unpriced, m.uncertain_calls AS uncertain, m.calls
+                FROM genai.sums_of(b.begun, p_to, b.last || '..' || b.moment, '*', '*', '', NULL, NULL, NULL, NULL, NULL,
+                    NULL, NULL, 'series') m
+                UNION ALL
+                SELECT CASE w.side WHEN 1 THEN 'week' ELSE 'rest' END, w.environment, w.data_mode, w.cost_pico_usd,
+                    w.unpriced_calls, w.uncertain_calls, w.calls
+                FROM genai.sums_of(d.begun, b.today, b.moment || '..' || b.begun, '*', '*', '', NULL, NULL, NULL, NULL,
+                    NULL, NULL, NULL, 'series') w
             ) u
-            JOIN (
-                SELECT s.id, s.data_mode IN ('real', 'test') AS billed,
-                    (p_env = '*' OR s.environment = ANY (string_to_array(p_env, ',')))
-                        AND (p_data_mode = '*' OR s.data_mode = p_data_mode) AS chosen
-                FROM genai.series s
-            ) s ON s.id = u.series_id
-            GROUP BY u.bucket, s.chosen, s.billed
         ) h
     ) s
 $$;
@@ -68,17 +67,10 @@ $$;
 -- Spend of each of the last twelve months with data, the current one so far.
 CREATE FUNCTION genai.month_history(p_to timestamptz, p_env text, p_data_mode text)
 RETURNS TABLE (month text, cost_usd numeric, calls bigint) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT to_char(h.day AT TIME ZONE 'UTC', 'YYYY-MM'), sum(h.cost) * 1e-12, sum(h.calls)::bigint
-    FROM (
-        SELECT date_bin('1 day', m.bucket, 'epoch') AS day, genai.total(m.calls) AS calls,
-            genai.total(coalesce(m.input_cost_pico_usd, 0) + coalesce(m.cache_read_cost_pico_usd, 0)
-                + coalesce(m.cache_write_cost_pico_usd, 0) + coalesce(m.output_cost_pico_usd, 0)
-                + coalesce(m.other_cost_pico_usd, 0)) AS cost
-        FROM genai.measured_hour m
-        JOIN genai.series_of(p_env, p_data_mode, NULL, NULL, NULL, NULL, NULL) s ON s.id = m.series_id
-        WHERE m.bucket < p_to AND m.bucket >= date_trunc('month', date_trunc('month', p_to, 'UTC') - interval '330 days', 'UTC')
-        GROUP BY 1
-    ) h
+    SELECT to_char(h.time AT TIME ZONE 'UTC', 'YYYY-MM'), sum(h.cost_pico_usd) * 1e-12, sum(h.calls)::bigint
+    FROM genai.usage_by_step(
+        date_trunc('month', date_trunc('month', p_to, 'UTC') - interval '330 days', 'UTC'), p_to, interval '1 day', p_env,
+        p_data_mode, '', NULL, NULL, NULL, NULL, NULL, NULL) h
     GROUP BY 1
     ORDER BY 1
 $$;
@@ -92,21 +84,13 @@ RETURNS TABLE (
     SELECT x.name, x.k1 * 1e-12, (x.k1 / nullif(sum(x.k1) OVER (), 0))::float8, x.k0 * 1e-12, (x.k1 - x.k0) * 1e-12,
         x.calls::bigint
     FROM (
-        SELECT CASE p_dimension WHEN 'tenant' THEN u.tenant_id WHEN 'service' THEN u.service_name
-                WHEN 'endpoint' THEN u.endpoint_tag ELSE u.model END AS name, sum(u.cost * u.side) AS k1, sum(u.cost * (1 - u.side)) AS k0, sum(u.calls * u.side) AS calls
-        FROM (
-            SELECT 1 AS side, n.tenant_id, n.service_name, n.endpoint_tag, n.model, n.cost_pico_usd AS cost, n.calls
-            FROM genai.spend_of(date_trunc('month', p_to, 'UTC'), p_to, p_env, p_data_mode, p_dimension, NULL, NULL, NULL,
-                NULL, NULL, NULL) n
-            UNION ALL
-            SELECT 0, l.tenant_id, l.service_name, l.endpoint_tag, l.model, l.cost_pico_usd, l.calls
-            FROM genai.spend_of(
-                date_trunc('month', date_trunc('month', p_to, 'UTC') - interval '1 day', 'UTC'),
-                least(date_trunc('month', p_to, 'UTC'),
-                    date_trunc('month', date_trunc('month', p_to, 'UTC') - interval '1 day', 'UTC')
-                        + (p_to - date_trunc('month', p_to, 'UTC'))),
-                p_env, p_data_mode, p_dimension, NULL, NULL, NULL, NULL, NULL, NULL) l
-        ) u
+        SELECT u.segment AS name, sum(u.cost_pico_usd * u.side) AS k1, sum(u.cost_pico_usd * (1 - u.side)) AS k0,
+            sum(u.calls * u.side) AS calls
+        FROM (SELECT date_trunc('month', p_to, 'UTC') AS begun,
+            date_trunc('month', date_trunc('month', p_to, 'UTC') - interval '1 day', 'UTC') AS last) b
+        CROSS JOIN LATERAL genai.spend_of_both(
+            b.begun, p_to, b.last || '..' || least(b.begun, b.last + (p_to - b.begun)), p_env, p_data_mode, p_dimension,
+            NULL, NULL, NULL, NULL, NULL, NULL) u
         GROUP BY 1
     ) x
     ORDER BY x.k1 DESC, x.calls DESC, x.name
