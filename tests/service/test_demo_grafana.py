@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import urllib.request
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
@@ -13,7 +16,12 @@ import pytest
 
 from service.demo.grafana import Program, find, running
 from service.demo.stage import Ports, StageError, choose_ports
+from tests.dashboards.files import DEFAULTS, queries
+from tests.dashboards.macros import Value, fill
 from tests.servers import NOT_HERE
+from tests.service.test_demo_played import read_until, surroundings, terminal
+
+__all__ = ["surroundings"]  # a fixture
 
 
 def made(path: Path) -> Path:
@@ -48,6 +56,18 @@ def program(request: pytest.FixtureRequest) -> Program:
     return find(Path(path))
 
 
+def ask(port: int, sql: str, result: str = "table") -> Any:
+    """The frame that Grafana makes of a query over the last six hours, asked by nobody in particular."""
+    query = {"refId": "A", "datasource": {"uid": "spanledger"}, "format": result, "rawSql": sql}
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/api/ds/query",
+        json.dumps({"from": "now-6h", "to": "now", "queries": [query]}).encode(),
+        {"content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)["results"]["A"]["frames"][0]
+
+
 @pytest.mark.grafana
 @pytest.mark.slow
 def test_it_reads_the_ledger_as_the_reader_and_ends_with_the_block(
@@ -57,17 +77,30 @@ def test_it_reads_the_ledger_as_the_reader_and_ends_with_the_block(
     with running(program, migrated_database, tmp_path, port) as address:
         parts = urlsplit(address)
         assert (parts.hostname, parts.port, parts.path) == ("127.0.0.1", port, "/d/spanledger-overview")
-        query = {
-            "refId": "A", "datasource": {"uid": "spanledger"}, "format": "table",
-            "rawSql": "SELECT current_user AS who, count(*) AS calls FROM genai.model_call",
-        }  # fmt: skip
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{port}/api/ds/query",
-            json.dumps({"from": "now-1h", "to": "now", "queries": [query]}).encode(),
-            {"content-type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            frame = json.load(answer)["results"]["A"]["frames"][0]
+        frame = ask(port, "SELECT current_user AS who, count(*) AS calls FROM genai.model_call")
         assert frame["data"]["values"] == [["grafana_reader"], [0]]
     left = [child for child in psutil.Process().children(recursive=True) if str(program.path) in child.exe()]
     assert left == []
+
+
+@pytest.mark.grafana
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_beside_the_demo_every_dashboard_answers_and_nothing_stays(
+    program: Program, surroundings: dict[str, str]
+) -> None:
+    may_be_empty = {"Data outside this selection", "Prompt versions first seen"}
+    values: dict[str, Value] = {**DEFAULTS, "data_mode": "demo"}
+    with terminal(surroundings, "--grafana", str(program.path)) as (demo, screen):
+        shown = read_until(screen, "leaves nothing behind")
+        [port] = re.findall(r"http://127\.0\.0\.1:(\d+)/d/spanledger-overview", shown)
+        children = psutil.Process(demo.pid).children(recursive=True)
+        assert any(child.exe() == str(program.path) for child in children)
+        for query in queries():
+            frame = ask(int(port), fill(query.sql, values), query.result)
+            assert any(frame["data"]["values"]) or query.where in may_be_empty, query
+        demo.send_signal(signal.SIGINT)
+        read_until(screen, "Stopping.")
+        assert demo.wait(60) == 0
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert alive == []

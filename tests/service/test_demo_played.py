@@ -133,13 +133,14 @@ def test_ctrl_c_leaves_nothing_behind_and_the_suggestions_work(surroundings: dic
 
 
 @contextmanager
-def terminal(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def terminal(environment: dict[str, str], *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """The demo in a terminal of 110 columns, and the terminal's other end."""
     screen, inside = pty.openpty()
     fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 110, 0, 0))
     demo = subprocess.Popen(
-        DEMO, cwd=ROOT, env=environment, stdin=inside, stdout=inside, stderr=inside, start_new_session=True
-    )
+        [*DEMO, *arguments], cwd=ROOT, env=environment, stdin=inside, stdout=inside, stderr=inside,
+        start_new_session=True,
+    )  # fmt: skip
     os.close(inside)
     try:
         yield demo, screen
