@@ -7,22 +7,24 @@ CREATE FUNCTION genai.dashboard_on(p_uid text) RETURNS boolean LANGUAGE sql STAB
         SELECT FROM genai.setting s WHERE s.key = 'dashboards_paused' AND s.value = 'on')
 $$;
 
--- The baseline of a panel: `previous`, a distance in hours or days, or `FROM..TO`, two times in UTC as RFC 3339 writes them
--- (2026-05-04T12:00:00Z). Anything else, which only a hand-made address can hold, is `previous`; the dashboards show the
--- window that was really used.
+-- Whether a text is a moment as links and pages write it: a day that exists, a time, a zone.
+CREATE FUNCTION genai.is_moment(p_text text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN p_text
+            ~ ('^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])'
+                'T([01][0-9]|2[0-3])(:[0-5][0-9]){1,2}(\.[0-9]{1,6})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])$')
+        THEN extract(month FROM (left(p_text, 7) || '-01')::date + (substr(p_text, 9, 2)::integer - 1))
+            = substr(p_text, 6, 2)::integer
+        ELSE false END
+$$;
+
+-- The baseline of a panel: `previous`, a distance in hours or days, or a window of its own, `FROM..TO`. Anything else,
+-- which only a hand-made address can hold, is `previous`; the dashboards show the window that was really used.
 CREATE FUNCTION genai.panel_baseline(p_baseline text) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT CASE
         WHEN p_baseline ~ '^[1-9][0-9]{0,3}[hd]$' THEN p_baseline
-        WHEN p_baseline ~ ('^(' || t.moment || ')\.\.(' || t.moment || ')$')
-            THEN CASE WHEN split_part(p_baseline, '..', 1)::timestamptz < split_part(p_baseline, '..', 2)::timestamptz
-                THEN p_baseline ELSE 'previous' END
-        ELSE 'previous'
-    END
-    FROM (
-        -- Days that every year has: PostgreSQL 15 cannot ask whether a text is a date.
-        SELECT '20[0-9]{2}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)'
-            '|02-(?:0[1-9]|1[0-9]|2[0-8]))T(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?Z' AS moment
-    ) t
+        WHEN genai.is_moment(split_part(p_baseline, '..', 1)) AND genai.is_moment(split_part(p_baseline, '..', 2))
+            AND p_baseline NOT LIKE '%..%..%' THEN p_baseline
+        ELSE 'previous' END
 $$;
 
 -- '*' for a choice of nothing: a variable that Grafana could not fill is an empty text.

@@ -213,3 +213,35 @@ def check_total(rows: list[dict[str, Any]]) -> None:
     assert terms_of(total).total == pico(total["delta_usd"])
     for name in ("cost_usd", "delta_usd", "volume_usd", "price_usd", "calls", "errors", "wasted_usd"):
         assert total[name] == sum(row[name] for row in segments), name
+
+
+def test_a_panel_takes_the_baselines_that_compare_takes_and_reads_anything_else_as_previous(
+    migrated_database: str,
+) -> None:
+    own = "2026-02-01T00:00:00Z..2026-02-02T12:30:00.5+02:00"
+    taken = ["previous", "24h", "7d", own, "2028-02-29T00:00Z..2028-03-01T00:00Z"]
+    refused = [
+        "",
+        "0h",
+        "1 day",
+        "..",
+        "x..y",
+        "2026-02-30T00:00:00Z..2026-03-02T00:00:00Z",
+        f"{own}..",
+        f"{own}'",
+    ]
+    with psycopg.connect(migrated_database) as connection:
+        connection.execute("SET TimeZone = 'Europe/Berlin'")
+        read = connection.execute(
+            "SELECT b.text, genai.panel_baseline(b.text) FROM unnest(%s::text[]) b (text)", [taken + refused]
+        ).fetchall()
+        windows = connection.execute(
+            "SELECT genai.baseline_from(now(), now(), b.text), genai.baseline_to(now(), now(), b.text)"
+            " FROM unnest(%s::text[]) b (text)",
+            [taken],
+        ).fetchall()
+    assert dict(read) == {text: text for text in taken} | dict.fromkeys(refused, "previous")
+    assert windows[3] == (
+        datetime(2026, 2, 1, tzinfo=UTC),
+        datetime(2026, 2, 2, 10, 30, 0, 500_000, tzinfo=UTC),
+    )
