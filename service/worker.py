@@ -22,13 +22,14 @@ import psycopg
 import uvloop
 
 from processor.admission import Admission
+from processor.call import Consume
 from processor.errors import ConfigError, PipelineError
 from processor.price_map import PriceBook, load_price_book
 from receiver.config import Address
 from receiver.decode import decode
 from receiver.grpc_server import GrpcServer, serve_grpc
 from receiver.http_server import HttpServer, serve_http
-from receiver.intake import Intake
+from receiver.intake import Decode, Intake
 from service import metrics
 from service.config import Config
 from service.estimating import Estimating
@@ -93,7 +94,8 @@ async def working(
         batcher = await stack.enter_async_context(_batcher(assignment))
         pipeline = Pipeline(rules, book, batcher.submit)
         vectors = VectorKeeper(book, assignment.price_map_id)
-        consume, read = pipeline.consume, decode
+        consume: Consume = pipeline.consume
+        read: Decode = decode
         if config.estimate.enabled:
             estimating = stack.enter_context(_estimating(assignment, book))
             consume, read = estimating.after(consume), estimating.decode
