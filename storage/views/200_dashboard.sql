@@ -23,7 +23,10 @@ CREATE FUNCTION genai.panel_baseline(p_baseline text) RETURNS text LANGUAGE sql 
     SELECT CASE
         WHEN p_baseline ~ '^[1-9][0-9]{0,3}[hd]$' THEN p_baseline
         WHEN genai.is_moment(split_part(p_baseline, '..', 1)) AND genai.is_moment(split_part(p_baseline, '..', 2))
-            AND p_baseline NOT LIKE '%..%..%' THEN p_baseline
+            AND p_baseline NOT LIKE '%..%..%'
+            -- a window that ends before it begins would read as nothing spent
+            THEN CASE WHEN split_part(p_baseline, '..', 1)::timestamptz < split_part(p_baseline, '..', 2)::timestamptz
+                THEN p_baseline ELSE 'previous' END
         ELSE 'previous' END
 $$;
 
