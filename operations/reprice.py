@@ -24,6 +24,7 @@ from processor.pricing import UNPRICED_MODEL, Charge, price_call
 from storage.amendments import Amender, Applied, Booking
 from storage.queries import query
 from storage.repricing import COPY_PRICES, MEASURE_PRICES, UPDATE_PRICES, PricedRow, Prices, Span, feed_prices
+from storage.statistics import ensure_statistics
 from storage.stored_row import Line, Place, postgres_us_of
 
 BATCH = 1_000
@@ -177,6 +178,7 @@ def apply(
     with amender() as first:
         conn = first.connection()
         refuse_below_floor(conn, scope)
+        ensure_statistics(conn)
         first.run_id, begun = _unfinished(conn, parameters)
         first.transact(lambda: _opened(first))
         run = _Run(book, scope, price_map_id, keep_vectors, progress)

@@ -19,6 +19,7 @@ from processor.tenants import Assignment, Tenants
 from storage.amendments import Amender, Amendment, Change
 from storage.days import days_of_calls
 from storage.queries import query
+from storage.statistics import ensure_statistics
 from storage.stored_row import Place, Row
 
 NONE = IdentityMap((), "")
@@ -104,6 +105,7 @@ def remap(
     parameters = {"identity_map": "assignments in force"}
     with Amender(dsn, "tag", why=why, by=by, parameters=parameters, caps=caps) as run:
         conn = run.connection()
+        ensure_statistics(conn)
         assigned = assignments(conn)
         change = assigning(Tenants(assigned))
         for day in _days(conn, assigned):
