@@ -1,17 +1,11 @@
 -- As measure_amended, of what a new price can change and before it takes its place: minus what the rows are booked as
 -- (view _genai.booked), plus what they will be. Their other measures stay. Parameters: first and last time.
 INSERT INTO pg_temp.delta (
-    minute, identity_id, series_id, calls, input_cost_pico_usd, cache_read_cost_pico_usd, cache_write_cost_pico_usd,
-    output_cost_pico_usd, other_cost_pico_usd, wasted_cost_pico_usd, unpriced_calls, uncertain_calls,
-    error_without_usage_calls
+    minute, identity_id, series_id, calls, {input_cost_pico_usd..error_without_usage_calls: #}
 )
 SELECT
     (floor(extract(epoch FROM b.time))::bigint - 946684800) / 60, b.identity_id, b.series_id, 0,
-    coalesce(a.input_cost_pico_usd, 0) - coalesce(b.input_cost_pico_usd, 0),
-    coalesce(a.cache_read_cost_pico_usd, 0) - coalesce(b.cache_read_cost_pico_usd, 0),
-    coalesce(a.cache_write_cost_pico_usd, 0) - coalesce(b.cache_write_cost_pico_usd, 0),
-    coalesce(a.output_cost_pico_usd, 0) - coalesce(b.output_cost_pico_usd, 0),
-    coalesce(a.other_cost_pico_usd, 0) - coalesce(b.other_cost_pico_usd, 0),
+    {input_cost_pico_usd..other_cost_pico_usd: coalesce(a.#, 0) - coalesce(b.#, 0)},
     CASE WHEN b.successes IS NULL THEN coalesce(a.cost_pico_usd, 0) ELSE 0 END - coalesce(b.wasted_cost_pico_usd, 0),
     CASE WHEN a.price_status = 4 THEN 1 ELSE 0 END - coalesce(b.unpriced_calls, 0),
     CASE WHEN a.price_status IN (3, 5, 6) THEN 1 ELSE 0 END - coalesce(b.uncertain_calls, 0),

@@ -54,89 +54,44 @@ $$;
 CREATE FUNCTION genai.identity_window(from_time timestamptz, to_time timestamptz)
 RETURNS TABLE (
     environment text, data_mode text, tenant_id text, user_id text, endpoint_tag text, provider text,
-    model text, calls bigint, requests bigint, successes bigint, errors bigint, cancelled bigint,
-    input_tokens bigint, output_tokens bigint, cache_read_tokens bigint, cache_write_tokens bigint,
-    cache_write_1h_tokens bigint, reasoning_tokens bigint, input_audio_tokens bigint,
-    output_audio_tokens bigint, input_image_tokens bigint, output_image_tokens bigint, cost_pico_usd bigint,
-    input_cost_pico_usd bigint, cache_read_cost_pico_usd bigint, cache_write_cost_pico_usd bigint,
-    output_cost_pico_usd bigint, other_cost_pico_usd bigint, wasted_cost_pico_usd bigint,
-    unpriced_calls bigint, uncertain_calls bigint, error_without_usage_calls bigint, latency_calls bigint,
-    latency_us_sum bigint, latency_b00 bigint, latency_b01 bigint, latency_b02 bigint, latency_b03 bigint,
-    latency_b04 bigint, latency_b05 bigint, latency_b06 bigint, latency_b07 bigint, latency_b08 bigint,
-    latency_b09 bigint, latency_b10 bigint, latency_b11 bigint, latency_b12 bigint, latency_b13 bigint,
-    latency_b14 bigint, latency_b15 bigint, latency_b16 bigint, latency_b17 bigint, latency_b18 bigint,
-    latency_b19 bigint, latency_b20 bigint, latency_b21 bigint, latency_b22 bigint, latency_b23 bigint
+    model text, {calls..output_image_tokens: # bigint}, cost_pico_usd bigint,
+    {input_cost_pico_usd..latency_b23: # bigint}
 )
 LANGUAGE sql STABLE AS $$
     WITH cut AS MATERIALIZED (SELECT * FROM genai.identity_cut(from_time, to_time))
-    SELECT u.environment, u.data_mode, u.tenant_id, u.user_id, u.endpoint_tag, u.provider, u.model, u.calls,
-        u.requests, u.successes, u.errors, u.cancelled, u.input_tokens, u.output_tokens, u.cache_read_tokens,
-        u.cache_write_tokens, u.cache_write_1h_tokens, u.reasoning_tokens, u.input_audio_tokens,
-        u.output_audio_tokens, u.input_image_tokens, u.output_image_tokens, u.cost_pico_usd,
-        u.input_cost_pico_usd, u.cache_read_cost_pico_usd, u.cache_write_cost_pico_usd,
-        u.output_cost_pico_usd, u.other_cost_pico_usd, u.wasted_cost_pico_usd, u.unpriced_calls,
-        u.uncertain_calls, u.error_without_usage_calls, u.latency_calls, u.latency_us_sum, u.latency_b00,
-        u.latency_b01, u.latency_b02, u.latency_b03, u.latency_b04, u.latency_b05, u.latency_b06,
-        u.latency_b07, u.latency_b08, u.latency_b09, u.latency_b10, u.latency_b11, u.latency_b12,
-        u.latency_b13, u.latency_b14, u.latency_b15, u.latency_b16, u.latency_b17, u.latency_b18,
-        u.latency_b19, u.latency_b20, u.latency_b21, u.latency_b22, u.latency_b23
+    SELECT u.environment, u.data_mode, u.tenant_id, u.user_id, u.endpoint_tag, u.provider, u.model,
+        {calls..output_image_tokens: u.#},
+        u.cost_pico_usd,
+        {input_cost_pico_usd..latency_b23: u.#}
     FROM genai.usage_identity u
     WHERE u.bucket >= (SELECT c.hours_from FROM cut c) AND u.bucket < (SELECT c.hours_to FROM cut c)
         AND u.bucket >= date_bin('1 hour', from_time, 'epoch') AND u.bucket < to_time + interval '1 hour'
     UNION ALL
-    SELECT u.environment, u.data_mode, u.tenant_id, u.user_id, NULL::text, u.provider, u.model, u.calls,
-        u.requests, u.successes, u.errors, u.cancelled, u.input_tokens, u.output_tokens, u.cache_read_tokens,
-        u.cache_write_tokens, u.cache_write_1h_tokens, u.reasoning_tokens, u.input_audio_tokens,
-        u.output_audio_tokens, u.input_image_tokens, u.output_image_tokens, u.cost_pico_usd,
-        u.input_cost_pico_usd, u.cache_read_cost_pico_usd, u.cache_write_cost_pico_usd,
-        u.output_cost_pico_usd, u.other_cost_pico_usd, u.wasted_cost_pico_usd, u.unpriced_calls,
-        u.uncertain_calls, u.error_without_usage_calls, u.latency_calls, u.latency_us_sum, u.latency_b00,
-        u.latency_b01, u.latency_b02, u.latency_b03, u.latency_b04, u.latency_b05, u.latency_b06,
-        u.latency_b07, u.latency_b08, u.latency_b09, u.latency_b10, u.latency_b11, u.latency_b12,
-        u.latency_b13, u.latency_b14, u.latency_b15, u.latency_b16, u.latency_b17, u.latency_b18,
-        u.latency_b19, u.latency_b20, u.latency_b21, u.latency_b22, u.latency_b23
+    SELECT u.environment, u.data_mode, u.tenant_id, u.user_id, NULL::text, u.provider, u.model,
+        {calls..output_image_tokens: u.#},
+        u.cost_pico_usd,
+        {input_cost_pico_usd..latency_b23: u.#}
     FROM genai.usage_identity_day u
     WHERE u.bucket >= (SELECT c.days_from FROM cut c) AND u.bucket < (SELECT c.days_to FROM cut c)
     UNION ALL
-    SELECT u.environment, u.data_mode, u.tenant_id, u.user_id, u.endpoint_tag, u.provider, u.model, u.calls,
-        u.requests, u.successes, u.errors, u.cancelled, u.input_tokens, u.output_tokens, u.cache_read_tokens,
-        u.cache_write_tokens, u.cache_write_1h_tokens, u.reasoning_tokens, u.input_audio_tokens,
-        u.output_audio_tokens, u.input_image_tokens, u.output_image_tokens, u.cost_pico_usd,
-        u.input_cost_pico_usd, u.cache_read_cost_pico_usd, u.cache_write_cost_pico_usd,
-        u.output_cost_pico_usd, u.other_cost_pico_usd, u.wasted_cost_pico_usd, u.unpriced_calls,
-        u.uncertain_calls, u.error_without_usage_calls, u.latency_calls, u.latency_us_sum, u.latency_b00,
-        u.latency_b01, u.latency_b02, u.latency_b03, u.latency_b04, u.latency_b05, u.latency_b06,
-        u.latency_b07, u.latency_b08, u.latency_b09, u.latency_b10, u.latency_b11, u.latency_b12,
-        u.latency_b13, u.latency_b14, u.latency_b15, u.latency_b16, u.latency_b17, u.latency_b18,
-        u.latency_b19, u.latency_b20, u.latency_b21, u.latency_b22, u.latency_b23
+    SELECT u.environment, u.data_mode, u.tenant_id, u.user_id, u.endpoint_tag, u.provider, u.model,
+        {calls..output_image_tokens: u.#},
+        u.cost_pico_usd,
+        {input_cost_pico_usd..latency_b23: u.#}
     FROM genai.usage_call u
     WHERE u.bucket >= (SELECT c.from_used FROM cut c) AND u.bucket < (SELECT c.days_from FROM cut c)
     UNION ALL
-    SELECT u.environment, u.data_mode, u.tenant_id, u.user_id, u.endpoint_tag, u.provider, u.model, u.calls,
-        u.requests, u.successes, u.errors, u.cancelled, u.input_tokens, u.output_tokens, u.cache_read_tokens,
-        u.cache_write_tokens, u.cache_write_1h_tokens, u.reasoning_tokens, u.input_audio_tokens,
-        u.output_audio_tokens, u.input_image_tokens, u.output_image_tokens, u.cost_pico_usd,
-        u.input_cost_pico_usd, u.cache_read_cost_pico_usd, u.cache_write_cost_pico_usd,
-        u.output_cost_pico_usd, u.other_cost_pico_usd, u.wasted_cost_pico_usd, u.unpriced_calls,
-        u.uncertain_calls, u.error_without_usage_calls, u.latency_calls, u.latency_us_sum, u.latency_b00,
-        u.latency_b01, u.latency_b02, u.latency_b03, u.latency_b04, u.latency_b05, u.latency_b06,
-        u.latency_b07, u.latency_b08, u.latency_b09, u.latency_b10, u.latency_b11, u.latency_b12,
-        u.latency_b13, u.latency_b14, u.latency_b15, u.latency_b16, u.latency_b17, u.latency_b18,
-        u.latency_b19, u.latency_b20, u.latency_b21, u.latency_b22, u.latency_b23
+    SELECT u.environment, u.data_mode, u.tenant_id, u.user_id, u.endpoint_tag, u.provider, u.model,
+        {calls..output_image_tokens: u.#},
+        u.cost_pico_usd,
+        {input_cost_pico_usd..latency_b23: u.#}
     FROM genai.usage_call u
     WHERE u.bucket >= (SELECT c.days_to FROM cut c) AND u.bucket < (SELECT c.hours_from FROM cut c)
     UNION ALL
-    SELECT u.environment, u.data_mode, u.tenant_id, u.user_id, u.endpoint_tag, u.provider, u.model, u.calls,
-        u.requests, u.successes, u.errors, u.cancelled, u.input_tokens, u.output_tokens, u.cache_read_tokens,
-        u.cache_write_tokens, u.cache_write_1h_tokens, u.reasoning_tokens, u.input_audio_tokens,
-        u.output_audio_tokens, u.input_image_tokens, u.output_image_tokens, u.cost_pico_usd,
-        u.input_cost_pico_usd, u.cache_read_cost_pico_usd, u.cache_write_cost_pico_usd,
-        u.output_cost_pico_usd, u.other_cost_pico_usd, u.wasted_cost_pico_usd, u.unpriced_calls,
-        u.uncertain_calls, u.error_without_usage_calls, u.latency_calls, u.latency_us_sum, u.latency_b00,
-        u.latency_b01, u.latency_b02, u.latency_b03, u.latency_b04, u.latency_b05, u.latency_b06,
-        u.latency_b07, u.latency_b08, u.latency_b09, u.latency_b10, u.latency_b11, u.latency_b12,
-        u.latency_b13, u.latency_b14, u.latency_b15, u.latency_b16, u.latency_b17, u.latency_b18,
-        u.latency_b19, u.latency_b20, u.latency_b21, u.latency_b22, u.latency_b23
+    SELECT u.environment, u.data_mode, u.tenant_id, u.user_id, u.endpoint_tag, u.provider, u.model,
+        {calls..output_image_tokens: u.#},
+        u.cost_pico_usd,
+        {input_cost_pico_usd..latency_b23: u.#}
     FROM genai.usage_call u
     WHERE u.bucket >= (SELECT c.hours_to FROM cut c) AND u.bucket < (SELECT c.to_used FROM cut c)
 $$;

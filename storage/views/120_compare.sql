@@ -100,20 +100,10 @@ CREATE FUNCTION genai.compare(
                 sum(u.calls) AS calls, sum(u.requests) AS requests, sum(u.successes) AS successes, sum(u.errors)
                 AS errors, sum(u.input_tokens) AS input_tokens, sum(u.output_tokens) AS output_tokens,
                 sum(u.cache_read_tokens) AS cache_read_tokens, sum(u.cache_write_tokens) AS cache_write_tokens,
-                sum(u.input_cost_pico_usd) AS input_cost_pico_usd, sum(u.cache_read_cost_pico_usd) AS
-                cache_read_cost_pico_usd, sum(u.cache_write_cost_pico_usd) AS cache_write_cost_pico_usd,
-                sum(u.output_cost_pico_usd) AS output_cost_pico_usd, sum(u.other_cost_pico_usd) AS
-                other_cost_pico_usd, sum(u.wasted_cost_pico_usd) AS wasted_cost_pico_usd, sum(u.unpriced_calls)
-                AS unpriced_calls, sum(u.uncertain_calls) AS uncertain_calls, sum(u.error_without_usage_calls)
-                AS error_without_usage_calls,
+                {input_cost_pico_usd..error_without_usage_calls: sum(u.#) AS #},
                 sum(u.cost_pico_usd) AS cost,
                 ARRAY[
-                    sum(u.latency_b00), sum(u.latency_b01), sum(u.latency_b02), sum(u.latency_b03),
-                    sum(u.latency_b04), sum(u.latency_b05), sum(u.latency_b06), sum(u.latency_b07),
-                    sum(u.latency_b08), sum(u.latency_b09), sum(u.latency_b10), sum(u.latency_b11),
-                    sum(u.latency_b12), sum(u.latency_b13), sum(u.latency_b14), sum(u.latency_b15),
-                    sum(u.latency_b16), sum(u.latency_b17), sum(u.latency_b18), sum(u.latency_b19),
-                    sum(u.latency_b20), sum(u.latency_b21), sum(u.latency_b22), sum(u.latency_b23)
+                    {latency_b00..latency_b23: sum(u.#)}
                 ] AS latency
             FROM usage u
             GROUP BY GROUPING SETS ((u.side, u.segment), (u.side))

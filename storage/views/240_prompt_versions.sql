@@ -16,11 +16,7 @@ CREATE FUNCTION genai.prompt_versions(
         SELECT u.endpoint_tag, u.prompt_version, u.model, sum(u.calls) AS calls, sum(u.requests) AS requests,
             sum(u.successes) AS successes, sum(u.errors) AS errors, sum(u.input_tokens) AS input_tokens,
             sum(u.output_tokens) AS output_tokens, sum(u.cost_pico_usd) AS cost, ARRAY[
-                sum(u.latency_b00), sum(u.latency_b01), sum(u.latency_b02), sum(u.latency_b03), sum(u.latency_b04),
-                sum(u.latency_b05), sum(u.latency_b06), sum(u.latency_b07), sum(u.latency_b08), sum(u.latency_b09),
-                sum(u.latency_b10), sum(u.latency_b11), sum(u.latency_b12), sum(u.latency_b13), sum(u.latency_b14),
-                sum(u.latency_b15), sum(u.latency_b16), sum(u.latency_b17), sum(u.latency_b18), sum(u.latency_b19),
-                sum(u.latency_b20), sum(u.latency_b21), sum(u.latency_b22), sum(u.latency_b23)] AS latency
+                {latency_b00..latency_b23: sum(u.#)}] AS latency
         FROM genai.usage_of(
             p_from, p_to, p_env, p_data_mode, 'prompt_version', p_endpoint, NULL, p_user, p_tenant, p_model, NULL,
             p_service) u

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import chain
 from pathlib import Path
 
 import psycopg
@@ -36,3 +38,16 @@ def test_every_level_of_summaries_has_exactly_the_measures(migrated_database: st
             (f"_genai.{level}",),
         )
         assert {str(name) for (name,) in columns} - {"bucket", "series_id", "identity_id"} == set(MEASURES)
+
+
+def test_no_statement_or_view_writes_a_list_of_measures_by_hand() -> None:
+    """Eight in a row are a list that the next measure would miss."""
+    names = re.compile(rf"\b({'|'.join(MEASURES)})\b")
+    buckets = MEASURES.index("latency_b00")  # a measure of single calls tells its bucket by a number
+    by_hand = set()
+    for file in chain((STORAGE / "queries").glob("*.sql"), (STORAGE / "views").glob("*.sql")):
+        found = [MEASURES.index(name) for name in names.findall(file.read_text(encoding="utf-8"))]
+        runs = (found[i : i + 8] for i in range(len(found) - 7))
+        if any(run == list(range(run[0], run[0] + 8)) and run[-1] < buckets for run in runs):
+            by_hand.add(file.name)
+    assert by_hand == set()
