@@ -29,14 +29,16 @@ $$;
 
 -- One row. New and gone endpoints count as volume. A deploy needs, beside its share in the change of the cost per
 -- request, that this change is `p_min_change` of what the requests would have cost: else any version that is new on the
--- day of a rush of requests would explain the rush.
+-- day of a rush of requests would explain the rush. A version is new that made at most `p_new_share` of its calls of
+-- now before: no window begins with the very first call of a deploy.
 CREATE FUNCTION genai.classify(
     p_from timestamptz, p_to timestamptz, p_baseline text DEFAULT 'previous', p_env text DEFAULT 'prod',
     p_data_mode text DEFAULT 'real', p_endpoint text DEFAULT NULL, p_prompt_version text DEFAULT NULL,
     p_user text DEFAULT NULL, p_tenant text DEFAULT NULL, p_model text DEFAULT NULL, p_provider text DEFAULT NULL,
     p_service text DEFAULT NULL, p_min_calls numeric DEFAULT 50, p_min_change numeric DEFAULT 0.10,
     p_unpriced_share numeric DEFAULT 0.05, p_unpriced_growth numeric DEFAULT 2, p_share numeric DEFAULT 0.50,
-    p_error_share numeric DEFAULT 0.20, p_error_growth numeric DEFAULT 3, p_identity_growth numeric DEFAULT 2
+    p_error_share numeric DEFAULT 0.20, p_error_growth numeric DEFAULT 3, p_identity_growth numeric DEFAULT 2,
+    p_new_share numeric DEFAULT 0.05
 ) RETURNS TABLE (
     class text, subject text, sentence text, evidence jsonb, cost_usd numeric, baseline_cost_usd numeric,
     delta_usd numeric
@@ -106,7 +108,7 @@ CREATE FUNCTION genai.classify(
         -- Cost above (or below) what the same requests would have cost in the baseline.
         SELECT c.endpoint_tag, c.prompt_version, sum(c.n1) AS n1, sum(c.k1) AS k1, u.usd AS unit_usd,
             sum(c.k1) - sum(c.n1) * u.usd AS excess,
-            sum(c.c0) = 0 AND genai.is_named(c.prompt_version) AS is_new
+            sum(c.c0) <= p_new_share * sum(c.c1) AND genai.is_named(c.prompt_version) AS is_new
         FROM cell c JOIN unit u ON u.endpoint_tag = c.endpoint_tag
         GROUP BY c.endpoint_tag, c.prompt_version, u.usd
     ), deploy AS (

@@ -87,8 +87,11 @@ INCIDENTS: dict[str, tuple[str, str | None, list[Call], list[Call]]] = {
     "a new version that writes far more on a busy day": (
         "deploy", "v2", traffic(BEFORE), traffic(NOW, 400, tokens(1.3, like=V2)),
     ),
+    "a new version whose first calls fall before the window": (
+        "deploy", "v2", traffic(BEFORE) + traffic(BEFORE, 10, V2), traffic(NOW, like=tokens(1.6, like=V2)),
+    ),
     "a version known before that writes more": (
-        "token", None, traffic(BEFORE) + traffic(BEFORE, 5, V2), traffic(NOW, like=tokens(1.6, like=V2)),
+        "token", None, traffic(BEFORE) + traffic(BEFORE, 11, V2), traffic(NOW, like=tokens(1.6, like=V2)),
     ),
     "calls that lost their version": (
         "token", None, traffic(BEFORE),
