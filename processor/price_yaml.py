@@ -23,12 +23,12 @@ class UnpricedModel(NamedTuple):
 
 
 def snippet(unpriced: Sequence[UnpricedModel]) -> str:
-    """A `models:` section with an entry per unpriced model, to be pasted into `prices.yaml` and corrected.
+    """A `prices.yaml` with an entry per unpriced model, to be corrected; a file of yours takes its entries.
 
     Filled in with the nearest known price, which the comment names; a model without one is a comment, since
     no price can be made up. What comes out loads.
     """
-    lines = ["models:"]
+    lines = ["version: 1", "models:"]
     for model in unpriced:
         lines += _suggestion(model)
     return "\n".join(lines) + "\n"

@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
     @app.command(rich_help_panel="Ask the ledger")
     def unpriced(
         as_yaml: Annotated[
-            bool, typer.Option("--yaml", help="Only the entries for prices.yaml, to be checked and pasted.")
+            bool, typer.Option("--yaml", help="Only a prices.yaml with them, to be checked.")
         ] = False,
         as_json: options.AsJson = False,
         config: options.ConfigFile = None,
@@ -92,7 +92,10 @@ def _print(suggestions: list[Suggestion]) -> None:
         markup=False,
     )
     if snippet := entries(suggestions):
-        out.print("\nFor prices.yaml (docs/pricing.md); check the numbers, then `spanledger reprice`:\n")
+        out.print(
+            "\nA prices.yaml for them, or entries for yours (docs/pricing.md). Check the numbers, "
+            "then `spanledger reprice`:\n"
+        )
         out.out(snippet, highlight=False)
 
 

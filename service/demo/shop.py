@@ -39,8 +39,8 @@ EMBEDDING = Model("text-embedding-3-small", "text-embedding-3-small", "openai", 
 SONNET = Model(
     "claude-sonnet-4-6", "claude-sonnet-4-6", "anthropic", 3_000_000, 300_000, 3_750_000, 15_000_000
 )
-OWN_MODEL = Model("catalog-writer-13b", "catalog-writer-13b", "openai", None)
-"""Runs on the shop's own machines behind an OpenAI-compatible address: nobody publishes its price."""
+OWN_MODEL = Model("gpt-oss-20b-catalog", "gpt-oss-20b-catalog", "openai", None)
+"""An open model that the shop tuned and runs behind an OpenAI-compatible address. No list has its price."""
 
 MODELS = {
     model.name: model for model in (GPT_41, GPT_41_MINI, GPT_4O_MINI, O4_MINI, EMBEDDING, SONNET, OWN_MODEL)

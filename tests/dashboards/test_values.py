@@ -150,7 +150,7 @@ def test_the_heavy_tenant_stands_out_and_nobody_is_never_blamed(reader: Reader) 
 def test_the_model_without_a_price_is_listed_and_makes_the_spend_a_lower_bound(reader: Reader) -> None:
     calls, _ = count(*SINCE, lambda request: request.model.input is None)
     (queue,) = rows(reader, "models", "Which models have no price?")
-    assert queue["model"] == "catalog-writer-13b"
+    assert queue["model"] == "gpt-oss-20b-catalog"
     (uncounted,) = rows(reader, "overview", "What does the spend not hold?")
     assert uncounted["exactness"] == "at least"
     assert 0 < uncounted["unpriced_calls"] <= calls

@@ -59,7 +59,7 @@ def test_the_snippet_prices_the_model_once_it_is_pasted(tmp_path: Path, nearest:
         UnpricedModel("openai", "gpt-4o-mini-acme", SEEN, 12, nearest.find("openai", "gpt-4o-mini-acme")),
         UnpricedModel("openai", "warehouse-7b", SEEN, 3, nearest.find("openai", "warehouse-7b")),
     ]
-    book = book_of(tmp_path, "version: 1\n" + snippet(models))
+    book = book_of(tmp_path, snippet(models))
     twin = price_call(a_call("openai", "gpt-4o-mini", cache_read_tokens=500), default_book())
     priced = price_call(a_call("openai", "gpt-4o-mini-acme", cache_read_tokens=500), book)
     assert (priced.status, priced.cost) == ("priced", twin.cost)
@@ -80,14 +80,14 @@ def test_a_commented_entry_becomes_an_entry_when_it_is_filled_in(tmp_path: Path)
         for line in text.replace('"?"', '"1"').splitlines()
         if "calls" not in line and "fill in" not in line
     )
-    book = book_of(tmp_path, "version: 1\n" + filled)
+    book = book_of(tmp_path, filled)
     assert price_call(a_call("vllm", "warehouse-7b"), book).cost == 1100 * 10**6
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_a_snippet_of_any_name_loads(provider: str, model: str) -> None:
     near = NEAREST.find("openai", "gpt-4o")
-    text = "version: 1\n" + snippet([UnpricedModel("acme", model or "m", SEEN, 1, near)])
+    text = snippet([UnpricedModel("acme", model or "m", SEEN, 1, near)])
     text += "".join(f"# {line}\n" for line in [provider] if line.isprintable())
     if model.strip():
         assert read_price_map(text.encode("utf-8", "replace"), "p.yaml", "", "").counts["own_models"] == 1

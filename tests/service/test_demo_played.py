@@ -60,7 +60,7 @@ def test_without_a_terminal_it_ends_by_itself_and_is_right(surroundings: dict[st
     for finding in (
         "support.answer answer_v7 → answer_v8",
         "2.0 × out",
-        "catalog-writer-13b",
+        "gpt-oss-20b-catalog",
         "northwind makes 20 % of the calls and 40 % of the spend",
         "figures asked of the ledger equal the plan",
         "Ledger and provider's bill agree",
@@ -104,7 +104,12 @@ def test_a_ledger_that_counts_wrong_fails_the_demo(surroundings: dict[str, str],
     assert "endpoints support.agent_assist: cost is" in done.stdout
 
 
-SUGGESTED = {"top": "northwind", "compare": "answer_v8", "unpriced": "catalog-writer-13b", "tail": "support."}
+SUGGESTED = {
+    "top": "northwind",
+    "compare": "answer_v8",
+    "unpriced": "gpt-oss-20b-catalog",
+    "tail": "support.",
+}
 
 
 def test_ctrl_c_leaves_nothing_behind_and_the_suggestions_work(surroundings: dict[str, str]) -> None:

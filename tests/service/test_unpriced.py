@@ -84,7 +84,7 @@ def test_what_it_prints_loads_and_prices_the_past_by_the_ledgers_delta(queue: st
     pasted = run("unpriced", "--yaml", "--database-url", queue).stdout
     assert UNKNOWN not in pasted
     path = tmp_path / "prices.yaml"
-    path.write_text(f"version: 1\n{pasted}")
+    path.write_text(pasted)
     before = totals(queue)
     scope = Scope(NOON - timedelta(days=1), NOON + timedelta(days=1))
     done = reprice.apply(queue, load_price_book(path), scope, price_map_id=None)
@@ -106,7 +106,7 @@ def test_tokens_are_told_apart_from_priced_calls_of_the_same_hour_and_model(
 ) -> None:
     half = Scope(NOON - timedelta(hours=1), NOON + timedelta(minutes=1))
     path = tmp_path / "prices.yaml"
-    path.write_text("version: 1\n" + run("unpriced", "--yaml", "--database-url", queue).stdout)
+    path.write_text(run("unpriced", "--yaml", "--database-url", queue).stdout)
     store(queue, call("near 3", model="gpt-4o-mini-next", input_tokens=64, time_ns=NOON_NS + 600 * SECOND_NS))
     reprice.apply(queue, load_price_book(path), half, price_map_id=None)
     by_model = {row["model"]: row for row in run_json("unpriced", "--database-url", queue)}
@@ -118,7 +118,7 @@ def test_tokens_are_told_apart_from_priced_calls_of_the_same_hour_and_model(
 def test_where_calls_are_gone_tokens_beside_priced_ones_are_at_most(queue: str, tmp_path: Path) -> None:
     store(queue, call("near 3", model="gpt-4o-mini-next", input_tokens=64, time_ns=NOON_NS + 600 * SECOND_NS))
     path = tmp_path / "prices.yaml"
-    path.write_text("version: 1\n" + run("unpriced", "--yaml", "--database-url", queue).stdout)
+    path.write_text(run("unpriced", "--yaml", "--database-url", queue).stdout)
     half = Scope(NOON - timedelta(hours=1), NOON + timedelta(minutes=1))
     reprice.apply(queue, load_price_book(path), half, price_map_id=None)
     keep(queue, Periods(), NOON + timedelta(days=100))
