@@ -13,6 +13,7 @@ import pytest
 from storage.connection import connect
 from storage.day_sums import sum_days
 from storage.retention import Periods, keep
+from storage.rollup_check import compare, slices
 from storage.writer import Writer
 from tests.operations.ledger import fill
 from tests.operations.test_compare_sql import random_call
@@ -140,3 +141,19 @@ def test_today_is_not_summed_and_retention_leaves_no_day_behind(migrated_databas
         while sum_days(conn):
             pass
         assert conn.execute("SELECT count(*) FROM _genai.usage_person_day").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(("table", "level"), [("usage_day", "day"), ("usage_person_day", "person_day")])
+def test_the_checker_finds_a_day_that_differs_from_its_hours(ledger: str, table: str, level: str) -> None:
+    with connect(ledger) as conn:
+        assert sum_days(conn) == 2 * DAYS
+        assert not any(compare(conn, part).differences for part in slices(conn))
+        wrong = f"UPDATE _genai.{table} SET input_tokens = coalesce(input_tokens, 0) + 5 WHERE bucket = %s"  # noqa: S608
+        changed = conn.execute(wrong.encode(), (START + DAY,)).rowcount
+        found = [finding for part in slices(conn) if (finding := compare(conn, part)).differences]
+        assert [(f.level, f.bucket, f.differences, f.slice.end) for f in found] == [
+            (level, START + DAY, changed, START + 2 * DAY)
+        ]
+        assert found[0].difference == {"input_tokens": -5}
+        conn.execute("UPDATE _genai.summed_day SET stale = true")
+        assert not any(compare(conn, part).differences for part in slices(conn))
