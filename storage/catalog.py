@@ -25,23 +25,29 @@ MAX_ENTRIES = 400_000
 """Cached entries per writer, at most about 100 MB; beyond it the caches start anew."""
 
 _pack_three_ids = Struct("!iq iq iq").pack
-_pack_two_ids = Struct("!iq iq").pack
 _pack_shape = Struct("!iq ih ih").pack
-_pack_folded = Struct("!ih").pack
+_pack_identity = Struct("!iq iq ih").pack
 
-SeriesKey = tuple[str | None, ...]
-IdentityKey = tuple[str | None, str | None]
+KindKey = tuple[object, ...]
+IdentityKey = tuple[int, str | None, str | None]
 Texts = tuple[str, ...]
 Row = tuple[object, ...]
 K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Piece(NamedTuple):
-    """Packed ids of one combination, and the bits of the dimensions that are booked as `__other__`."""
+class Kind(NamedTuple):
+    """What calls of one series and one shape share on their day.
+
+    Attributes:
+        wire: the fields `booked_series_id` up to `usage_source`.
+        folded: bits of the dimensions that are booked as `__other__`.
+        sources: of one such call; held, so that their id stays theirs.
+    """
 
     wire: bytes
     folded: int
+    sources: tuple[Source, ...]
 
 
 class Catalog:
@@ -58,9 +64,8 @@ class Catalog:
     def forget(self) -> None:
         """Drop every cached entry."""
         self._admission.forget()
-        self._series: dict[int, dict[SeriesKey, Piece]] = {}
-        self._identities: dict[int, dict[IdentityKey, Piece]] = {}
-        self._shapes: dict[tuple[object, ...], tuple[bytes, tuple[Source, ...]]] = {}
+        self._kinds: dict[int, dict[KindKey, Kind]] = {}
+        self._identities: dict[int, dict[IdentityKey, bytes]] = {}
         self._readings: dict[int, tuple[int, tuple[Source, ...]]] = {}
         self._stored: set[int] = set()
         self._undo: list[Callable[[], object]] = []
@@ -76,67 +81,60 @@ class Catalog:
         """After a commit: keep the caches within their bounds."""
         self._admission.settle()
         self._undo.clear()
-        entries = len(self._admission) + len(self._stored) + len(self._shapes) + len(self._readings)
-        entries += sum(map(len, self._series.values())) + sum(map(len, self._identities.values()))
+        entries = len(self._admission) + len(self._stored) + len(self._readings)
+        entries += sum(map(len, self._kinds.values())) + sum(map(len, self._identities.values()))
         if entries > self._max_entries:
             self.forget()
 
     def code(self, conn: Connection, calls: Sequence[ModelCall]) -> list[bytes]:
-        """The pieces of every call; combinations that are new are inserted in the caller's transaction."""
+        """The fields `booked_series_id` up to `folded` of every call's row.
+
+        Combinations that are new are inserted in the caller's transaction.
+        """
+        coded, unknown = self._known(calls)
+        if unknown:
+            fresh = [calls[index] for index in unknown]
+            self._learn(conn, fresh)
+            for index, fields in zip(unknown, self._known(fresh)[0], strict=True):
+                coded[index] = fields
+        return coded
+
+    def _known(self, calls: Sequence[ModelCall]) -> tuple[list[bytes], list[int]]:
+        """The fields of every call, and the indexes of those whose combinations are not cached."""
         coded: list[bytes] = []
         unknown: list[int] = []
-        pieces = self.pieces
+        begin = end = 0
         for index, call in enumerate(calls):
+            if not begin <= call.time_ns < end:
+                day = call.time_ns // DAY_NS
+                begin, end = day * DAY_NS, (day + 1) * DAY_NS
+                kinds, identities = self._kinds.setdefault(day, {}), self._identities.setdefault(day, {})
             try:
-                coded.append(pieces(call))
+                wire, folded, _ = kinds[_kind_key(call)]
+                coded.append(wire + identities[folded, call.tenant_id, call.user_id])
             except KeyError:
                 coded.append(b"")
                 unknown.append(index)
-        if unknown:
-            self.learn(conn, [calls[index] for index in unknown])
-            for index in unknown:
-                coded[index] = pieces(calls[index])
-        return coded
+        return coded, unknown
 
-    def pieces(self, call: ModelCall) -> bytes:
-        """The fields `booked_series_id` up to `usage_source` of a call's row.
-
-        Raises:
-            KeyError: the combination is not cached yet; see `learn`.
-        """
-        day = call.time_ns // DAY_NS
-        series = self._series[day][
-            call.environment,
-            call.data_mode,
-            call.service_name,
-            call.endpoint_tag,
-            call.prompt_version,
-            call.provider,
-            call.model,
-        ]
-        identity = self._identities[day][call.tenant_id, call.user_id]
-        shape = self._shapes[_shape_key(call)]
-        folded = series.folded | identity.folded
-        return series.wire + identity.wire + _pack_folded(2, folded) + shape[0]
-
-    def learn(self, conn: Connection, calls: Sequence[ModelCall]) -> None:
+    def _learn(self, conn: Connection, calls: Sequence[ModelCall]) -> None:
         """Insert the combinations of these calls that are not cached, inside the caller's transaction."""
-        series = {(c.time_ns // DAY_NS, _series_key(c)) for c in calls}
-        series = {s for s in series if s[1] not in self._series.get(s[0], ())}
-        identities = {(c.time_ns // DAY_NS, (c.tenant_id, c.user_id)) for c in calls}
-        identities = {i for i in identities if i[1] not in self._identities.get(i[0], ())}
+        kinds = {(c.time_ns // DAY_NS, _kind_key(c)): c for c in calls}
+        kinds = {k: c for k, c in kinds.items() if k[1] not in self._kinds[k[0]]}
+        identities = {(c.time_ns // DAY_NS, c.tenant_id, c.user_id) for c in calls}
+        series = {(day, _series_texts(call)) for (day, _), call in kinds.items()}
+        persons = {(day, _texts(pair)) for day, *pair in identities}
         self._admission.learn(
             conn,
             [
                 (day - _EPOCH_DAY, dimension, value)
-                for first, combinations in ((0, series), (TENANT, identities))
-                for day, key in combinations
-                for dimension, value in enumerate(_texts(key), first)
+                for first, combinations in ((0, series), (TENANT, persons))
+                for day, texts in combinations
+                for dimension, value in enumerate(texts, first)
             ],
         )
-        self._learn_series(conn, series)
-        self._learn_identities(conn, identities)
-        self._learn_shapes(conn, calls)
+        self._learn_kinds(conn, kinds)
+        self._learn_identities(conn, calls)
 
     def _keep(self, cache: dict[K, V], key: K, value: V) -> None:
         """Cache an entry for as long as the transaction that stores it does not fail."""
@@ -150,54 +148,56 @@ class Catalog:
         self._undo.append(partial(self._stored.difference_update, fresh))
         return [rows[row_id] for row_id in fresh]
 
-    def _learn_series(self, conn: Connection, combinations: Iterable[tuple[int, SeriesKey]]) -> None:
+    def _learn_kinds(self, conn: Connection, kinds: dict[tuple[int, KindKey], ModelCall]) -> None:
         rows: dict[int, Row] = {}
-        folds: list[tuple[int, int, int]] = []
-        for day, key in combinations:
-            texts = _texts(key)
+        folds: set[tuple[int, int, int]] = set()
+        readings: dict[int, Row] = {}
+        shapes: dict[int, Row] = {}
+        for (day, key), call in kinds.items():
+            texts = _series_texts(call)
             booked, folded = self._fold(day, 0, texts)
             series_id = _add_series(rows, texts)
             booked_id = _add_series(rows, booked)
             if folded:
-                folds.append((series_id, folded, booked_id))
+                folds.add((series_id, folded, booked_id))
             wire = _pack_three_ids(8, booked_id, 8, dictionary_id("series", *_facet(booked)), 8, series_id)
-            self._keep(self._series.setdefault(day, {}), key, Piece(wire, folded))
+            wire += self._shape(readings, shapes, call)
+            self._keep(self._kinds[day], key, Kind(wire, folded, call.sources))
         _insert(conn, "series", ("bigint",) * 3 + ("text",) * 7, self._unstored(rows))
         _insert(conn, "fold", ("bigint", "smallint", "bigint"), folds)
+        _insert(conn, "reading", ("bigint", "text", "jsonb"), self._unstored(readings))
+        types = ("bigint", "bigint", "integer", "boolean", "boolean", *("text",) * 4)
+        _insert(conn, "shape", types, self._unstored(shapes))
 
-    def _learn_identities(self, conn: Connection, combinations: Iterable[tuple[int, IdentityKey]]) -> None:
+    def _learn_identities(self, conn: Connection, calls: Sequence[ModelCall]) -> None:
         rows: dict[int, Row] = {}
-        folds: list[tuple[int, int, int]] = []
-        for day, key in combinations:
-            texts = _texts(key)
+        folds: set[tuple[int, int, int]] = set()
+        for call in calls:
+            day = call.time_ns // DAY_NS
+            of_series = self._kinds[day][_kind_key(call)].folded
+            key = (of_series, call.tenant_id, call.user_id)
+            if key in self._identities[day]:
+                continue
+            texts = _texts(key[1:])
             booked, folded = self._fold(day, TENANT, texts)
             identity_id, booked_id = dictionary_id("identity", *texts), dictionary_id("identity", *booked)
             rows[identity_id] = (identity_id, *texts)
             rows[booked_id] = (booked_id, *booked)
             if folded:
-                folds.append((identity_id, folded, booked_id))
-            piece = Piece(_pack_two_ids(8, booked_id, 8, identity_id), folded)
-            self._keep(self._identities.setdefault(day, {}), key, piece)
+                folds.add((identity_id, folded, booked_id))
+            wire = _pack_identity(8, booked_id, 8, identity_id, 2, of_series | folded)
+            self._keep(self._identities[day], key, wire)
         _insert(conn, "identity", ("bigint", "text", "text"), self._unstored(rows))
         _insert(conn, "fold", ("bigint", "smallint", "bigint"), folds)
 
-    def _learn_shapes(self, conn: Connection, calls: Sequence[ModelCall]) -> None:
-        readings: dict[int, Row] = {}
-        shapes: dict[int, Row] = {}
-        for call in calls:
-            key = _shape_key(call)
-            if key in self._shapes:
-                continue
-            reading_id = self._reading(readings, call)
-            texts = (call.operation, call.request_model, call.service_tier, call.error_type)
-            rest = (call.http_status, call.streaming, call.request_id_given)
-            shape_id = dictionary_id("shape", str(reading_id), json.dumps((rest, texts)))
-            shapes[shape_id] = (shape_id, reading_id, *rest, *texts)
-            wire = _pack_shape(8, shape_id, 2, STATUS[call.status], 2, USAGE_SOURCE[call.usage_source])
-            self._keep(self._shapes, key, (wire, call.sources))  # holding the sources keeps their id theirs
-        _insert(conn, "reading", ("bigint", "text", "jsonb"), self._unstored(readings))
-        types = ("bigint", "bigint", "integer", "boolean", "boolean", *("text",) * 4)
-        _insert(conn, "shape", types, self._unstored(shapes))
+    def _shape(self, readings: dict[int, Row], shapes: dict[int, Row], call: ModelCall) -> bytes:
+        """The fields `shape_id` up to `usage_source`; the shape and its reading are added to the rows."""
+        reading_id = self._reading(readings, call)
+        texts = (call.operation, call.request_model, call.service_tier, call.error_type)
+        rest = (call.http_status, call.streaming, call.request_id_given)
+        shape_id = dictionary_id("shape", str(reading_id), json.dumps((rest, texts)))
+        shapes[shape_id] = (shape_id, reading_id, *rest, *texts)
+        return _pack_shape(8, shape_id, 2, STATUS[call.status], 2, USAGE_SOURCE[call.usage_source])
 
     def _reading(self, new: dict[int, Row], call: ModelCall) -> int:
         known = self._readings.get(id(call.sources))
@@ -221,8 +221,9 @@ class Catalog:
         return tuple(booked), folded
 
 
-def _series_key(call: ModelCall) -> SeriesKey:
+def _kind_key(call: ModelCall) -> KindKey:
     return (
+        id(call.sources),
         call.environment,
         call.data_mode,
         call.service_name,
@@ -230,12 +231,6 @@ def _series_key(call: ModelCall) -> SeriesKey:
         call.prompt_version,
         call.provider,
         call.model,
-    )
-
-
-def _shape_key(call: ModelCall) -> tuple[object, ...]:
-    return (
-        id(call.sources),
         call.operation,
         call.request_model,
         call.service_tier,
@@ -249,7 +244,21 @@ def _shape_key(call: ModelCall) -> tuple[object, ...]:
     )
 
 
-def _texts(key: tuple[str | None, ...]) -> Texts:
+def _series_texts(call: ModelCall) -> Texts:
+    return _texts(
+        (
+            call.environment,
+            call.data_mode,
+            call.service_name,
+            call.endpoint_tag,
+            call.prompt_version,
+            call.provider,
+            call.model,
+        )
+    )
+
+
+def _texts(key: Iterable[str | None]) -> Texts:
     """A missing tag is 'unknown'; '' is taken: it marks columns that a series does not tell apart."""
     return tuple(text or UNKNOWN for text in key)
 

@@ -16,8 +16,6 @@ from storage.wire import COPY_HEADER, COPY_TRAILER, LENGTH, NULL, pack_int8, tex
 _TRUE, _FALSE = LENGTH[1] + b"\1", LENGTH[1] + b"\0"
 _TWELVE, _SIX = (12).to_bytes(2, "big"), (6).to_bytes(2, "big")
 _CALL_FIELDS = tuple((f.name, f.default) for f in fields(ModelCall) if f.name not in ("sources", "dialect"))
-_pack_arrival = Struct("!h i16s i8s i8s i16s iq iq").pack
-_pack_root = Struct("!h i16s i8s i i16s iq iq").pack
 _pack_mark = Struct("!h i16s i8s i i i iq").pack
 MAX_TEXT = 500
 """Names, reasons and details are for reading; longer ones are cut."""
@@ -55,18 +53,11 @@ def duplicate_row(call: ModelCall, received_ns: int, twin: Twin) -> bytes | None
     return sighting_row(seen, received_ns, twin)
 
 
-def arrival_row(
-    span: ModelCall | Sighting, received_us: int, key: bytes | None, time_us: int
-) -> bytes | None:
-    """One entry of the binder's queue; with its key for a counted call, without for a sighting."""
-    trace_id, span_id, parent = span.trace_id, span.span_id, span.parent_span_id
-    if len(trace_id) != 16 or len(span_id) != 8:
+def mark_row(span: ModelCall | Sighting, received_ns: int) -> bytes | None:
+    """One entry of the binder's queue for a span that is not counted (calls: insert_arrivals.sql)."""
+    if len(span.trace_id) != 16 or len(span.span_id) != 8:
         return None
-    if key is None:
-        return _pack_mark(6, 16, trace_id, 8, span_id, -1, -1, -1, 8, received_us)
-    if len(parent) == 8:
-        return _pack_arrival(6, 16, trace_id, 8, span_id, 8, parent, 16, key, 8, time_us, 8, received_us)
-    return _pack_root(6, 16, trace_id, 8, span_id, -1, 16, key, 8, time_us, 8, received_us)
+    return _pack_mark(6, 16, span.trace_id, 8, span.span_id, -1, -1, -1, 8, postgres_us(received_ns))
 
 
 def rejection_row(rejection: Rejection, received_ns: int) -> bytes:

@@ -69,7 +69,7 @@ STATUS_NAME = {code: name for name, code in STATUS.items()}
 USAGE_SOURCE_NAME = {code: name for name, code in USAGE_SOURCE.items()}
 PRICE_STATUS_NAME = {code: name for name, code in PRICE_STATUS.items()}
 
-_unpack_pieces = Struct("!4xq4xq4xq4xq4xq4xh4xq4xh4xh").unpack
+_unpack_pieces = Struct("!4xq4xq4xq4xq4xh4xh4xq4xq4xh").unpack
 Rank = tuple[int, str]
 """(rank of the source, span id in hex); the smaller one wins (LEDGER §6)."""
 
@@ -277,7 +277,7 @@ def code(conn: Connection, catalog: Catalog, rows: Sequence[Row]) -> list[Ids]:
 
 
 def _ids(pieces: bytes) -> Ids:
-    _, _, series, _, identity, folded, shape, _, _ = _unpack_pieces(pieces)
+    _, _, series, shape, _, _, _, identity, folded = _unpack_pieces(pieces)
     return Ids(series, identity, folded, shape)
 
 

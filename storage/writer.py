@@ -7,8 +7,10 @@ import random
 import struct
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 import psycopg
@@ -23,8 +25,8 @@ from storage.claims import Care, Claims, SeenBefore
 from storage.connection import Connection, connect, cut, describe, is_race, is_transient
 from storage.freshness import Freshness
 from storage.queries import query
-from storage.rows import REQUESTS, pack_row, postgres_us
-from storage.sightings import arrival_row, copy_data, duplicate_row, rejection_row, sighting_row
+from storage.rows import COPY_STAGING, REQUESTS, pack_row, postgres_us
+from storage.sightings import copy_data, duplicate_row, mark_row, rejection_row, sighting_row
 from storage.wire import (
     COPY_HEADER,
     COPY_TRAILER,
@@ -49,9 +51,9 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MINUTE_US, _HOUR_US, _DAY_US = 60_000_000, 3_600_000_000, 86_400_000_000
 _REPEATED, _PROMOTED = int(Flag.RESPONSE_REPEATED), int(Flag.PROMOTED)
 
-READ_FLOORS, COPY_STAGING = query("read_floors"), query("copy_staging")
+READ_FLOORS = query("read_floors")
 COPY_SIGHTINGS, COPY_QUARANTINE = query("copy_sightings"), query("copy_quarantine")
-COPY_ARRIVALS = query("copy_arrivals")
+COPY_ARRIVALS, INSERT_ARRIVALS = query("copy_arrivals"), query("insert_arrivals")
 INSERT_CALLS, MEASURE_BATCH = query("insert_calls"), query("measure_batch")
 ADD_MINUTES, ADD_HOURS = query("add_minutes"), query("add_hours")
 ADD_IDENTITY_HOURS, ADD_IDENTITY_DAYS = query("add_identity_hours"), query("add_identity_days")
@@ -62,12 +64,22 @@ Priced = tuple[Batch, Sequence[Charge]]
 """A decoded request and the charge of each of its calls."""
 
 
-class Entry(NamedTuple):
-    """One call on its way into the ledger; `request` is the index of the batch that brought it."""
+class Load(NamedTuple):
+    """Calls on their way into the ledger, their charges and the indexes of the requests that brought them."""
 
-    call: ModelCall
-    charge: Charge
-    request: int
+    calls: list[ModelCall]
+    charges: list[Charge]
+    requests: list[int]
+
+    def part(self, start: int, end: int | None) -> Load:
+        """The calls from `start` to before `end`."""
+        return Load(self.calls[start:end], self.charges[start:end], self.requests[start:end])
+
+
+_NO_CALLS = Load([], [], [])
+_TIME = attrgetter("time_ns")
+Late = tuple[int, int, Rejection]
+"""A call that came too late: its request's index, its receipt in ns, and what is kept of it."""
 
 
 class Written(NamedTuple):
@@ -122,16 +134,11 @@ class Writer:
         Raises:
             StorageUnavailable: the last transaction is not known to be committed; send everything again.
         """
-        entries = [
-            Entry(call, charge, request)
-            for request, (batch, charges) in enumerate(priced)
-            for call, charge in zip(batch.calls, charges, strict=True)
-        ]
-        batches = [batch for batch, _ in priced]
-        written = self._write_rest(batches, entries[:MAX_CALLS])
-        for start in range(MAX_CALLS, len(entries), MAX_CALLS):
-            written = _joined(written, self._write_bisecting(entries[start : start + MAX_CALLS]))
-        return [_outcome(request, batch, written) for request, batch in enumerate(batches)]
+        batches, load = _load(priced)
+        written = self._write_rest(batches, load.part(0, MAX_CALLS))
+        for start in range(MAX_CALLS, len(load.calls), MAX_CALLS):
+            written = _joined(written, self._write_bisecting(load.part(start, start + MAX_CALLS)))
+        return _outcomes(batches, written)
 
     def flush(self) -> None:
         """Write the last batch's freshness and a sign of life, when no next batch came (LEDGER §22)."""
@@ -151,59 +158,63 @@ class Writer:
 
     # One transaction
 
-    def _write_rest(self, batches: list[Batch], entries: list[Entry]) -> Written:
+    def _write_rest(self, batches: list[Batch], load: Load) -> Written:
         """The first transaction of a write: sightings and rejections go with it."""
         extras = _extras(batches)
         try:
-            return self._persistently(lambda: self._transact(entries, extras))
+            return self._persistently(lambda: self._transact(load, extras))
         except _DataRefused:
             log.warning(
-                "the ledger refused a batch of %d calls; looking for the call that it refuses", len(entries)
+                "the ledger refused a batch of %d calls; looking for the call that it refuses",
+                len(load.calls),
             )
-        written = self._write_bisecting(entries)
+        written = self._write_bisecting(load)
         try:
-            self._persistently(lambda: self._transact([], extras))
+            self._persistently(lambda: self._transact(_NO_CALLS, extras))
         except _DataRefused:
             log.exception("sightings and rejections of a batch could not be stored")
         return written
 
-    def _write_bisecting(self, entries: list[Entry]) -> Written:
+    def _write_bisecting(self, load: Load) -> Written:
         """Write; if the data is refused, in halves, so that a poison call costs only itself (LEDGER §15)."""
-        if not entries:
+        if not load.calls:
             return Written([], [], [])
         try:
-            return self._persistently(lambda: self._transact(entries, _Extras()))
+            return self._persistently(lambda: self._transact(load, _Extras()))
         except _DataRefused as refused:
-            if len(entries) == 1:
-                return self._reject(entries[0], refused)
-        half = len(entries) // 2
-        return _joined(self._write_bisecting(entries[:half]), self._write_bisecting(entries[half:]))
+            if len(load.calls) == 1:
+                return self._reject(load.calls[0], load.requests[0], refused)
+        half = len(load.calls) // 2
+        return _joined(
+            self._write_bisecting(load.part(0, half)), self._write_bisecting(load.part(half, None))
+        )
 
-    def _reject(self, entry: Entry, refused: _DataRefused) -> Written:
-        call = entry.call
+    def _reject(self, call: ModelCall, request: int, refused: _DataRefused) -> Written:
         rejection = Rejection(call.trace_id, call.span_id, call.dialect, "refused_by_ledger", str(refused))
         row = rejection_row(rejection, call.received_ns)
-        self._persistently(lambda: self._transact([], _Extras(quarantine=copy_data([row]))))
-        return Written([], [], [(entry.request, rejection)])
+        self._persistently(lambda: self._transact(_NO_CALLS, _Extras(quarantine=copy_data([row]))))
+        return Written([], [], [(request, rejection)])
 
-    def _transact(self, entries: list[Entry], extras: _Extras) -> Written:
+    def _transact(self, load: Load, extras: _Extras) -> Written:
         conn = self._connection()
         floors = _begin(conn)
-        entries, late = _above_floor(entries, floors["raw"])
-        calls = [entry.call for entry in entries]
+        load, late = _above_floor(load, floors["raw"])
+        calls = load.calls
         claims = Claims(calls)
         claims.settle(conn, self._care)
         accepted = [i for i, is_accepted in enumerate(claims.is_accepted) if is_accepted]
         if accepted:
-            self._stage(conn, entries, accepted, claims)
+            self._stage(conn, load, accepted, claims)
         duplicates = [duplicate_row(calls[i], calls[i].received_ns, twin) for i, twin in claims.twins.items()]
         _copy(conn, COPY_SIGHTINGS, copy_data([*duplicates, *extras.sightings]))
-        _copy(conn, COPY_ARRIVALS, copy_data([*_arrivals(accepted, claims), *extras.arrivals]))
+        marks = [mark_row(calls[i], calls[i].received_ns) for i in claims.twins]
+        _copy(conn, COPY_ARRIVALS, copy_data([*marks, *extras.marks]))
         _copy(conn, COPY_QUARANTINE, extras.quarantine)
-        _copy(conn, COPY_QUARANTINE, copy_data(rejection_row(r, e.call.received_ns) for e, r in late))
+        _copy(conn, COPY_QUARANTINE, copy_data(rejection_row(r, received) for _, received, r in late))
         with conn.pipeline():  # nothing of this has an answer that the next needs: one round trip
             if accepted:
                 conn.execute(INSERT_CALLS, prepare=True)
+                conn.execute(INSERT_ARRIVALS, prepare=True)
                 if any(call.flags & _PROMOTED for call in calls):
                     conn.execute(BOOK_PROMOTIONS)
             self._write_signs(conn)
@@ -214,19 +225,19 @@ class Writer:
         self._care.settle()
         self.freshness.observe([calls[i].received_ns for i in accepted])
         return Written(
-            [entries[i].request for i in accepted],
-            [e.request for i, e in enumerate(entries) if not claims.is_accepted[i]],
-            [(e.request, rejection) for e, rejection in late],
+            [load.requests[i] for i in accepted],
+            [request for i, request in enumerate(load.requests) if not claims.is_accepted[i]],
+            [(request, rejection) for request, _, rejection in late],
         )
 
-    def _stage(self, conn: Connection, entries: list[Entry], accepted: list[int], claims: Claims) -> None:
+    def _stage(self, conn: Connection, load: Load, accepted: list[int], claims: Claims) -> None:
         rows = [COPY_HEADER]
         received_ns, received = -1, b""
         own, requests, repeated, price_map = claims.own, claims.requests, claims.repeated, self._price_map
-        calls = claims.calls
+        calls, charges = load.calls, load.charges
         coded = self.catalog.code(conn, [calls[i] for i in accepted])
         for index, pieces in zip(accepted, coded, strict=True):
-            call, charge, _ = entries[index]
+            call, charge = calls[index], charges[index]
             if call.received_ns != received_ns:
                 received_ns = call.received_ns
                 received = pack_int8(8, postgres_us(received_ns))
@@ -318,29 +329,26 @@ class _Extras(NamedTuple):
     """What a transaction stores beside its calls, packed."""
 
     sightings: Sequence[bytes | None] = ()
-    arrivals: Sequence[bytes | None] = ()
+    marks: Sequence[bytes | None] = ()
     quarantine: bytes | None = None
 
 
 def _extras(batches: list[Batch]) -> _Extras:
     sightings = [sighting_row(s, _received(b)) for b in batches for s in b.sightings]
-    arrivals = [arrival_row(s, postgres_us(_received(b)), None, 0) for b in batches for s in b.sightings]
+    marks = [mark_row(s, _received(b)) for b in batches for s in b.sightings]
     rejected = [rejection_row(r, _received(b)) for b in batches for r in b.rejections[:MAX_QUARANTINED]]
-    return _Extras(sightings, arrivals, copy_data(rejected[:MAX_QUARANTINED]))
+    return _Extras(sightings, marks, copy_data(rejected[:MAX_QUARANTINED]))
 
 
-def _arrivals(accepted: list[int], claims: Claims) -> Iterator[bytes | None]:
-    """What another request may still change: calls below a span that has not come, calls without a response
-    id (their twin is found by its place in the trace only) or without a latency (another span has it), and
-    duplicates."""
-    calls, own, times_us = claims.calls, claims.own, claims.times_us
-    for i in accepted:
-        call = calls[i]
-        if call.awaits_ancestor or ((call.response_id is None or call.latency_us is None) and call.trace_id):
-            yield arrival_row(call, postgres_us(call.received_ns), own[i], times_us[i])
-    for i in claims.twins:
-        call = calls[i]
-        yield arrival_row(call, postgres_us(call.received_ns), None, 0)
+def _load(priced: Sequence[Priced]) -> tuple[list[Batch], Load]:
+    load = Load([], [], [])
+    for request, (batch, charges) in enumerate(priced):
+        if len(batch.calls) != len(charges):
+            raise ValueError(f"{len(batch.calls)} calls with {len(charges)} charges")
+        load.calls.extend(batch.calls)
+        load.charges.extend(charges)
+        load.requests.extend([request] * len(charges))
+    return [batch for batch, _ in priced], load
 
 
 def _received(batch: Batch) -> int:
@@ -356,23 +364,22 @@ def _begin(conn: Connection) -> dict[str, int]:
     return dict(floors)
 
 
-def _above_floor(entries: list[Entry], floor_us: int) -> tuple[list[Entry], list[tuple[Entry, Rejection]]]:
+def _above_floor(load: Load, floor_us: int) -> tuple[Load, list[Late]]:
     """Calls whose rows would not be kept any more are refused (the floor never passes `late_limit`)."""
     floor_ns = (floor_us + POSTGRES_EPOCH_US) * 1000
-    kept = [entry for entry in entries if entry.call.time_ns >= floor_ns]
-    if len(kept) == len(entries):
-        return entries, []
+    if min(map(_TIME, load.calls), default=floor_ns) >= floor_ns:
+        return load, []
     late = [
         (
-            e,
-            Rejection(
-                e.call.trace_id, e.call.span_id, e.call.dialect, "too_late", "time: older than what is kept"
-            ),
+            request,
+            call.received_ns,
+            Rejection(call.trace_id, call.span_id, call.dialect, "too_late", "time: older than what is kept"),
         )
-        for e in entries
-        if e.call.time_ns < floor_ns
+        for call, request in zip(load.calls, load.requests, strict=True)
+        if call.time_ns < floor_ns
     ]
-    return kept, late
+    kept = [row for row in zip(*load, strict=True) if row[0].time_ns >= floor_ns]
+    return Load(*map(list, zip(*kept, strict=True))) if kept else _NO_CALLS, late
 
 
 def _joined(one: Written, two: Written) -> Written:
@@ -381,11 +388,15 @@ def _joined(one: Written, two: Written) -> Written:
     )
 
 
-def _outcome(request: int, batch: Batch, written: Written) -> Outcome:
-    refused = [rejection for index, rejection in written.rejections if index == request]
-    return Outcome(
-        written.accepted.count(request), written.duplicates.count(request), [*batch.rejections, *refused]
-    )
+def _outcomes(batches: list[Batch], written: Written) -> list[Outcome]:
+    accepted, duplicates = Counter(written.accepted), Counter(written.duplicates)
+    refused: defaultdict[int, list[Rejection]] = defaultdict(list)
+    for request, rejection in written.rejections:
+        refused[request].append(rejection)
+    return [
+        Outcome(accepted[request], duplicates[request], [*batch.rejections, *refused.get(request, ())])
+        for request, batch in enumerate(batches)
+    ]
 
 
 def _copy(conn: Connection, statement: bytes, data: bytes | None) -> None:

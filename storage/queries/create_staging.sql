@@ -5,6 +5,7 @@ CREATE TEMPORARY TABLE staging (
     booked_series_id   bigint   NOT NULL,  -- as rollups know it: values beyond their day's cap are `__other__`
     facet_id           bigint   NOT NULL,  -- of the booked series
     booked_identity_id bigint   NOT NULL,
+    awaits_ancestor    boolean  NOT NULL,  -- see insert_arrivals.sql
     LIKE _genai.model_call
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE slice (

@@ -97,8 +97,7 @@ def _client_parts(dsn: str, batch: Sequence[Priced]) -> Iterator[Figure]:
     target = Writer(dsn)
     conn = target._connection()
     conn.execute("BEGIN")
-    target.catalog.learn(conn, calls)
-    pieces = [target.catalog.pieces(call) for call in calls]
+    pieces = target.catalog.code(conn, calls)
     keys = claims.Claims(calls).own
     pairs = list(zip(calls, charges, keys, pieces, strict=True))
     received = NULL  # stands for the request's own field
@@ -110,7 +109,7 @@ def _client_parts(dsn: str, batch: Sequence[Priced]) -> Iterator[Figure]:
     yield Figure("  client: keys", cpu_us_per_item(lambda: claims.Claims(calls), len(calls)), "µs")
     yield Figure(
         "  client: ids of dimensions",
-        cpu_us_per_item(lambda: [*map(target.catalog.pieces, calls)], len(calls)),
+        cpu_us_per_item(lambda: target.catalog.code(conn, calls), len(calls)),
         "µs",
     )
     yield Figure("  client: row packed by hand", cpu_us_per_item(pack, len(calls)), "µs")
@@ -157,11 +156,11 @@ def _raw_copy(dsn: str, batch: Sequence[Priced]) -> Iterator[Figure]:
     calls = [call for b, _ in batch for call in b.calls]
     charges = [charge for _, listed in batch for charge in listed]
     conn.execute("BEGIN")
-    target.catalog.learn(conn, calls)
     received = b"\0\0\0\x08" + bytes(8)
+    keys, coded = claims.Claims(calls).own, target.catalog.code(conn, calls)
     rows = [
-        pack_row(call, charge, key, call.flags, REQUESTS[1], received + target.catalog.pieces(call), NULL)
-        for call, charge, key in zip(calls, charges, claims.Claims(calls).own, strict=True)
+        pack_row(call, charge, key, call.flags, REQUESTS[1], received + pieces, NULL)
+        for call, charge, key, pieces in zip(calls, charges, keys, coded, strict=True)
     ]
     data = b"".join((COPY_HEADER, *rows, COPY_TRAILER))
     conn.execute("COMMIT")
