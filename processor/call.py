@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from enum import IntFlag
+from enum import IntEnum
 from typing import NamedTuple
 
 UNKNOWN = "unknown"
@@ -15,7 +15,7 @@ REAL, TEST, DEMO = "real", "test", "demo"
 PROVIDER, ESTIMATED, MISSING = "provider", "estimated", "missing"
 
 
-class Flag(IntFlag):
+class Flag(IntEnum):
     """What was unusual about a call. The names, in lower case, are the values of the view's `flags`."""
 
     CLOCK_MOVED = 1

@@ -123,7 +123,7 @@ def public_call(item: Counted) -> dict[str, object]:
     shown["costUsd"] = exact_usd(item.charge.cost)
     shown["priceStatus"] = item.charge.status
     shown["dialect"] = call.dialect
-    shown["flags"] = [flag.name.lower() for flag in Flag(call.flags | item.charge.flags) if flag.name]
+    shown["flags"] = [flag.name.lower() for flag in Flag if flag & (call.flags | item.charge.flags)]
     public = {reader.field: name for name, reader in FIELDS.items()}
     shown["sources"] = {public[s.field]: s.attribute for s in call.sources if s.field in public}
     return shown
