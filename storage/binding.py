@@ -228,7 +228,7 @@ class Binder:
     # Wrappers
 
     def _promote(self, due: bytes, parameters: Sequence[object], now_us: int) -> int:
-        """Count the wrappers of closed sessions below which no call has come."""
+        """Count the wrappers of closed sessions below which no call has come, in a later session neither."""
         conn = self._connection()
         traces = [row[0] for row in conn.execute(due, parameters, binary=True)]
         if not traces:
@@ -236,13 +236,16 @@ class Binder:
         waiting: list[tuple[Trace, Node]] = []
         ended: set[Span] = set()
         for trace, nodes in self._nodes(conn, dict.fromkeys(traces, ())).items():
-            for spans in sessions(nodes):
-                if not is_closed(spans, now_us - GRACE_US):
-                    continue
+            above_later: set[bytes] = set()
+            for spans in reversed(list(sessions(nodes))):
                 session = Session(spans)
-                wrappers = [n for n in session.nodes.values() if n.wrapper]
-                ended |= {(trace, n.span_id) for n in wrappers}
-                waiting += [(trace, n) for n in unserved(session, wrappers)]
+                if is_closed(spans, now_us - GRACE_US):
+                    wrappers = [n for n in session.nodes.values() if n.wrapper]
+                    ended |= {(trace, n.span_id) for n in wrappers}
+                    waiting += [
+                        (trace, n) for n in unserved(session, wrappers) if n.span_id not in above_later
+                    ]
+                above_later |= session.above_calls()
         waiting = [w for w in waiting if not (w[1].is_half and self._find_log(conn, w[1]))]
         self._count(conn, waiting)
         _serve(conn, ended)

@@ -157,6 +157,10 @@ class Session:
         top = line[-1] if line else node
         return [n.span_id for n in line] + ([top.parent] if top.parent else [])
 
+    def above_calls(self) -> set[bytes]:
+        """Ids of all spans above counted calls, whether they have come or not."""
+        return {span for node in self.by_place.values() for span in self.spans_above(node)}
+
     def touched_by(self, span_id: bytes) -> set[Place]:
         """The counted calls that may change because this span came."""
         touched: set[Place] = set()

@@ -168,6 +168,17 @@ def test_an_inner_call_after_the_window_takes_the_promoted_wrapper_back(late: La
     assert rows(late.dsn, "SELECT sum(calls), sum(cost_pico_usd) FROM _genai.ledger_line") == [(0, 0)]
 
 
+def test_an_inner_call_after_the_window_keeps_the_wrapper_out_when_both_are_looked_at_late(
+    late: Late,
+) -> None:
+    """The binder was away: the wrapper's window ran out, and its inner call is there already."""
+    late.send(wrapper(2, parent=3), chat(4, parent=3), agent(3))
+    late.send(inner(1, parent=2), minute=16)
+    assert late.bind(60).promoted == 0
+    late.bind(61)
+    assert late.calls("span_id") == [("0" * 15 + "1",), ("0" * 15 + "4",)]
+
+
 def test_nothing_is_left_of_a_closed_trace(late: Late) -> None:
     late.send(chat(), agent(attributes={"user.id": "u1"}))
     late.send(wrapper(9, trace=b"w" * 16))
