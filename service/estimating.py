@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -141,7 +142,7 @@ class Estimating:
             return None
 
     def _write(self, counted: Sequence[tuple[Place, ModelCall]]) -> None:
-        price = lambda call: price_call(call, self._book)  # noqa: E731
+        price = partial(price_call, book=self._book)
         amendments = [
             Amendment((place,), estimate(twin, price, self._price_map_id)) for place, twin in counted
         ]

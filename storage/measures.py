@@ -1,7 +1,7 @@
 """The measures of a summary row, named once; SQL files write ranges of them.
 
 `{requests..errors: u.#}` in a statement or a view stands for `u.requests, u.successes, u.errors`: the
-measures from the one to the other, in their order, each in place of `#`.
+measures from the one to the other, in their order, each in place of `#`. With `+` for `:` they are added up.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MEASURES: Final = (
 )
 """Columns of `_genai.usage_minute` and its like. They add up; all but `calls` are NULL instead of 0."""
 
-_RANGE: Final = re.compile(r"\{(\w+)\.\.(\w+): ([^{}]*)\}")
+_RANGE: Final = re.compile(r"\{(\w+)\.\.(\w+)([:+]) ([^{}]*)\}")
 
 
 def write_out(sql: str) -> str:
@@ -38,4 +38,5 @@ def _written_out(found: re.Match[str]) -> str:
     first, last = MEASURES.index(found[1]), MEASURES.index(found[2])
     if last < first:
         raise ValueError(f"{found[0]} ends before it begins")
-    return ", ".join(found[3].replace("#", measure) for measure in MEASURES[first : last + 1])
+    between = {":": ", ", "+": " + "}[found[3]]
+    return between.join(found[4].replace("#", measure) for measure in MEASURES[first : last + 1])

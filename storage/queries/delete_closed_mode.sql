@@ -19,9 +19,7 @@ WITH mode AS MATERIALIZED (
 )
 SELECT (u.bucket AT TIME ZONE 'UTC')::date AS day, m.environment, m.data_mode, m.provider, m.model,
     -sum(u.calls)::bigint AS calls,
-    -sum(coalesce(u.input_cost_pico_usd, 0) + coalesce(u.cache_read_cost_pico_usd, 0)
-        + coalesce(u.cache_write_cost_pico_usd, 0) + coalesce(u.output_cost_pico_usd, 0)
-        + coalesce(u.other_cost_pico_usd, 0))::bigint AS cost_pico_usd
+    -sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(u.#, 0)})::bigint AS cost_pico_usd
 FROM hours u JOIN mode m ON m.id = u.series_id
 GROUP BY 1, 2, 3, 4, 5
 ORDER BY 1, 2, 3, 4, 5

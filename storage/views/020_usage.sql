@@ -7,12 +7,8 @@ SELECT
     s.environment, s.data_mode, s.service_name, s.endpoint_tag, s.prompt_version, s.provider, s.model,
     u.calls,
     {requests..output_image_tokens: coalesce(u.#, 0) AS #},
-    coalesce(u.input_cost_pico_usd, 0) + coalesce(u.cache_read_cost_pico_usd, 0)
-        + coalesce(u.cache_write_cost_pico_usd, 0) + coalesce(u.output_cost_pico_usd, 0)
-        + coalesce(u.other_cost_pico_usd, 0) AS cost_pico_usd,
-    (coalesce(u.input_cost_pico_usd, 0) + coalesce(u.cache_read_cost_pico_usd, 0)
-        + coalesce(u.cache_write_cost_pico_usd, 0) + coalesce(u.output_cost_pico_usd, 0)
-        + coalesce(u.other_cost_pico_usd, 0)) * 1e-12 AS cost_usd,
+    {input_cost_pico_usd..other_cost_pico_usd+ coalesce(u.#, 0)} AS cost_pico_usd,
+    ({input_cost_pico_usd..other_cost_pico_usd+ coalesce(u.#, 0)}) * 1e-12 AS cost_usd,
     {input_cost_pico_usd..latency_us_sum: coalesce(u.#, 0) AS #},
     coalesce(u.latency_us_sum, 0) * 1e-3::double precision AS latency_ms_sum,
     {latency_b00..latency_b23: coalesce(u.#, 0) AS #}
@@ -25,12 +21,8 @@ SELECT
     s.environment, s.data_mode, s.service_name, s.endpoint_tag, s.prompt_version, s.provider, s.model,
     u.calls,
     {requests..output_image_tokens: coalesce(u.#, 0) AS #},
-    coalesce(u.input_cost_pico_usd, 0) + coalesce(u.cache_read_cost_pico_usd, 0)
-        + coalesce(u.cache_write_cost_pico_usd, 0) + coalesce(u.output_cost_pico_usd, 0)
-        + coalesce(u.other_cost_pico_usd, 0) AS cost_pico_usd,
-    (coalesce(u.input_cost_pico_usd, 0) + coalesce(u.cache_read_cost_pico_usd, 0)
-        + coalesce(u.cache_write_cost_pico_usd, 0) + coalesce(u.output_cost_pico_usd, 0)
-        + coalesce(u.other_cost_pico_usd, 0)) * 1e-12 AS cost_usd,
+    {input_cost_pico_usd..other_cost_pico_usd+ coalesce(u.#, 0)} AS cost_pico_usd,
+    ({input_cost_pico_usd..other_cost_pico_usd+ coalesce(u.#, 0)}) * 1e-12 AS cost_usd,
     {input_cost_pico_usd..latency_us_sum: coalesce(u.#, 0) AS #},
     coalesce(u.latency_us_sum, 0) * 1e-3::double precision AS latency_ms_sum,
     {latency_b00..latency_b23: coalesce(u.#, 0) AS #}

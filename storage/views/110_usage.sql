@@ -191,9 +191,7 @@ CREATE FUNCTION genai.sums_of(
             {calls..output_image_tokens: genai.total(u.#) AS #},
             {input_cost_pico_usd..wasted_cost_pico_usd: sum(u.#) AS #},
             {unpriced_calls..latency_b23: genai.total(u.#) AS #},
-            sum(coalesce(u.input_cost_pico_usd, 0) + coalesce(u.cache_read_cost_pico_usd, 0)
-                + coalesce(u.cache_write_cost_pico_usd, 0) + coalesce(u.output_cost_pico_usd, 0)
-                + coalesce(u.other_cost_pico_usd, 0)) AS cost_pico_usd
+            sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(u.#, 0)}) AS cost_pico_usd
         FROM (
             SELECT p.side, m.series_id, NULL::bigint AS identity_id, {calls..latency_b23: m.#}
             FROM piece p CROSS JOIN LATERAL (

@@ -47,27 +47,24 @@ CREATE FUNCTION genai.usage_by_step(
         genai.total(u.input_tokens), genai.total(u.output_tokens), sum(u.cost_pico_usd)
     FROM (
         SELECT date_bin(p_step, m.bucket, 'epoch') AS time, m.series_id, NULL::bigint AS identity_id,
-            {calls..errors: m.#}, {input_tokens..output_tokens: m.#}, coalesce(m.input_cost_pico_usd, 0)
-                + coalesce(m.cache_read_cost_pico_usd, 0) + coalesce(m.cache_write_cost_pico_usd, 0)
-                + coalesce(m.output_cost_pico_usd, 0) + coalesce(m.other_cost_pico_usd, 0) AS cost_pico_usd
+            {calls..errors: m.#}, {input_tokens..output_tokens: m.#},
+            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd
         FROM piece p CROSS JOIN LATERAL (
             SELECT m.* FROM genai.measured_day m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
         WHERE p.level = 'day' AND genai.spend_source(
             p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) = 'series'
         UNION ALL
         SELECT date_bin(greatest(p_step, interval '1 hour'), m.bucket, 'epoch'), m.series_id, NULL,
-            {calls..errors: m.#}, {input_tokens..output_tokens: m.#}, coalesce(m.input_cost_pico_usd, 0)
-                + coalesce(m.cache_read_cost_pico_usd, 0) + coalesce(m.cache_write_cost_pico_usd, 0)
-                + coalesce(m.output_cost_pico_usd, 0) + coalesce(m.other_cost_pico_usd, 0) AS cost_pico_usd
+            {calls..errors: m.#}, {input_tokens..output_tokens: m.#},
+            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd
         FROM piece p CROSS JOIN LATERAL (
             SELECT m.* FROM genai.measured_hour m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
         WHERE p.level = 'hour' AND genai.spend_source(
             p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) = 'series'
         UNION ALL
         SELECT date_bin(p_step, m.bucket, 'epoch'), m.series_id, NULL,
-            {calls..errors: m.#}, {input_tokens..output_tokens: m.#}, coalesce(m.input_cost_pico_usd, 0)
-                + coalesce(m.cache_read_cost_pico_usd, 0) + coalesce(m.cache_write_cost_pico_usd, 0)
-                + coalesce(m.output_cost_pico_usd, 0) + coalesce(m.other_cost_pico_usd, 0) AS cost_pico_usd
+            {calls..errors: m.#}, {input_tokens..output_tokens: m.#},
+            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd
         FROM piece p CROSS JOIN LATERAL (
             SELECT m.* FROM genai.measured_minute m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
         WHERE p.level = 'minute' AND genai.spend_source(
@@ -83,27 +80,24 @@ CREATE FUNCTION genai.usage_by_step(
             AND (coalesce(p_data_mode, '*') = '*' OR m.data_mode = p_data_mode)
         UNION ALL
         SELECT date_bin(greatest(p_step, interval '1 hour'), m.bucket, 'epoch'), m.series_id, m.identity_id,
-            {calls..errors: m.#}, {input_tokens..output_tokens: m.#}, coalesce(m.input_cost_pico_usd, 0)
-                + coalesce(m.cache_read_cost_pico_usd, 0) + coalesce(m.cache_write_cost_pico_usd, 0)
-                + coalesce(m.output_cost_pico_usd, 0) + coalesce(m.other_cost_pico_usd, 0) AS cost_pico_usd
+            {calls..errors: m.#}, {input_tokens..output_tokens: m.#},
+            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd
         FROM piece p CROSS JOIN LATERAL (
             SELECT m.* FROM genai.measured_identity_hour m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
         WHERE p.level = 'hour' AND genai.spend_source(
             p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) <> 'series'
         UNION ALL
         SELECT date_bin(p_step, m.bucket, 'epoch'), m.series_id, m.identity_id,
-            {calls..errors: m.#}, {input_tokens..output_tokens: m.#}, coalesce(m.input_cost_pico_usd, 0)
-                + coalesce(m.cache_read_cost_pico_usd, 0) + coalesce(m.cache_write_cost_pico_usd, 0)
-                + coalesce(m.output_cost_pico_usd, 0) + coalesce(m.other_cost_pico_usd, 0) AS cost_pico_usd
+            {calls..errors: m.#}, {input_tokens..output_tokens: m.#},
+            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd
         FROM piece p CROSS JOIN LATERAL (
             SELECT m.* FROM genai.measured_identity_day m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
         WHERE p.level = 'folded' AND genai.spend_source(
             p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) <> 'series'
         UNION ALL
         SELECT date_bin(p_step, m.bucket, 'epoch'), m.series_id, m.identity_id,
-            {calls..errors: m.#}, {input_tokens..output_tokens: m.#}, coalesce(m.input_cost_pico_usd, 0)
-                + coalesce(m.cache_read_cost_pico_usd, 0) + coalesce(m.cache_write_cost_pico_usd, 0)
-                + coalesce(m.output_cost_pico_usd, 0) + coalesce(m.other_cost_pico_usd, 0) AS cost_pico_usd
+            {calls..errors: m.#}, {input_tokens..output_tokens: m.#},
+            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd
         FROM piece p CROSS JOIN LATERAL (
             SELECT m.* FROM genai.measured_call m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
         WHERE p.level = 'call' AND genai.spend_source(

@@ -20,6 +20,7 @@ def test_a_range_is_written_out_in_order() -> None:
         "SELECT coalesce(u.requests, 0) AS requests, coalesce(u.successes, 0) AS successes,"
         " coalesce(u.errors, 0) AS errors, coalesce(u.cancelled, 0) AS cancelled FROM u"
     )
+    assert write_out("({calls..successes+ u.#}) * 2") == "(u.calls + u.requests + u.successes) * 2"
     assert write_out("{calls..calls: s.#}, '{}'::text[]") == "s.calls, '{}'::text[]"
 
 
