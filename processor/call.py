@@ -44,6 +44,14 @@ class Flag(IntEnum):
     """The span's end is before its start, or it has no length of its own."""
     PROMOTED = 4096
     """A wrapper whose emitter sent no inner call: counted after the fact (LEDGER §23)."""
+    COST_UNCERTAIN = 8192
+    """The call has a cost, and another flag says why it may be wrong: totals say "at least" (LEDGER §14)."""
+    USAGE_AMBIGUOUS = 16384
+    """Cached tokens stand beside an input count that may or may not include them."""
+    RATE_MISSING = 32768
+    """A class of tokens, a tier, a region or a context step has no rate of its own; the nearest was used."""
+    DATA_MODE_UNKNOWN = 65536
+    """The data mode that was sent is no known word; the call counts as real."""
 
 
 class Source(NamedTuple):

@@ -21,6 +21,18 @@ _INPUT_ONLY: Final = frozenset({"embeddings", "rerank", "moderation"})
 """Operations that have no output tokens: a missing count is zero there."""
 _USAGE_INVALID: Final = int(Flag.USAGE_INVALID)
 _CACHE_PRICE_ASSUMED: Final = int(Flag.CACHE_PRICE_ASSUMED)
+_COST_UNCERTAIN: Final = int(Flag.COST_UNCERTAIN)
+PRICE_FLAGS: Final = int(Flag.CACHE_PRICE_ASSUMED | Flag.COST_UNCERTAIN | Flag.RATE_MISSING)
+"""Flags that pricing alone sets: a new price replaces them, all others stay with the call."""
+UNCERTAIN: Final = int(
+    Flag.SEVERAL_CALLS
+    | Flag.USAGE_LOSSY
+    | Flag.USAGE_AMBIGUOUS
+    | Flag.DATA_MODE_UNKNOWN
+    | Flag.CACHE_PRICE_ASSUMED
+    | Flag.RATE_MISSING
+)
+"""Reasons why a cost may be wrong (LEDGER §14). SQL knows only `COST_UNCERTAIN`, which one of them sets."""
 
 
 class Charge(NamedTuple):
@@ -91,6 +103,8 @@ def price_call(call: ModelCall, book: PriceBook) -> Charge:
         assumed &= (read > 0) + 2 * (write > hour) + 4 * (hour > 0)
     status = FREE if vector.free else ESTIMATED if call.usage_source == ESTIMATED else PRICED
     flags = _CACHE_PRICE_ASSUMED if assumed else 0
+    if (call.flags | flags) & UNCERTAIN and not vector.free:
+        flags |= _COST_UNCERTAIN
     parts = (status, cost, input_cost, read_cost, write_cost, output_cost, fee, vector.id, flags)
     return _new(Charge, parts)  # Charge(*parts) takes 0.3 µs more
 

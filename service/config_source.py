@@ -13,6 +13,8 @@ from pydantic import BaseModel, ValidationError
 from processor.errors import ConfigError
 
 PREFIX = "SPANLEDGER_"
+TEST_PREFIX = "SPANLEDGER_TEST_"
+"""Variables of the test suite (CONTRIBUTING.md): they name servers and sizes, never a setting."""
 FILE_VARIABLE = "SPANLEDGER_CONFIG"
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -100,7 +102,7 @@ def add_environment(settings: Settings, model: type[BaseModel], environment: Map
     """
     known = {variable(path): path for path in leaves(model)}
     for name in sorted(environment):
-        if not name.startswith(PREFIX) or name == FILE_VARIABLE:
+        if not name.startswith(PREFIX) or name.startswith(TEST_PREFIX) or name == FILE_VARIABLE:
             continue
         path = known.get(name)
         if path is None:

@@ -14,11 +14,10 @@ from uuid import UUID
 import psycopg
 
 from processor.call import ModelCall
-from processor.pricing import Charge
+from processor.pricing import PRICE_FLAGS, Charge
 from storage.queries import query
 from storage.rows import PRICE_STATUS
 from storage.stored_row import (
-    ASSUMED_FLAG,
     PRICE_STATUS_NAME,
     STATUS_NAME,
     USAGE,
@@ -156,7 +155,7 @@ class Prices:
             call.operation, call.service_tier = self._shapes[shape_id]
             call.time_ns = (time_us + POSTGRES_EPOCH_US) * 1000
             call.status, call.usage_source = STATUS_NAME[status], USAGE_SOURCE_NAME[usage_source]
-            call.flags = flags & ~ASSUMED_FLAG
+            call.flags = flags & ~PRICE_FLAGS
             (
                 call.input_tokens, call.output_tokens, call.cache_read_tokens, call.cache_write_tokens,
                 call.cache_write_1h_tokens, call.reasoning_tokens, call.input_audio_tokens,
@@ -166,7 +165,7 @@ class Prices:
             cost, inputs, cache_read, cache_write, output, other, vector_id, map_id = row[19:]
             charge = Charge(
                 PRICE_STATUS_NAME[price_status], cost, inputs, cache_read, cache_write, output, other,
-                vector_id, flags & ASSUMED_FLAG,
+                vector_id, flags & PRICE_FLAGS,
             )  # fmt: skip
             yield PricedRow(Place(time_us, key), line, identity_id, call, call.flags, charge, map_id)
 

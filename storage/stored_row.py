@@ -13,8 +13,8 @@ import psycopg
 from psycopg.rows import namedtuple_row
 from psycopg.types.json import Jsonb
 
-from processor.call import UNKNOWN, Flag, ModelCall, Source
-from processor.pricing import Charge
+from processor.call import UNKNOWN, ModelCall, Source
+from processor.pricing import PRICE_FLAGS, Charge
 from storage.cardinality import TENANT
 from storage.catalog import Catalog
 from storage.queries import query
@@ -50,7 +50,6 @@ _OTHERS = (
     "conversation_id", "attempt",
 )  # fmt: skip
 _TAGS = frozenset({"service_name", "endpoint_tag", "prompt_version", "tenant_id", "user_id"})
-ASSUMED_FLAG = int(Flag.CACHE_PRICE_ASSUMED)
 _SERIES_BITS = (1 << TENANT) - 1
 
 COSTS = (
@@ -226,7 +225,7 @@ def _row(row: Any, dialect: str, sources: tuple[Source, ...]) -> Row:
         sources=sources,
         status=STATUS_NAME[row.status],
         usage_source=USAGE_SOURCE_NAME[row.usage_source],
-        flags=row.flags & ~ASSUMED_FLAG,
+        flags=row.flags & ~PRICE_FLAGS,
     )
     for name in (*SERIES, *IDENTITY, *_SHAPE[:7], *USAGE, *_OTHERS):
         value = getattr(row, name)
@@ -240,7 +239,7 @@ def _row(row: Any, dialect: str, sources: tuple[Source, ...]) -> Row:
         row.output_cost_pico_usd,
         row.other_cost_pico_usd,
         row.price_vector_id,
-        row.flags & ASSUMED_FLAG,
+        row.flags & PRICE_FLAGS,
     )
     completed = {field: (int(rank), str(span)) for field, (rank, span) in (row.completed or {}).items()}
     return Row(

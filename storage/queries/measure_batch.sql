@@ -17,7 +17,7 @@ SELECT
     nullif(_genai.total(s.other_cost_pico_usd), 0) AS other_cost_pico_usd,
     nullif(_genai.total(s.cost_pico_usd) FILTER (WHERE s.status <> 1), 0) AS wasted_cost_pico_usd,
     nullif(count(*) FILTER (WHERE s.price_status = 4), 0) AS unpriced_calls,
-    nullif(count(*) FILTER (WHERE s.price_status IN (3, 5, 6)), 0) AS uncertain_calls,
+    nullif(count(*) FILTER (WHERE s.price_status IN (3, 5, 6) OR s.flags & 8192 <> 0), 0) AS uncertain_calls,
     nullif(count(*) FILTER (WHERE s.price_status = 7), 0) AS error_without_usage_calls,
     nullif(count(s.latency_us), 0) AS latency_calls, nullif(_genai.total(s.latency_us), 0) AS latency_us_sum,
     nullif(count(*) FILTER (WHERE s.latency_bucket = 0), 0) AS latency_b00,

@@ -8,7 +8,7 @@ SELECT
     {input_cost_pico_usd..other_cost_pico_usd: coalesce(a.#, 0) - coalesce(b.#, 0)},
     CASE WHEN b.successes IS NULL THEN coalesce(a.cost_pico_usd, 0) ELSE 0 END - coalesce(b.wasted_cost_pico_usd, 0),
     CASE WHEN a.price_status = 4 THEN 1 ELSE 0 END - coalesce(b.unpriced_calls, 0),
-    CASE WHEN a.price_status IN (3, 5, 6) THEN 1 ELSE 0 END - coalesce(b.uncertain_calls, 0),
+    CASE WHEN a.price_status IN (3, 5, 6) OR a.flags & 8192 <> 0 THEN 1 ELSE 0 END - coalesce(b.uncertain_calls, 0),
     CASE WHEN a.price_status = 7 THEN 1 ELSE 0 END - coalesce(b.error_without_usage_calls, 0)
 FROM pg_temp.amended a
 JOIN _genai.booked b ON b.time = a.time AND b.call_key = a.call_key

@@ -16,7 +16,7 @@ SELECT
     m.other_cost_pico_usd AS other_cost_pico_usd,
     CASE WHEN m.status <> 1 THEN m.cost_pico_usd END AS wasted_cost_pico_usd,
     CASE WHEN m.price_status = 4 THEN 1 END::bigint AS unpriced_calls,
-    CASE WHEN m.price_status IN (3, 5, 6) THEN 1 END::bigint AS uncertain_calls,
+    CASE WHEN m.price_status IN (3, 5, 6) OR m.flags & 8192 <> 0 THEN 1 END::bigint AS uncertain_calls,
     CASE WHEN m.price_status = 7 THEN 1 END::bigint AS error_without_usage_calls,
     CASE WHEN m.latency_us IS NOT NULL THEN 1 END::bigint AS latency_calls, m.latency_us AS latency_us_sum,
     CASE WHEN b.latency_bucket = 0 THEN 1 END::bigint AS latency_b00,

@@ -61,7 +61,11 @@ SELECT
         CASE WHEN m.flags & 512 <> 0 THEN 'text_cleaned' END,
         CASE WHEN m.flags & 1024 <> 0 THEN 'cache_price_assumed' END,
         CASE WHEN m.flags & 2048 <> 0 THEN 'latency_unknown' END,
-        CASE WHEN m.flags & 4096 <> 0 THEN 'promoted' END
+        CASE WHEN m.flags & 4096 <> 0 THEN 'promoted' END,
+        CASE WHEN m.flags & 8192 <> 0 THEN 'cost_uncertain' END,
+        CASE WHEN m.flags & 16384 <> 0 THEN 'usage_ambiguous' END,
+        CASE WHEN m.flags & 32768 <> 0 THEN 'rate_missing' END,
+        CASE WHEN m.flags & 65536 <> 0 THEN 'data_mode_unknown' END
     ], NULL) AS flags,
     r.dialect,
     r.sources,

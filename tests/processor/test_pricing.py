@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from processor.call import CANCELLED, ERROR, ESTIMATED, MISSING, Flag
 from processor.price_book import PriceBook
 from processor.prices import ALWAYS, NEVER, Interval, Rates, price_vector
-from processor.pricing import Charge, price_call
+from processor.pricing import PRICE_FLAGS, UNCERTAIN, Charge, price_call
 from tests.processor.pricing_cases import FIXTURES, NOW, a_call, at, book_of, default_book
 
 with (FIXTURES / "examples.csv").open(encoding="utf-8") as file:
@@ -148,7 +148,27 @@ def test_every_cache_class_has_its_own_price(book: PriceBook) -> None:
 def test_a_missing_cache_price_is_the_input_price_and_says_so(book: PriceBook, parts: dict[str, int]) -> None:
     charge = price_call(a_call("acme", "plain", **parts), book)
     assert charge.cost == (1000 + 200) * 10**6
-    assert charge.flags == Flag.CACHE_PRICE_ASSUMED
+    assert charge.flags == Flag.CACHE_PRICE_ASSUMED | Flag.COST_UNCERTAIN
+
+
+@pytest.mark.parametrize("reason", [flag for flag in Flag if flag & UNCERTAIN & ~PRICE_FLAGS])
+def test_a_call_that_may_be_misread_has_a_cost_that_is_uncertain(book: PriceBook, reason: Flag) -> None:
+    charge = price_call(a_call("acme", "plain", flags=int(reason)), book)
+    assert (charge.cost, charge.flags) == (
+        price_call(a_call("acme", "plain"), book).cost,
+        Flag.COST_UNCERTAIN,
+    )
+
+
+def test_what_is_free_is_never_uncertain(book: PriceBook) -> None:
+    charge = price_call(a_call("ollama", "llama3.1", flags=UNCERTAIN), book)
+    assert (charge.status, charge.flags) == ("free", 0)
+
+
+@pytest.mark.parametrize("flag", [flag for flag in Flag if not flag & (UNCERTAIN | PRICE_FLAGS)])
+def test_other_flags_leave_a_cost_certain(book: PriceBook, flag: Flag) -> None:
+    if flag is not Flag.USAGE_INVALID:
+        assert price_call(a_call("acme", "plain", flags=int(flag)), book).flags == 0
 
 
 def test_no_cache_no_assumption(book: PriceBook) -> None:

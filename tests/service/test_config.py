@@ -102,6 +102,10 @@ def test_an_unknown_variable_is_refused_with_its_neighbour() -> None:
         load_config(environment={"SPANLEDGER_WORKER": "2"})
 
 
+def test_the_variables_of_the_test_suite_are_no_settings() -> None:
+    assert load_config(environment={"SPANLEDGER_TEST_FULL_SIZE": "1"}) == load_config(environment={})
+
+
 def test_a_value_that_is_refused_is_never_quoted(tmp_path: Path) -> None:
     secret = "postgresql://u:hunter2@db/x"
 

@@ -364,12 +364,10 @@ def test_every_measure_of_the_rollups_equals_the_rows(migrated_database: str, wr
         for i in range(300)
     ]
     free, guess = Charge("free", 0, 0, 0, 0, 0, 0), Charge("estimated", 6, 1, 1, 1, 1, 2)
-    charges = [
-        rng.choice(
-            [PRICED, UNPRICED, *map(Charge, ("no_usage", "bad_usage", "error_without_usage")), free, guess]
-        )
-        for _ in calls
-    ]
+    doubtful = PRICED._replace(flags=int(Flag.COST_UNCERTAIN | Flag.RATE_MISSING))
+    without_cost = map(Charge, ("no_usage", "bad_usage", "error_without_usage"))
+    kinds = [PRICED, doubtful, UNPRICED, *without_cost, free, guess]
+    charges = [rng.choice(kinds) for _ in calls]
     writer.write([(Batch(calls=calls), charges)])
     assert_rollups_equal_rows(migrated_database)
     wasted = "SELECT sum(cost_pico_usd) FROM genai.model_call WHERE status <> 'success'"
@@ -379,7 +377,9 @@ def test_every_measure_of_the_rollups_equals_the_rows(migrated_database: str, wr
     for view in ("genai.usage_minute", "genai.usage_hour", "genai.usage_identity"):
         assert totals(migrated_database, view) == totals(migrated_database)
         uncertain = value(migrated_database, f"SELECT sum(uncertain_calls) FROM {view}")  # noqa: S608
-        assert uncertain == sum(c.status in ("no_usage", "bad_usage", "estimated") for c in charges)
+        assert uncertain == sum(
+            c is doubtful or c.status in ("no_usage", "bad_usage", "estimated") for c in charges
+        )
 
 
 def test_the_checker_names_the_first_difference(migrated_database: str, writer: Writer) -> None:
