@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from processor.prices import ALWAYS, NEVER
-from processor.vocabulary import PROVIDERS
+from processor.vocabulary import PROVIDERS, provider_of_model
 
 _LIBRARY_OF: Final[dict[str, str]] = {
     "aws.bedrock": "aws",
@@ -29,11 +29,18 @@ _LIBRARY_OF: Final[dict[str, str]] = {
     "x_ai": "x-ai",
 }
 """Our spelling of a provider → the price list's; the others are spelled alike."""
+_OWN_MODELS_ONLY: Final = frozenset({"gcp.gemini"})
+"""Providers that sell their vendor's models only, although their price list has others: Claude is on Vertex
+AI, not in the Gemini API
+(https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude)."""
 
 _ARN: Final = re.compile(
     r"arn:aws[a-z-]*:bedrock:[a-z0-9-]*:\d*:(?:inference-profile|foundation-model)/(?P<model>.+)"
 )
 _PUBLISHER: Final = re.compile(r"(?:projects/[^/]+/locations/[^/]+/)?publishers/[^/]+/models/(?P<model>.+)")
+_CONTEXT_SUFFIX: Final = re.compile(r"\[\d+[km]\]$")
+"""`claude-opus-4-7[1m]`: how Claude Code asks for the longer context window of the same model
+(https://code.claude.com/docs/en/model-config)."""
 _FINE_TUNE: Final = re.compile(r"(?P<base>ft:[^:]+):.*")
 _TAIL: Final = re.compile(
     r"""
@@ -81,11 +88,16 @@ def providers_of(library: str) -> tuple[str, ...]:
     return tuple(ours for ours, theirs in _LIBRARY_OF.items() if theirs == library) or (library,)
 
 
+def sells(provider: str, name: str) -> bool:
+    """False where a provider has its vendor's models only and the name is another vendor's."""
+    return provider not in _OWN_MODELS_ONLY or provider_of_model(name) in (None, provider)
+
+
 def spellings(provider: str, model: str) -> Iterator[str]:
-    """The ways to look a model up: as sent, then without path, ARN and provider prefix."""
+    """The ways to look a model up: as sent, then without context suffix, path, ARN and provider prefix."""
     name = model.strip().lower()
     yield name
-    bare = _without_path(name)
+    bare = _without_path(_CONTEXT_SUFFIX.sub("", name))
     if bare != name:
         yield bare
     head, slash, rest = bare.partition("/")

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from processor.models import spellings, version_of
 from processor.price_book import PriceBook
-from processor.prices import NEVER, PriceVector
+from processor.prices import ALWAYS, NEVER, PriceVector
 from processor.vocabulary import provider_of_model
 
 _WORDS: Final = re.compile(r"[a-z]+|\d+(?:\.\d+)?b?")
@@ -32,10 +32,15 @@ class Nearest(NamedTuple):
 
 
 class _Name(NamedTuple):
-    """A model's name without directory and version, in words: `("claude", "sonnet", "4", "5")`."""
+    """A model's name without directory and version, in words: `("claude", "sonnet", "4", "5")`.
+
+    Attributes:
+        dated_ns: the date in its version, `ALWAYS` without one.
+    """
 
     words: tuple[str, ...]
     letters: tuple[str, ...]
+    dated_ns: int
 
 
 class NearestPrices:
@@ -83,8 +88,9 @@ def _is_current(vector: PriceVector) -> bool:
 def _name(provider: str, model: str) -> _Name:
     *_, spelling = spellings(provider, model)
     base = spelling.rpartition("/")[2]
-    words = tuple(_WORDS.findall(base[: version_of(base).start]))
-    return _Name(words, tuple(word for word in words if word.isalpha()))
+    version = version_of(base)
+    words = tuple(_WORDS.findall(base[: version.start]))
+    return _Name(words, tuple(word for word in words if word.isalpha()), version.from_ns)
 
 
 def _likeness(one: tuple[str, ...], other: tuple[str, ...]) -> float:
@@ -94,9 +100,10 @@ def _likeness(one: tuple[str, ...], other: tuple[str, ...]) -> float:
 def _preference(
     name: _Name, other: _Name, vector: PriceVector, provider: str, model: str
 ) -> tuple[object, ...]:
-    """Words before numbers, the same beginning, the same provider, the whole name, the vendor, the dearer.
+    """Words before numbers, same beginning, same provider, whole name, vendor, date, and the costlier.
 
-    The last because a missing sum is better told too large than too small.
+    An undated name is what the vendor sells today; a dated one is the older, the earlier its date. The
+    costlier comes last: a missing sum is better told too large than too small.
     """
     same_start = sum(
         1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(name.words, other.words, strict=False))
@@ -107,6 +114,8 @@ def _preference(
         vector.provider == provider,
         _likeness(name.words, other.words),
         vector.provider == provider_of_model(model),
+        other.dated_ns == ALWAYS,
+        other.dated_ns,
         (vector.rates.input or 0) + (vector.rates.output or 0),
         vector.id,
     )

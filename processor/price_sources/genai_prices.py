@@ -19,6 +19,7 @@ from processor.models import (
     is_version,
     library_provider,
     providers_of,
+    sells,
     version_of,
 )
 from processor.price_sources.genai_records import (
@@ -86,7 +87,7 @@ class GenaiPrices:
     def find(self, provider: str, name: str) -> Found | None:
         """The model that an id in lower case stands for: an exact id, or a pattern that leaves a version."""
         own = self._records.provider(library_provider(provider))
-        if own is None:
+        if own is None or not sells(provider, name):
             return None
         for record in (own, *filter(None, map(self._records.provider, own.fallbacks))):
             seller = self._seller(record)
@@ -200,6 +201,8 @@ def _each_tier(
     provider: str, source: ProviderRecord, seller: ProviderRecord, *, borrowed: bool
 ) -> Iterator[tuple[Found, str | None]]:
     for record in source.models:
+        if not sells(provider, record.id.lower()):
+            continue
         found = Found(provider, record, source, borrowed=borrowed)
         yield found, None
         if not borrowed:

@@ -13,7 +13,7 @@ from genai_prices.types import ModelInfo, Provider, Usage
 
 from processor.call import ModelCall
 from processor.errors import ConfigError
-from processor.models import providers_of
+from processor.models import providers_of, sells
 from processor.price_sources.genai_prices import REVIEWED
 from processor.price_sources.genai_records import Records, read_records
 from processor.pricing import price_call
@@ -95,7 +95,7 @@ def _call(
     provider: str, model: str, moment: str, total: int, read: int, write: int, output: int
 ) -> ModelCall:
     return a_call(
-        providers_of(provider)[0],
+        next(ours for ours in providers_of(provider) if sells(ours, model.lower())),
         model,
         total,
         output,

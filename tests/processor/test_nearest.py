@@ -42,6 +42,13 @@ def test_the_nearest_price_is_of_the_name_most_alike(
     assert near_model in found.vector.model.lower()
 
 
+@pytest.mark.parametrize("model", ["gpt-4o-acme", "gpt-4o-2099-01-01"])
+def test_the_undated_name_is_nearer_than_an_old_dated_one(nearest: NearestPrices, model: str) -> None:
+    found = nearest.find("openai", model)
+    assert found is not None
+    assert found.vector.model == "gpt-4o"
+
+
 @pytest.mark.parametrize("model", ["warehouse-7b", "", "prod-chat", "42"])
 def test_a_name_that_is_like_nothing_has_no_nearest(nearest: NearestPrices, model: str) -> None:
     assert nearest.find("openai", model) is None

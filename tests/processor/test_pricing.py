@@ -199,6 +199,17 @@ def test_audio_that_is_cached_is_never_counted_below_zero(book: PriceBook) -> No
     assert charge.input_cost == 50 * 10 * 10**6
 
 
+def test_a_context_suffix_is_the_same_model() -> None:
+    cache = {"cache_read_tokens": 24_880, "cache_write_tokens": 1240}
+    call = a_call("anthropic", "claude-opus-4-7[1m]", 26_132, 412, **cache)
+    assert price_call(call, default_book()).cost == 30_550 * 10**6
+
+
+def test_the_gemini_api_sells_no_claude_but_vertex_ai_does() -> None:
+    assert price_call(a_call("gcp.gemini", "claude-sonnet-4-5"), default_book()).status == "unpriced_model"
+    assert price_call(a_call("gcp.vertex_ai", "claude-sonnet-4-5"), default_book()).cost == 4500 * 10**6
+
+
 # Statuses (LEDGER §14)
 
 
