@@ -151,6 +151,28 @@ class ModelCall:
     """Its line of ancestors does not reach a root inside its request: one that comes later may name it."""
 
 
+class Unread(NamedTuple):
+    """Usage that no rule reads: a span or log record with token counts, or with a model and a provider.
+
+    Nothing of it is counted, and the totals of its service and window say "at least".
+
+    Attributes:
+        identity: what tells it from every other one: trace and span id; a record's equivalent.
+        time_ns: its claimed start.
+        scope: the emitter's instrumentation scope; `version` beside it.
+        keys: names of the attributes that speak of a call, sorted, at most 16; never values.
+    """
+
+    identity: bytes
+    time_ns: int
+    scope: str
+    version: str
+    keys: tuple[str, ...]
+    service_name: str = UNKNOWN
+    environment: str = "prod"
+    data_mode: str = REAL
+
+
 class Sighting(NamedTuple):
     """A span of GenAI interest that is not counted: an agent, a wrapper, a duplicate, an ancestor with tags.
 
@@ -162,6 +184,7 @@ class Sighting(NamedTuple):
         wrapper: True when the span stands for a call whose emitter may have sent no inner span.
         call: the call it would be if it were promoted, or the duplicate's own reading; None for context only.
         attributes: name in `tags` → the attribute that it was read from.
+        unread: what it carries that no rule reads, if it does.
     """
 
     trace_id: bytes
@@ -173,6 +196,7 @@ class Sighting(NamedTuple):
     wrapper: bool = False
     call: ModelCall | None = None
     attributes: tuple[tuple[str, str], ...] = ()
+    unread: Unread | None = None
 
 
 class Rejection(NamedTuple):

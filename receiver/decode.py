@@ -6,19 +6,21 @@ plan that was made for its shape once, joined with its duplicates and completed 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from processor.call import Batch, Rejection, Sighting
+from processor.call import UNKNOWN, Batch, ModelCall, Rejection, Sighting, Unread
 from receiver.context import BINDING, Context, Home, late_tags, read_home
 from receiver.dialects.reading import NOT_GENAI, OUTGOING, Seen, read_span
 from receiver.dialects.shapes import Emitter, Plans
 from receiver.dialects.table import ApplicationKeys
 from receiver.framing import Frame, id_fault, origin_of
 from receiver.join import join
+from receiver.unread import UNREAD, names_usage, repeats, unread_reason
 from receiver.wire import parse_span
 
 _MAX_HOMES = 1024
@@ -82,6 +84,12 @@ def decode_message(
     return decode(request.SerializeToString(), received_ns, options)
 
 
+def unread_names(names: Iterable[str], options: DecodeOptions = DEFAULT) -> tuple[str, ...]:
+    """The attribute names that speak of tokens or usage and that no rule reads, sorted; for a closer look."""
+    plans = _tables(options).plans
+    return tuple(sorted(name for name in names if names_usage(name) and not plans.reads(name)))
+
+
 class _Decoder:
     """One request on its way through."""
 
@@ -104,6 +112,7 @@ class _Decoder:
             self._seen[index] = None
         self._read_all([index for index in frame.interesting() if index not in bad])
         counted = self._count()
+        self._settle_unread()
         calls = [seen.call for seen in counted if seen.call is not None]
         rest = self._uncounted()
         served = self._served(counted) if rest else frozenset()
@@ -159,6 +168,20 @@ class _Decoder:
                     counted.append(seen)
         return counted
 
+    def _settle_unread(self) -> None:
+        """Usage that no rule reads is told, unless a call that counts or waits is around or inside of it."""
+        unread = [s for s in self._seen.values() if s is not None and s.unread and not s.verdict.known]
+        if not unread:
+            return
+        lineage = self._context.lineage
+        calls = [s for s in self._seen.values() if s is not None and (s.verdict.counts or s.verdict.wrapper)]
+        inside = {id(a): call for call in calls for a in lineage(call.trace_id, call.parent_span_id)}
+        by_id = {id(call): call for call in calls}
+        for seen in unread:
+            line = lineage(seen.trace_id, seen.parent_span_id)
+            call = inside.get(id(seen)) or next((by_id[id(a)] for a in line if id(a) in by_id), None)
+            seen.verdict = UNREAD if call is None else repeats(call.span_id)
+
     def _served(self, counted: list[Seen]) -> frozenset[int]:
         """The ancestors of counted calls: no wrapper among them waits for an inner call any more."""
         lineage = self._context.lineage
@@ -189,16 +212,32 @@ class _Decoder:
     def _sighting(self, seen: Seen, is_served: bool) -> Sighting:
         waits = seen.verdict.wrapper and not is_served
         tags, attributes = late_tags(seen)
+        unread = self._unread(seen) if seen.verdict is UNREAD else None
         return Sighting(
             seen.trace_id,
             seen.span_id,
             seen.parent_span_id,
             seen.name,
-            seen.verdict.reason,
+            seen.verdict.reason if unread is None else unread_reason(unread.keys),
             tags,
             waits,
             seen.call if waits or seen.twin_of is not None else None,
             attributes,
+            unread,
+        )
+
+    def _unread(self, seen: Seen) -> Unread:
+        """Where the span belongs is read as for a call."""
+        call = ModelCall(span_id=seen.span_id)
+        self._context.complete(call, seen)
+        return Unread(
+            seen.trace_id + seen.span_id,
+            seen.start,
+            *seen.plan.origin,
+            seen.unread,
+            call.service_name or UNKNOWN,
+            call.environment,
+            call.data_mode,
         )
 
     def _reject(self, index: int, reason: str, detail: str) -> None:

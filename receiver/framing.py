@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from collections.abc import Iterable
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -13,13 +13,29 @@ from processor.errors import BadData
 from receiver.dialects.table import Origin
 from receiver.wire import parse_request, parse_scope, parse_span
 
+_COMMON = b"gen_ai"
 NEEDLES = (
-    b"gen_ai", b".span.kind", b"langfuse.", b"ai.operationId", b"llm.", b"endpoint_tag", b"prompt_version",
-)  # fmt: skip
+    re.compile(rb"_(?:ai(?<=gen_ai)|tag(?<=endpoint_tag)|version(?<=prompt_version))"),
+    re.compile(
+        rb"k(?:ind(?<=\.span\.kind)|ens(?<=[tT]okens)"
+        rb"|en(?<=[tT]oken)(?:[_.-]?(?:[cC]ount|[uU]s|[dD]etail|[tT]otal|[nN]um|[sS]um)|\x12.[\x18!]))",
+        re.DOTALL,
+    ),
+    re.compile(rb"langfuse\."),
+    re.compile(rb"ai\.operationId"),
+    re.compile(rb"llm\."),
+    re.compile(rb"usage"),
+    re.compile(rb"odel(?:[._]?(?:[nN]ame|[iI]d))?\x12"),
+)
 """Every span of GenAI interest holds one: `gen_ai.*` and `raw_gen_ai_request`; OpenInference, LangSmith and
 Traceloop by `<name>.span.kind`; Langfuse; Vercel; LiteLLM's `llm.*`; spans of the application that name the
-calls below them, which may come in another request (docs/decisions). What only looks like it is let go. A
-needle costs every span 0.11-0.23 µs."""
+calls below them, which may come in another request (docs/decisions); and what no vocabulary here knows, by
+its counts of tokens, its `usage` or its model (`receiver.unread`; `\\x12` ends a key, `\\x18` and `!` begin
+a number: `csrf_token` is let go). What only looks like it is let go later.
+
+Seven patterns cost a span 0.9 µs, eleven plain searches 1.8 µs: `re` leaps from one rare first character to
+the next (`_`, `k`) and only then compares, looking behind where several words share it.
+"""
 
 _IDS_BYTES = 28
 _ID_TAGS = ((0, b"\n"), (1, b"\x10"), (18, b"\x12"), (19, b"\x08"))
@@ -60,14 +76,14 @@ class Frame:
 
     def interesting(self) -> list[int]:
         """Indexes of the spans that may hold something of GenAI, ascending."""
-        spans, common = self.spans, NEEDLES[0]
+        spans, common = self.spans, _COMMON
         # Where model calls are many, each is found at once; where they are few, one search for all is faster.
         if spans and any(common in spans[place] for place in (0, len(spans) // 2, -1)):
             marked = {place for place, span in enumerate(spans) if common in span}
             rest = [place for place in range(len(spans)) if place not in marked]
-            found = _search([spans[place] for place in rest], NEEDLES[1:]) if rest else ()
+            found = _search([spans[place] for place in rest]) if rest else ()
             return sorted({*marked, *(rest[at] for at in found)})
-        return sorted(_search(spans, NEEDLES))
+        return sorted(_search(spans))
 
     def block_of(self, index: int) -> tuple[Block, int]:
         """The block that holds a span, and the index of the next block's first span."""
@@ -136,17 +152,16 @@ def id_fault(trace_id: bytes, span_id: bytes) -> tuple[str, str] | None:
     return None
 
 
-def _search(spans: list[bytes], needles: Iterable[bytes]) -> set[int]:
-    """Places of the spans that hold a needle; all of them are searched as one text."""
-    blob, ends = b"".join(spans), list(accumulate(map(len, spans)))
+def _search(spans: list[bytes]) -> set[int]:
+    """Places of the spans that hold a needle; they are searched as one text, with a NUL between two."""
+    blob, ends = b"\0".join(spans), list(accumulate(len(span) + 1 for span in spans))
     found: set[int] = set()
-    for needle in needles:
-        hit = blob.find(needle)
-        while hit >= 0:
-            at = bisect_right(ends, hit)
-            if hit + len(needle) <= ends[at]:  # and not only where two spans meet
-                found.add(at)
-            hit = blob.find(needle, ends[at])
+    for needle in NEEDLES:
+        hit = needle.search(blob)
+        while hit is not None:
+            at = bisect_right(ends, hit.start())
+            found.add(at)
+            hit = needle.search(blob, ends[at])
     return found
 
 

@@ -30,6 +30,7 @@ class Value(Protocol):
     whole: int
     real: float
     array: bytes
+    kvlist: bytes
 
     def WhichOneof(self, group: str) -> str | None: ...
 

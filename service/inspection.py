@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from processor.admission import Admission, admit
 from processor.call import Batch, Flag, ModelCall
@@ -17,7 +18,7 @@ from processor.errors import BadData
 from processor.price_book import PriceBook
 from processor.pricing import Charge, price_call
 from receiver import otlp_json
-from receiver.decode import decode_message
+from receiver.decode import decode_message, unread_names
 from receiver.report_fields import FIELDS
 from service.display import exact_usd
 
@@ -25,6 +26,8 @@ _MINUTE_NS = 60_000_000_000
 _UNITS = {"latency_us": 1_000, "time_to_first_token_us": 1_000}
 """Fields kept in microseconds and shown in milliseconds."""
 NOT_GENAI = "nothing of GenAI in it"
+NO_USAGE = "names GenAI, but carries neither token counts nor a model with its provider"
+_GENAI_WORDS = ("gen_ai", "llm.", "langfuse.", "ai.operationId", "traceloop.", "openinference.", "langsmith.")
 
 
 class Counted(NamedTuple):
@@ -32,6 +35,8 @@ class Counted(NamedTuple):
 
     call: ModelCall
     charge: Charge
+    unread: tuple[str, ...] = ()
+    """Attributes of the span that speak of tokens or usage and that no rule reads."""
 
 
 class NotCounted(NamedTuple):
@@ -40,6 +45,8 @@ class NotCounted(NamedTuple):
     span_id: str
     name: str
     reason: str
+    unread: tuple[str, ...] = ()
+    """Keys that speak of a model call, where no rule reads them (`receiver.unread`)."""
 
 
 class Inspection(NamedTuple):
@@ -75,20 +82,22 @@ def inspect_payload(
     batch = decode_message(request, _received_ns(request))
     counted: list[Counted] = []
     reasons = _reasons(batch)
+    attributes = {(s.trace_id, s.span_id): [pair.key for pair in s.attributes] for s in _spans(request)}
+    unread = {(s.trace_id, s.span_id): s.unread.keys for s in batch.sightings if s.unread is not None}
     for call in batch.calls:
         refusal = admit(call, rules) if rules is not None else None
         if refusal is None:
-            counted.append(Counted(call, price_call(call, book)))
+            names = attributes.get((call.trace_id, call.span_id), ())
+            counted.append(Counted(call, price_call(call, book), unread_names(names)))
         else:
             reasons[call.trace_id, call.span_id] = f"{refusal.reason}: {refusal.detail}"
     kept = {(item.call.trace_id, item.call.span_id) for item in counted}
-    return Inspection(counted, list(_not_counted(request, reasons, kept)))
+    return Inspection(counted, list(_not_counted(request, reasons, kept, unread)))
 
 
 def _received_ns(request: ExportTraceServiceRequest) -> int:
     """Now, or a minute after the newest span of an old file: a file is inspected as if it came in time."""
-    spans = (span for r in request.resource_spans for scope in r.scope_spans for span in scope.spans)
-    newest = max((span.end_time_unix_nano for span in spans), default=0)
+    newest = max((span.end_time_unix_nano for span in _spans(request)), default=0)
     return min(time.time_ns(), newest + _MINUTE_NS) if newest else time.time_ns()
 
 
@@ -102,13 +111,25 @@ def _not_counted(
     request: ExportTraceServiceRequest,
     reasons: Mapping[tuple[bytes, bytes], str],
     counted: set[tuple[bytes, bytes]],
+    unread: Mapping[tuple[bytes, bytes], tuple[str, ...]],
 ) -> Iterator[NotCounted]:
+    for span in _spans(request):
+        place = span.trace_id, span.span_id
+        if place not in counted:
+            reason = reasons.get(place) or _silence(span)
+            yield NotCounted(span.span_id.hex(), span.name, reason, unread.get(place, ()))
+
+
+def _spans(request: ExportTraceServiceRequest) -> Iterator[Span]:
     for resource in request.resource_spans:
         for scope in resource.scope_spans:
-            for span in scope.spans:
-                place = span.trace_id, span.span_id
-                if place not in counted:
-                    yield NotCounted(span.span_id.hex(), span.name, reasons.get(place, NOT_GENAI))
+            yield from scope.spans
+
+
+def _silence(span: Span) -> str:
+    """Why a span without a verdict is none: it says nothing of GenAI, or nothing that could be counted."""
+    speaks = any(word in pair.key for pair in span.attributes for word in _GENAI_WORDS)
+    return NO_USAGE if speaks else NOT_GENAI
 
 
 def public_call(item: Counted) -> dict[str, object]:
@@ -125,6 +146,8 @@ def public_call(item: Counted) -> dict[str, object]:
     shown["dialect"] = call.dialect
     shown["flags"] = [flag.name.lower() for flag in Flag if flag & (call.flags | item.charge.flags)]
     public = {reader.field: name for name, reader in FIELDS.items()}
+    if item.unread:
+        shown["unreadKeys"] = list(item.unread)
     shown["sources"] = {public[s.field]: s.attribute for s in call.sources if s.field in public}
     return shown
 

@@ -13,7 +13,11 @@ def judge(values: Values, failed: bool) -> Verdict | None:
     if kind not in _CALLS:
         return Verdict(False, f"OpenInference {kind!s} span: not a model call")
     known = "model" in values or "input_tokens" in values or failed
-    return COUNTS if known else Verdict(False, f"OpenInference {kind!s} span without model, tokens or error")
+    return (
+        COUNTS
+        if known
+        else Verdict(False, f"OpenInference {kind!s} span without model, tokens or error", known=False)
+    )
 
 
 _SCOPE = "openinference.instrumentation."

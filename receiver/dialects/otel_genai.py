@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from receiver.dialects.table import COUNTS, FALLBACK, Dialect, Key, Values, Verdict
 
 OPERATIONS = {
@@ -16,6 +18,18 @@ OPERATIONS = {
 """`gen_ai.operation.name` of spans that are one provider request → our name. Every other name is none."""
 
 
+_AROUND_CALLS = frozenset(
+    {
+        "agent", "chain", "crew", "cycle", "evaluate", "evaluation", "function", "graph", "guardrail",
+        "handoff", "mcp", "memory", "plan", "retrieval", "retrieve", "session", "skill", "step", "task",
+        "team", "tool", "tools", "workflow",
+    }
+)  # fmt: skip
+"""Words of operations that are no call by their meaning: `invoke_agent`, `execute_tool`, `plan`,
+`agent_step`, ... Of any other name nobody knows that: usage on it is unread. Source:
+https://github.com/open-telemetry/semantic-conventions-genai (docs/gen-ai/gen-ai-agent-spans.md, v0.1.0)."""
+
+
 def judge(values: Values, failed: bool) -> Verdict | None:
     operation = values["otel_operation"]
     if operation in OPERATIONS:
@@ -25,6 +39,7 @@ def judge(values: Values, failed: bool) -> Verdict | None:
         False,
         f"operation {operation!s} is not a model call" + ("; it repeats usage" if repeats else ""),
         wrapper=repeats,
+        known=repeats or not _AROUND_CALLS.isdisjoint(re.split(r"[^a-z]+", str(operation).lower())),
     )
 
 

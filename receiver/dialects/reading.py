@@ -17,13 +17,14 @@ from receiver.dialects.plan import Plan, Reading
 from receiver.dialects.shapes import Emitter
 from receiver.dialects.table import COUNTS, Origin, Values, Verdict
 from receiver.dialects.usage import set_usage
+from receiver.unread import unread_keys
 from receiver.wire import Span
 
 SERVER = 2
 OUTGOING = frozenset({3, 4})
 """CLIENT and PRODUCER: what is below such a span runs elsewhere; baggage puts tags on all of them."""
 _NO_SPAN = bytes(8)
-NOT_GENAI = Verdict(False, "carries no model call")
+NOT_GENAI = Verdict(False, "carries no model call", known=False)
 RAW = Verdict(False, "LiteLLM's raw request: belongs to the call on its parent", wrapper=True)
 _CALL_TYPES = {
     "chat": "chat",
@@ -50,6 +51,7 @@ class Seen:
         twin_of: the span that is counted instead of this one (`receiver.join`).
         twins: spans that proved to be this call.
         taken: tags that a twin knew better, with where they came from.
+        unread: keys that speak of a model call on a span which no rule knows.
     """
 
     __slots__ = (
@@ -67,6 +69,7 @@ class Seen:
         "trace_id",
         "twin_of",
         "twins",
+        "unread",
         "verdict",
     )
 
@@ -89,6 +92,7 @@ class Seen:
         self.twin_of: Seen | None = None
         self.twins: tuple[Seen, ...] = ()
         self.taken: Mapping[str, tuple[str, Source]] = _NO_TAGS
+        self.unread: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -120,6 +124,8 @@ def read_span(raw: bytes, emitter: Emitter, received_ns: int, resource: bytes) -
     verdict = seen.verdict = sketch.verdict
     if verdict.counts or verdict.wrapper:
         seen.call = _make_call(span, seen, sketch, is_failed, received_ns)
+    elif not verdict.known:
+        seen.unread = unread_keys(span.attributes, plan.origin.scope)
     return seen
 
 

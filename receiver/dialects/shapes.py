@@ -29,6 +29,10 @@ class Plans:
             self._table.setdefault(key.attribute, []).append(key)
         self._emitters: dict[Origin, Emitter] = {}
 
+    def reads(self, attribute: str) -> bool:
+        """Whether any rule reads an attribute of this name."""
+        return attribute in self._table
+
     def emitter(self, origin: Origin) -> Emitter:
         """The plans for one emitter's spans."""
         known = self._emitters.get(origin)

@@ -47,11 +47,13 @@ class Verdict(NamedTuple):
 
     Attributes:
         wrapper: it stands for a call whose emitter may have sent no inner span.
+        known: a rule says that it is no call; without one, usage on the span is unread (`receiver.unread`).
     """
 
     counts: bool
     reason: str = ""
     wrapper: bool = False
+    known: bool = True
 
 
 COUNTS = Verdict(True)

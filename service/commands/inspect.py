@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from service.config import Config
     from service.inspection import Counted, Inspection
 
-_TOLD_ALREADY = ("sources", "spanId", "traceId", "parentSpanId", "costUsd", "priceStatus", "dialect", "flags")
+_TOLD_ALREADY = (
+    "sources", "spanId", "traceId", "parentSpanId", "costUsd", "priceStatus", "dialect", "flags",
+    "unreadKeys",
+)  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:
@@ -64,7 +67,11 @@ def _print_json(file: Path, found: Inspection) -> None:
     from service.inspection import public_call
 
     calls = [public_call(item) for item in found.counted]
-    rest = [{"spanId": s.span_id, "name": s.name, "reason": s.reason} for s in found.not_counted]
+    rest = [
+        {"spanId": s.span_id, "name": s.name, "reason": s.reason}
+        | ({"unreadKeys": list(s.unread)} if s.unread else {})
+        for s in found.not_counted
+    ]
     typer.echo(json.dumps({"file": str(file), "calls": calls, "notCounted": rest}, ensure_ascii=False))
 
 
@@ -80,6 +87,15 @@ def _print_tables(file: Path, found: Inspection) -> None:
         columns = (Column("span"), Column("name"), Column("not counted because"))
         rows = [(s.span_id, s.name, s.reason) for s in found.not_counted]
         out.print(table(columns, rows))
+    for span in found.not_counted:
+        if span.unread:
+            out.print(
+                f"unread on span {span.span_id}: {', '.join(span.unread)}", style="yellow", markup=False
+            )
+    if any(span.unread for span in found.not_counted):
+        out.print(
+            "Map these keys with receiver.dialects, or report them (docs/instrumenting.md).", style="yellow"
+        )
 
 
 def _call_table(item: Counted) -> object:
@@ -97,6 +113,8 @@ def _call_table(item: Counted) -> object:
     flags = shown["flags"]
     if isinstance(flags, list) and flags:
         rows.append(("flags", ", ".join(flags), ""))
+    if item.unread:
+        rows.append(("unread keys", ", ".join(item.unread), ""))
     cost = exact_usd(item.charge.cost)
     title = f"span {shown.get('spanId', '')} ({item.call.dialect}): {item.charge.status}"
     title += f", ${cost}" if cost is not None else ""

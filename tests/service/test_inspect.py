@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from processor.errors import BadData
 from service.__main__ import build
 from tests.receiver.captures import CAPTURES, ROOT
+from tests.receiver.spans import CHAT, Made, request
 
 VERCEL = ROOT / "vercel-ai-v5" / "stream_anthropic.pb"
 TWINS = ROOT / "openinference-anthropic" / "anthropic_using_attributes.pb"
@@ -102,3 +103,26 @@ def test_every_capture_is_told_completely() -> None:
         assert len(found["calls"]) == truth["billable_count"]
         assert all(len(span["reason"]) > 10 for span in found["notCounted"])
         assert all(call["priceStatus"] for call in found["calls"])
+
+
+def test_usage_that_no_rule_reads_is_named_and_never_called_nothing(tmp_path: Path) -> None:
+    own = Made({"acme.tokens.prompt": 12, "acme.tokens.completion": 3}, span_id=1, scope=("acme.llm", "1"))
+    silent = Made({"gen_ai.system": "openai"}, span_id=2)
+    plain = Made({"db.system": "postgresql"}, span_id=3)
+    payload = tmp_path / "own.pb"
+    payload.write_bytes(request(own, silent, plain).SerializeToString())
+    unread, named, nothing = json.loads(run("--raw-identities", "--json", str(payload)))["notCounted"]
+    assert unread["unreadKeys"] == ["acme.tokens.completion", "acme.tokens.prompt"]
+    assert unread["reason"].startswith("unread: no rule reads")
+    assert named["reason"].startswith("names GenAI, but")
+    assert nothing["reason"] == "nothing of GenAI in it"
+    assert "receiver.dialects" in run("--raw-identities", str(payload))
+
+
+def test_unread_keys_of_a_counted_call_are_named(tmp_path: Path) -> None:
+    payload = tmp_path / "call.pb"
+    more = {"gen_ai.usage.video_tokens": 5, "gen_ai.request.max_tokens": 100}
+    payload.write_bytes(request(Made(CHAT | more)).SerializeToString())
+    (call,) = json.loads(run("--raw-identities", "--json", str(payload)))["calls"]
+    assert call["unreadKeys"] == ["gen_ai.usage.video_tokens"]
+    assert "unread keys" in run("--raw-identities", str(payload))

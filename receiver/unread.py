@@ -1,0 +1,231 @@
+"""Spans and log records that carry usage which no rule reads: recognised by the names of their keys.
+
+    keys = unread_keys(attributes, scope)    # empty: nothing here speaks of a model call
+
+A count is a positive whole number (also as digits, also inside a small JSON object or a map) under a name
+that says tokens of a call: `promptTokens`, `usage.output_tokens`, `llm.token_count.total`. Limits, rates,
+credentials and prices are no usage: `max_tokens`, `tokens_per_second`, `csrf_token`. A bare `tokens` counts
+only where something else names a model. Names leave here, values never.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Final
+
+from google.protobuf.message import DecodeError
+
+from processor.vocabulary import PROVIDERS, provider_of_model
+from receiver import attributes
+from receiver.dialects.table import Verdict
+from receiver.wire import parse_resource, parse_value
+
+MAX_KEYS: Final = 16
+"""Names kept of one span: a usage object has some ten counts, and a model and a provider beside them."""
+MAX_KEY_LENGTH: Final = 100
+UNREAD_WORD: Final = "unread"
+_SHOWN: Final = 4
+_MAX_ATTRIBUTES: Final = 256
+"""Attributes of a span that are looked at; the rest of a span of thousands is content of another kind."""
+_MAX_DOCUMENT_BYTES: Final = 4096
+_MAX_DEPTH: Final = 4
+
+_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_PLACE: Final = re.compile(r"(?<=[.\[])\d+(?=[.\]]|$)")
+_MODEL_KEY: Final = re.compile(r"model(?:[._]?(?:name|id))?$", re.IGNORECASE)
+_PROVIDER_KEY: Final = re.compile(r"(?:provider|vendor|system)(?:[._]?(?:name|id))?$", re.IGNORECASE)
+_THINGS: Final = frozenset({"car", "device", "hardware", "host", "product", "vehicle"})
+"""Words of what has a model that is none of language."""
+_DIRECTIONS: Final = frozenset(
+    {
+        "accepted", "audio", "billed", "cache", "cached", "candidates", "completion", "consumed",
+        "creation", "embedding", "generated", "image", "in", "input", "out", "output", "prompt", "query",
+        "read", "reasoning", "received", "request", "response", "sent", "thinking", "thought", "thoughts",
+        "total", "usage", "used", "write", "written",
+    }
+)  # fmt: skip
+"""Words that make `tokens` the tokens of a call."""
+_NUMBER_WORDS: Final = frozenset(
+    {"count", "counts", "details", "num", "number", "sum", "total", "usage", "used"}
+)
+_NO_USAGE: Final = frozenset(
+    {
+        "access", "allowed", "auth", "authorization", "available", "avg", "average", "bearer", "bucket",
+        "budget", "chunk", "cost", "cpu", "csrf", "csrftoken", "disk", "expires", "expiry", "id", "ids",
+        "jwt", "left", "limit", "limits", "logprob", "max", "maximum", "memory", "min", "minimum", "ms",
+        "network", "oauth", "per", "price", "quota", "rate", "ratelimit", "refresh", "remaining", "reset",
+        "saved", "secret", "seconds", "threshold", "ttl", "usd", "window", "xsrf",
+    }
+)  # fmt: skip
+"""Words that make `tokens` something else than what a call used."""
+_LIMITS: Final = frozenset({"max", "maximum", "limit", "limits", "budget"})
+_SIDES: Final = frozenset({"input", "output", "prompt", "completion"})
+_GENAI: Final = frozenset({"genai", "llm", "llms", "openai", "anthropic", "gpt", "claude", "gemini"})
+_COUNT, _WEAK, _MODEL, _PROVIDER, _NOTHING = range(1, 6)
+
+
+def unread_keys(attributes_of: Mapping[str, bytes], scope: str = "") -> tuple[str, ...]:
+    """Names of what speaks of a model call: token counts, or a model with its provider; empty without either.
+
+    Args:
+        attributes_of: attribute key → `AnyValue` as bytes, as `receiver.wire` parses them.
+        scope: name of the instrumentation scope.
+
+    Returns:
+        At most `MAX_KEYS` names, sorted; `→` before a path inside a JSON value, `*` for a place in a list.
+    """
+    suspects = _suspects(tuple(attributes_of)[:_MAX_ATTRIBUTES])
+    return _judged(suspects, attributes_of, scope) if suspects else ()
+
+
+UNREAD: Final = Verdict(False, f"{UNREAD_WORD}: usage that no rule reads", known=False)
+"""The verdict of a span with `unread_keys` around and inside of which no call counts."""
+
+
+def repeats(span_id: bytes) -> Verdict:
+    """The verdict of one that lies around or inside of a call: most likely it is the same usage again."""
+    where = f"around or inside of span {span_id.hex()}, which is counted"
+    return Verdict(False, f"usage that no rule reads, {where}")
+
+
+def unread_reason(keys: tuple[str, ...]) -> str:
+    """`unread: no rule reads llm.tokens.in, llm.tokens.out`."""
+    more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+    return f"{UNREAD_WORD}: no rule reads {', '.join(keys[:_SHOWN])}{more}"
+
+
+def names_usage(key: str) -> bool:
+    """Whether a key speaks of tokens or usage by its name; limits such as `max_tokens` do not."""
+    return ("token" in key.lower() or "usage" in key.lower()) and _words(key).isdisjoint(_LIMITS)
+
+
+def _judged(
+    suspects: tuple[tuple[str, int], ...], attributes_of: Mapping[str, bytes], scope: str
+) -> tuple[str, ...]:
+    counts: list[str] = []
+    weak: list[str] = []
+    models: list[str] = []
+    providers: list[str] = []
+    speaks = not _GENAI.isdisjoint(_words(scope))
+    known = False
+    for key, kind in suspects:
+        value = attributes_of[key]
+        if kind in (_COUNT, _WEAK):
+            for found, is_weak in _counted(key, kind, value):
+                (weak if is_weak else counts).append(found)
+        elif (text := attributes.tag(value)) is None:
+            continue
+        elif kind == _MODEL:
+            models.append(key)
+            known = known or provider_of_model(text) is not None
+        elif text.lower() in PROVIDERS:
+            providers.append(key)
+    if models or speaks:
+        counts += weak
+    if counts or (models and providers and (known or _are_genai(models + providers))):
+        return tuple(sorted({_fit(key) for key in counts + models + providers})[:MAX_KEYS])
+    return ()
+
+
+def _are_genai(keys: list[str]) -> bool:
+    return any(not _GENAI.isdisjoint(_words(key)) or key.startswith(("gen_ai", "ai.")) for key in keys)
+
+
+def _fit(key: str) -> str:
+    """Names are data of the sender: places in lists are one name, and what is long is cut."""
+    return _PLACE.sub("*", key)[:MAX_KEY_LENGTH]
+
+
+@lru_cache(maxsize=1024)
+def _suspects(keys: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+    """The keys of a shape that may speak of a call, with what each may be."""
+    found = ((key, _kind(key)) for key in keys)
+    return tuple((key, kind) for key, kind in found if kind != _NOTHING)
+
+
+@lru_cache(maxsize=8192)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(word.lower() for word in _WORD.findall(text[: 2 * MAX_KEY_LENGTH]))
+
+
+def _kind(key: str) -> int:
+    words = _words(key)
+    if _MODEL_KEY.search(key) and words.isdisjoint(_THINGS):
+        return _MODEL
+    if _PROVIDER_KEY.search(key):
+        return _PROVIDER
+    return _count_kind(words)
+
+
+def _count_kind(words: frozenset[str]) -> int:
+    if not _NO_USAGE.isdisjoint(words):
+        return _NOTHING
+    if "usage" in words and not _SIDES.isdisjoint(words):
+        return _COUNT
+    if words >= {"eval", "count"}:  # Ollama: `prompt_eval_count`, `eval_count`
+        return _COUNT
+    if "tokens" in words or ("token" in words and not _NUMBER_WORDS.isdisjoint(words)):
+        return _WEAK if _DIRECTIONS.isdisjoint(words) else _COUNT
+    return _WEAK if "usage" in words else _NOTHING
+
+
+def _counted(key: str, kind: int, raw: bytes) -> Iterator[tuple[str, bool]]:
+    """The counts that stand under a key: itself, or leaves of its object; True with those of a bare name."""
+    found = attributes.plain(raw)
+    if _is_positive(found):
+        bare = kind == _WEAK and "usage" in _words(key) and _words(key).isdisjoint({"token", "tokens"})
+        if not bare:  # `cpu.usage`, `plan.usage`: a number under `usage` alone says nothing
+            yield key, kind == _WEAK
+        return
+    for path, leaf in _leaves(raw, found):
+        words = _words(f"{key}.{'.'.join(path)}")
+        leaf_kind = _count_kind(words) if words & {"token", "tokens", "usage"} else _NOTHING
+        if leaf_kind in (_COUNT, _WEAK) and _is_positive(leaf):
+            yield "→".join((key, *path)), leaf_kind == _WEAK
+
+
+def _leaves(raw: bytes, found: object) -> Iterator[tuple[tuple[str, ...], object]]:
+    if isinstance(found, str) and found[:1] == "{" and len(found) <= _MAX_DOCUMENT_BYTES:
+        yield from _inside(attributes.document(attributes.content(raw)), ())
+    elif found is None and 2 < len(raw) <= _MAX_DOCUMENT_BYTES:
+        yield from _inside_map(raw, ())
+
+
+def _inside(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
+    if isinstance(value, dict) and len(path) < _MAX_DEPTH:
+        for name, below in value.items():
+            yield from _inside(below, (*path, str(name)))
+    elif path:
+        yield path, value
+
+
+def _inside_map(raw: bytes, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
+    """The leaves of an `AnyValue` that is a map."""
+    try:
+        value = parse_value(raw)
+        if value.WhichOneof("value") != "kvlist" or len(path) >= _MAX_DEPTH:
+            return
+        entries = parse_resource(value.kvlist).attributes  # a KeyValueList and a Resource begin alike
+    except DecodeError:
+        return
+    for name, below in entries.items():
+        found = attributes.plain(below)
+        if found is None:
+            yield from _inside_map(below, (*path, name))
+        else:
+            yield (*path, name), found
+
+
+def _is_positive(found: object) -> bool:
+    """A whole number above zero, also as a float or in digits."""
+    if isinstance(found, bool):
+        return False
+    if isinstance(found, int):
+        return found > 0
+    if isinstance(found, float):
+        return found > 0 and found.is_integer()
+    if not isinstance(found, str) or len(found) > 12:
+        return False
+    return found.isascii() and found.isdigit() and int(found) > 0
