@@ -69,11 +69,7 @@ class Intake:
     async def json_traces(self, body: bytes, inflate: Inflate, share: Share) -> ExportTraceServiceResponse:
         """OTLP/JSON → the answer, after the commit. Raises `PipelineError`."""
         received_ns = time.time_ns()
-        batch = await self._read(
-            body,
-            inflate,
-            lambda content: self._decode(otlp_json.parse(content).SerializeToString(), received_ns),
-        )
+        batch = await self._read(body, inflate, lambda content: self._read_json(content, received_ns))
         del body
         return await self._export(batch, share)
 
@@ -98,6 +94,14 @@ class Intake:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._lane, lambda: read(inflate(body, self._limit)))
         return read(content)
+
+    def _read_json(self, content: bytes, received_ns: int) -> Batch:
+        """What the ledger counts of an OTLP/JSON request, with the spans that could not be read."""
+        parsed = otlp_json.parse(content)
+        batch = self._decode(parsed.message.SerializeToString(), received_ns)
+        batch.rejections += parsed.refused
+        batch.spans += len(parsed.refused)
+        return batch
 
     async def _export(self, batch: Batch, share: Share) -> ExportTraceServiceResponse:
         share.resize(batch.size_bytes)

@@ -21,8 +21,8 @@ from typing import Any, Final, NamedTuple
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
+from processor.call import Rejection
 from processor.errors import BadData
 from receiver.json_text import clean, read_json
 from receiver.report_fields import kind
@@ -31,9 +31,24 @@ _MAX_DEPTH: Final = 100
 """Messages inside messages: where the binary parser stops too."""
 _HEX_FIELDS: Final = frozenset({"trace_id", "span_id", "parent_span_id"})
 _HEX: Final = re.compile("(?:[0-9a-fA-F]{2})*")
-_WRONG_ID: Final = b"\0"
-"""Stands for an id that is not hex: no valid length, so that its span alone is refused, for its id."""
+_NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+"""What a string that stands for a number holds: JSON's number. Decimal would also take `1_000` and ` 5`."""
 _MAX_NUMBER_TEXT: Final = 400
+_RECORDS: Final = frozenset({"opentelemetry.proto.trace.v1.Span", "opentelemetry.proto.logs.v1.LogRecord"})
+"""Messages that are refused alone: what one of them has wrong costs no other."""
+_BAD_IDS: Final = {".traceId": "bad_trace_id", ".spanId": "bad_span_id", ".parentSpanId": "bad_span_id"}
+
+
+class Parsed(NamedTuple):
+    """A request as read.
+
+    Attributes:
+        message: the request without the refused records.
+        refused: spans with a value that its field cannot have; the detail begins with its path.
+    """
+
+    message: ExportTraceServiceRequest
+    refused: list[Rejection]
 
 
 class _Wrong(Exception):
@@ -43,6 +58,10 @@ class _Wrong(Exception):
         super().__init__(detail)
         self.path: list[str] = []
 
+    @property
+    def place(self) -> str:
+        return "".join(reversed(self.path))
+
 
 class _Field(NamedTuple):
     """How one field is read: `convert` is None for a message, which is filled in place."""
@@ -50,88 +69,123 @@ class _Field(NamedTuple):
     name: str
     is_repeated: bool
     convert: Callable[[object], Any] | None
+    is_record: bool
 
 
-def parse(body: bytes) -> ExportTraceServiceRequest:
+def parse(body: bytes) -> Parsed:
     """Read a trace export request.
 
     Keys are lowerCamelCase; all others, also snake_case, are unknown and ignored at every level. Ids are
-    hex in any case. Enums are integers or names, 64-bit integers are numbers or strings, null is an absent
-    field. An integer attribute beyond 64 bits (JavaScript sends 1e21) becomes a double. An empty body is an
-    empty request.
+    hex in any case. Enums are integers or names, null is an absent field. 64-bit integers are numbers or
+    strings, `1e3` and `5.0` are integers; one that is none or does not fit refuses its span, also on an
+    attribute that nobody reads. An empty body is an empty request.
 
     Raises:
-        BadData: it is no JSON, or a field has a value of the wrong type; the text says which.
+        BadData: it is no JSON, or a field outside of the spans has a value of the wrong type; the text says
+            which.
     """
+    reader = _Reader()
     request = ExportTraceServiceRequest()
-    if not body.strip():
-        return request
-    try:
-        _fill(request, read_json(body), 0)
-    except _Wrong as wrong:
-        raise BadData("".join(reversed(wrong.path)).removeprefix(".") or "body", str(wrong)) from None
-    return request
-
-
-def _fill(message: Message, content: object, depth: int) -> None:
-    if not isinstance(content, dict):
-        raise _Wrong(f"expected an object, got {kind(content)}")
-    if depth > _MAX_DEPTH:
-        raise _Wrong("is nested too deep")
-    fields = _fields(message.DESCRIPTOR)
-    for key, value in content.items():
-        field = fields.get(key)
-        if field is None or value is None:
-            continue
+    if body.strip():
         try:
-            _set(message, field, value, depth)
+            reader.fill(request, read_json(body), 0)
         except _Wrong as wrong:
-            wrong.path.append(f".{key}")
-            raise
+            raise BadData(wrong.place.removeprefix(".") or "body", str(wrong)) from None
+    return Parsed(request, reader.refused)
 
 
-def _set(message: Message, field: _Field, value: object, depth: int) -> None:
-    if field.is_repeated:
-        _extend(getattr(message, field.name), field, value, depth)
-    elif field.convert is None:
-        child = getattr(message, field.name)
-        child.SetInParent()
-        _fill(child, value, depth + 1)
-    elif field.name == "int_value":
-        _set_integer_attribute(message, value)
-    else:
-        setattr(message, field.name, field.convert(value))
+class _Reader:
+    """One request on its way from JSON to messages.
 
+    Attributes:
+        refused: the records that could not be read.
+    """
 
-def _extend(target: Any, field: _Field, values: object, depth: int) -> None:
-    if not isinstance(values, list):
-        raise _Wrong(f"expected an array, got {kind(values)}")
-    for index, value in enumerate(values):
+    def __init__(self) -> None:
+        self.refused: list[Rejection] = []
+        self._above: dict[int, str] = {}
+        """Depth → the item of a repeated field that is being read there."""
+
+    def fill(self, message: Message, content: object, depth: int) -> None:
+        """Set the message's fields. Raises `_Wrong`."""
+        if not isinstance(content, dict):
+            raise _Wrong(f"expected an object, got {kind(content)}")
+        if depth > _MAX_DEPTH:
+            raise _Wrong("is nested too deep")
+        fields = _fields(message.DESCRIPTOR)
+        for key, value in content.items():
+            field = fields.get(key)
+            if field is None or value is None:
+                continue
+            try:
+                self._set(message, key, field, value, depth)
+            except _Wrong as wrong:
+                wrong.path.append(f".{key}")
+                raise
+
+    def _set(self, message: Message, key: str, field: _Field, value: object, depth: int) -> None:
+        if field.is_repeated:
+            self._extend(getattr(message, field.name), key, field, value, depth)
+        elif field.convert is None:
+            child = getattr(message, field.name)
+            child.SetInParent()
+            self.fill(child, value, depth + 1)
+        else:
+            setattr(message, field.name, field.convert(value))
+
+    def _extend(self, target: Any, key: str, field: _Field, values: object, depth: int) -> None:
+        if not isinstance(values, list):
+            raise _Wrong(f"expected an array, got {kind(values)}")
+        for index, value in enumerate(values):
+            try:
+                if field.convert is None:
+                    self._add(target, f".{key}[{index}]", field, value, depth)
+                else:
+                    target.append(field.convert(value))
+            except _Wrong as wrong:
+                wrong.path.append(f"[{index}]")
+                raise
+
+    def _add(self, target: Any, item: str, field: _Field, value: object, depth: int) -> None:
+        self._above[depth] = item
         try:
-            if field.convert is None:
-                _fill(target.add(), value, depth + 1)
-            else:
-                target.append(field.convert(value))
+            self.fill(target.add(), value, depth + 1)
         except _Wrong as wrong:
-            wrong.path.append(f"[{index}]")
-            raise
+            if not field.is_record:
+                raise
+            del target[-1]
+            above = "".join(self._above[level] for level in range(depth + 1))
+            self.refused.append(_rejection(above.removeprefix("."), wrong, value))
 
 
-def _set_integer_attribute(message: Message, value: object) -> None:
-    assert isinstance(message, AnyValue)
-    number = _number(value)
-    if -(2**63) <= number < 2**63 and number == int(number):
-        message.int_value = int(number)
-    else:
-        message.double_value = _double(value)
+def _rejection(above: str, wrong: _Wrong, record: object) -> Rejection:
+    """A record that is refused for one value, with as much of its ids and name as can be read."""
+    sent = record if isinstance(record, dict) else {}
+    name = sent.get("name")
+    return Rejection(
+        _known_id(sent.get("traceId"), 16),
+        _known_id(sent.get("spanId"), 8),
+        clean(name) if isinstance(name, str) else "",
+        _BAD_IDS.get(wrong.place, "bad_field"),
+        f"{above}{wrong.place}: {wrong}",
+    )
+
+
+def _known_id(value: object, size: int) -> bytes:
+    is_hex = isinstance(value, str) and len(value) == 2 * size and _HEX.fullmatch(value)
+    return bytes.fromhex(value) if isinstance(value, str) and is_hex else b""
 
 
 @cache
 def _fields(descriptor: Descriptor) -> dict[str, _Field]:
     return {
-        field.json_name: _Field(field.name, field.is_repeated, _converter(field))
+        field.json_name: _Field(field.name, field.is_repeated, _converter(field), _is_record(field))
         for field in descriptor.fields
     }
+
+
+def _is_record(field: FieldDescriptor) -> bool:
+    return field.message_type is not None and field.message_type.full_name in _RECORDS
 
 
 def _converter(field: FieldDescriptor) -> Callable[[object], Any] | None:
@@ -150,10 +204,12 @@ def _number(value: object) -> Decimal | int:
         return value
     if isinstance(value, bool) or not isinstance(value, Decimal | str) or len(str(value)) > _MAX_NUMBER_TEXT:
         raise _Wrong(f"expected a number, got {kind(value)}")
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        raise _Wrong("expected a number, got another string")
     try:
         number = Decimal(value)
     except ArithmeticError:
-        raise _Wrong("expected a number, got another string") from None
+        raise _Wrong("expected a finite number that a double can hold") from None
     if not number.is_finite() or number.adjusted() > 308:
         raise _Wrong("expected a finite number that a double can hold")
     return number if number.adjusted() > -400 else 0
@@ -195,8 +251,11 @@ def _enum(enum: EnumDescriptor, value: object) -> int:
 
 
 def _id(value: object) -> bytes:
+    """An id. protobuf's own JSON writes bytes as base64, which is the usual mistake."""
     text = _string(value)
-    return bytes.fromhex(text) if _HEX.fullmatch(text) else _WRONG_ID
+    if not _HEX.fullmatch(text):
+        raise _Wrong("expected hex digits, two a byte, and not base64")
+    return bytes.fromhex(text)
 
 
 def _base64(value: object) -> bytes:

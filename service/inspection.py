@@ -19,6 +19,7 @@ from processor.price_book import PriceBook
 from processor.pricing import Charge, price_call
 from receiver import otlp_json
 from receiver.decode import decode_message, unread_names
+from receiver.otlp_json import Parsed
 from receiver.report_fields import FIELDS
 from service.display import exact_usd
 
@@ -56,7 +57,7 @@ class Inspection(NamedTuple):
     not_counted: list[NotCounted]
 
 
-def read_payload(path: Path) -> ExportTraceServiceRequest:
+def read_payload(path: Path) -> Parsed:
     """Read a trace export request, binary or OTLP/JSON, told apart by its first byte.
 
     Raises:
@@ -66,19 +67,18 @@ def read_payload(path: Path) -> ExportTraceServiceRequest:
     if body.lstrip()[:1] == b"{":
         return otlp_json.parse(body)
     try:
-        return ExportTraceServiceRequest.FromString(body)
+        return Parsed(ExportTraceServiceRequest.FromString(body), [])
     except DecodeError as error:
         raise BadData(path.name, "neither an OTLP trace export request nor its JSON form") from error
 
 
-def inspect_payload(
-    request: ExportTraceServiceRequest, book: PriceBook, rules: Admission | None
-) -> Inspection:
+def inspect_payload(payload: Parsed, book: PriceBook, rules: Admission | None) -> Inspection:
     """Read, admit and price as the service would.
 
     Args:
         rules: the rules of the door; None leaves calls, identities above all, as they were sent.
     """
+    request = payload.message
     batch = decode_message(request, _received_ns(request))
     counted: list[Counted] = []
     reasons = _reasons(batch)
@@ -92,7 +92,8 @@ def inspect_payload(
         else:
             reasons[call.trace_id, call.span_id] = f"{refusal.reason}: {refusal.detail}"
     kept = {(item.call.trace_id, item.call.span_id) for item in counted}
-    return Inspection(counted, list(_not_counted(request, reasons, kept, unread)))
+    refused = [NotCounted(r.span_id.hex(), r.name, f"{r.reason}: {r.detail}") for r in payload.refused]
+    return Inspection(counted, [*_not_counted(request, reasons, kept, unread), *refused])
 
 
 def _received_ns(request: ExportTraceServiceRequest) -> int:

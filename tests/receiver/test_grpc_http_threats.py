@@ -257,7 +257,7 @@ async def test_invalid_utf_8_in_a_span_is_an_answer_and_no_fault(target: Target)
     "value",
     [
         {"intValue": "-5"}, {"doubleValue": 3.7}, {"doubleValue": "NaN"}, {"doubleValue": "Infinity"},
-        {"intValue": str(2**63 - 1)}, {"intValue": str(-(2**63))}, {"intValue": 1e21},
+        {"intValue": str(2**63 - 1)}, {"intValue": str(-(2**63))}, {"doubleValue": None},
         {"stringValue": "many"}, {"arrayValue": {}}, {"boolValue": True},
     ],
     ids=str,

@@ -88,6 +88,19 @@ async def test_s3_the_same_in_json() -> None:
         assert partial["errorMessage"]
 
 
+async def test_s3_a_value_that_its_field_cannot_have_costs_only_its_span_and_is_named() -> None:
+    body = json_request()
+    spans = body["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    broken = [{"key": "server.port", "value": {"intValue": "1e21"}}]
+    spans.append({**spans[0], "spanId": "00000000000000ff", "attributes": broken})
+    async with open_doors() as doors:
+        partial = (await doors.post(body)).json()["partialSuccess"]
+        assert partial["rejectedSpans"] == "1"
+        assert "1 of 2 spans" in partial["errorMessage"]
+        assert "spans[1].attributes[0].value.intValue: expected a whole number" in partial["errorMessage"]
+        assert len(doors.sink.calls) == 1
+
+
 @pytest.mark.parametrize(
     ("body", "media_type"),
     [

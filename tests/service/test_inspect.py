@@ -77,6 +77,17 @@ def _ids_in_hex(span: dict[str, str]) -> None:
             span[name] = base64.b64decode(span[name]).hex()
 
 
+def test_a_span_that_cannot_be_read_is_not_counted_and_its_value_is_named(tmp_path: Path) -> None:
+    broken = {"traceId": "W47/95gDgQPSabYzgT/GDA==", "spanId": "00f067aa0ba902b7", "name": "chat"}
+    file = tmp_path / "payload.json"
+    file.write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [broken]}]}]}))
+    (left,) = json.loads(run("--raw-identities", "--json", str(file)))["notCounted"]
+    assert (left["spanId"], left["name"]) == ("00f067aa0ba902b7", "chat")
+    assert left["reason"].startswith(
+        "bad_trace_id: resourceSpans[0].scopeSpans[0].spans[0].traceId: expected hex"
+    )
+
+
 def test_the_table_shows_fields_sources_and_reasons() -> None:
     shown = run("--raw-identities", str(TWINS))
     for text in (
