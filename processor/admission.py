@@ -18,8 +18,13 @@ from processor.tenants import Tenants
 
 _SECOND_NS: Final = 1_000_000_000
 _DAY_NS: Final = 86_400 * _SECOND_NS
-_YEAR_2015_NS: Final = 1_420_070_400 * _SECOND_NS
+YEAR_2015_NS: Final = 1_420_070_400 * _SECOND_NS
 """No language model was billed before: an older start is a broken clock and not a late call."""
+LONGEST_CALL_NS: Final = _DAY_NS
+"""No model call lasts longer: a longer duration measures something else, and one of them moves every mean."""
+_LONGEST_CALL_US: Final = LONGEST_CALL_NS // 1000
+_SURELY_SHORTER_US: Final = 2**36 - 1
+"""19 hours; of two durations the OR stays below this if both do."""
 _BIGINT: Final = 2**63 - 1
 _SMALLINT: Final = 2**15 - 1
 _CUT_MARK_BYTES: Final = 9
@@ -83,7 +88,7 @@ def admit(call: ModelCall, rules: Admission) -> Rejection | None:
         None when the call may be stored, else why it is refused for good; a refused call is not changed.
     """
     age_ns = call.received_ns - call.time_ns
-    if -rules.clock_tolerance_ns <= age_ns <= rules.late_limit_ns and call.time_ns >= _YEAR_2015_NS:
+    if -rules.clock_tolerance_ns <= age_ns <= rules.late_limit_ns and call.time_ns >= YEAR_2015_NS:
         call.claimed_time_ns = call.claimed_time_ns or call.time_ns  # a second admission keeps the claim
     elif (late := _place_in_time(call, rules)) is not None:
         return late
@@ -101,7 +106,7 @@ def admit(call: ModelCall, rules: Admission) -> Rejection | None:
     if call.tenant_id is None and call.user_id is not None and rules.tenants:
         rules.tenants.assign(call)
     _fit_counts(call, rules.max_count)
-    if not 0 <= (call.latency_us or 0) | (call.time_to_first_token_us or 0) <= _BIGINT:
+    if not 0 <= (call.latency_us or 0) | (call.time_to_first_token_us or 0) <= _SURELY_SHORTER_US:
         _fit_durations(call)
     if call.attempt is not None or call.http_status is not None or call.reported_cost_pico_usd is not None:
         _fit_numbers(call)
@@ -152,7 +157,7 @@ def fit_text(text: str, max_bytes: int = 200) -> tuple[str, int]:
 def _place_in_time(call: ModelCall, rules: Admission) -> Rejection | None:
     """What becomes of a start that is too old, impossible or missing."""
     claimed, received = call.time_ns, call.received_ns
-    if _YEAR_2015_NS <= claimed <= received:
+    if YEAR_2015_NS <= claimed <= received:
         return _too_late(call, rules)
     call.claimed_time_ns = claimed
     call.time_ns = received
@@ -265,10 +270,10 @@ def _drop(call: ModelCall, names: tuple[str, ...]) -> None:
 
 
 def _fit_durations(call: ModelCall) -> None:
-    if not 0 <= (call.latency_us or 0) <= _BIGINT:
+    if not 0 <= (call.latency_us or 0) <= _LONGEST_CALL_US:
         call.latency_us = None
         call.flags |= Flag.LATENCY_UNKNOWN
-    if not 0 <= (call.time_to_first_token_us or 0) <= _BIGINT:
+    if not 0 <= (call.time_to_first_token_us or 0) <= _LONGEST_CALL_US:
         call.time_to_first_token_us = None
 
 

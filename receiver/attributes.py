@@ -25,7 +25,8 @@ MAX_DOCUMENT_BYTES = 262_144
 
 _PICO = Decimal(10) ** 12
 _MAX_COST = 2**63 - 1
-_MAX_STREAM_SECONDS = 86_400
+MAX_SECONDS = 86_400
+"""No model call lasts longer (`processor.admission.LONGEST_CALL_NS`)."""
 _FIRST_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*"([^"\\]{1,200})"')
 BRACKET, SPACE = ord("["), ord(" ")
 """Text that begins behind `[` and does not end in a space is a tag as it is; other text is looked at."""
@@ -121,7 +122,7 @@ def as_microseconds(seconds: object) -> int | None:
     """Whole microseconds of a duration in seconds; None for what is no duration of one call."""
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         return None
-    return round(seconds * 1_000_000) if 0 <= seconds <= _MAX_STREAM_SECONDS else None
+    return round(seconds * 1_000_000) if 0 <= seconds <= MAX_SECONDS else None
 
 
 def as_microseconds_of_ms(milliseconds: object) -> int | None:

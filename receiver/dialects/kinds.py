@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from processor.vocabulary import provider_name
 from receiver import attributes
-from receiver.attributes import Read
+from receiver.attributes import MAX_SECONDS, Read
 
 COUNT_FIELDS = frozenset(
     {
@@ -70,7 +70,7 @@ UNIQUE = frozenset(
 """Fields whose values hardly ever come again: remembering them is waste."""
 
 _LABELS = frozenset({"endpoint_label", "root_label"})
-_NUMBERS = frozenset({"first_token", "first_chunk_seconds", "first_chunk_ms", "stream_seconds"})
+_NUMBERS = frozenset({"first_token", "first_chunk_seconds", "first_chunk_ms"})
 SHOWN_AS = {
     "otel_operation": "operation",
     "request_type": "operation",
@@ -101,6 +101,16 @@ def _provider(found: object) -> str | None:
     return provider_name(attributes.as_tag(found))
 
 
+def _number(found: object) -> int | float | None:
+    return None if isinstance(found, bool) or not isinstance(found, int | float) else found
+
+
+def _seconds(found: object) -> int | float | None:
+    """A duration of one call; None for what is none (a start is reckoned back from it)."""
+    number = _number(found)
+    return number if number is not None and 0 <= number <= MAX_SECONDS else None
+
+
 class Kind(NamedTuple):
     """How a field's value is read from an attribute, and how from inside a JSON value."""
 
@@ -124,7 +134,8 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(COUNT_FIELDS | _OTHER_COUNTS, COUNT),
     **dict.fromkeys(_TAGS, TAG),
     **dict.fromkeys(_LABELS, _of(_label)),
-    **dict.fromkeys(_NUMBERS, _of(lambda found: found if isinstance(found, int | float) else None)),
+    **dict.fromkeys(_NUMBERS, _of(_number)),
+    "stream_seconds": _of(_seconds),
 }
 
 SOURCED = (

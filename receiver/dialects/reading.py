@@ -7,6 +7,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import NamedTuple
 
+from processor.admission import LONGEST_CALL_NS, YEAR_2015_NS
 from processor.call import UNKNOWN, Flag, ModelCall, Source
 from processor.vocabulary import PROVIDERS, provider_name, provider_of_model
 from receiver.attributes import as_microseconds, as_microseconds_of_ms
@@ -38,6 +39,9 @@ _CALL_TYPES = {
 _FINE = (b"", OK)
 _MAX_SKETCHES = 256
 _LATENCY_UNKNOWN = int(Flag.LATENCY_UNKNOWN)
+_CLOCK_MOVED = int(Flag.CLOCK_MOVED)
+_LONGEST_START_NS = 31 * LONGEST_CALL_NS
+"""A start so long before its end is no start (of a monotonic clock, or of a clock that was set later)."""
 _head = attrgetter("trace_id", "span_id", "parent_span_id", "name", "kind", "start", "end")
 _NO_TAGS: Mapping[str, tuple[str, Source]] = MappingProxyType({})
 
@@ -196,10 +200,11 @@ def _make_call(span: Span, seen: Seen, sketch: Sketch, is_failed: bool, received
     ) = plan.call_texts(reading.row)
     call.dialect = plan.dialect
     length = seen.end - seen.start
-    if length > 0 and seen.kind != SERVER:
+    if 0 < length <= LONGEST_CALL_NS and seen.kind != SERVER and seen.start:
         call.latency_us = (length + 500) // 1000
     else:  # a SERVER span that LiteLLM wrote on has the request's length, not the model's
         call.flags = _LATENCY_UNKNOWN
+        _mend_start(call, seen)
     if plan.has_timings:
         call.time_to_first_token_us = _first_token(reading.values, plan.origin)
     if plan.has_identifiers:
@@ -210,6 +215,15 @@ def _make_call(span: Span, seen: Seen, sketch: Sketch, is_failed: bool, received
         set_failure(call, span, reading.values)
     call.sources = plan.sources(reading, set_usage(call, plan, reading))
     return call
+
+
+def _mend_start(call: ModelCall, seen: Seen) -> None:
+    """A call whose start nobody recorded stands at its end; admission moves it where that is none either."""
+    if seen.start >= YEAR_2015_NS and seen.end - seen.start <= _LONGEST_START_NS:
+        return
+    call.flags |= _CLOCK_MOVED
+    if seen.end >= YEAR_2015_NS:
+        call.time_ns = seen.start = seen.end  # and so it overlaps with nothing that came in between
 
 
 def _unnamed_provider(plan: Plan, reading: Reading, model: object) -> str | None:

@@ -30,7 +30,6 @@ OPEN: dict[str, str] = {
     "32-gemini-image-output": "no rate for the modality (pricing)",
     "34-livekit-realtime-cached-audio": "cached audio is priced as audio (pricing, emitters)",
     "36-mastra-loop-over-context-tier": "several requests in one span (pricing)",
-    "44-start-time-zero": "57 years of latency (usage)",
 }
 """Cases that are wrong still → what is missing. The test fails when one is right, so that it goes."""
 

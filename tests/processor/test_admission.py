@@ -177,6 +177,14 @@ def test_numbers_that_no_column_holds_become_missing() -> None:
     assert call.flags & Flag.LATENCY_UNKNOWN
 
 
+@pytest.mark.parametrize("name", ["latency_us", "time_to_first_token_us"])
+@pytest.mark.parametrize(("sent", "kept"), [(24 * 3600 * 10**6, True), (24 * 3600 * 10**6 + 1, False)])
+def test_a_duration_of_more_than_a_day_is_unknown(name: str, sent: int, kept: bool) -> None:
+    call = admitted(**{name: sent})
+    assert getattr(call, name) == (sent if kept else None)
+    assert bool(call.flags & Flag.LATENCY_UNKNOWN) == (name == "latency_us" and not kept)
+
+
 # Time (LEDGER §8)
 
 
