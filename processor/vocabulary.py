@@ -7,16 +7,22 @@ Source:
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from processor.call import DEMO, REAL, TEST
 
+NO_VALUES: Final = frozenset(
+    {
+        "", "-", "?", "n/a", "na", "nan", "nil", "none", "not set", "not_set", "null", "undefined",
+        "unknown", "unset", "unspecified", "<none>", "<null>", "<unknown>", "(unknown)",
+        "unknown_model", "unknown model",
+    }
+)  # fmt: skip
+"""Words that emitters write where they have no value (Micrometer's `KeyValue.NONE_VALUE` is `none`)."""
+
 FRAMEWORKS: Final = frozenset(
     {
-        "",
-        "unknown",
-        "none",
-        "null",
         "agno",
         "ai",
         "autogen",
@@ -25,7 +31,10 @@ FRAMEWORKS: Final = frozenset(
         "az.ai.openai",
         "crewai",
         "dspy",
+        "claude_agent_sdk",
         "gateway",  # Vercel's AI gateway: the model id names the vendor
+        "gcp.vertex.agent",  # Google ADK names itself; Google sends the bill
+        "genkit",
         "google_adk",
         "haystack",
         "instructor",
@@ -36,11 +45,14 @@ FRAMEWORKS: Final = frozenset(
         "litellm_proxy",
         "llamaindex",
         "llama_index",
+        "mastra",
         "microsoft.agent_framework",
         "microsoft.foundry",  # azure-ai-projects, for a plain OpenAI client too
         "openai_agents",
         "openai-agents",
+        "openinference",
         "portkey",
+        "ruby_llm",
         "pydantic-ai",
         "pydantic_ai",
         "semantic_kernel",
@@ -60,6 +72,7 @@ PROVIDERS: Final[dict[str, str]] = {
     "claude": "anthropic",
     "aws": "aws.bedrock",
     "aws.bedrock": "aws.bedrock",
+    "aws-bedrock": "aws.bedrock",
     "aws_bedrock": "aws.bedrock",
     "amazon": "aws.bedrock",
     "amazon-bedrock": "aws.bedrock",
@@ -79,9 +92,13 @@ PROVIDERS: Final[dict[str, str]] = {
     "azure_ai": "azure.ai.inference",
     "azure-ai": "azure.ai.inference",
     "azure.ai.foundry": "azure.ai.inference",
+    "alibaba": "alibaba",
+    "alibaba-cloud": "alibaba",
+    "dashscope": "alibaba",
     "baseten": "baseten",
     "cerebras": "cerebras",
     "cloudflare": "cloudflare",
+    "cloudflare-workers-ai": "cloudflare",
     "workers-ai": "cloudflare",
     "cohere": "cohere",
     "cohere_chat": "cohere",
@@ -93,6 +110,8 @@ PROVIDERS: Final[dict[str, str]] = {
     "fireworks-ai": "fireworks_ai",
     "gcp": "gcp.gemini",
     "gcp.gemini": "gcp.gemini",
+    "google-ai": "gcp.gemini",
+    "google-ai-studio": "gcp.gemini",
     "gcp.gen_ai": "gcp.gemini",
     "gemini": "gcp.gemini",
     "google": "gcp.gemini",
@@ -108,6 +127,8 @@ PROVIDERS: Final[dict[str, str]] = {
     "google_vertexai": "gcp.vertex_ai",
     "google-vertex": "gcp.vertex_ai",
     "google-vertexai": "gcp.vertex_ai",
+    "google-vertex-ai": "gcp.vertex_ai",
+    "vertex-ai-model-garden": "gcp.vertex_ai",
     "vertex.anthropic": "gcp.vertex_ai",
     "vertex": "gcp.vertex_ai",
     "vertex_ai": "gcp.vertex_ai",
@@ -131,6 +152,8 @@ PROVIDERS: Final[dict[str, str]] = {
     "moonshot_ai": "moonshot_ai",
     "moonshotai": "moonshot_ai",
     "novita": "novita",
+    "novita-ai": "novita",
+    "nvidia": "nvidia",
     "ollama": "ollama",
     "ollama_chat": "ollama",
     "openai": "openai",
@@ -155,10 +178,44 @@ PROVIDERS: Final[dict[str, str]] = {
     "x.ai": "x_ai",
     "xai": "x_ai",
     "zai": "zai",
+    "zhipuai": "zai",
     "z.ai": "zai",
     "z-ai": "zai",
 }
 """Spelling as sent, in lower case → our spelling. Whole names only: a substring is never a match."""
+
+_HOSTS: Final[tuple[tuple[str, str], ...]] = (
+    ("openai.azure.com", "azure.ai.openai"),
+    ("cognitiveservices.azure.com", "azure.ai.openai"),
+    ("services.ai.azure.com", "azure.ai.inference"),
+    ("models.ai.azure.com", "azure.ai.inference"),
+    ("openai.com", "openai"),
+    ("anthropic.com", "anthropic"),
+    ("generativelanguage.googleapis.com", "gcp.gemini"),
+    ("aiplatform.googleapis.com", "gcp.vertex_ai"),
+    ("api.cohere.com", "cohere"),
+    ("api.cohere.ai", "cohere"),
+    ("api.deepinfra.com", "deepinfra"),
+    ("api.deepseek.com", "deepseek"),
+    ("api.fireworks.ai", "fireworks_ai"),
+    ("api.groq.com", "groq"),
+    ("api.cerebras.ai", "cerebras"),
+    ("api.minimax.io", "minimax"),
+    ("api.mistral.ai", "mistral_ai"),
+    ("api.moonshot.ai", "moonshot_ai"),
+    ("api.perplexity.ai", "perplexity"),
+    ("api.together.ai", "together_ai"),
+    ("api.together.xyz", "together_ai"),
+    ("api.x.ai", "x_ai"),
+    ("api.z.ai", "zai"),
+    ("models.github.ai", "github"),
+    ("openrouter.ai", "openrouter"),
+)
+"""Ends of the hosts that providers answer on, for emitters that name the host (LiveKit's OpenAI and Anthropic
+plugins). The longer end stands before the shorter."""
+_HOST: Final = re.compile(r"(?:https?://)?([a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::\d+)?(?:/.*)?")
+_REGION: Final = re.compile(r"^[a-z0-9-]+-(?=aiplatform\.)")
+_DECORATION: Final = re.compile(r"[\s_.-]+")
 
 _VERCEL_SUFFIXES: Final = frozenset(
     {
@@ -244,12 +301,38 @@ def provider_name(raw: str | None) -> str | None:
 
 def _unusual_provider(raw: str) -> str | None:
     name = raw.strip().lower()
-    if name in FRAMEWORKS:
-        return None
     if name in PROVIDERS:
         return PROVIDERS[name]
+    if name in NO_VALUES or _bare(name) in _BARE_FRAMEWORKS:
+        return None
     stem, _, suffix = name.rpartition(".")
-    return provider_name(stem) if stem and suffix in _VERCEL_SUFFIXES else name
+    if stem and suffix in _VERCEL_SUFFIXES:
+        return provider_name(stem)
+    return _BARE_PROVIDERS.get(_bare(name)) or _provider_of_host(name) or name
+
+
+def _bare(name: str) -> str:
+    """`Google AI Studio` → `googleaistudio`: display names differ from ids in case and separators alone."""
+    return _DECORATION.sub("", name.lower())
+
+
+_BARE_PROVIDERS: Final = {_bare(spelled): ours for spelled, ours in PROVIDERS.items()}
+_BARE_FRAMEWORKS: Final = frozenset(map(_bare, FRAMEWORKS))
+
+
+def _provider_of_host(name: str) -> str | None:
+    found = _HOST.fullmatch(name)
+    if found is None:
+        return None
+    host = _REGION.sub("", found[1])
+    if host.startswith("bedrock") and ".amazonaws.com" in host:
+        return "aws.bedrock"
+    return next((ours for end, ours in _HOSTS if host == end or host.endswith("." + end)), None)
+
+
+def model_name(raw: str | None) -> str | None:
+    """A model id as sent, or None where the value is a word for none: `none`, `n/a`, `unknown`."""
+    return None if raw is None or raw.lower() in NO_VALUES else raw
 
 
 def provider_of_model(model: str | None) -> str | None:

@@ -11,8 +11,10 @@ from receiver.dialects import (
     openinference,
     openlit,
     openllmetry,
+    openrouter,
     otel_genai,
     sdk_native,
+    sentry,
     vercel_ai,
 )
 from receiver.dialects.table import Dialect
@@ -22,9 +24,11 @@ DIALECTS: tuple[Dialect, ...] = (
     langfuse.DIALECT,
     langsmith.DIALECT,
     vercel_ai.DIALECT,
+    openrouter.DIALECT,
     openllmetry.DIALECT,
     litellm.DIALECT,
     logfire.DIALECT,
+    sentry.DIALECT,
     otel_genai.DIALECT,
     openlit.DIALECT,
     sdk_native.DIALECT,

@@ -17,6 +17,7 @@ _ANTHROPIC: tuple[tuple[str, str, Convention], ...] = (
     ("opentelemetry.instrumentation.botocore", "", _OUTSIDE),
     ("opentelemetry.instrumentation.bedrock", "", _OUTSIDE),
     ("openlit", "", _OUTSIDE),
+    ("org.springframework", "", _OUTSIDE),  # Spring AI passes the provider's count on: spring-ai#5962
     ("ai", "", _OUTSIDE),  # Vercel 5; 6 and 7 give `noCacheTokens`, which overrules this
 )
 """Emitters that leave cached tokens out of the input count when the provider does (Anthropic, Bedrock)."""

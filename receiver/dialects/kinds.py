@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from processor.vocabulary import provider_name
+from processor.vocabulary import model_name, provider_name
 from receiver import attributes
 from receiver.attributes import MAX_SECONDS, Read
 
@@ -16,6 +16,8 @@ COUNT_FIELDS = frozenset(
         "cache_read_tokens",
         "cache_write_tokens",
         "cache_write_1h_tokens",
+        "cache_write_5m_tokens",
+        "cache_read_audio_tokens",
         "reasoning_tokens",
         "input_audio_tokens",
         "output_audio_tokens",
@@ -23,7 +25,8 @@ COUNT_FIELDS = frozenset(
         "output_image_tokens",
     }
 )
-PARTS = frozenset({"cache_read_tokens", "cache_write_tokens", "reasoning_tokens"})
+LIFETIMES = frozenset({"cache_write_5m_tokens", "cache_write_1h_tokens"})
+PARTS = frozenset({"cache_read_tokens", "cache_write_tokens", "reasoning_tokens"}) | LIFETIMES
 RARE_COUNTS = frozenset(
     {
         "cache_write_1h_tokens",
@@ -78,6 +81,7 @@ SHOWN_AS = {
     "vercel_operation": "operation",
     "langfuse_type": "operation",
     "langsmith_kind": "operation",
+    "sentry_type": "operation",
     "langfuse_level": "status",
     "first_token": "time_to_first_token_us",
     "first_chunk_seconds": "time_to_first_token_us",
@@ -88,8 +92,9 @@ SHOWN_AS = {
 }
 """Marks and parts → the field of `ModelCall` they decide."""
 
-_CONSTANT_LABELS = frozenset({"OpenAI Agent"})
-"""OpenLLMetry writes this agent name on every span of the OpenAI Agents SDK."""
+_CONSTANT_LABELS = frozenset({"OpenAI Agent", "OpenRouter Request"})
+"""OpenLLMetry writes the first on every span of the OpenAI Agents SDK, OpenRouter the second on every
+trace."""
 
 
 def _label(found: object) -> str | None:
@@ -111,6 +116,10 @@ def _seconds(found: object) -> int | float | None:
     return number if number is not None and 0 <= number <= MAX_SECONDS else None
 
 
+def _model(found: object) -> str | None:
+    return model_name(attributes.as_tag(found))
+
+
 class Kind(NamedTuple):
     """How a field's value is read from an attribute, and how from inside a JSON value."""
 
@@ -123,11 +132,14 @@ def _of(convert: Callable[[object], object | None]) -> Kind:
 
 
 PROVIDER = _of(_provider)
+MODEL = _of(_model)
 TEXT = Kind(attributes.text, attributes.as_text)
 TAG = Kind(attributes.tag, attributes.as_tag)
 COUNT = Kind(attributes.count, attributes.as_count)
 KINDS: dict[str, Kind] = {
     "provider": PROVIDER,
+    "model": MODEL,
+    "request_model": MODEL,
     "streaming": _of(attributes.as_truth),
     "reported_cost": _of(attributes.as_pico_usd),
     "agent_run": _of(lambda found: True),
@@ -141,5 +153,5 @@ KINDS: dict[str, Kind] = {
 SOURCED = (
     (_TAGS | COUNT_FIELDS | set(SHOWN_AS.values()) | {"provider", "model", "request_model", "response_id"})
     | {"error_type", "http_status", "streaming", "attempt", "operation"}
-) - {"http_route", "workflow"}
+) - {"http_route", "workflow", "cache_write_5m_tokens", "cache_read_audio_tokens"}
 """Fields of `ModelCall` whose origin is worth a line."""

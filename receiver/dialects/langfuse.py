@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from receiver.dialects.table import COUNTS, FALLBACK, Dialect, Key, Path, Values, Verdict, metadata
+from receiver.dialects.spellings import usage_object_keys
+from receiver.dialects.table import COUNTS, FALLBACK, Dialect, Key, Values, Verdict, metadata, repeats_usage
 
 _CALLS = {"generation": "chat", "embedding": "embeddings"}
 _USAGE = "langfuse.observation.usage_details"
@@ -11,12 +12,9 @@ _OBSERVED = "langfuse.observation.metadata."
 
 def judge(values: Values, failed: bool) -> Verdict | None:
     kind = values["langfuse_type"]
-    return COUNTS if kind in _CALLS else Verdict(False, f"Langfuse {kind!s} observation: not a model call")
-
-
-def _usage(name: str, *paths: Path, outside: bool = False) -> tuple[Key, ...]:
-    order = 61 if outside else 60
-    return tuple(Key(name, order, _USAGE, path, outside=outside) for path in paths)
+    if kind in _CALLS:
+        return COUNTS
+    return repeats_usage(f"Langfuse {kind!s} observation: not a model call", values)
 
 
 DIALECT = Dialect(
@@ -32,40 +30,7 @@ DIALECT = Dialect(
         Key("model", 60, "langfuse.observation.model.name"),
         Key("request_model", 80, _OBSERVED + "ls_model_name"),
         Key("request_model", 90, "langfuse.observation.model.name"),
-        *_usage("input_tokens", ("prompt_tokens",), ("input_tokens",), ("input",)),
-        *_usage("output_tokens", ("completion_tokens",), ("output_tokens",), ("output",)),
-        *_usage("total_tokens", ("total_tokens",), ("total",)),
-        *_usage(
-            "cache_read_tokens",
-            ("prompt_tokens_details", "cached_tokens"),
-            ("input_tokens_details", "cached_tokens"),
-            ("prompt_tokens_details.cached_tokens",),
-            ("input_tokens_details.cached_tokens",),
-        ),
-        *_usage(
-            "cache_read_tokens",
-            ("cache_read_input_tokens",),
-            ("input_cache_read",),
-            ("input_cached_tokens",),
-            outside=True,
-        ),
-        *_usage(
-            "cache_write_tokens",
-            ("cache_creation_input_tokens",),
-            ("input_cache_creation",),
-            outside=True,
-        ),
-        *_usage(
-            "reasoning_tokens",
-            ("completion_tokens_details", "reasoning_tokens"),
-            ("output_tokens_details", "reasoning_tokens"),
-            ("completion_tokens_details.reasoning_tokens",),
-            ("output_tokens_details.reasoning_tokens",),
-            ("output_reasoning",),
-            ("output_reasoning_tokens",),
-        ),
-        *_usage("input_audio_tokens", ("prompt_tokens_details", "audio_tokens"), ("input_audio",)),
-        *_usage("output_audio_tokens", ("completion_tokens_details", "audio_tokens"), ("output_audio",)),
+        *usage_object_keys(_USAGE, 60),
         Key("service_tier", 30, "langfuse.observation.model.parameters", ("service_tier",)),
         Key("reported_cost", 30, "langfuse.observation.cost_details", ("total",)),
         Key("prompt_version", 5, "langfuse.observation.prompt.version"),

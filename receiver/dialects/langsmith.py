@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from receiver.dialects.table import COUNTS, FALLBACK, Dialect, Key, Values, Verdict, metadata
+from receiver.dialects.spellings import detail_keys, usage_object_keys
+from receiver.dialects.table import COUNTS, FALLBACK, Dialect, Key, Values, Verdict, metadata, repeats_usage
 from receiver.dialects.usage_objects import langchain_answer
 
 _METADATA = "langsmith.metadata."
@@ -10,7 +11,7 @@ _METADATA = "langsmith.metadata."
 
 def judge(values: Values, failed: bool) -> Verdict | None:
     kind = values["langsmith_kind"]
-    return COUNTS if kind == "llm" else Verdict(False, f"LangSmith {kind!s} run: not a model call")
+    return COUNTS if kind == "llm" else repeats_usage(f"LangSmith {kind!s} run: not a model call", values)
 
 
 DIALECT = Dialect(
@@ -22,18 +23,9 @@ DIALECT = Dialect(
         Key("langsmith_kind", 10, "langsmith.span.kind"),
         Key("provider", 60, _METADATA + "ls_provider"),
         Key("request_model", 50, _METADATA + "ls_model_name"),
-        Key("input_tokens", 70, _METADATA + "usage_metadata", ("input_tokens",)),
-        Key("output_tokens", 70, _METADATA + "usage_metadata", ("output_tokens",)),
-        Key("cache_read_tokens", 70, "gen_ai.usage.input_token_details", ("cache_read",)),
-        Key("cache_read_tokens", 71, _METADATA + "usage_metadata", ("input_token_details", "cache_read")),
-        Key("cache_write_tokens", 70, "gen_ai.usage.input_token_details", ("cache_creation",)),
-        Key(
-            "cache_write_tokens", 71, _METADATA + "usage_metadata", ("input_token_details", "cache_creation")
-        ),
-        Key("reasoning_tokens", 70, "gen_ai.usage.output_token_details", ("reasoning",)),
-        Key("reasoning_tokens", 71, _METADATA + "usage_metadata", ("output_token_details", "reasoning")),
-        Key("input_audio_tokens", 70, "gen_ai.usage.input_token_details", ("audio",)),
-        Key("output_audio_tokens", 70, "gen_ai.usage.output_token_details", ("audio",)),
+        *usage_object_keys(_METADATA + "usage_metadata", 71),
+        *detail_keys("gen_ai.usage.input_token_details", 70),
+        *detail_keys("gen_ai.usage.output_token_details", 70),
         Key("root_label", 80, "langsmith.trace.name", (), FALLBACK),
         Key("response_id", 31, "gen_ai.completion", ("id",)),
         *langchain_answer("gen_ai.completion", "langsmith"),

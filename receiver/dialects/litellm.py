@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 
+from receiver.dialects.spellings import usage_object_keys
 from receiver.dialects.table import COUNTS, Dialect, Key, Values, Verdict, metadata, metadata_document
-from receiver.dialects.usage_objects import provider_usage
 
 RAW_REQUEST = b"raw_gen_ai_request"
 _PROVIDERS = (
@@ -33,28 +33,8 @@ def _raw(provider: str) -> tuple[Key, ...]:
         Key("model", 92, prefix + "model"),
         Key("user_id", 90, prefix + "user"),
         Key("service_tier", 40, prefix + "service_tier"),
-        *provider_usage(prefix + "usage", 92),
-        Key("input_tokens", 93, prefix + "usage", ("inputTokens",)),
-        Key("output_tokens", 93, prefix + "usage", ("outputTokens",)),
-        Key("cache_read_tokens", 95, prefix + "usage", ("cacheReadInputTokens",), outside=True),
-        Key("cache_write_tokens", 95, prefix + "usage", ("cacheWriteInputTokens",), outside=True),
-        Key("input_tokens", 94, prefix + "usageMetadata", ("promptTokenCount",)),
-        Key("cache_read_tokens", 96, prefix + "usageMetadata", ("cachedContentTokenCount",)),
-    )
-
-
-def _usage_object(attribute: str) -> tuple[Key, ...]:
-    """LiteLLM's own usage object: OpenAI-shaped totals, whatever the provider."""
-    details = ("prompt_tokens_details",)
-    return (
-        Key("input_tokens", 85, attribute, ("prompt_tokens",)),
-        Key("output_tokens", 85, attribute, ("completion_tokens",)),
-        Key("cache_read_tokens", 85, attribute, (*details, "cached_tokens")),
-        Key("cache_read_tokens", 86, attribute, ("cache_read_input_tokens",)),
-        Key("cache_write_tokens", 85, attribute, ("cache_creation_input_tokens",)),
-        Key("cache_write_tokens", 86, attribute, (*details, "cache_write_tokens")),
-        Key("reasoning_tokens", 85, attribute, ("completion_tokens_details", "reasoning_tokens")),
-        Key("input_audio_tokens", 85, attribute, (*details, "audio_tokens")),
+        *usage_object_keys(prefix + "usage", 92),
+        *usage_object_keys(prefix + "usageMetadata", 94),
     )
 
 
@@ -82,7 +62,7 @@ DIALECT = Dialect(
         Key("reported_cost", 15, "gen_ai.cost.total_cost"),
         Key("tenant_id", 60, "metadata.user_api_key_team_id"),
         Key("user_id", 75, "metadata.user_api_key_end_user_id"),
-        *_usage_object("metadata.usage_object"),
+        *usage_object_keys("metadata.usage_object", 85, totals=True),
         *(key for provider in _PROVIDERS for key in _raw(provider)),
         *metadata_document("metadata.requester_metadata", 18),
         *metadata("metadata.", 19),

@@ -6,17 +6,15 @@ of no length with the usage and the real `duration`. `receiver.halves` pairs the
 
 from __future__ import annotations
 
-from receiver.dialects.table import Dialect, Key, Values, Verdict
-from receiver.dialects.usage_objects import provider_usage
-
-_DETAILS = "gen_ai.usage.details."
+from receiver.dialects.spellings import attribute_keys, usage_object_keys
+from receiver.dialects.table import Dialect, Key, Values, Verdict, repeats_usage
 
 
 def judge(values: Values, failed: bool) -> Verdict | None:
     """pydantic-ai ≤ 0.4 repeats the sum on `agent run` under the ordinary keys, with no operation."""
     if "otel_operation" in values:
         return None
-    return Verdict(False, "agent run: repeats the usage of the model calls below it", wrapper=False)
+    return repeats_usage("agent run: not a model call", values)
 
 
 DIALECT = Dialect(
@@ -34,17 +32,9 @@ DIALECT = Dialect(
         Key("request_model", 60, "request_data", ("model",)),
         Key("model", 96, "request_data", ("model",)),
         Key("streaming", 30, "request_data", ("stream",)),
-        Key("uncached_tokens", 20, _DETAILS + "input_tokens"),
-        Key("cache_read_tokens", 20, _DETAILS + "cache_read_tokens"),
-        Key("cache_read_tokens", 21, _DETAILS + "cache_read_input_tokens"),
-        Key("cache_read_tokens", 22, _DETAILS + "cached_tokens"),
-        Key("cache_read_tokens", 23, _DETAILS + "cached_content_tokens"),
-        Key("cache_write_tokens", 20, _DETAILS + "cache_write_tokens"),
-        Key("cache_write_tokens", 21, _DETAILS + "cache_creation_input_tokens"),
-        Key("reasoning_tokens", 20, _DETAILS + "reasoning_tokens"),
-        Key("reasoning_tokens", 21, _DETAILS + "thoughts_tokens"),
-        *provider_usage("gen_ai.usage.raw", 75),
-        *provider_usage("response_data", 80, "usage"),
+        *attribute_keys("gen_ai.usage.details.", 20),
+        *usage_object_keys("gen_ai.usage.raw", 75),
+        *usage_object_keys("response_data", 80, "usage"),
         Key("reported_cost", 40, "operation.cost"),
     ),
 )

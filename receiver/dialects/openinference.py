@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from receiver.dialects.table import COUNTS, Dialect, Key, Values, Verdict, metadata_document
+from receiver.dialects.spellings import attribute_keys
+from receiver.dialects.table import COUNTS, Dialect, Key, Values, Verdict, metadata_document, repeats_usage
 from receiver.dialects.usage_objects import langchain_answer
 
 _CALLS = {"LLM": "chat", "EMBEDDING": "embeddings"}
@@ -11,7 +12,7 @@ _CALLS = {"LLM": "chat", "EMBEDDING": "embeddings"}
 def judge(values: Values, failed: bool) -> Verdict | None:
     kind = values["oi_kind"]
     if kind not in _CALLS:
-        return Verdict(False, f"OpenInference {kind!s} span: not a model call")
+        return repeats_usage(f"OpenInference {kind!s} span: not a model call", values)
     known = "model" in values or "input_tokens" in values or failed
     return (
         COUNTS
@@ -53,14 +54,7 @@ DIALECT = Dialect(
         Key("request_model", 80, "llm.model_name", only=_SCOPE + "litellm"),
         Key("prompt_version", 8, "llm.prompt_template.version"),
         Key("user_id", 70, "llm.user"),
-        Key("input_tokens", 30, "llm.token_count.prompt"),
-        Key("output_tokens", 30, "llm.token_count.completion"),
-        Key("total_tokens", 30, "llm.token_count.total"),
-        Key("cache_read_tokens", 30, "llm.token_count.prompt_details.cache_read"),
-        Key("cache_write_tokens", 30, "llm.token_count.prompt_details.cache_write"),
-        Key("reasoning_tokens", 30, "llm.token_count.completion_details.reasoning"),
-        Key("input_audio_tokens", 30, "llm.token_count.prompt_details.audio"),
-        Key("output_audio_tokens", 30, "llm.token_count.completion_details.audio"),
+        *attribute_keys("llm.token_count.", 30),
         Key("reported_cost", 20, "llm.cost.total"),
         # What the counts on the span leave out stands in the answer (Haystack, google-genai, ...).
         Key("cache_read_tokens", 90, "output.value", ("usage", "prompt_tokens_details", "cached_tokens")),

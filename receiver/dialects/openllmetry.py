@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from receiver.dialects.table import Dialect, Key, Values, Verdict, metadata
+from receiver.dialects.spellings import attribute_keys
+from receiver.dialects.table import Dialect, Key, Values, Verdict, metadata, repeats_usage
 
 PROPERTIES = "traceloop.association.properties."
 
 
 def judge(values: Values, failed: bool) -> Verdict | None:
-    return Verdict(False, f"Traceloop {values['traceloop_kind']!s} span: not a model call")
+    return repeats_usage(f"Traceloop {values['traceloop_kind']!s} span: not a model call", values)
 
 
 DIALECT = Dialect(
@@ -38,9 +39,7 @@ DIALECT = Dialect(
         Key("request_type", 10, "llm.request.type"),
         Key("provider", 60, PROPERTIES + "ls_provider"),
         Key("request_model", 70, PROPERTIES + "ls_model_name"),
-        Key("input_tokens", 40, "llm.usage.prompt_tokens"),
-        Key("output_tokens", 40, "llm.usage.completion_tokens"),
-        Key("total_tokens", 20, "llm.usage.total_tokens"),
+        *attribute_keys("llm.usage.", 40),
         Key("streaming", 20, "llm.is_streaming"),
         Key("prompt_version", 50, "traceloop.prompt.version"),
         Key("prompt_version", 60, "traceloop.entity.version"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-from receiver.dialects.table import COUNTS, FALLBACK, Dialect, Key, Values, Verdict
+from receiver.dialects.spellings import attribute_keys
+from receiver.dialects.table import COUNTS, FALLBACK, Dialect, Key, Values, Verdict, repeats_usage
 
 OPERATIONS = {
     "chat": "chat",
@@ -12,12 +14,41 @@ OPERATIONS = {
     "generate_content": "generate_content",
     "embeddings": "embeddings",
     "responses": "responses",
-    "chat.completions": "chat",  # Semantic Kernel before it followed the conventions
-    "text.completions": "text_completion",
+    "chat_completion": "chat",
+    "chat_completions": "chat",
+    "completion": "text_completion",
+    "embed": "embeddings",
+    "embedding": "embeddings",  # Spring AI, `AiOperationType`
+    "create_embeddings": "embeddings",
+    "generate": "chat",
+    "generate_text": "chat",
+    "image": "image",  # Spring AI
+    "image_generation": "image",
+    "inference": "chat",
+    "llm": "chat",
+    "llm_call": "chat",  # Gemini CLI, `telemetry/constants.ts`
+    "llm_request": "chat",
+    "message": "chat",
+    "messages": "chat",
+    "moderation": "moderation",
+    "rerank": "rerank",
+    "response": "responses",
+    "stream_chat": "chat",
+    "text_completions": "text_completion",
+    "text_generation": "text_completion",
 }
-"""`gen_ai.operation.name` of spans that are one provider request → our name. Every other name is none."""
+"""`gen_ai.operation.name` of spans that are one provider request → our name; `operation_name` tells of
+spellings."""
 
 
+@lru_cache(maxsize=1024)
+def operation_name(sent: str) -> str | None:
+    """Our name of an operation that is one provider request, or None: `chat.completions` → `chat`."""
+    known = OPERATIONS.get(sent)
+    return known if known is not None else OPERATIONS.get(_SEPARATOR.sub("_", sent.strip().lower()))
+
+
+_SEPARATOR = re.compile(r"[.\-\s/]+")
 _AROUND_CALLS = frozenset(
     {
         "agent", "chain", "crew", "cycle", "evaluate", "evaluation", "function", "graph", "guardrail",
@@ -31,16 +62,17 @@ https://github.com/open-telemetry/semantic-conventions-genai (docs/gen-ai/gen-ai
 
 
 def judge(values: Values, failed: bool) -> Verdict | None:
-    operation = values["otel_operation"]
-    if operation in OPERATIONS:
+    operation = str(values["otel_operation"])
+    if operation_name(operation) is not None:
         return COUNTS
-    repeats = "input_tokens" in values and "model" in values
-    return Verdict(
-        False,
-        f"operation {operation!s} is not a model call" + ("; it repeats usage" if repeats else ""),
-        wrapper=repeats,
-        known=repeats or not _AROUND_CALLS.isdisjoint(re.split(r"[^a-z]+", str(operation).lower())),
-    )
+    reason, known = f"operation {operation} is not a model call", _is_around_calls(operation)
+    if known or "model" in values:
+        return repeats_usage(reason, values, known)
+    return Verdict(False, reason, known=False)
+
+
+def _is_around_calls(operation: str) -> bool:
+    return not _AROUND_CALLS.isdisjoint(re.split(r"[^a-z]+", operation.lower()))
 
 
 DIALECT = Dialect(
@@ -62,23 +94,7 @@ DIALECT = Dialect(
         Key("endpoint_label", 60, "gen_ai.agent.name", (), FALLBACK),
         Key("user_id", 10, "enduser.id"),
         Key("user_id", 80, "gen_ai.request.user"),
-        Key("input_tokens", 10, "gen_ai.usage.input_tokens"),
-        Key("input_tokens", 20, "gen_ai.usage.prompt_tokens"),
-        Key("output_tokens", 10, "gen_ai.usage.output_tokens"),
-        Key("output_tokens", 20, "gen_ai.usage.completion_tokens"),
-        Key("total_tokens", 10, "gen_ai.usage.total_tokens"),
-        Key("cache_read_tokens", 10, "gen_ai.usage.cache_read.input_tokens"),
-        Key("cache_read_tokens", 11, "gen_ai.usage.cache_read_input_tokens"),
-        Key("cache_write_tokens", 10, "gen_ai.usage.cache_creation.input_tokens"),
-        Key("cache_write_tokens", 11, "gen_ai.usage.cache_write.input_tokens"),
-        Key("cache_write_tokens", 12, "gen_ai.usage.cache_creation_input_tokens"),
-        Key("cache_write_tokens", 13, "gen_ai.usage.cache_write_input_tokens"),
-        Key("reasoning_tokens", 10, "gen_ai.usage.reasoning.output_tokens"),
-        Key("reasoning_tokens", 11, "gen_ai.usage.reasoning_tokens"),
-        Key("input_audio_tokens", 10, "gen_ai.usage.audio.input_tokens"),
-        Key("output_audio_tokens", 10, "gen_ai.usage.audio.output_tokens"),
-        Key("input_image_tokens", 10, "gen_ai.usage.image.input_tokens"),
-        Key("output_image_tokens", 10, "gen_ai.usage.image.output_tokens"),
+        *attribute_keys("gen_ai.usage.", 10),
         Key("streaming", 10, "gen_ai.request.stream"),
         Key("streaming", 11, "gen_ai.is_streaming"),
         Key("first_chunk_seconds", 10, "gen_ai.response.time_to_first_chunk"),
@@ -96,5 +112,7 @@ DIALECT = Dialect(
         Key("http_route", 10, "http.route"),
         Key("service_name", 10, "service.name"),
         Key("reported_cost", 10, "gen_ai.usage.cost"),
+        Key("reported_cost", 11, "gen_ai.usage.total_cost"),
+        Key("reported_cost", 12, "gen_ai.cost.total_tokens"),
     ),
 )

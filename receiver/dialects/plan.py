@@ -21,6 +21,7 @@ from receiver.dialects.kinds import (
     COUNT_FIELDS,
     IDENTIFIERS,
     KINDS,
+    LIFETIMES,
     PARTS,
     RARE_COUNTS,
     SHOWN_AS,
@@ -29,7 +30,7 @@ from receiver.dialects.kinds import (
     TIMINGS,
 )
 from receiver.dialects.known import known_values
-from receiver.dialects.table import INHERITED, Convention, Judge, Key, Origin, Path, Values
+from receiver.dialects.table import INHERITED, Convention, Dialect, Judge, Key, Origin, Path, Values
 
 MAX_PLANS = 1024
 """Shapes kept; a sender that invents keys can only make the cache start over."""
@@ -45,7 +46,7 @@ CALL_USAGE = (
 DECISIVE = frozenset(
     {
         "otel_operation", "oi_kind", "vercel_operation", "langfuse_type", "langsmith_kind", "traceloop_kind",
-        "request_type", "provider", "model", "request_model", "streaming",
+        "sentry_type", "request_type", "provider", "model", "request_model", "streaming",
     }
 )  # fmt: skip
 """Fields whose values decide whether a span is a call and what it is called; of all others it only matters
@@ -114,6 +115,7 @@ class Plan:
         "_sources",
         "_tables",
         "attributes",
+        "biller",
         "call_texts",
         "call_usage",
         "convention",
@@ -121,7 +123,9 @@ class Plan:
         "fields",
         "first",
         "has_identifiers",
+        "has_lifetimes",
         "has_only_endpoint",
+        "has_outside",
         "has_parts",
         "has_streaming",
         "has_timings",
@@ -156,6 +160,8 @@ class Plan:
         self.has_identifiers = not IDENTIFIERS.isdisjoint(keys)
         self.has_only_endpoint = "endpoint_tag" in keys and {"environment", "data_mode"}.isdisjoint(keys)
         self.has_parts = not PARTS.isdisjoint(keys)
+        self.has_lifetimes = not LIFETIMES.isdisjoint(keys)
+        self.has_outside = any(key.outside for places in keys.values() for key in places)
         self.unconventional = self.convention.loses_cache or self.convention.thoughts_outside
         self.unconventional = self.unconventional or bool(self.convention.estimates)
         self.has_streaming = "streaming" in keys or "vercel_operation" in keys
@@ -163,7 +169,9 @@ class Plan:
         self.rare_counts = not RARE_COUNTS.isdisjoint(keys)
         self.may_fail = "error_type" in keys or "langfuse_level" in keys
         self.is_logfire = origin.scope.startswith("logfire")
-        self.dialect = _dialect_name(origin, keys)
+        dialect = _dialect_of(origin, keys)
+        self.dialect = dialect.name if dialect is not None else "otel_genai"
+        self.biller = dialect.biller if dialect is not None else ""
         self._sources: dict[tuple[object, ...], tuple[Source, ...]] = {}
 
     def _out_of_row(self, names: tuple[str, ...]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
@@ -283,14 +291,14 @@ def _judges(keys: Mapping[str, list[Key]]) -> tuple[tuple[str, Judge], ...]:
     return tuple((d.mark, d.judge) for d in DIALECTS if d.judge is not None and d.mark in keys)
 
 
-def _dialect_name(origin: Origin, keys: Mapping[str, list[Key]]) -> str:
-    by_mark = next(
-        (d.name for d in DIALECTS if d.mark in keys and d.name not in ("otel_genai", "logfire")), None
-    )
+def _dialect_of(origin: Origin, keys: Mapping[str, list[Key]]) -> Dialect | None:
+    """The vocabulary that a shape speaks: by its mark, else by the emitter with the longest name that
+    fits."""
+    by_mark = next((d for d in DIALECTS if d.mark in keys and d.name not in ("otel_genai", "logfire")), None)
     if by_mark is not None:
         return by_mark
-    matching = [(len(s), d.name) for d in DIALECTS for s in d.scopes if _matches(origin.scope, s)]
-    return max(matching)[1] if matching else "otel_genai"
+    matching = [(len(s), d.name, d) for d in DIALECTS for s in d.scopes if _matches(origin.scope, s)]
+    return max(matching)[2] if matching else None
 
 
 def _matches(scope: str, beginning: str) -> bool:

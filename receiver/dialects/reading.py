@@ -12,7 +12,7 @@ from processor.call import UNKNOWN, Flag, ModelCall, Source
 from processor.vocabulary import PROVIDERS, provider_name, provider_of_model
 from receiver.attributes import as_microseconds, as_microseconds_of_ms
 from receiver.dialects.litellm import RAW_REQUEST, provider_response_id
-from receiver.dialects.otel_genai import OPERATIONS
+from receiver.dialects.otel_genai import operation_name
 from receiver.dialects.outcome import OK, failed, set_failure
 from receiver.dialects.plan import Plan, Reading
 from receiver.dialects.shapes import Emitter
@@ -149,7 +149,9 @@ def _sketch(plan: Plan, reading: Reading, name: bytes, is_failed: bool) -> Sketc
 def _make_sketch(plan: Plan, reading: Reading, name: bytes, is_failed: bool) -> Sketch:
     values = reading.values
     provider, model, request_model = values.get("provider"), values.get("model"), values.get("request_model")
-    if provider is None:
+    if plan.biller:
+        provider = plan.biller
+    elif provider is None:
         provider = _unnamed_provider(plan, reading, model)
     if model is not None and "/" in model:
         model = _model_name(model, provider)
@@ -160,7 +162,7 @@ def _make_sketch(plan: Plan, reading: Reading, name: bytes, is_failed: bool) -> 
         provider or UNKNOWN,
         model or UNKNOWN,
         request_model,
-        OPERATIONS.get(values.get("otel_operation", "")) or _operation(values),
+        operation_name(values.get("otel_operation", "")) or _operation(values),
         _streaming(values) if plan.has_streaming else None,
     )
 

@@ -5,13 +5,14 @@ They write OpenTelemetry keys; another instrumentation on top sees the same call
 
 from __future__ import annotations
 
+from receiver.dialects.spellings import attribute_keys
 from receiver.dialects.table import Dialect, Key
 
 DIALECT = Dialect(
     name="sdk_native",
     scopes=("com.anthropic.sdk", "mistralai_sdk_tracer"),
     keys=(
-        Key("cache_write_1h_tokens", 10, "anthropic.usage.cache_creation.ephemeral_1h_input_tokens"),
+        *attribute_keys("anthropic.usage.", 10),
         Key("service_tier", 30, "anthropic.response.service_tier"),
         Key("request_label", 10, "anthropic.request.id"),
     ),

@@ -30,7 +30,7 @@ class Key(NamedTuple):
     """
 
     field: str
-    order: int
+    order: float
     attribute: str
     path: Path = ()
     rank: int = DIALECT
@@ -59,6 +59,17 @@ class Verdict(NamedTuple):
 COUNTS = Verdict(True)
 
 
+def repeats_usage(reason: str, values: Values, known: bool = True) -> Verdict:
+    """The verdict of a span around model calls: with usage it waits for them, and counts where none comes.
+
+    Args:
+        known: whether the span is known to be no call where it has no usage.
+    """
+    if "input_tokens" in values or "output_tokens" in values:
+        return Verdict(False, f"{reason}; it repeats usage", wrapper=True)
+    return Verdict(False, reason, known=known)
+
+
 class Origin(NamedTuple):
     """Who emitted a span."""
 
@@ -80,6 +91,7 @@ class Dialect:
         judge: step 1 for spans of this vocabulary, or None.
         keys: where its fields stand.
         scopes: beginnings of the scope names of its emitters, for the name only.
+        biller: the provider of all its calls, where a gateway that sends the bill writes the spans.
     """
 
     name: str
@@ -87,6 +99,7 @@ class Dialect:
     mark: str = ""
     judge: Judge | None = None
     scopes: tuple[str, ...] = ()
+    biller: str = ""
 
 
 TAG_SPELLINGS: Mapping[str, tuple[str, ...]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from processor.call import ESTIMATED, PROVIDER, SUCCESS, Flag, ModelCall
 from receiver.dialects.conventions import anthropic_shaped
+from receiver.dialects.kinds import LIFETIMES
 from receiver.dialects.plan import Plan, Reading
 from receiver.dialects.table import USAGE_ESTIMATED, USAGE_REPAIRED, USAGE_SENT, Convention, Values
 
@@ -24,11 +25,15 @@ def set_usage(call: ModelCall, plan: Plan, reading: Reading) -> int:
         _set_rare(call, reading.values)
     rank = USAGE_SENT
     if plan.has_parts:
+        if plan.has_lifetimes:
+            write = _written(write, reading.values)
         call.cache_read_tokens = read
         call.cache_write_tokens = write
         call.reasoning_tokens = reasoning
         if sent is not None and (read or write):
             rank = _add_cache(call, sent, plan, reading)
+    if plan.has_outside:
+        rank = max(rank, _add_parts(call, plan, reading))
     if not plan.unconventional:
         return rank
     return max(rank, _repair(call, plan.convention, reading.values))
@@ -40,6 +45,47 @@ def _repair(call: ModelCall, convention: Convention, values: Values) -> int:
         call.flags |= Flag.USAGE_LOSSY if anthropic_shaped(call.provider, call.model) else 0
     rank = _add_thoughts(call, values.get("total_tokens")) if convention.thoughts_outside else USAGE_SENT
     return max(rank, _mark_estimate(call, convention.estimates))
+
+
+def _written(write: int | None, values: Values) -> int | None:
+    """Tokens written to the cache: a sum of 0 beside the lifetimes is what LangChain writes for theirs.
+
+    Source: https://github.com/langchain-ai/langchain/issues/35845
+    """
+    lifetimes = (values.get("cache_write_5m_tokens") or 0) + (values.get("cache_write_1h_tokens") or 0)
+    return write or lifetimes or write
+
+
+def _add_parts(call: ModelCall, plan: Plan, reading: Reading) -> int:
+    """Add what a source counts beside its totals: Langfuse's audio, images and reasoning, Gemini's
+    thoughts."""
+    into = _outside(plan, reading, "input_tokens", ("input_audio_tokens", "input_image_tokens"))
+    out = _outside(
+        plan, reading, "output_tokens", ("reasoning_tokens", "output_audio_tokens", "output_image_tokens")
+    )
+    if call.input_tokens is not None:
+        call.input_tokens += into
+    if call.output_tokens is not None:
+        if reading.values.get("total_tokens") == (call.input_tokens or 0) + call.output_tokens:
+            out = 0  # the total says that the output has them already
+        call.output_tokens += out
+    if not (into or out):
+        return USAGE_SENT
+    call.flags |= Flag.USAGE_NORMALISED
+    return USAGE_REPAIRED
+
+
+def _outside(plan: Plan, reading: Reading, whole: str, parts: tuple[str, ...]) -> int:
+    """The sum of the parts that stand outside of the total of the same source."""
+    place = plan.key_of(reading, whole)
+    if place is None:
+        return 0
+    found = 0
+    for name in parts:
+        key = plan.key_of(reading, name)
+        if key is not None and key.outside and (not key.path or key.attribute == place.attribute):
+            found += reading.values.get(name) or 0
+    return found
 
 
 def _set_rare(call: ModelCall, values: Values) -> None:
@@ -67,7 +113,7 @@ def _leaves_out(call: ModelCall, sent: int, cached: int, plan: Plan, reading: Re
     if "uncached_tokens" in plan.first and (uncached := reading.values.get("uncached_tokens")) is not None:
         return bool(sent == uncached)
     input_key = plan.key_of(reading, "input_tokens")
-    for name in ("cache_read_tokens", "cache_write_tokens"):
+    for name in ("cache_read_tokens", "cache_write_tokens", *LIFETIMES):
         key = plan.key_of(reading, name)
         if key is not None and key.outside and input_key is not None and key.attribute == input_key.attribute:
             return True

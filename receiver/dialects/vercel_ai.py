@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from receiver.dialects.spellings import attribute_keys, usage_object_keys
 from receiver.dialects.table import COUNTS, Dialect, Key, Values, Verdict, metadata
 
 _CALLS = (".doGenerate", ".doStream", ".doEmbed")
-_ANTHROPIC = ("anthropic", "usage")
+_METADATA = "ai.response.providerMetadata"
 
 
 def judge(values: Values, failed: bool) -> Verdict | None:
@@ -29,39 +30,13 @@ DIALECT = Dialect(
         Key("model", 90, "ai.model.id"),
         Key("request_model", 30, "ai.model.id"),
         Key("response_id", 20, "ai.response.id"),
-        Key("input_tokens", 50, "ai.usage.inputTokens"),
-        Key("input_tokens", 51, "ai.usage.promptTokens"),
-        Key("input_tokens", 52, "ai.usage.tokens"),
-        Key("output_tokens", 50, "ai.usage.outputTokens"),
-        Key("output_tokens", 51, "ai.usage.completionTokens"),
-        Key("total_tokens", 50, "ai.usage.totalTokens"),
-        Key("uncached_tokens", 10, "ai.usage.inputTokenDetails.noCacheTokens"),
-        Key("cache_read_tokens", 50, "ai.usage.inputTokenDetails.cacheReadTokens"),
-        Key("cache_read_tokens", 51, "ai.usage.cachedInputTokens"),
-        Key("cache_write_tokens", 50, "ai.usage.inputTokenDetails.cacheWriteTokens"),
-        Key("reasoning_tokens", 50, "ai.usage.outputTokenDetails.reasoningTokens"),
-        Key("reasoning_tokens", 51, "ai.usage.reasoningTokens"),
-        Key(
-            "cache_read_tokens", 60, "ai.response.providerMetadata", (*_ANTHROPIC, "cache_read_input_tokens")
-        ),
-        Key(
-            "cache_write_tokens",
-            60,
-            "ai.response.providerMetadata",
-            (*_ANTHROPIC, "cache_creation_input_tokens"),
-        ),
-        Key(
-            "cache_write_tokens",
-            61,
-            "ai.response.providerMetadata",
-            ("anthropic", "cacheCreationInputTokens"),
-        ),
-        Key(
-            "cache_write_1h_tokens",
-            60,
-            "ai.response.providerMetadata",
-            (*_ANTHROPIC, "cache_creation", "ephemeral_1h_input_tokens"),
-        ),
+        *attribute_keys("ai.usage.", 50),
+        *usage_object_keys(_METADATA, 60, "anthropic", "usage"),
+        Key("cache_write_tokens", 61, _METADATA, ("anthropic", "cacheCreationInputTokens")),
+        *usage_object_keys(_METADATA, 62, "bedrock", "usage"),
+        *usage_object_keys(_METADATA, 63, "google", "usageMetadata"),
+        Key("cache_read_tokens", 64, _METADATA, ("openai", "cachedPromptTokens")),
+        Key("reasoning_tokens", 64, _METADATA, ("openai", "reasoningTokens")),
         Key("first_chunk_ms", 20, "ai.response.msToFirstChunk"),
         Key("endpoint_tag", 30, "ai.telemetry.functionId"),
         Key("prompt_version", 30, "ai.telemetry.metadata.langfusePrompt", ("version",)),

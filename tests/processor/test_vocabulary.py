@@ -9,6 +9,7 @@ from processor.vocabulary import (
     PROVIDERS,
     data_mode_name,
     environment_name,
+    model_name,
     provider_name,
     provider_of_model,
 )
@@ -39,6 +40,22 @@ from processor.vocabulary import (
         (" OpenAI ", "openai"),
         ("Acme-Gateway", "acme-gateway"),
         ("my.openai.proxy", "my.openai.proxy"),
+        ("Google AI Studio", "gcp.gemini"),
+        ("Google Vertex", "gcp.vertex_ai"),
+        ("Vertex AI Model Garden", "gcp.vertex_ai"),
+        ("Amazon Bedrock", "aws.bedrock"),
+        ("AWS Bedrock", "aws.bedrock"),
+        ("Azure OpenAI", "azure.ai.openai"),
+        ("Moonshot AI", "moonshot_ai"),
+        ("Z.AI", "zai"),
+        ("Some Host", "some host"),
+        ("api.openai.com", "openai"),
+        ("https://api.anthropic.com/v1", "anthropic"),
+        ("shop.openai.azure.com", "azure.ai.openai"),
+        ("us-central1-aiplatform.googleapis.com", "gcp.vertex_ai"),
+        ("bedrock-runtime.eu-west-1.amazonaws.com", "aws.bedrock"),
+        ("not-openai.com", "not-openai.com"),
+        ("llm.shop.internal:8000", "llm.shop.internal:8000"),
     ],
 )
 def test_every_spelling_of_a_provider_becomes_one(raw: str, expected: str) -> None:
@@ -46,8 +63,12 @@ def test_every_spelling_of_a_provider_becomes_one(raw: str, expected: str) -> No
 
 
 @pytest.mark.parametrize(
-    "raw", [None, "", " ", "Langchain", "langgraph", "strands-agents", "az.ai.inference", "microsoft.foundry"]
-)
+    "raw",
+    [
+        None, "", " ", "Langchain", "langgraph", "strands-agents", "az.ai.inference", "microsoft.foundry",
+        "gcp.vertex.agent", "Google ADK", "Spring AI", "none", "N/A", "unknown", "<unknown>", "null",
+    ],
+)  # fmt: skip
 def test_a_framework_is_not_a_provider(raw: str | None) -> None:
     assert provider_name(raw) is None
 
@@ -55,6 +76,16 @@ def test_a_framework_is_not_a_provider(raw: str | None) -> None:
 def test_a_look_alike_is_not_taken_for_a_vendor() -> None:
     assert provider_name("notopenai") == "notopenai"
     assert provider_name("anthropic-compatible") == "anthropic-compatible"
+
+
+@pytest.mark.parametrize("raw", [None, "none", "None", "null", "unknown", "N/A", "undefined", "-"])
+def test_a_word_for_no_value_is_no_model(raw: str | None) -> None:
+    assert model_name(raw) is None
+
+
+def test_a_model_is_kept_as_sent() -> None:
+    assert model_name("My-Deployment") == "My-Deployment"
+    assert model_name("none-of-yours") == "none-of-yours"
 
 
 def test_the_tables_agree_with_themselves() -> None:
