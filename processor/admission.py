@@ -12,7 +12,7 @@ from hashlib import sha256
 from operator import attrgetter
 from typing import Final
 
-from processor.call import UNKNOWN, Flag, ModelCall, Rejection, Sighting
+from processor.call import UNKNOWN, UNREAD, Flag, ModelCall, Rejection, Sighting, Unread
 from processor.identity import IdentityRules, Protected
 from processor.tenants import Tenants
 
@@ -123,6 +123,24 @@ def admit_sighting(sighting: Sighting, rules: Admission) -> Sighting:
     tags = ((name, _stored_tag(name, value, rules)) for name, value in sighting.tags)
     kept = tuple((name, value) for name, value in tags if value)
     return sighting._replace(tags=kept, call=call, wrapper=sighting.wrapper and call is not None)
+
+
+def admit_unread(unread: Unread, received_ns: int, rules: Admission) -> Unread | Rejection:
+    """Unread usage as it may be stored: its time and texts by the rules for calls, or why it is refused."""
+    call = ModelCall(time_ns=unread.time_ns, received_ns=received_ns)
+    call.environment, call.service_name = unread.environment, unread.service_name
+    call.trace_id, call.span_id = unread.identity[:16], unread.identity[16:24]
+    refused = admit(call, rules)
+    if refused is not None:
+        return refused._replace(name=UNREAD)
+    return unread._replace(
+        time_ns=call.time_ns,
+        scope=fit_text(unread.scope, rules.max_text_bytes)[0],
+        version=fit_text(unread.version, rules.max_text_bytes)[0],
+        keys=tuple(fit_text(key, rules.max_text_bytes)[0] for key in unread.keys),
+        service_name=call.service_name or UNKNOWN,
+        environment=call.environment,
+    )
 
 
 def _stored_tag(name: str, value: str, rules: Admission) -> str | None:

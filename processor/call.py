@@ -10,6 +10,9 @@ from typing import NamedTuple
 UNKNOWN = "unknown"
 """What a dimension that nobody sent is called in rollups and views."""
 
+UNREAD = "unread"
+"""The verdict on usage that no rule reads."""
+
 SUCCESS, ERROR, CANCELLED = "success", "error", "cancelled"
 REAL, TEST, DEMO = "real", "test", "demo"
 PROVIDER, ESTIMATED, MISSING = "provider", "estimated", "missing"

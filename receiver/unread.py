@@ -17,6 +17,7 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 
+from processor.call import UNREAD as WORD
 from processor.vocabulary import PROVIDERS, provider_of_model
 from receiver import attributes
 from receiver.dialects.table import Verdict
@@ -25,7 +26,6 @@ from receiver.wire import parse_resource, parse_value
 MAX_KEYS: Final = 16
 """Names kept of one span: a usage object has some ten counts, and a model and a provider beside them."""
 MAX_KEY_LENGTH: Final = 100
-UNREAD_WORD: Final = "unread"
 _SHOWN: Final = 4
 _MAX_ATTRIBUTES: Final = 256
 """Attributes of a span that are looked at; the rest of a span of thousands is content of another kind."""
@@ -80,7 +80,7 @@ def unread_keys(attributes_of: Mapping[str, bytes], scope: str = "") -> tuple[st
     return _judged(suspects, attributes_of, scope) if suspects else ()
 
 
-UNREAD: Final = Verdict(False, f"{UNREAD_WORD}: usage that no rule reads", known=False)
+UNREAD: Final = Verdict(False, f"{WORD}: usage that no rule reads", known=False)
 """The verdict of a span with `unread_keys` around and inside of which no call counts."""
 
 
@@ -93,7 +93,7 @@ def repeats(span_id: bytes) -> Verdict:
 def unread_reason(keys: tuple[str, ...]) -> str:
     """`unread: no rule reads llm.tokens.in, llm.tokens.out`."""
     more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
-    return f"{UNREAD_WORD}: no rule reads {', '.join(keys[:_SHOWN])}{more}"
+    return f"{WORD}: no rule reads {', '.join(keys[:_SHOWN])}{more}"
 
 
 def names_usage(key: str) -> bool:

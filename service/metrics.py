@@ -45,6 +45,7 @@ calls = Counter(
     "spanledger_calls", "Billed model calls: accepted, or a duplicate of one before.", ["outcome"]
 )
 rejections = Counter("spanledger_rejections", "Spans and reports refused for good, by reason.", ["reason"])
+unread = Counter("spanledger_unread_spans", "Spans and records with usage that no rule reads.")
 sightings = Counter("spanledger_sightings", "Spans of GenAI interest that are not billed calls.")
 price_status = Counter("spanledger_price_status", "Calls offered to the ledger, by price status.", ["status"])
 estimates = Counter(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 
-from processor.admission import Admission, admit, admit_sighting
-from processor.call import Batch, ModelCall, Outcome, Rejection
+from processor.admission import Admission, admit, admit_sighting, admit_unread
+from processor.call import Batch, ModelCall, Outcome, Rejection, Sighting, Unread
 from processor.errors import Overloaded, Retryable
 from processor.price_map import PriceBook
 from processor.pricing import Charge, price_call
@@ -77,7 +78,20 @@ class Pipeline:
             batch.rejections.append(rejection)
         batch.calls = kept
         batch.sightings = [admit_sighting(sighting, rules) for sighting in batch.sightings]
+        for place, sighting in enumerate(batch.sightings):
+            if sighting.unread is not None:
+                batch.sightings[place] = _admit_unread(sighting, sighting.unread, batch, rules)
         return charges
+
+
+def _admit_unread(sighting: Sighting, unread: Unread, batch: Batch, rules: Admission) -> Sighting:
+    """A sighting with its unread usage as it is stored, or without, when that came too late."""
+    admitted = admit_unread(unread, batch.received_ns or time.time_ns(), rules)
+    if isinstance(admitted, Rejection):
+        batch.rejections.append(admitted)
+        return sighting._replace(unread=None)
+    metrics.unread.inc()
+    return sighting._replace(unread=admitted)
 
 
 def _poison(call: ModelCall, error: Exception) -> Rejection:

@@ -34,6 +34,7 @@ from storage.queries import query
 from storage.rows import postgres_us
 from storage.sightings import call_of
 from storage.stored_row import Place, instant
+from storage.unread import retract_repeated
 from storage.wire import (
     TimestampArray,
     TimestampArrayDumper,
@@ -178,6 +179,7 @@ class Binder:
             self._tenants.use(assignments(conn))
             changed = self._settle(conn, arrivals)
             conn.execute(SETTLE_ARRIVALS, ([arrival.ctid for arrival in arrivals],))
+            retract_repeated(conn, {arrival.trace_id for arrival in arrivals})
         return len(arrivals), changed
 
     def _settle(self, conn: Connection, arrivals: Sequence[Arrival]) -> int:

@@ -257,6 +257,7 @@ def _take_closed(run: Amender, mode: str, by: str) -> Applied:
     conn.execute(query("delete_gone_keys"))
     conn.execute("DELETE FROM pg_temp.gone")
     conn.execute(query("delete_mode_sightings"), {"mode": mode})
+    conn.execute(query("delete_mode_unread"), {"mode": mode})
     if not closed:
         return Applied()
     if run.run_id is None:

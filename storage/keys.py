@@ -21,7 +21,7 @@ REQUEST_BUCKET_MS, REQUEST_REACH_MS = 7 * _DAY_MS, 12 * _HOUR_MS
 REPEAT_BUCKET_MS, REPEAT_REACH_MS = 60_000, 10_000
 """A response id that comes again without overlap is claimed by the minute: its duplicates meet there."""
 
-OWN, RESPONSE, WEAK_RESPONSE, REPEAT, REQUEST = range(5)
+OWN, RESPONSE, WEAK_RESPONSE, REPEAT, REQUEST, UNREAD = range(6)
 """What a hash is of; the seed keeps the kinds apart."""
 
 _CLOCK_MOVED = int(Flag.CLOCK_MOVED)
@@ -93,6 +93,11 @@ def request_keys(call: ModelCall, at_ms: int) -> Keys:
         return ()
     scope = f"{call.environment}\0{call.data_mode}\0{call.service_name or ''}\0{call.external_request_id}"
     return id_keys(REQUEST, as_bytes(scope), at_ms, REQUEST_BUCKET_MS, REQUEST_REACH_MS)
+
+
+def unread_key(identity: bytes) -> bytes:
+    """The key of a span or record with unread usage; a call of the same ids has another one."""
+    return hash128(identity, UNREAD)
 
 
 def is_strong(response_id: str) -> bool:

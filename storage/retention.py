@@ -93,6 +93,9 @@ def keep(dsn: str, periods: Periods, now: datetime | None = None) -> Kept:
         keys = _in_slices(conn, query("delete_keys"))
         sightings = conn.execute(query("delete_sightings")).rowcount
         conn.execute(query("delete_old_traces"), {"days": periods.traces})
+        with conn.transaction():
+            conn.execute(query("fold_unread"))
+            conn.execute(query("delete_unread"))
     return Kept(calls, keys, rollups, folded, sightings)
 
 

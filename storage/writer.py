@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from processor.call import Batch, Flag, ModelCall, Outcome, Rejection
+from processor.call import Batch, Flag, ModelCall, Outcome, Rejection, Unread
 from processor.errors import StorageUnavailable
 from processor.pricing import Charge
 from storage.cardinality import Admission
@@ -27,6 +27,7 @@ from storage.freshness import Freshness
 from storage.queries import query
 from storage.rows import COPY_STAGING, REQUESTS, pack_row, postgres_us
 from storage.sightings import copy_data, duplicate_row, mark_row, rejection_row, sighting_row
+from storage.unread import add_unread
 from storage.wire import (
     COPY_HEADER,
     COPY_TRAILER,
@@ -209,6 +210,7 @@ class Writer:
         _copy(conn, COPY_SIGHTINGS, copy_data([*duplicates, *extras.sightings]))
         marks = [mark_row(calls[i], calls[i].received_ns) for i in claims.twins]
         _copy(conn, COPY_ARRIVALS, copy_data([*marks, *extras.marks]))
+        add_unread(conn, extras.unread, floors)
         _copy(conn, COPY_QUARANTINE, extras.quarantine)
         _copy(conn, COPY_QUARANTINE, copy_data(rejection_row(r, received) for _, received, r in late))
         with conn.pipeline():  # nothing of this has an answer that the next needs: one round trip
@@ -330,6 +332,7 @@ class _Extras(NamedTuple):
 
     sightings: Sequence[bytes | None] = ()
     marks: Sequence[bytes | None] = ()
+    unread: Sequence[tuple[Unread, int]] = ()
     quarantine: bytes | None = None
 
 
@@ -337,7 +340,8 @@ def _extras(batches: list[Batch]) -> _Extras:
     sightings = [sighting_row(s, _received(b)) for b in batches for s in b.sightings]
     marks = [mark_row(s, _received(b)) for b in batches for s in b.sightings]
     rejected = [rejection_row(r, _received(b)) for b in batches for r in b.rejections[:MAX_QUARANTINED]]
-    return _Extras(sightings, marks, copy_data(rejected[:MAX_QUARANTINED]))
+    unread = [(s.unread, _received(b)) for b in batches for s in b.sightings if s.unread is not None]
+    return _Extras(sightings, marks, unread, copy_data(rejected[:MAX_QUARANTINED]))
 
 
 def _load(priced: Sequence[Priced]) -> tuple[list[Batch], Load]:
