@@ -188,6 +188,8 @@ class Sighting(NamedTuple):
         call: the call it would be if it were promoted, or the duplicate's own reading; None for context only.
         attributes: name in `tags` → the attribute that it was read from.
         unread: what it carries that no rule reads, if it does.
+        part: what it is of a call that several spans tell: `OWN`, `DUPLICATE`, `ELSEWHERE`, `DETAIL`, `HALF`.
+        of: (trace id, span id) of the counted span that it is one call with.
     """
 
     trace_id: bytes
@@ -200,6 +202,14 @@ class Sighting(NamedTuple):
     call: ModelCall | None = None
     attributes: tuple[tuple[str, str], ...] = ()
     unread: Unread | None = None
+    part: str = ""
+    of: tuple[bytes, bytes] | None = None
+
+
+OWN, DUPLICATE, ELSEWHERE, DETAIL, HALF = "own", "duplicate", "elsewhere", "detail", "half"
+"""Parts of a call that several spans tell: what the counted span itself said; a span that is the same call;
+one of another trace that was found to be the same call without a common id; a span below a call that gives it
+the provider's answer; one of two unlinked spans that waits for the other."""
 
 
 class Rejection(NamedTuple):
@@ -232,6 +242,8 @@ class Batch:
     """Bytes that this batch holds in memory, as a bound for the queue."""
     received_ns: int = 0
     """Stamp of our receiver; 0 where the calls carry it."""
+    readings: list[Sighting] = field(default_factory=list)
+    """What the counted spans themselves say, where other spans had a part in the call."""
 
 
 class Outcome(NamedTuple):

@@ -143,7 +143,14 @@ def decode_with_texts(body: bytes, received_ns: int) -> Batch:
         return batch
     held = batch.size_bytes + sum(one.size_bytes for one in texts.values())
     return TextBatch(
-        batch.calls, batch.sightings, batch.rejections, batch.spans, held, batch.received_ns, texts
+        batch.calls,
+        batch.sightings,
+        batch.rejections,
+        batch.spans,
+        held,
+        batch.received_ns,
+        batch.readings,
+        texts,
     )
 
 

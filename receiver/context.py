@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from google.protobuf.message import DecodeError
 
 from processor.call import REAL, ModelCall, Source
-from processor.ranks import ROOT_LABEL, ROOT_NAME, ancestor_rank, label_rank, route_rank, workflow_rank
+from processor.calls.inherit import MAX_DEPTH, Offers, Tagged, offers, take
+from processor.calls.merge import merged, set_request_label, take_details
+from processor.calls.precedence import ROOT_NAME, WEAK_RESOURCE
 from processor.vocabulary import data_mode_name, environment_name
 from receiver.dialects.reading import SERVER, Seen
 from receiver.dialects.shapes import Plans
-from receiver.dialects.table import EXPLICIT, INHERITED, RESOURCE, Origin, Values
+from receiver.dialects.table import EXPLICIT, INHERITED, RESOURCE, Origin
 from receiver.wire import parse_resource
-
-MAX_DEPTH = 64
-"""Ancestors looked at: no agent nests deeper, and a cycle of parents must end."""
 
 _LANGFUSE_ENVIRONMENT = 30
 _MAX_SHARED = 1024
@@ -51,6 +50,11 @@ class Home:
     environment_name: str = "prod"
     shared: dict[int, tuple[tuple[Source, ...], tuple[Source, ...]]] = field(default_factory=dict)
 
+    @property
+    def names_environment(self) -> bool:
+        """Whether the resource itself says it, and not only a tool's setting that stands there."""
+        return self.environment is not None and not self.weak
+
     def with_own(self, base: tuple[Source, ...]) -> tuple[Source, ...]:
         """A call's sources and this resource's; the same tuple for the same sources."""
         known = self.shared.get(id(base))
@@ -78,7 +82,8 @@ def read_home(resource: bytes, plans: Plans) -> Home:
             continue
         place = str(value), Source(name, key.shown, RESOURCE)
         if name == "environment":
-            home.environment, home.weak = place, key.order >= _LANGFUSE_ENVIRONMENT
+            home.weak = key.order >= _LANGFUSE_ENVIRONMENT
+            home.environment = place[0], Source(name, key.shown, WEAK_RESOURCE if home.weak else RESOURCE)
         else:
             home.tags[name] = place
     home.is_plain = set(home.tags) <= {"service_name"} and not home.weak
@@ -99,6 +104,8 @@ class Context:
         self._find = find
         self._home = home
         self._lineages: dict[bytes, tuple[Seen, ...]] = {}
+        self._tagged: dict[int, Tagged] = {}
+        self._offers: dict[bytes, Offers] = {}
 
     def lineage(self, trace_id: bytes, parent_span_id: bytes) -> tuple[Seen, ...]:
         """The ancestors in this request, nearest first."""
@@ -123,126 +130,101 @@ class Context:
             parent = span.parent_span_id
         return tuple(found)
 
-    def _line(self, seen: Seen) -> tuple[Seen, ...]:
-        """The span's ancestors, then those of the spans that proved to be the same call."""
-        line = self.lineage(seen.trace_id, seen.parent_span_id)
-        for twin in seen.twins:
-            line += (twin, *self.lineage(twin.trace_id, twin.parent_span_id))
-        return line
-
     def complete(self, call: ModelCall, seen: Seen) -> None:
-        """Fill what the call lacks and settle environment, data mode and label."""
-        reading, plan = seen.reading, seen.plan
-        home = self._home(seen.resource)
+        """Fill what a call that one span tells lacks, in place: from its ancestors and its resource."""
         if seen.parent_span_id:
             line = self.lineage(seen.trace_id, seen.parent_span_id)
             call.awaits_ancestor = not line or bool(line[-1].parent_span_id)
-            ancestors = self._line(seen) if seen.twins else line
         else:
-            ancestors = self._line(seen) if seen.twins else ()
-        has_only_endpoint = plan.has_only_endpoint and (reading.is_whole or "endpoint_tag" in reading.values)
-        if home.is_plain and has_only_endpoint and not ancestors and not seen.taken:
-            call.environment, call.service_name = home.environment_name, home.service_name
-            call.sources = home.with_own(call.sources)
-        else:
-            if "data_mode" in reading.values:
-                call.data_mode = data_mode_name(str(reading.values["data_mode"])) or REAL
-            self._look_around(call, seen, ancestors, home)
-        if call.external_request_id is None:
-            call.external_request_id = call.response_id or _label(call, reading.values)
+            line = ()
+        if self._is_quick(call, seen, line):
+            return
+        offered = self._offers_of(seen.trace_id + seen.parent_span_id, line) if line else {}
+        self._read_around(call, seen, offered)
+        set_request_label(call, _label(seen))
 
-    def _look_around(self, call: ModelCall, seen: Seen, ancestors: tuple[Seen, ...], home: Home) -> None:
-        tags = self._tags(seen, ancestors, home)
-        if "endpoint_tag" not in seen.reading.values:
-            self._settle_endpoint(seen, ancestors, tags)
-        environment = self._environment(seen, ancestors, home)
+    def count(self, seen: Seen) -> ModelCall:
+        """The call that several spans tell: each read with its resource, merged, named by their ancestors."""
+        members = seen.group or (seen,)
+        for member in (*members, *seen.details):
+            if member.call is not None:
+                self._read_around(member.call, member, {})
+                set_request_label(member.call, _label(member))
+        readings = [take_details(m.call, _calls(m.details)) for m in members if m.call is not None]
+        call, _ = merged(readings)
+        own = self.lineage(seen.trace_id, seen.parent_span_id)
+        call.awaits_ancestor = bool(seen.parent_span_id) and (not own or bool(own[-1].parent_span_id))
+        line = dict.fromkeys(a for m in members for a in self.lineage(m.trace_id, m.parent_span_id))
+        take(call, offers(map(self.tagged, line)))
+        call.sources = _shared(call.sources)
+        set_request_label(call, _label(seen))
+        return call
+
+    def tagged(self, seen: Seen) -> Tagged:
+        """What a span offers to the calls below it."""
+        known = self._tagged.get(id(seen))
+        if known is None:
+            known = self._tagged[id(seen)] = late_tags(seen)
+        return known
+
+    def _is_quick(self, call: ModelCall, seen: Seen, line: Sequence[Seen]) -> bool:
+        """The usual call: it says its endpoint, nothing is around it, and the resource is plain."""
+        reading, plan, home = seen.reading, seen.plan, self._home(seen.resource)
+        has_only_endpoint = plan.has_only_endpoint and (reading.is_whole or "endpoint_tag" in reading.values)
+        if line or not home.is_plain or not has_only_endpoint:
+            return False
+        call.environment, call.service_name = home.environment_name, home.service_name
+        call.sources = home.with_own(call.sources)
+        if call.external_request_id is None:
+            call.external_request_id = call.response_id or _label(seen)
+        return True
+
+    def _offers_of(self, place: bytes, line: Sequence[Seen]) -> Offers:
+        """The offers of a line, worked out once for all calls below it."""
+        known = self._offers.get(place)
+        if known is None:
+            known = self._offers[place] = offers(map(self.tagged, line))
+        return known
+
+    def _read_around(self, call: ModelCall, seen: Seen, offered: Offers) -> None:
+        """The span's own tags and its resource's, then what is offered better."""
+        values, home = seen.reading.values, self._home(seen.resource)
+        if "data_mode" in values:
+            call.data_mode = data_mode_name(str(values["data_mode"])) or REAL
+        found = []
+        for name, (value, source) in home.tags.items():
+            if name not in values or name == "service_name":
+                _set(call, name, value)
+                found.append(source)
+        environment = _environment(seen, home)
         if environment is not None:
             call.environment = environment_name(environment[0])
-        for name, (value, _) in tags.items():
-            _set(call, name, value)
-        own = (environment[1],) if environment is not None else ()
-        call.sources = _shared((*call.sources, *(place[1] for place in tags.values()), *own))
+            found.append(environment[1])
+        if found:
+            call.sources = (*call.sources, *found)
+        if "endpoint_tag" not in values:
+            take(call, offers((self.tagged(seen),), start=0))
+        take(call, offered)
+        call.sources = _shared(call.sources)
 
-    def _tags(self, seen: Seen, ancestors: tuple[Seen, ...], home: Home) -> Tags:
-        values = seen.reading.values
-        tags: Tags = dict(seen.taken)
-        offered = _offered(ancestors)
-        for name in _INHERITED:
-            if name in values or name in tags:
-                continue
-            place = offered.get(name) or home.tags.get(name)
-            if place is not None:
-                tags[name] = place
-        if "service_name" in home.tags:
-            tags["service_name"] = home.tags["service_name"]
-        return tags
 
-    def _settle_endpoint(self, seen: Seen, ancestors: tuple[Seen, ...], tags: Tags) -> None:
-        """A name in place of a tag: the outermost workflow's, else what there is."""
-        sent = tags.get("endpoint_tag")
-        if sent is not None and sent[1].rank < RESOURCE:
-            return
-        place = _workflow(seen, ancestors) or sent or _fallback_endpoint(seen, ancestors)
-        if place is not None:
-            tags["endpoint_tag"] = place
+def _calls(spans: Sequence[Seen]) -> list[ModelCall]:
+    return [seen.call for seen in spans if seen.call is not None]
 
-    def _environment(self, seen: Seen, ancestors: tuple[Seen, ...], home: Home) -> tuple[str, Source] | None:
-        """The application's own, then the resource's, then the span's, then Langfuse's on the resource."""
-        own = seen.reading.values.get("environment")
-        if own is None and home.environment is not None and not home.weak:
-            return home.environment
-        key = seen.plan.key_of(seen.reading, "environment")
-        if isinstance(own, str) and key is not None and key.rank == EXPLICIT:
-            return own, Source("environment", key.shown, EXPLICIT)
-        if home.environment is not None and not home.weak:
-            return home.environment
-        if isinstance(own, str) and key is not None:
-            return own, Source("environment", key.shown, key.rank)
-        return _offered(ancestors).get("environment") or home.environment
+
+def _environment(seen: Seen, home: Home) -> tuple[str, Source] | None:
+    """The application's own, then the resource's, then the span's, then Langfuse's on the resource."""
+    own, key = seen.reading.values.get("environment"), seen.plan.key_of(seen.reading, "environment")
+    is_own = key is not None and (key.rank == EXPLICIT or not home.names_environment)
+    if isinstance(own, str) and key is not None and is_own:
+        return own, Source("environment", key.shown, key.rank)
+    return home.environment
 
 
 @lru_cache(maxsize=4096)
 def _shared(sources: tuple[Source, ...]) -> tuple[Source, ...]:
     """One tuple for all equal ones: storage knows a reading by the identity of its sources."""
     return sources
-
-
-def _offered(ancestors: tuple[Seen, ...]) -> Tags:
-    """The tags of the ancestors, each from the nearest that has it."""
-    found: Tags = {}
-    for distance, span in enumerate(ancestors, 1):
-        for name in span.plan.inheritable:
-            value, key = span.reading.values.get(name), span.plan.key_of(span.reading, name)
-            if name not in found and value is not None and key is not None:
-                found[name] = str(value), Source(name, key.shown, ancestor_rank(distance))
-    return found
-
-
-def _workflow(seen: Seen, ancestors: tuple[Seen, ...]) -> tuple[str, Source] | None:
-    """Traceloop names the innermost workflow on every span; the root's is the feature that asked."""
-    line = (seen, *ancestors)
-    for distance in range(len(line) - 1, -1, -1):
-        found = _labelled(line[distance], "workflow", workflow_rank(distance))
-        if found is not None:
-            return found
-    return None
-
-
-def _fallback_endpoint(seen: Seen, ancestors: tuple[Seen, ...]) -> tuple[str, Source] | None:
-    """What is no tag: agent's or trace's name, the root's label, the server's route, the root's name."""
-    line = (seen, *ancestors)
-    for distance, span in enumerate(line):
-        found = _labelled(span, "endpoint_label", label_rank(distance))
-        if found is not None:
-            return found
-    root = next((span for span in line if span.is_root), None)
-    found = _labelled(root, "root_label", ROOT_LABEL) if root is not None else None
-    if found is not None:
-        return found
-    for distance, span in enumerate(line):
-        if span.kind == SERVER and (found := _labelled(span, "http_route", route_rank(distance))) is not None:
-            return found
-    return root_name(root) if root is not None else None
 
 
 def root_name(root: Seen) -> tuple[str, Source] | None:
@@ -253,19 +235,16 @@ def root_name(root: Seen) -> tuple[str, Source] | None:
     return root.name, Source("endpoint_tag", "<root span name>", ROOT_NAME)
 
 
-def late_tags(seen: Seen) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
-    """What a span offers to calls below it that come in other requests: values, and attributes, by name."""
-    found = {}
+def late_tags(seen: Seen) -> Tagged:
+    """What a span offers to calls below it, in this request and in others."""
+    tags, attributes = {}, {}
     for name in (*seen.plan.inheritable, *_LABELS):
         value, key = seen.reading.values.get(name), seen.plan.key_of(seen.reading, name)
         if value is not None and key is not None and (name in INHERITED or _may_label(seen, name, value)):
-            found[name] = _clean(str(value)), key.shown
+            tags[name], attributes[name] = _clean(str(value)), key.shown
     if seen.is_root and (place := root_name(seen)) is not None:
-        found["root_name"] = place[0], place[1].attribute
-    return (
-        tuple((name, value) for name, (value, _) in found.items()),
-        tuple((name, attribute) for name, (_, attribute) in found.items()),
-    )
+        tags["root_name"], attributes["root_name"] = place[0], place[1].attribute
+    return Tagged(seen.span_id, tags, attributes)
 
 
 def _clean(text: str) -> str:
@@ -280,14 +259,6 @@ def _may_label(seen: Seen, name: str, value: object) -> bool:
     return isinstance(value, str) and (name != "http_route" or seen.kind == SERVER)
 
 
-def _labelled(span: Seen, name: str, rank: int) -> tuple[str, Source] | None:
-    value = span.reading.values.get(name)
-    key = span.plan.key_of(span.reading, name)
-    if not isinstance(value, str) or key is None:
-        return None
-    return value, Source("endpoint_tag", key.shown, rank)
-
-
 def _set(call: ModelCall, name: str, value: str) -> None:
     if name == "data_mode":
         call.data_mode = data_mode_name(value) or call.data_mode
@@ -298,7 +269,8 @@ def _set(call: ModelCall, name: str, value: str) -> None:
         call.request_id_given = call.request_id_given or name == "external_request_id"
 
 
-def _label(call: ModelCall, values: Values) -> str:
+def _label(seen: Seen) -> str:
     """Without an id of the application or the provider a label stands there that groups nothing."""
+    values = seen.reading.values
     label = values.get("request_label") or values.get("litellm_id")
-    return label if isinstance(label, str) else call.span_id.hex()
+    return label if isinstance(label, str) else seen.span_id.hex()

@@ -13,9 +13,9 @@ from functools import lru_cache
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from processor.call import UNKNOWN, Batch, ModelCall, Rejection, Sighting, Unread
-from receiver.context import BINDING, Context, Home, late_tags, read_home
-from receiver.dialects.reading import NOT_GENAI, OUTGOING, Seen, read_span
+from processor.call import DETAIL, HALF, OWN, UNKNOWN, Batch, ModelCall, Rejection, Sighting, Unread
+from receiver.context import BINDING, Context, Home, read_home
+from receiver.dialects.reading import NOT_GENAI, OUTGOING, RAW, Seen, read_span
 from receiver.dialects.shapes import Emitter, Plans
 from receiver.dialects.table import ApplicationKeys
 from receiver.framing import Frame, id_fault, origin_of
@@ -113,12 +113,14 @@ class _Decoder:
         self._read_all([index for index in frame.interesting() if index not in bad])
         counted = self._count()
         self._settle_unread()
-        calls = [seen.call for seen in counted if seen.call is not None]
+        calls = [call for seen in counted if (call := seen.counted or seen.call) is not None]
+        readings = [self._own_reading(seen) for seen in counted if seen.counted is not None]
         rest = self._uncounted()
         served = self._served(counted) if rest else frozenset()
         sightings = [self._sighting(seen, id(seen) in served) for seen in rest]
         bytes_held = _CALL_BYTES * len(calls) + _SIGHTING_BYTES * len(sightings)
-        return Batch(calls, sightings, self._rejections, len(frame.spans), bytes_held, self._received_ns)
+        spans = len(frame.spans)
+        return Batch(calls, sightings, self._rejections, spans, bytes_held, self._received_ns, readings)
 
     def _read_all(self, indexes: list[int]) -> None:
         """Read spans in order; what one of them has wrong costs only itself."""
@@ -162,10 +164,14 @@ class _Decoder:
         join(candidates, self._find, self._context.lineage)
         counted = []
         for seen in candidates:
-            if seen.call is not None:
+            if seen.call is None or (seen.part and seen.part != HALF):
+                continue  # a part of a call is read with the span that is counted
+            if seen.group or seen.details:
+                seen.counted = self._context.count(seen)
+            else:
                 self._context.complete(seen.call, seen)
-                if seen.verdict.counts:
-                    counted.append(seen)
+            if seen.verdict.counts:
+                counted.append(seen)
         return counted
 
     def _settle_unread(self) -> None:
@@ -211,19 +217,37 @@ class _Decoder:
 
     def _sighting(self, seen: Seen, is_served: bool) -> Sighting:
         waits = seen.verdict.wrapper and not is_served
-        tags, attributes = late_tags(seen)
+        tagged = self._context.tagged(seen)
         unread = self._unread(seen) if seen.verdict is UNREAD else None
+        counted = seen.group[0] if seen.group else None
         return Sighting(
             seen.trace_id,
             seen.span_id,
             seen.parent_span_id,
             seen.name,
             seen.verdict.reason if unread is None else unread_reason(unread.keys),
-            tags,
+            tuple(tagged.tags.items()),
             waits,
-            seen.call if waits or seen.twin_of is not None else None,
-            attributes,
+            seen.call if waits or seen.part else None,
+            tuple(tagged.attributes.items()),
             unread,
+            DETAIL if seen.verdict is RAW else seen.part,
+            (counted.trace_id, counted.span_id) if counted is not None else None,
+        )
+
+    def _own_reading(self, seen: Seen) -> Sighting:
+        tagged = self._context.tagged(seen)
+        return Sighting(
+            seen.trace_id,
+            seen.span_id,
+            seen.parent_span_id,
+            seen.name,
+            "counted together with other spans",
+            tuple(tagged.tags.items()),
+            call=seen.call,
+            attributes=tuple(tagged.attributes.items()),
+            part=OWN,
+            of=(seen.trace_id, seen.span_id),
         )
 
     def _unread(self, seen: Seen) -> Unread:

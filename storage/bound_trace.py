@@ -8,7 +8,14 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from processor.call import ModelCall
-from processor.ranks import ROOT_LABEL, ROOT_NAME, ancestor_rank, label_rank, route_rank, workflow_rank
+from processor.calls.precedence import (
+    ROOT_LABEL,
+    ROOT_NAME,
+    ancestor_rank,
+    label_rank,
+    route_rank,
+    workflow_rank,
+)
 from processor.vocabulary import data_mode_name
 from storage.completion import Offer, duplicate_offers
 from storage.sightings import call_of

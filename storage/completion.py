@@ -10,20 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from processor.call import ESTIMATED, PROVIDER, UNKNOWN, Flag, ModelCall, Source
+from processor.call import UNKNOWN, Flag, ModelCall, Source
+from processor.calls.merge import USAGE, USAGE_FIELD, USAGE_FLAGS
+from processor.calls.precedence import MISSING_USAGE, usage_rank
 from processor.pricing import Charge
 from processor.tenants import ASSIGNED
-from storage.stored_row import IDENTITY, SERIES, USAGE, WORST, Rank, Row
+from storage.stored_row import IDENTITY, SERIES, WORST, Rank, Row
 
-USAGE_FIELD = "usage"
-"""The name under which all token counts together are offered and ranked."""
 TAGS = ("endpoint_tag", "prompt_version", "tenant_id", "user_id", "service_name", "environment", "data_mode")
 _CONTEXT = (
     "request_model", "time_to_first_token_us", "latency_us", "streaming", "service_tier", "response_id",
     "reported_cost_pico_usd", "http_status", "error_type", "conversation_id",
 )  # fmt: skip
-_MISSING_RANK, _ESTIMATED_RANK, _REPAIRED_RANK, _PROVIDER_RANK = 80, 70, 30, 10
-_USAGE_FLAGS = int(Flag.USAGE_NORMALISED | Flag.USAGE_INVALID | Flag.USAGE_LOSSY | Flag.ESTIMATE_UNMARKED)
 _PRICED_BY = frozenset({USAGE_FIELD, *USAGE, "provider", "model", "service_tier", "operation", "status"})
 
 Price = Callable[[ModelCall], Charge]
@@ -79,20 +77,6 @@ def duplicate_offers(twin: ModelCall) -> list[Offer]:
     return offers
 
 
-def usage_rank(call: ModelCall) -> int:
-    """How good a call's token counts are: provider, repaired, estimated, missing."""
-    if call.input_tokens is None and call.output_tokens is None:
-        return _MISSING_RANK
-    if call.usage_source == ESTIMATED or call.flags & Flag.ESTIMATE_UNMARKED:
-        return _ESTIMATED_RANK
-    if call.usage_source != PROVIDER:
-        return _MISSING_RANK
-    read = [s.rank for s in call.sources if s.field in ("input_tokens", "output_tokens")]
-    rank = max(read, default=_PROVIDER_RANK)
-    lossy = call.flags & (Flag.USAGE_LOSSY | Flag.USAGE_INVALID)
-    return max(rank, _REPAIRED_RANK) if lossy else rank
-
-
 def _take(row: Row, offer: Offer) -> bool:
     if offer.field == USAGE_FIELD:
         return _take_usage(row, offer)
@@ -109,14 +93,14 @@ def _take_usage(row: Row, offer: Offer) -> bool:
     twin, call = offer.value, row.call
     assert isinstance(twin, ModelCall)
     stored = row.completed.get(USAGE_FIELD, (usage_rank(call), call.span_id.hex()))
-    if usage_rank(call) == _MISSING_RANK:
+    if usage_rank(call) == MISSING_USAGE:
         stored = WORST
     if offer.key() >= stored:
         return False
     for name in USAGE:
         setattr(call, name, getattr(twin, name))
     call.usage_source = twin.usage_source
-    call.flags = call.flags & ~_USAGE_FLAGS | twin.flags & _USAGE_FLAGS
+    call.flags = call.flags & ~USAGE_FLAGS | twin.flags & USAGE_FLAGS
     call.sources = tuple(source for source in call.sources if source.field not in USAGE)
     _note(row, USAGE_FIELD, offer.key(), [source for source in twin.sources if source.field in USAGE])
     return True

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from processor.call import ESTIMATED, ModelCall
+from processor.calls.merge import USAGE, USAGE_FIELD
 from processor.estimate import RANK, is_own
 from storage.amendments import Change
-from storage.completion import USAGE_FIELD, Offer, Price, complete
-from storage.stored_row import USAGE, Row
+from storage.completion import Offer, Price, complete
+from storage.stored_row import Row
 
 
 def estimate(counted: ModelCall, price: Price, price_map_id: int | None = None) -> Change:

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 
 from processor.call import ERROR, Flag, ModelCall, Source
+from processor.calls.merge import USAGE
 from processor.tenants import Tenants
 from storage.amendments import Change, retract
 from storage.bound_trace import Knowledge, outer_tie, reading_offers
 from storage.completion import Offer, Price, complete
 from storage.estimates import is_estimated
-from storage.stored_row import USAGE, Place, Row
+from storage.stored_row import Place, Row
 
 _PROMOTED = int(Flag.PROMOTED)
 _LOST = int(Flag.SEVERAL_CALLS | Flag.USAGE_LOSSY)

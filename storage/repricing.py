@@ -14,13 +14,13 @@ from uuid import UUID
 import psycopg
 
 from processor.call import ModelCall
+from processor.calls.merge import USAGE
 from processor.pricing import PRICE_FLAGS, Charge
 from storage.queries import query
 from storage.rows import PRICE_STATUS
 from storage.stored_row import (
     PRICE_STATUS_NAME,
     STATUS_NAME,
-    USAGE,
     USAGE_SOURCE_NAME,
     Line,
     Place,

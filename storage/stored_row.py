@@ -14,6 +14,7 @@ from psycopg.rows import namedtuple_row
 from psycopg.types.json import Jsonb
 
 from processor.call import UNKNOWN, ModelCall, Source
+from processor.calls.merge import USAGE
 from processor.pricing import PRICE_FLAGS, Charge
 from storage.cardinality import TENANT
 from storage.catalog import Catalog
@@ -25,18 +26,6 @@ Connection = psycopg.Connection[Any]
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
-USAGE = (
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "cache_write_1h_tokens",
-    "reasoning_tokens",
-    "input_audio_tokens",
-    "output_audio_tokens",
-    "input_image_tokens",
-    "output_image_tokens",
-)
 SERIES = (
     "environment", "data_mode", "service_name", "endpoint_tag", "prompt_version", "provider", "model",
 )  # fmt: skip

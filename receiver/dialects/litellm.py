@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
+from processor.call import DETAIL
 from receiver.dialects.spellings import usage_object_keys
 from receiver.dialects.table import COUNTS, Dialect, Key, Values, Verdict, metadata, metadata_document
+
+if TYPE_CHECKING:
+    from receiver.dialects.reading import Seen
 
 RAW_REQUEST = b"raw_gen_ai_request"
 _PROVIDERS = (
@@ -23,6 +29,23 @@ _PROVIDERS = (
 
 def judge(values: Values, failed: bool) -> Verdict | None:
     return COUNTS
+
+
+def settle_raw_requests(raws: Sequence[Seen], find: Callable[[bytes, bytes], Seen | None]) -> None:
+    """Raw requests of one request: details of the call on their parent, or calls where it lost everything."""
+    by_parent: dict[tuple[bytes, bytes], list[Seen]] = {}
+    for raw in raws:
+        by_parent.setdefault((raw.trace_id, raw.parent_span_id), []).append(raw)
+    for (trace_id, parent_id), below in by_parent.items():
+        parent = find(trace_id, parent_id)
+        if parent is None:
+            continue
+        is_call = parent.verdict.counts and parent.call is not None
+        if is_call:
+            parent.details = below
+        for raw in below:
+            raw.verdict = Verdict(False, raw.verdict.reason) if is_call else COUNTS
+            raw.part = DETAIL if is_call else ""
 
 
 def _raw(provider: str) -> tuple[Key, ...]:

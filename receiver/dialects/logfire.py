@@ -1,13 +1,24 @@
 """Logfire 4 and 5 with pydantic-ai 0.4 and 2: OpenTelemetry keys, usage also in `response_data` or `details`.
 
 A streamed call is two spans: a `span` without usage that ends at the first byte and, unlinked, a `log` span
-of no length with the usage and the real `duration`. `receiver.halves` pairs them.
+of no length with the usage and the real `duration`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from processor.call import HALF, Flag, ModelCall
+from processor.calls.same_call import is_bare
 from receiver.dialects.spellings import attribute_keys, usage_object_keys
 from receiver.dialects.table import Dialect, Key, Values, Verdict, repeats_usage
+
+if TYPE_CHECKING:
+    from receiver.dialects.reading import Seen
+
+_LOG_TOLERANCE_NS = 5_000_000_000
+"""A stream's log begins when its span ends; import time was the largest gap seen (0.7 s)."""
 
 
 def judge(values: Values, failed: bool) -> Verdict | None:
@@ -15,6 +26,71 @@ def judge(values: Values, failed: bool) -> Verdict | None:
     if "otel_operation" in values:
         return None
     return repeats_usage("agent run: not a model call", values)
+
+
+def pair_streams(spans: Sequence[Seen]) -> list[tuple[Seen, Seen]]:
+    """The streams among the counted spans of one request: the span of each, and its log.
+
+    Logs take the time that they tell. A span whose log is not here waits for it, uncounted.
+    """
+    ordered = sorted(spans, key=lambda seen: (seen.start, seen.trace_id, seen.span_id))
+    logs = [seen for seen in ordered if seen.reading.values.get("logfire_type") == "log"]
+    halves = [seen for seen in ordered if seen.call is not None and is_bare(seen.call) and seen not in logs]
+    pairs: list[tuple[Seen, Seen]] = []
+    met: set[bytes] = set()
+    for half, log in sorted(((h, log) for log in logs for h in halves if _is_stream(log, h)), key=_gap):
+        if met.isdisjoint((half.span_id, log.span_id)):
+            met |= {half.span_id, log.span_id}
+            pairs.append((half, log))
+    for log in logs:
+        _place_log(log)
+    for half in halves:
+        if half.span_id not in met:
+            half.verdict = Verdict(
+                False, "half of a streamed call: its usage comes on a log span", wrapper=True
+            )
+            half.part = HALF
+    for half, log in pairs:
+        if half.call is not None and log.call is not None and log.call.latency_us is not None:
+            _forget_length(half.call)
+    return pairs
+
+
+def _forget_length(call: ModelCall) -> None:
+    """The span of a stream ends at the first byte; its log knows how long the call was."""
+    call.latency_us = None
+    call.flags |= Flag.LATENCY_UNKNOWN
+
+
+def _is_stream(log: Seen, half: Seen) -> bool:
+    if log.call is None or half.call is None:
+        return False
+    return (
+        log.resource == half.resource
+        and log.call.request_model == half.call.request_model
+        and abs(_begin(log) - half.end) <= _LOG_TOLERANCE_NS
+    )
+
+
+def _gap(pair: tuple[Seen, Seen]) -> tuple[int, bytes, bytes]:
+    half, log = pair
+    return abs(_begin(log) - half.end), half.span_id, log.span_id
+
+
+def _begin(log: Seen) -> int:
+    seconds = log.reading.values.get("stream_seconds")
+    return log.start - (int(seconds * 1e9) if isinstance(seconds, int | float) else 0)
+
+
+def _place_log(log: Seen) -> None:
+    call = log.call
+    if call is None:
+        return
+    call.time_ns = _begin(log)
+    call.latency_us = (log.start - call.time_ns) // 1000 or None
+    call.streaming = True
+    if call.latency_us is not None:
+        call.flags &= ~Flag.LATENCY_UNKNOWN
 
 
 DIALECT = Dialect(

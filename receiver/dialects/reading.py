@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from operator import attrgetter
-from types import MappingProxyType
 from typing import NamedTuple
 
 from processor.admission import LONGEST_CALL_NS, YEAR_2015_NS
-from processor.call import UNKNOWN, Flag, ModelCall, Source
+from processor.call import UNKNOWN, Flag, ModelCall
 from processor.vocabulary import PROVIDERS, provider_name, provider_of_model
 from receiver.attributes import as_microseconds, as_microseconds_of_ms
 from receiver.dialects.litellm import RAW_REQUEST, provider_response_id
@@ -43,7 +42,6 @@ _CLOCK_MOVED = int(Flag.CLOCK_MOVED)
 _LONGEST_START_NS = 31 * LONGEST_CALL_NS
 """A start so long before its end is no start (of a monotonic clock, or of a clock that was set later)."""
 _head = attrgetter("trace_id", "span_id", "parent_span_id", "name", "kind", "start", "end")
-_NO_TAGS: Mapping[str, tuple[str, Source]] = MappingProxyType({})
 
 
 class Seen:
@@ -52,27 +50,29 @@ class Seen:
     Attributes:
         resource: the bytes of its Resource.
         call: the call that it is or, for a wrapper, would be; None otherwise.
-        twin_of: the span that is counted instead of this one (`receiver.join`).
-        twins: spans that proved to be this call.
-        taken: tags that a twin knew better, with where they came from.
+        counted: the call that is counted, where other spans had a part in it; `call` is what this span says.
+        group: all spans of this call, the counted one first; empty where it is alone (`receiver.join`).
+        details: detail spans below it that belong to this call.
+        part: what the span is of a call that several spans tell (`processor.call.Sighting.part`).
         unread: keys that speak of a model call on a span which no rule knows.
     """
 
     __slots__ = (
         "call",
+        "counted",
+        "details",
         "end",
+        "group",
         "kind",
         "parent_span_id",
+        "part",
         "plan",
         "raw_name",
         "reading",
         "resource",
         "span_id",
         "start",
-        "taken",
         "trace_id",
-        "twin_of",
-        "twins",
         "unread",
         "verdict",
     )
@@ -93,9 +93,10 @@ class Seen:
         self.reading = reading
         self.verdict = NOT_GENAI
         self.call: ModelCall | None = None
-        self.twin_of: Seen | None = None
-        self.twins: tuple[Seen, ...] = ()
-        self.taken: Mapping[str, tuple[str, Source]] = _NO_TAGS
+        self.counted: ModelCall | None = None
+        self.group: Sequence[Seen] = ()
+        self.details: Sequence[Seen] = ()
+        self.part = ""
         self.unread: tuple[str, ...] = ()
 
     @property

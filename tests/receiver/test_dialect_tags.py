@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from processor.ranks import route_rank
+from processor.calls.precedence import route_rank
 from receiver.decode import DecodeOptions, decode
 from receiver.dialects import DIALECTS
 from receiver.dialects.table import ApplicationKeys

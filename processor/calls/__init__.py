@@ -1,0 +1,1 @@
+"""What spans mean to each other: which are one call, which fields win, what is inherited. Pure."""

@@ -1,0 +1,127 @@
+"""Tags that a call does not carry itself: what spans around it offer, and what of it is taken (LEDGER §6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from processor.call import ModelCall, Source
+from processor.calls.merge import TAGS, field_rank
+from processor.calls.precedence import (
+    OWN_LIMIT,
+    RESOURCE,
+    ROOT_LABEL,
+    ROOT_NAME,
+    UNSAID,
+    ancestor_rank,
+    label_rank,
+    route_rank,
+    workflow_rank,
+)
+from processor.vocabulary import data_mode_name, environment_name
+
+MAX_DEPTH = 64
+"""Ancestors looked at: no agent nests deeper, and a cycle of parents must end."""
+
+ENDPOINT_NAMES: Mapping[str, Callable[[int], int]] = {
+    "workflow": workflow_rank,
+    "endpoint_label": label_rank,
+    "root_label": lambda distance: ROOT_LABEL,
+    "http_route": route_rank,
+    "root_name": lambda distance: ROOT_NAME,
+}
+"""What stands in for an endpoint's tag: the outermost workflow's name, else the nearest agent's or trace's
+name, the root's label, the nearest server's route, the root's name; with the rank by distance."""
+_NAME_OF_RANK = {49: "workflow", 60: "endpoint_label", 70: "root_label", 71: "http_route", 79: "root_name"}
+
+
+class Tagged(NamedTuple):
+    """A span and what it offers to the calls below it.
+
+    Attributes:
+        tags: name → value: `TAGS`, and `ENDPOINT_NAMES`.
+        attributes: name → the attribute that it was read from.
+    """
+
+    span_id: bytes
+    tags: Mapping[str, str]
+    attributes: Mapping[str, str]
+
+
+class Offer(NamedTuple):
+    """A field's value as a span around the call has it."""
+
+    value: str | int
+    source: Source
+    giver: bytes
+
+
+Offers = Mapping[str, Offer]
+"""Field → the best offer."""
+
+
+def offers(line: Iterable[Tagged], start: int = 1) -> dict[str, Offer]:
+    """The best offers of a line of spans, the nearest first.
+
+    Args:
+        start: distance of the first; at 0 it is the span itself, which offers only names for its endpoint.
+    """
+    found: dict[str, Offer] = {}
+    for distance, span in enumerate(line, start):
+        for name, value in span.tags.items():
+            offer = _offer(name, value, distance, span)
+            if offer is not None:
+                known = found.get(offer.source.field)
+                if known is None or offer.source.rank < known.source.rank:
+                    found[offer.source.field] = offer
+    return found
+
+
+def _offer(name: str, text: str, distance: int, span: Tagged) -> Offer | None:
+    shown = span.attributes.get(name, name)
+    ranked = ENDPOINT_NAMES.get(name)
+    if ranked is not None:
+        return Offer(text, Source("endpoint_tag", shown, ranked(distance)), span.span_id)
+    value = _value(name, text) if distance and name in TAGS else None
+    return None if value is None else Offer(value, Source(name, shown, ancestor_rank(distance)), span.span_id)
+
+
+def _value(name: str, text: str) -> str | int | None:
+    if name == "data_mode":
+        return data_mode_name(text)
+    if name == "environment":
+        return environment_name(text)
+    if name == "attempt":
+        return int(text) if text.isdigit() and len(text) < 5 else None
+    return text
+
+
+def take(call: ModelCall, offered: Offers) -> dict[str, Offer]:
+    """Give a call what is offered better than what it has; answers what was taken. Ties stay as they are."""
+    taken = {name: offer for name, offer in offered.items() if offer.source.rank < field_rank(call, name)}
+    for name, offer in taken.items():
+        setattr(call, name, offer.value)
+        if name == "external_request_id":
+            call.request_id_given = True
+    if taken:
+        kept = (source for source in call.sources if source.field not in taken)
+        call.sources = (*kept, *(offer.source for offer in taken.values()))
+    return taken
+
+
+def tags_of(call: ModelCall) -> Tagged:
+    """What a call offers to calls below it: its own tags, and the name that stands in for its endpoint."""
+    tags: dict[str, str] = {}
+    attributes: dict[str, str] = {}
+    for source in call.sources:
+        name = source.field if source.rank < OWN_LIMIT else _NAME_OF_RANK.get(source.rank, "")
+        if source.field in TAGS and name and (source.rank < OWN_LIMIT or source.field == "endpoint_tag"):
+            tags[name], attributes[name] = str(getattr(call, source.field)), source.attribute
+    return Tagged(call.span_id, tags, attributes)
+
+
+def is_inherited(source: Source) -> bool:
+    """Whether a tag's source is another span: an ancestor, or a name that stands further up."""
+    if source.field not in TAGS or source.rank < OWN_LIMIT or RESOURCE <= source.rank < UNSAID:
+        return False
+    return source.field != "endpoint_tag" or source.rank not in _NAME_OF_RANK

@@ -1,0 +1,66 @@
+"""Ranks of values by where they stand (LEDGER §6); the smaller is better.
+
+The same line of ancestors and the same spans of one call have the same ranks however they arrived.
+"""
+
+from __future__ import annotations
+
+from processor.call import ESTIMATED, PROVIDER, Flag, ModelCall, Source
+
+OWN_LIMIT, RESOURCE, WEAK_RESOURCE = 20, 50, 55
+"""Below the first: the span's own key. Then the resource's, and an environment that the resource only
+repeats from a tool's setting."""
+UNSAID, MISSING = 60, 1_000
+"""A value that no source line names (a default), and no value at all."""
+ROOT_LABEL, ROOT_NAME = 70, 79
+
+MISSING_USAGE = 80
+_ESTIMATED_USAGE, _LOSSY_USAGE, _PROVIDER_USAGE = 70, 40, 10
+_LOSSY = int(Flag.USAGE_LOSSY | Flag.USAGE_INVALID | Flag.USAGE_AMBIGUOUS)
+_STRONG_ENVIRONMENT = 5
+
+
+def ancestor_rank(distance: int) -> int:
+    """20 + distance of a tag on an ancestor; the parent is at 1."""
+    return min(OWN_LIMIT + distance, 39)
+
+
+def workflow_rank(distance: int) -> int:
+    """A workflow's name: the outermost one is the feature that asked, so the farthest is the best."""
+    return max(49 - distance, 40)
+
+
+def label_rank(distance: int) -> int:
+    """The name of an agent or a trace: the nearest is the best; the span itself is at 0."""
+    return min(60 + distance, 69)
+
+
+def route_rank(distance: int) -> int:
+    """The route of a server: the nearest is the best."""
+    return min(71 + distance, 78)
+
+
+def usage_rank(call: ModelCall) -> int:
+    """How good a call's token counts are.
+
+    10 the provider's, 30 repaired by arithmetic, 40 known to have lost a part or ambiguous, 70 estimated,
+    80 missing.
+    """
+    if call.input_tokens is None and call.output_tokens is None:
+        return MISSING_USAGE
+    if call.usage_source == ESTIMATED or call.flags & Flag.ESTIMATE_UNMARKED:
+        return _ESTIMATED_USAGE
+    if call.usage_source != PROVIDER:
+        return MISSING_USAGE
+    rank = _PROVIDER_USAGE
+    for source in call.sources:
+        if source.rank > rank and source.field in ("input_tokens", "output_tokens"):
+            rank = source.rank
+    return max(rank, _LOSSY_USAGE) if call.flags & _LOSSY else rank
+
+
+def source_rank(source: Source) -> int:
+    """A source's rank; the environment that a resource names beats what a tool put on the span."""
+    if source.field == "environment" and source.rank == RESOURCE:
+        return _STRONG_ENVIRONMENT
+    return source.rank

@@ -1,0 +1,239 @@
+"""Which spans are one call (LEDGER §1): a relation on what each span says itself, and the groups that follow.
+
+Only own readings are compared, never a merged state with a reading: so the groups depend on the set of spans
+and not on how they arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from processor.call import ERROR, UNKNOWN, Flag, ModelCall
+from processor.response_id import is_strong_response_id
+
+TOLERANCE_US = 10_000_000
+"""LEDGER §1: ten seconds between spans of one call, for clocks and streams."""
+
+_CONTAINED_US = 50_000
+"""Failed calls have neither id nor usage: only spans that lie one within the other are one, within 50 ms."""
+
+_CLOCK_MOVED, _LATENCY_UNKNOWN = int(Flag.CLOCK_MOVED), int(Flag.LATENCY_UNKNOWN)
+_PROMOTED = int(Flag.PROMOTED)
+
+
+@dataclass(slots=True, eq=False)
+class SpanReading:
+    """A span that is a call, as it was read.
+
+    Attributes:
+        call: what the span itself says, its resource included; nothing of other spans.
+        scope: the emitter's name, and `resource` the bytes of its Resource; known inside one request only.
+        above: spans around it that are calls as well, the nearest first.
+    """
+
+    call: ModelCall
+    scope: str = ""
+    resource: bytes = b""
+    above: Sequence[SpanReading] = ()
+
+    @property
+    def place(self) -> tuple[int, bytes, bytes]:
+        """An order of spans that does not depend on their arrival."""
+        return self.call.time_ns, self.call.trace_id, self.call.span_id
+
+
+Times = tuple[int, int]
+"""First and last moment of a call as its sender claims them, microseconds since any epoch."""
+
+
+def times(call: ModelCall) -> Times:
+    """When a call was; a span of no length reaches back by its latency (LEDGER §1)."""
+    is_moved = call.flags & _CLOCK_MOVED
+    start = (call.claimed_time_ns if is_moved else call.claimed_time_ns or call.time_ns) // 1000
+    return reach(start, call.latency_us, call.flags)
+
+
+def reach(start_us: int, latency_us: int | None, flags: int) -> Times:
+    """The times of a call with these fields."""
+    length = latency_us or 0
+    return (start_us - length, start_us) if flags & _LATENCY_UNKNOWN else (start_us, start_us + length)
+
+
+def overlap(a: Times, b: Times, tolerance: int = TOLERANCE_US) -> bool:
+    """Whether two calls can be one in time."""
+    return a[0] <= b[1] + tolerance and b[0] <= a[1] + tolerance
+
+
+def same_by_id(a: Times, b: Times, is_strong: bool, tokens: Sequence[tuple[int | None, int | None]]) -> bool:
+    """Whether two spans with the same response id are one call.
+
+    Args:
+        is_strong: else the spans are of one trace, and counts of both must not contradict each other.
+        tokens: input and output of each.
+    """
+    if not overlap(a, b):
+        return False
+    one, other = tokens
+    return is_strong or one == other or (None, None) in (one, other)
+
+
+def is_bare(call: ModelCall) -> bool:
+    """A call that succeeded and tells no usage."""
+    return call.input_tokens is None and call.output_tokens is None and call.status != ERROR
+
+
+def wraps(outer: ModelCall, inner: ModelCall) -> bool:
+    """Whether a call around another call is the same call."""
+    if outer.flags & _PROMOTED:
+        return True  # it was counted only because nothing had come that it wraps
+    if _differ_by_id(outer, inner):
+        return False
+    if is_bare(outer) and outer.operation == inner.operation and not is_bare(inner):
+        return True
+    return _same_usage(outer, inner)
+
+
+def groups(
+    spans: Iterable[SpanReading], linked: Iterable[tuple[SpanReading, SpanReading]] = ()
+) -> list[list[SpanReading]]:
+    """The spans as calls: each group is one call, and the first of it is the span that is counted.
+
+    Args:
+        linked: pairs that were found to be one call by what is not known here any more.
+    """
+    members = sorted(spans, key=lambda one: one.place)
+    sets = _Sets(members)
+    for one, other in linked:
+        sets.join(one, other)
+    _join_by_id(members, sets)
+    _join_nested(members, sets)
+    _join_across_traces(sets)
+    return sets.groups()
+
+
+def find_apart(calls: Sequence[ModelCall]) -> bool:
+    """The usual request: every call in a trace of its own, no id twice. Nothing is to be joined by them."""
+    ids = [call.response_id for call in calls if call.response_id]
+    return len({call.trace_id for call in calls}) == len(calls) and len(set(ids)) == len(ids)
+
+
+class _Sets:
+    """Disjoint sets of spans."""
+
+    def __init__(self, members: Sequence[SpanReading]) -> None:
+        self._members = members
+        self._set = {id(one): [one] for one in members}
+
+    def of(self, one: SpanReading) -> list[SpanReading]:
+        return self._set[id(one)]
+
+    def join(self, one: SpanReading, other: SpanReading) -> None:
+        mine, theirs = self._set[id(one)], self._set[id(other)]
+        if mine is not theirs:
+            mine += theirs
+            self._set |= dict.fromkeys(map(id, theirs), mine)
+
+    def groups(self) -> list[list[SpanReading]]:
+        found = {id(group): group for group in map(self.of, self._members)}
+        return [_counted_first(group) for group in found.values()]
+
+
+def _counted_first(group: list[SpanReading]) -> list[SpanReading]:
+    """Inner spans before outer ones, then those inside a larger trace, the shorter, the smaller id."""
+    if len(group) == 1:
+        return group
+    outer = {id(above) for one in group for above in one.above}
+
+    def preference(one: SpanReading) -> tuple[bool, bool, bool, bool, int, bytes, bytes]:
+        call = one.call
+        unknown = call.latency_us is None
+        is_outer, promoted = id(one) in outer, bool(call.flags & _PROMOTED)
+        root, length = not call.parent_span_id, call.latency_us or 0
+        return promoted, is_outer, root, unknown, length, call.span_id, call.trace_id
+
+    return sorted(group, key=preference)
+
+
+def _join_by_id(members: Sequence[SpanReading], sets: _Sets) -> None:
+    """Strong ids join across traces, weak ones within a trace; in both cases only with overlap in time."""
+    named: dict[tuple[str, bytes], list[SpanReading]] = {}
+    for one in members:
+        response_id = one.call.response_id
+        if response_id:
+            scope = b"" if is_strong_response_id(response_id) else one.call.trace_id
+            named.setdefault((response_id, scope), []).append(one)
+    for (_, trace), same in named.items():
+        for place, one in enumerate(same):
+            for other in same[:place]:
+                tokens = _tokens(one.call), _tokens(other.call)
+                if same_by_id(times(one.call), times(other.call), not trace, tokens):
+                    sets.join(other, one)
+
+
+def _join_nested(members: Sequence[SpanReading], sets: _Sets) -> None:
+    """Without an id: a call around others is the last of them that it may be; those stay apart."""
+    inner_of: dict[int, tuple[SpanReading, SpanReading]] = {}
+    for inner in reversed(members):
+        for outer in inner.above:
+            unit = sets.of(outer)
+            if id(unit) not in inner_of and unit is not sets.of(inner) and wraps(outer.call, inner.call):
+                inner_of[id(unit)] = outer, inner
+    for outer, inner in inner_of.values():
+        sets.join(inner, outer)
+
+
+def _join_across_traces(sets: _Sets) -> None:
+    """Two instrumentations on one call, each in a trace of its own and without a common id."""
+    heads = [group[0] for group in sets.groups()]
+    if len({one.scope for one in heads}) < 2:
+        return
+    buckets: dict[object, list[SpanReading]] = {}
+    for one in heads:
+        buckets.setdefault((one.resource, _tokens(one.call), one.call.status == ERROR), []).append(one)
+    for bucket in buckets.values():
+        pairs = [(a, b) for i, a in enumerate(bucket) for b in bucket[i + 1 :] if _same_elsewhere(a, b)]
+        joined: set[int] = set()
+        for one, other in sorted(pairs, key=_distance):
+            if joined.isdisjoint((id(one), id(other))):
+                joined |= {id(one), id(other)}
+                sets.join(one, other)
+
+
+def _distance(pair: tuple[SpanReading, SpanReading]) -> tuple[int, list[bytes]]:
+    (a_start, a_end), (b_start, b_end) = times(pair[0].call), times(pair[1].call)
+    return abs(a_start - b_start) + abs(a_end - b_end), sorted(one.call.span_id for one in pair)
+
+
+def _same_elsewhere(a: SpanReading, b: SpanReading) -> bool:
+    one, other = a.call, b.call
+    if one.trace_id == other.trace_id or a.scope == b.scope or not (a.scope and b.scope):
+        return False
+    if not _same_usage(one, other) or _differ_by_id(one, other) or not _same_family(one, other):
+        return False
+    if one.status != ERROR:
+        return overlap(times(one), times(other), 0)
+    short, long = sorted((times(one), times(other)), key=lambda span: span[1] - span[0])
+    return long[0] <= short[0] + _CONTAINED_US and short[1] <= long[1] + _CONTAINED_US
+
+
+def _same_usage(one: ModelCall, other: ModelCall) -> bool:
+    if _tokens(one) == (None, None):
+        return _tokens(other) == (None, None) and one.status == other.status == ERROR
+    return _tokens(one) == _tokens(other)
+
+
+def _tokens(call: ModelCall) -> tuple[int | None, int | None]:
+    return call.input_tokens, call.output_tokens
+
+
+def _differ_by_id(one: ModelCall, other: ModelCall) -> bool:
+    return (
+        one.response_id is not None and other.response_id is not None and one.response_id != other.response_id
+    )
+
+
+def _same_family(one: ModelCall, other: ModelCall) -> bool:
+    models = [one.request_model or one.model, other.request_model or other.model]
+    models.sort(key=len)
+    return models[0] != UNKNOWN and (models[0] in models[1] or one.model == other.model)
