@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import getitem, itemgetter
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from processor.call import Source
-from receiver import attributes
-from receiver.attributes import INVALID, Read
+from receiver.attributes import INVALID
 from receiver.dialects import DIALECTS
+from receiver.dialects.candidates import Documents, Routes, candidates, search
 from receiver.dialects.conventions import convention
 from receiver.dialects.kinds import (
     COUNT,
@@ -26,11 +26,10 @@ from receiver.dialects.kinds import (
     RARE_COUNTS,
     SHOWN_AS,
     SOURCED,
-    TEXT,
     TIMINGS,
 )
 from receiver.dialects.known import known_values
-from receiver.dialects.table import INHERITED, Convention, Dialect, Judge, Key, Origin, Path, Values
+from receiver.dialects.table import INHERITED, Convention, Dialect, Judge, Key, Origin, Values
 
 MAX_PLANS = 1024
 """Shapes kept; a sender that invents keys can only make the cache start over."""
@@ -51,16 +50,6 @@ DECISIVE = frozenset(
 )  # fmt: skip
 """Fields whose values decide whether a span is a call and what it is called; of all others it only matters
 whether they are there. The judges of the dialects keep to that."""
-
-
-class Candidate(NamedTuple):
-    """One place of this shape where a field may stand."""
-
-    attribute: str
-    read: Read
-    convert: Callable[[object], object | None]
-    path: Path
-    key: Key
 
 
 class Reading:
@@ -112,6 +101,7 @@ class Plan:
     __slots__ = (
         "_candidates",
         "_nowhere",
+        "_routes",
         "_sources",
         "_tables",
         "attributes",
@@ -143,7 +133,8 @@ class Plan:
     def __init__(self, origin: Origin, keys: Mapping[str, list[Key]]) -> None:
         self.origin = origin
         self.convention: Convention = convention(origin)
-        self._candidates = {name: _candidates(name, places) for name, places in keys.items()}
+        self._candidates = {name: candidates(name, places) for name, places in keys.items()}
+        self._routes = Routes(self._candidates)
         self.first: dict[str, Key] = {name: found[0].key for name, found in self._candidates.items()}
         direct = {name: key.attribute for name, key in self.first.items() if not key.path}
         self.attributes = tuple(direct.values())
@@ -199,13 +190,13 @@ class Plan:
         """The fields that need more than one look."""
         reading = Reading(self.fields, row)
         chosen: dict[str, Key | None] = {}
-        documents: dict[str, object] = {}
+        documents: Documents = {}
+        places = self._routes.of(span, documents) if self._routes else self._candidates
         for place, name in enumerate(self.fields):
             if row[place] is not None:
                 continue
-            candidates = self._candidates[name]
-            value, key = _search(candidates, span, documents)
-            if key is not candidates[0].key:
+            value, key = search(places[name], span, documents)
+            if key is not self.first[name]:
                 chosen[name] = key
             if value == INVALID and KINDS.get(name) is COUNT:
                 reading.invalid = reading.invalid or name in COUNT_FIELDS
@@ -252,39 +243,6 @@ def getter(keys: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
     if not keys:
         return lambda container: ()
     return lambda container, key=keys[0]: (container[key],)  # type: ignore[misc]
-
-
-def _search(
-    candidates: tuple[Candidate, ...], attributes_of: Mapping[str, bytes], documents: dict[str, object]
-) -> tuple[object | None, Key | None]:
-    for candidate in candidates:
-        value = _value(candidate, attributes_of, documents)
-        if value is not None:
-            return value, candidate.key
-    return None, None
-
-
-def _value(
-    candidate: Candidate, attributes_of: Mapping[str, bytes], documents: dict[str, object]
-) -> object | None:
-    value = attributes_of[candidate.attribute]
-    if not candidate.path:
-        return candidate.read(value)
-    if candidate.path == ("id",) and candidate.attribute not in documents:
-        leading = attributes.leading_id(attributes.content(value))
-        if leading is not None:
-            return leading
-    if candidate.attribute not in documents:
-        documents[candidate.attribute] = attributes.document(attributes.content(value))
-    return candidate.convert(attributes.inside(documents[candidate.attribute], candidate.path))
-
-
-def _candidates(name: str, places: list[Key]) -> tuple[Candidate, ...]:
-    kind = KINDS.get(name, TEXT)
-    return tuple(
-        Candidate(key.attribute, kind.read, kind.convert, key.path, key)
-        for key in sorted(places, key=lambda key: key.order)
-    )
 
 
 def _judges(keys: Mapping[str, list[Key]]) -> tuple[tuple[str, Judge], ...]:

@@ -1,0 +1,131 @@
+"""The places where a field of one shape of span may stand, and the search through them.
+
+A usage object may spell its dozen counts in a hundred ways, and holds five of them. Which of the hundred
+places
+can hold something follows from the keys that the object has, and objects of one emitter have the same keys:
+it
+is worked out once for each set of keys (`Routes`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeAlias
+
+from receiver import attributes
+from receiver.attributes import Read
+from receiver.dialects.kinds import KINDS, TEXT
+from receiver.dialects.table import Key, Path
+
+_MANY_PLACES = 12
+"""An attribute that may hold more values than this is a usage object, or holds one."""
+_MAX_ROUTES = 256
+"""Sets of keys kept per plan; a sender that invents keys can only make them start over."""
+
+Trie: TypeAlias = "dict[str | int, Trie]"
+Documents: TypeAlias = dict[str, object]
+"""Attribute → the parsed value of its text, for the time of one span."""
+
+
+class Candidate(NamedTuple):
+    """One place of this shape where a field may stand."""
+
+    attribute: str
+    read: Read
+    convert: Callable[[object], object | None]
+    path: Path
+    key: Key
+
+
+Candidates: TypeAlias = Mapping[str, tuple[Candidate, ...]]
+
+
+def candidates(name: str, places: list[Key]) -> tuple[Candidate, ...]:
+    """The places of one field, in order."""
+    kind = KINDS.get(name, TEXT)
+    return tuple(
+        Candidate(key.attribute, kind.read, kind.convert, key.path, key)
+        for key in sorted(places, key=lambda key: key.order)
+    )
+
+
+def search(
+    places: tuple[Candidate, ...], attributes_of: Mapping[str, bytes], documents: Documents
+) -> tuple[object | None, Key | None]:
+    """The first value that a field has in a span, and the key that it stands under."""
+    for candidate in places:
+        value = _value(candidate, attributes_of, documents)
+        if value is not None:
+            return value, candidate.key
+    return None, None
+
+
+def _value(candidate: Candidate, attributes_of: Mapping[str, bytes], documents: Documents) -> object | None:
+    value = attributes_of[candidate.attribute]
+    if not candidate.path:
+        return candidate.read(value)
+    if candidate.path == ("id",) and candidate.attribute not in documents:
+        leading = attributes.leading_id(attributes.content(value))
+        if leading is not None:
+            return leading
+    if candidate.attribute not in documents:
+        documents[candidate.attribute] = attributes.document(attributes.content(value))
+    return candidate.convert(attributes.inside(documents[candidate.attribute], candidate.path))
+
+
+class Routes:
+    """Which candidates can have a value, by the keys of the usage objects on a span."""
+
+    __slots__ = ("_candidates", "_routes", "_tries")
+
+    def __init__(self, of_fields: Candidates) -> None:
+        self._candidates = of_fields
+        every = [candidate for places in of_fields.values() for candidate in places if candidate.path]
+        places = Counter(candidate.attribute for candidate in every)
+        self._tries: dict[str, Trie] = {name: {} for name, count in places.items() if count > _MANY_PLACES}
+        self._routes: dict[tuple[object, ...], Candidates] = {}
+        for candidate in every:
+            below = self._tries.get(candidate.attribute)
+            for step in candidate.path if below is not None else ():
+                below = below.setdefault(step, {})  # type: ignore[union-attr]
+
+    def __bool__(self) -> bool:
+        return bool(self._tries)
+
+    def of(self, span: Mapping[str, bytes], documents: Documents) -> Candidates:
+        """The candidates of each field for this span; its usage objects are parsed into `documents`."""
+        for name in self._tries:
+            documents[name] = attributes.document(attributes.content(span[name]))
+        keys = tuple([_keys(documents[name], trie) for name, trie in self._tries.items()])
+        route = self._routes.get(keys)
+        if route is None:
+            if len(self._routes) >= _MAX_ROUTES:
+                self._routes.clear()
+            route = self._routes[keys] = self._make(documents)
+        return route
+
+    def _make(self, documents: Documents) -> Candidates:
+        return {
+            name: tuple(
+                c for c in places if c.attribute not in self._tries or _has(documents[c.attribute], c.path)
+            )
+            for name, places in self._candidates.items()
+        }
+
+
+def _keys(value: object, trie: Trie) -> object:
+    """The known keys that a parsed value has, and those of the objects under them."""
+    if not isinstance(value, dict):
+        return isinstance(value, list)  # a place inside a list is looked for in every list
+    return tuple([(key, _keys(value[key], trie[key])) if trie[key] else key for key in value if key in trie])
+
+
+def _has(value: object, path: Path) -> bool:
+    for step in path:
+        if isinstance(value, list):
+            return True
+        if not isinstance(value, dict) or step not in value:
+            return False
+        value = value[step]
+    return True
