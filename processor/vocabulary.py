@@ -32,6 +32,7 @@ FRAMEWORKS: Final = frozenset(
         "crewai",
         "dspy",
         "claude_agent_sdk",
+        "compat",  # Cloudflare's unified endpoint: the model id names the vendor
         "gateway",  # Vercel's AI gateway: the model id names the vendor
         "gcp.vertex.agent",  # Google ADK names itself; Google sends the bill
         "genkit",
@@ -111,6 +112,7 @@ PROVIDERS: Final[dict[str, str]] = {
     "gcp": "gcp.gemini",
     "gcp.gemini": "gcp.gemini",
     "google-ai": "gcp.gemini",
+    "googleai": "gcp.gemini",
     "google-ai-studio": "gcp.gemini",
     "gcp.gen_ai": "gcp.gemini",
     "gemini": "gcp.gemini",
@@ -163,11 +165,13 @@ PROVIDERS: Final[dict[str, str]] = {
     "openai_responses": "openai",
     "openrouter": "openrouter",
     "perplexity": "perplexity",
+    "perplexity-ai": "perplexity",
     "replicate": "replicate",
     "together": "together_ai",
     "together_ai": "together_ai",
     "together-ai": "together_ai",
     "togetherai": "together_ai",
+    "sglang": "sglang",
     "vllm": "vllm",
     "hosted_vllm": "vllm",
     "voyage": "voyage_ai",
@@ -177,6 +181,7 @@ PROVIDERS: Final[dict[str, str]] = {
     "x-ai": "x_ai",
     "x.ai": "x_ai",
     "xai": "x_ai",
+    "grok": "x_ai",
     "zai": "zai",
     "zhipuai": "zai",
     "z.ai": "zai",

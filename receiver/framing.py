@@ -15,9 +15,9 @@ from receiver.wire import parse_request, parse_scope, parse_span
 
 _COMMON = b"gen_ai"
 NEEDLES = (
-    re.compile(rb"_(?:ai(?<=gen_ai)|tag(?<=endpoint_tag)|version(?<=prompt_version))"),
+    re.compile(rb"_(?:ai(?<=gen_ai)|tag(?<=endpoint_tag)|version(?<=prompt_version)|data(?<=request_data))"),
     re.compile(
-        rb"k(?:ind(?<=\.span\.kind)|ens(?<=[tT]okens)"
+        rb"k(?:ind(?<=\.span\.kind)|it:(?<=genkit:)|ens(?<=[tT]okens)"
         rb"|en(?<=[tT]oken)(?:[_.-]?(?:[cC]ount|[uU]s|[dD]etail|[tT]otal|[nN]um|[sS]um)|\x12.[\x18!]))",
         re.DOTALL,
     ),

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from receiver.dialects import (
     agent_frameworks,
+    cloudflare,
+    genkit,
+    inference_servers,
     langfuse,
     langsmith,
     litellm,
+    livekit,
     logfire,
+    mastra,
+    mlflow,
     openinference,
     openlit,
     openllmetry,
@@ -24,7 +30,12 @@ DIALECTS: tuple[Dialect, ...] = (
     langfuse.DIALECT,
     langsmith.DIALECT,
     vercel_ai.DIALECT,
+    mlflow.DIALECT,
+    genkit.DIALECT,
+    mastra.DIALECT,
     openrouter.DIALECT,
+    inference_servers.VLLM,
+    inference_servers.SGLANG,
     openllmetry.DIALECT,
     litellm.DIALECT,
     logfire.DIALECT,
@@ -32,6 +43,8 @@ DIALECTS: tuple[Dialect, ...] = (
     otel_genai.DIALECT,
     openlit.DIALECT,
     sdk_native.DIALECT,
+    cloudflare.DIALECT,
+    livekit.DIALECT,
     agent_frameworks.DIALECT,
 )
 """In the order in which their rules of step 1 are asked; the first that answers decides."""

@@ -34,6 +34,9 @@ THOUGHTS_OUTSIDE = ("opentelemetry.instrumentation.google_generativeai",)
 """Emitters whose output count leaves Gemini's thoughts out; the total shows them."""
 
 _ESTIMATES: tuple[tuple[str, str], ...] = (
+    # OpenLLMetry 0.40 to 0.62 counts a stream itself where the SDK gives no usage, and adds the first count
+    # of the output to the last: packages/opentelemetry-instrumentation-anthropic, streaming.py
+    ("opentelemetry.instrumentation.anthropic", "streams"),
     ("openlit.otel.tracing", "streams"),  # 1.34, even when the provider sent usage
     ("openlit", "streams without cached counts"),  # 1.45 writes those only from real usage
     ("@traceloop/instrumentation-openai", "any"),  # a stream's span looks like any other

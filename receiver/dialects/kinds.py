@@ -39,6 +39,8 @@ RARE_COUNTS = frozenset(
 TIMINGS = frozenset({"first_token", "first_chunk_seconds", "first_chunk_ms"})
 IDENTIFIERS = frozenset({"raw_response_id", "litellm_id", "external_request_id", "attempt", "reported_cost"})
 _OTHER_COUNTS = frozenset({"total_tokens", "uncached_tokens", "http_status", "attempt"})
+_PRESENCES = frozenset({"agent_run", "logfire_request", "logfire_embeds"})
+"""Marks whose value is content: only that they are there is read."""
 _TAGS = frozenset(
     {
         "user_id",
@@ -82,6 +84,9 @@ SHOWN_AS = {
     "langfuse_type": "operation",
     "langsmith_kind": "operation",
     "sentry_type": "operation",
+    "mlflow_type": "operation",
+    "genkit_type": "operation",
+    "mastra_type": "operation",
     "langfuse_level": "status",
     "first_token": "time_to_first_token_us",
     "first_chunk_seconds": "time_to_first_token_us",
@@ -136,13 +141,14 @@ MODEL = _of(_model)
 TEXT = Kind(attributes.text, attributes.as_text)
 TAG = Kind(attributes.tag, attributes.as_tag)
 COUNT = Kind(attributes.count, attributes.as_count)
+_PRESENT = Kind(lambda raw: True, lambda found: None if found is None else True)
 KINDS: dict[str, Kind] = {
     "provider": PROVIDER,
     "model": MODEL,
     "request_model": MODEL,
     "streaming": _of(attributes.as_truth),
     "reported_cost": _of(attributes.as_pico_usd),
-    "agent_run": _of(lambda found: True),
+    **dict.fromkeys(_PRESENCES, _PRESENT),
     **dict.fromkeys(COUNT_FIELDS | _OTHER_COUNTS, COUNT),
     **dict.fromkeys(_TAGS, TAG),
     **dict.fromkeys(_LABELS, _of(_label)),

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from receiver.dialects.spellings import usage_object_keys
-from receiver.dialects.table import COUNTS, FALLBACK, Dialect, Key, Values, Verdict, metadata, repeats_usage
+from receiver.dialects.table import FALLBACK, Dialect, Key, judge_kinds, metadata
 
 _CALLS = {"generation": "chat", "embedding": "embeddings"}
 _USAGE = "langfuse.observation.usage_details"
 _OBSERVED = "langfuse.observation.metadata."
 
 
-def judge(values: Values, failed: bool) -> Verdict | None:
-    kind = values["langfuse_type"]
-    if kind in _CALLS:
-        return COUNTS
-    return repeats_usage(f"Langfuse {kind!s} observation: not a model call", values)
-
-
 DIALECT = Dialect(
     name="langfuse",
     mark="langfuse_type",
-    judge=judge,
+    judge=judge_kinds("langfuse_type", _CALLS, "Langfuse {} observation"),
+    calls=_CALLS,
     scopes=("langfuse",),
     keys=(
         Key("langfuse_type", 10, "langfuse.observation.type"),

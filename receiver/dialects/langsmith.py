@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from receiver.dialects.spellings import detail_keys, usage_object_keys
-from receiver.dialects.table import COUNTS, FALLBACK, Dialect, Key, Values, Verdict, metadata, repeats_usage
+from receiver.dialects.table import FALLBACK, Dialect, Key, judge_kinds, metadata
 from receiver.dialects.usage_objects import langchain_answer
 
 _METADATA = "langsmith.metadata."
 
 
-def judge(values: Values, failed: bool) -> Verdict | None:
-    kind = values["langsmith_kind"]
-    return COUNTS if kind == "llm" else repeats_usage(f"LangSmith {kind!s} run: not a model call", values)
-
+_CALLS = {"llm": "chat", "embedding": "embeddings"}
 
 DIALECT = Dialect(
     name="langsmith",
     mark="langsmith_kind",
-    judge=judge,
+    judge=judge_kinds("langsmith_kind", _CALLS, "LangSmith {} run"),
+    calls=_CALLS,
     scopes=("langsmith",),
     keys=(
         Key("langsmith_kind", 10, "langsmith.span.kind"),

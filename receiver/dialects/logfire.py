@@ -1,5 +1,13 @@
 """Logfire 4 and 5 with pydantic-ai 0.4 and 2: OpenTelemetry keys, usage also in `response_data` or `details`.
 
+Before 4.19 the spans of the OpenAI and Anthropic SDKs name no operation, Anthropic's no provider either:
+what makes
+them calls is the request in `request_data`, and the scope (`logfire.anthropic`) says whose SDK it was.
+Source:
+https://github.com/pydantic/logfire, v4.1.0, `logfire/_internal/integrations/llm_providers`. They do not
+tell: the id
+of the response; for Anthropic's streams any usage.
+
 A streamed call is two spans: a `span` without usage that ends at the first byte and, unlinked, a `log` span
 of no length with the usage and the real `duration`.
 """
@@ -12,7 +20,7 @@ from typing import TYPE_CHECKING
 from processor.call import HALF, Flag, ModelCall
 from processor.calls.same_call import is_bare
 from receiver.dialects.spellings import attribute_keys, usage_object_keys
-from receiver.dialects.table import Dialect, Key, Values, Verdict, repeats_usage
+from receiver.dialects.table import COUNTS, Dialect, Key, Values, Verdict, repeats_usage
 
 if TYPE_CHECKING:
     from receiver.dialects.reading import Seen
@@ -26,6 +34,15 @@ def judge(values: Values, failed: bool) -> Verdict | None:
     if "otel_operation" in values:
         return None
     return repeats_usage("agent run: not a model call", values)
+
+
+def judge_request(values: Values, failed: bool) -> Verdict | None:
+    """A request of an SDK is a call; one that is told by its URL is another API (files, token counting)."""
+    if "otel_operation" in values:
+        return None
+    if "logfire_url" in values:
+        return repeats_usage("Logfire span of another API than the model's", values)
+    return COUNTS
 
 
 def pair_streams(spans: Sequence[Seen]) -> list[tuple[Seen, Seen]]:
@@ -97,6 +114,7 @@ DIALECT = Dialect(
     name="logfire",
     mark="agent_run",
     judge=judge,
+    more_judges=(("logfire_request", judge_request),),
     scopes=("logfire", "pydantic-ai"),
     keys=(
         Key("agent_run", 10, "final_result"),
@@ -104,6 +122,9 @@ DIALECT = Dialect(
         Key("agent_run", 12, "gen_ai.aggregated_usage.input_tokens"),
         Key("agent_run", 13, "agent_name"),
         Key("logfire_type", 10, "logfire.span_type"),
+        Key("logfire_request", 10, "request_data", only="logfire."),
+        Key("logfire_url", 10, "url", only="logfire."),
+        Key("logfire_embeds", 10, "request_data", ("input",), only="logfire."),
         Key("stream_seconds", 10, "duration"),
         Key("request_model", 60, "request_data", ("model",)),
         Key("model", 96, "request_data", ("model",)),

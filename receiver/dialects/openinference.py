@@ -27,6 +27,7 @@ DIALECT = Dialect(
     name="openinference",
     mark="oi_kind",
     judge=judge,
+    calls=_CALLS,
     scopes=("openinference.", "@arizeai/openinference"),
     keys=(
         Key("oi_kind", 10, "openinference.span.kind"),

@@ -44,8 +44,8 @@ CALL_USAGE = (
 )  # fmt: skip
 DECISIVE = frozenset(
     {
-        "otel_operation", "oi_kind", "vercel_operation", "langfuse_type", "langsmith_kind", "traceloop_kind",
-        "sentry_type", "request_type", "provider", "model", "request_model", "streaming",
+        "otel_operation", "vercel_operation", "traceloop_kind", "request_type", "provider", "model",
+        "request_model", "streaming", *(dialect.mark for dialect in DIALECTS if dialect.calls),
     }
 )  # fmt: skip
 """Fields whose values decide whether a span is a call and what it is called; of all others it only matters
@@ -106,6 +106,7 @@ class Plan:
         "_tables",
         "attributes",
         "biller",
+        "call_kinds",
         "call_texts",
         "call_usage",
         "convention",
@@ -125,6 +126,7 @@ class Plan:
         "may_fail",
         "origin",
         "rare_counts",
+        "serves",
         "sketches",
         "unconventional",
         "words",
@@ -163,6 +165,8 @@ class Plan:
         dialect = _dialect_of(origin, keys)
         self.dialect = dialect.name if dialect is not None else "otel_genai"
         self.biller = dialect.biller if dialect is not None else ""
+        self.serves = dialect is not None and dialect.serves
+        self.call_kinds = tuple((d.mark, d.calls) for d in DIALECTS if d.calls and d.mark in keys)
         self._sources: dict[tuple[object, ...], tuple[Source, ...]] = {}
 
     def _out_of_row(self, names: tuple[str, ...]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
@@ -246,7 +250,8 @@ def getter(keys: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
 
 
 def _judges(keys: Mapping[str, list[Key]]) -> tuple[tuple[str, Judge], ...]:
-    return tuple((d.mark, d.judge) for d in DIALECTS if d.judge is not None and d.mark in keys)
+    every = (pair for d in DIALECTS for pair in ((d.mark, d.judge), *d.more_judges))
+    return tuple((mark, judge) for mark, judge in every if judge is not None and mark in keys)
 
 
 def _dialect_of(origin: Origin, keys: Mapping[str, list[Key]]) -> Dialect | None:

@@ -163,7 +163,7 @@ def _make_sketch(plan: Plan, reading: Reading, name: bytes, is_failed: bool) -> 
         provider or UNKNOWN,
         model or UNKNOWN,
         request_model,
-        operation_name(values.get("otel_operation", "")) or _operation(values),
+        operation_name(values.get("otel_operation", "")) or _operation(plan, values),
         _streaming(values) if plan.has_streaming else None,
     )
 
@@ -179,7 +179,7 @@ def _judge(plan: Plan, values: Values, name: bytes, is_failed: bool) -> Verdict:
     if values.get("request_type") in _CALL_TYPES:
         return COUNTS
     used = "input_tokens" in values or "output_tokens" in values
-    return COUNTS if used and "request_model" in values else NOT_GENAI
+    return COUNTS if used and "model" in values else NOT_GENAI
 
 
 def _make_call(span: Span, seen: Seen, sketch: Sketch, is_failed: bool, received_ns: int) -> ModelCall:
@@ -203,11 +203,13 @@ def _make_call(span: Span, seen: Seen, sketch: Sketch, is_failed: bool, received
     ) = plan.call_texts(reading.row)
     call.dialect = plan.dialect
     length = seen.end - seen.start
-    if 0 < length <= LONGEST_CALL_NS and seen.kind != SERVER and seen.start:
+    if 0 < length <= LONGEST_CALL_NS and (seen.kind != SERVER or plan.serves) and seen.start:
         call.latency_us = (length + 500) // 1000
     else:  # a SERVER span that LiteLLM wrote on has the request's length, not the model's
         call.flags = _LATENCY_UNKNOWN
         _mend_start(call, seen)
+    if sketch.verdict.flags:
+        call.flags |= sketch.verdict.flags
     if plan.has_timings:
         call.time_to_first_token_us = _first_token(reading.values, plan.origin)
     if plan.has_identifiers:
@@ -235,7 +237,9 @@ def _unnamed_provider(plan: Plan, reading: Reading, model: object) -> str | None
         named = provider_name(key.attribute.split(".")[1])
         if named is not None:
             return named
-    return provider_of_model(model if isinstance(model, str) else None)
+    named = provider_of_model(model if isinstance(model, str) else None)
+    scope = plan.origin.scope
+    return provider_name(scope.partition(".")[2]) if named is None and scope.startswith("logfire.") else named
 
 
 def _model_name(model: object, provider: object) -> str:
@@ -245,9 +249,13 @@ def _model_name(model: object, provider: object) -> str:
     return rest if rest and known is not None and known == provider else str(model)
 
 
-def _operation(values: Values) -> str:
+def _operation(plan: Plan, values: Values) -> str:
     """The operation of spans that do not name one of the conventions."""
-    if values.get("oi_kind") == "EMBEDDING" or values.get("langfuse_type") == "embedding":
+    for mark, calls in plan.call_kinds:
+        operation = calls.get(values.get(mark, ""))
+        if operation is not None:
+            return operation
+    if "logfire_embeds" in values:
         return "embeddings"
     vercel = values.get("vercel_operation")
     if isinstance(vercel, str):

@@ -9,18 +9,15 @@ It does not tell: the lifetime of cache writes; audio and image tokens.
 from __future__ import annotations
 
 from receiver.dialects.spellings import attribute_keys
-from receiver.dialects.table import COUNTS, Dialect, Key, Values, Verdict, repeats_usage
+from receiver.dialects.table import Dialect, Key, judge_kinds
 
-
-def judge(values: Values, failed: bool) -> Verdict | None:
-    kind = values["sentry_type"]
-    return COUNTS if kind == "ai_client" else repeats_usage(f"Sentry {kind!s} span: not a model call", values)
-
+_CALLS = {"ai_client": "chat"}
 
 DIALECT = Dialect(
     name="sentry",
     mark="sentry_type",
-    judge=judge,
+    judge=judge_kinds("sentry_type", _CALLS, "Sentry {} span"),
+    calls=_CALLS,
     scopes=("@sentry/", "sentry"),
     keys=(
         Key("sentry_type", 10, "gen_ai.operation.type"),

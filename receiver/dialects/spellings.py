@@ -233,7 +233,8 @@ OUTSIDE: Final[Mapping[str, tuple[Path, ...]]] = {
     "cache_write_5m_tokens": _each("input_cache_creation_5m", "input_ephemeral_5m_input_tokens"),
     "cache_write_1h_tokens": _each("input_cache_creation_1h", "input_ephemeral_1h_input_tokens"),
     "reasoning_tokens": _each(
-        "output_reasoning", "output_reasoning_tokens", "thoughtsTokenCount", "thoughts_token_count"
+        "output_reasoning", "output_reasoning_tokens", "thoughtsTokenCount", "thoughts_token_count",
+        "thoughtsTokens",
     ),
     "input_audio_tokens": _each("input_audio"),
     "output_audio_tokens": _each("output_audio"),
@@ -255,18 +256,22 @@ def attribute_keys(prefix: str, order: float) -> Iterator[Key]:
             yield Key(field, order + place / 100, attribute, outside=attribute in _LEFT_OUT)
 
 
-def usage_object_keys(attribute: str, order: float, *prefix: str, totals: bool = False) -> Iterator[Key]:
+def usage_object_keys(
+    attribute: str, order: float, *prefix: str, totals: bool = False, only: str = ""
+) -> Iterator[Key]:
     """The keys of the counts inside a usage object, of any provider or framework.
 
     Args:
         attribute: holds a JSON object, or Python's text of one.
         prefix: path to the usage object inside it.
+        only: beginning of the scope names whose spans are read so; empty for all.
         totals: its input and output include every part, whatever its parts are called (LiteLLM's own object).
     """
     for paths, outside, start in ((INSIDE, False, 0.0), (OUTSIDE, not totals, 0.5)):
         for field, spelled in paths.items():
             for place, path in enumerate(spelled):
-                yield Key(field, order + start + place / 100, attribute, (*prefix, *path), outside=outside)
+                at = order + start + place / 100
+                yield Key(field, at, attribute, (*prefix, *path), outside=outside, only=only)
 
 
 def detail_keys(attribute: str, order: float) -> Iterator[Key]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 EXPLICIT, DIALECT, ANCESTOR, RESOURCE, FALLBACK = 0, 10, 20, 50, 60
@@ -48,12 +48,14 @@ class Verdict(NamedTuple):
     Attributes:
         wrapper: it stands for a call whose emitter may have sent no inner span.
         known: a rule says that it is no call; without one, usage on the span is unread (`receiver.unread`).
+        flags: bits of `processor.call.Flag` that its call gets.
     """
 
     counts: bool
     reason: str = ""
     wrapper: bool = False
     known: bool = True
+    flags: int = 0
 
 
 COUNTS = Verdict(True)
@@ -81,6 +83,23 @@ Judge: TypeAlias = Callable[[Values, bool], Verdict | None]
 """A rule of step 1, of the values read and whether the span failed; None when it says nothing."""
 
 
+def judge_kinds(mark: str, calls: Mapping[str, str], what: str) -> Judge:
+    """The judge of a vocabulary that says of each span what kind it is.
+
+    Args:
+        calls: kinds that are one provider request (`Dialect.calls`).
+        what: how a reason speaks of its spans: `{}` is the kind.
+    """
+
+    def judge(values: Values, failed: bool) -> Verdict | None:
+        kind = str(values[mark])
+        if kind in calls:
+            return COUNTS
+        return repeats_usage(f"{what.format(kind)}: not a model call", values)
+
+    return judge
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """One vocabulary.
@@ -92,6 +111,9 @@ class Dialect:
         keys: where its fields stand.
         scopes: beginnings of the scope names of its emitters, for the name only.
         biller: the provider of all its calls, where a gateway that sends the bill writes the spans.
+        more_judges: further marks, each with its judge, asked after the first.
+        calls: values of the mark that are one provider request → our name of the operation.
+        serves: its SERVER spans are the calls themselves, written by the server of the model.
     """
 
     name: str
@@ -100,6 +122,9 @@ class Dialect:
     judge: Judge | None = None
     scopes: tuple[str, ...] = ()
     biller: str = ""
+    more_judges: tuple[tuple[str, Judge], ...] = ()
+    calls: Mapping[str, str] = field(default_factory=dict)
+    serves: bool = False
 
 
 TAG_SPELLINGS: Mapping[str, tuple[str, ...]] = {

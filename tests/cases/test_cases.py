@@ -21,7 +21,6 @@ OPEN: dict[str, str] = {
     "30-azure-priority-tier": "no rate for the tier (pricing)",
     "32-gemini-image-output": "no rate for the modality (pricing)",
     "34-livekit-realtime-cached-audio": "cached audio is priced as audio (pricing, emitters)",
-    "36-mastra-loop-over-context-tier": "several requests in one span (pricing)",
 }
 """Cases that are wrong still → what is missing. The test fails when one is right, so that it goes."""
 
