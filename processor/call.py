@@ -244,6 +244,8 @@ class Batch:
     """Stamp of our receiver; 0 where the calls carry it."""
     readings: list[Sighting] = field(default_factory=list)
     """What the counted spans themselves say, where other spans had a part in the call."""
+    origins: Sequence[tuple[str, tuple[str, ...]]] = ()
+    """Service name and the names of its scopes, for a request of which nothing was read; a few of them."""
 
 
 class Outcome(NamedTuple):

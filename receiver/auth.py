@@ -7,20 +7,39 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from processor.errors import PipelineError
 
+_SCHEMES: Final = frozenset({"basic", "digest", "token", "apikey", "api-key", "negotiate"})
+"""Schemes that may be named in a hint; any other first word may be the key itself."""
+_SHOWN_OF_KEY: Final = 6
+
 
 class Unauthenticated(PipelineError):
-    """No key, or not one of ours. The text never holds what was sent."""
+    """No key, or not one of ours. The text is always the same: it tells a stranger nothing.
 
-    def __init__(self, detail: str = "a valid API key is required: authorization: Bearer sl_…") -> None:
-        super().__init__(detail)
+    Attributes:
+        cause: for the operator: no_key, unreadable_key, unknown_key or revoked_key.
+        hint: which key or header; at most the first characters of a key.
+    """
+
+    def __init__(self, cause: str = "no_key", hint: str = "") -> None:
+        super().__init__("a valid API key is required: authorization: Bearer sl_…")
+        self.cause = cause
+        self.hint = hint
 
 
 class Forbidden(PipelineError):
-    """The key is ours, but not for this."""
+    """The key is ours, but not for this.
+
+    Attributes:
+        hint: for the operator: which key.
+    """
+
+    def __init__(self, detail: str, hint: str = "") -> None:
+        super().__init__(detail)
+        self.hint = hint
 
 
 class Authenticator(Protocol):
@@ -52,8 +71,10 @@ class HashedKeys:
         token = read_token(headers)
         digest = hashlib.sha256((token or "").encode("utf-8", "surrogateescape")).digest()
         matches = [hmac.compare_digest(digest, known) for known in self._digests]
-        if token is None or not any(matches):
-            raise Unauthenticated
+        if token is None:
+            raise no_token(headers)
+        if not any(matches):
+            raise Unauthenticated("unknown_key", f"key {start_of_key(token)}")
 
 
 def read_token(headers: Mapping[str, str]) -> str | None:
@@ -67,6 +88,26 @@ def read_token(headers: Mapping[str, str]) -> str | None:
     tokens.add(headers.get("x-api-key", "").strip())
     tokens.discard("")
     return tokens.pop() if len(tokens) == 1 else None
+
+
+def no_token(headers: Mapping[str, str]) -> Unauthenticated:
+    """The refusal of a request in which `read_token` found no key; its hint says why, without the value."""
+    authorization = headers.get("authorization", "").strip()
+    if not authorization:
+        return Unauthenticated()
+    scheme, _, rest = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        hint = "two different keys" if rest.strip() else "Bearer without a key"
+        return Unauthenticated("unreadable_key", hint)
+    if scheme.lower().startswith("bearer%20"):
+        return Unauthenticated("unreadable_key", "`Bearer%20`, not `Bearer` and a space")
+    known = scheme.lower() in _SCHEMES
+    return Unauthenticated("unreadable_key", f"authorization: {scheme.lower()} …" if known else "no `Bearer`")
+
+
+def start_of_key(key: str) -> str:
+    """The first characters of a key: at most six, and at most a quarter of it."""
+    return f"{key[: min(_SHOWN_OF_KEY, len(key) // 4)]}…"
 
 
 def basic_as_bearer(headers: Mapping[str, str]) -> Mapping[str, str]:

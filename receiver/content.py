@@ -150,7 +150,7 @@ def decode_with_texts(body: bytes, received_ns: int) -> Batch:
         held,
         batch.received_ns,
         batch.readings,
-        texts,
+        texts=texts,
     )
 
 

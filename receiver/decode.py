@@ -27,6 +27,8 @@ _MAX_HOMES = 1024
 _CALL_BYTES = 1200
 """A call in memory with its texts, measured with tracemalloc on the captures (900–1 150)."""
 _SIGHTING_BYTES = 500
+_SHOWN_BLOCKS = 8
+"""Of a request without anything to read so many scopes are named: enough to find its sender."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,21 @@ class _Decoder:
         sightings = [self._sighting(seen, id(seen) in served) for seen in rest]
         bytes_held = _CALL_BYTES * len(calls) + _SIGHTING_BYTES * len(sightings)
         spans = len(frame.spans)
-        return Batch(calls, sightings, self._rejections, spans, bytes_held, self._received_ns, readings)
+        batch = Batch(calls, sightings, self._rejections, spans, bytes_held, self._received_ns, readings)
+        if not (calls or sightings or self._rejections):
+            batch.origins = self._origins()
+        return batch
+
+    def _origins(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Services and scopes of a request of which nothing is read, for the operator to find the sender."""
+        found: dict[int, dict[str, None]] = {}
+        for block in self._frame.blocks[:_SHOWN_BLOCKS]:
+            found.setdefault(block.group, {})[origin_of(block.scope).scope or "unnamed scope"] = None
+        resources = self._frame.resources
+        return [
+            (self._tables.home(resources[group]).service_name or "", tuple(scopes))
+            for group, scopes in found.items()
+        ]
 
     def _read_all(self, indexes: list[int]) -> None:
         """Read spans in order; what one of them has wrong costs only itself."""

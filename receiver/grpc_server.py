@@ -26,9 +26,10 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from processor.errors import BadData, ConfigError, PipelineError, Retryable
 from receiver.auth import Authenticator
 from receiver.config import Address, ReceiverConfig, parse_address
-from receiver.intake import Intake
+from receiver.intake import Intake, Source
 from receiver.limits import Share, inflate_grpc
 from receiver.observe import BYTES, FAULTS, IGNORED, REQUESTS, Observer, Silent
+from receiver.problems import cause_of, clean, host_of_peer, sender_of
 from receiver.status import grpc_code, log_fault, to_status
 
 TRACES: Final = "opentelemetry.proto.collector.trace.v1.TraceService"
@@ -39,7 +40,7 @@ _SERVICES: Final = ("", TRACES, METRICS, LOGS, TELEMETRY)
 _LABELS: Final = {"transport": "grpc"}
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
-Answer = Callable[[bytes, Share], Awaitable[Message]]
+Answer = Callable[[bytes, Share, Context], Awaitable[Message]]
 
 
 class GrpcServer:
@@ -85,7 +86,8 @@ async def serve_grpc(
     server = grpc.aio.server(options=_options(config, is_shared))
     health = health_aio.HealthServicer()
     methods = _Methods(config, intake, authenticator, observer or Silent())
-    server.add_generic_rpc_handlers((*methods.handlers(), _health_handler(health, config)))
+    handlers = (*methods.handlers(), _health_handler(health, config), _OtherMethods(methods.refuse_other))
+    server.add_generic_rpc_handlers(handlers)
     running = GrpcServer(server, health, at._replace(port=_bind(server, at, config)))
     await running.set_ready(True)
     await server.start()
@@ -155,13 +157,19 @@ class _Methods:
         try:
             await self._authenticator.check(_headers(context))
             with self._intake.budget.share() as share:
-                response = await answer(await self._read(context, share), share)
+                response = await answer(await self._read(context, share), share, context)
             content = response.SerializeToString()
         except Exception as error:
             await self._refuse(context, signal, error)
             raise  # not reached: refusing aborts the call
         self._observer.count(REQUESTS, signal=signal, code="OK", **_LABELS)
         return content
+
+    async def refuse_other(self, method: str, context: Context) -> None:
+        """Answer a method that does not exist: UNIMPLEMENTED, as gRPC itself would, and noted."""
+        self._observer.count(REQUESTS, signal="none", code="UNIMPLEMENTED", **_LABELS)
+        self._observer.note("unknown_rpc", "grpc", detail=clean(method), sender=_sender(context))
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"no such method; traces go to /{TRACES}/Export")
 
     async def _read(self, context: Context, share: Share) -> bytes:
         try:
@@ -178,24 +186,52 @@ class _Methods:
 
     async def _refuse(self, context: Context, signal: str, error: Exception) -> None:
         self._observer.count(REQUESTS, signal=signal, code=grpc_code(error).name, **_LABELS)
+        if found := cause_of(error):
+            cause, detail = found
+            self._observer.note(cause, "grpc", detail=clean(detail or signal), sender=_sender(context))
         if not isinstance(error, PipelineError):
             self._observer.count(FAULTS, error=type(error).__name__, **_LABELS)
             log_fault(error, f"grpc {signal}")
         await context.abort_with_status(rpc_status.to_status(to_status(error)))
 
-    async def _traces(self, message: bytes, share: Share) -> Message:
-        return await self._intake.traces(message, inflate_grpc, share)
+    async def _traces(self, message: bytes, share: Share, context: Context) -> Message:
+        return await self._intake.traces(
+            message, inflate_grpc, share, Source("grpc", lambda: _sender(context))
+        )
 
-    async def _reports(self, message: bytes, share: Share) -> Message:
+    async def _reports(self, message: bytes, share: Share, context: Context) -> Message:
         return await self._intake.reports(message, inflate_grpc, share)
 
-    async def _metrics(self, message: bytes, share: Share) -> Message:
-        self._observer.count(IGNORED, signal="metrics")
+    async def _metrics(self, message: bytes, share: Share, context: Context) -> Message:
+        self._ignore("metrics", context)
         return ExportMetricsServiceResponse()
 
-    async def _logs(self, message: bytes, share: Share) -> Message:
-        self._observer.count(IGNORED, signal="logs")
+    async def _logs(self, message: bytes, share: Share, context: Context) -> Message:
+        self._ignore("logs", context)
         return ExportLogsServiceResponse()
+
+    def _ignore(self, signal: str, context: Context) -> None:
+        self._observer.count(IGNORED, signal=signal)
+        self._observer.note(signal, "grpc", sender=_sender(context))
+
+
+class _OtherMethods(grpc.GenericRpcHandler):
+    """Every method that no handler before it knows."""
+
+    def __init__(self, refuse: Callable[[str, Context], Awaitable[None]]) -> None:
+        self._refuse = refuse
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
+        async def refuse(_: object, context: Context) -> bytes:
+            await self._refuse(details.method, context)
+            return b""  # not reached: refusing aborts the call
+
+        return grpc.stream_unary_rpc_method_handler(refuse)
+
+
+def _sender(context: Context) -> str:
+    metadata = dict(context.invocation_metadata() or ())
+    return sender_of(host_of_peer(context.peer()), str(metadata.get("user-agent", "")))
 
 
 def _headers(context: Context) -> dict[str, str]:

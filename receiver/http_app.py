@@ -21,12 +21,13 @@ from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
-from processor.errors import PipelineError, Retryable, TooLarge
+from processor.errors import BadData, PipelineError, Retryable, TooLarge
 from receiver.auth import Authenticator, Unauthenticated, basic_as_bearer
 from receiver.config import ReceiverConfig
-from receiver.intake import Inflate, Intake, plain
+from receiver.intake import Inflate, Intake, Source, plain
 from receiver.limits import Share, gunzip
 from receiver.observe import BYTES, FAULTS, IGNORED, REQUESTS, Observer
+from receiver.problems import Unreadable, cause_of, clean, sender_of, unreadable
 from receiver.status import Misdirected, grpc_code, http_code, log_fault, retry_after_header, to_status
 from receiver.telemetry_pb2 import ReportResponse
 
@@ -55,12 +56,21 @@ class _Gone(Exception):
 
 
 class _Request(NamedTuple):
-    """What is known before the body."""
+    """What is known before the body.
+
+    Attributes:
+        host: the sender's address, as text.
+    """
 
     path: str
     signal: str
     headers: Mapping[str, str]
     media_type: str
+    host: str
+
+    def sender(self) -> str:
+        """Program and place."""
+        return sender_of(self.host, self.headers.get("user-agent", ""))
 
 
 class HttpApp:
@@ -96,31 +106,38 @@ class HttpApp:
 
     async def _answer(self, method: str, request: _Request, body: _Body) -> Message:
         if not request.signal:
-            raise Misdirected(404, f"nothing is here; send POST to {', '.join(SIGNALS)}")
+            raise Misdirected(404, "wrong_path", f"no such path; send POST to {', '.join(SIGNALS)}")
         if method != "POST":
-            raise Misdirected(405, "only POST is answered here", allow="POST")
+            raise Misdirected(405, "wrong_method", "only POST is answered here", allow="POST")
         is_langfuse = request.path == LANGFUSE_TRACES
         await self._authenticator.check(basic_as_bearer(request.headers) if is_langfuse else request.headers)
         _check_media_type(request)
         inflate = _inflater(request.headers)
         self._check_length(request.headers)
         with self._intake.budget.share() as share:
-            return await self._consume(request, await self._read(body, share), inflate, share)
+            content = await self._read(body, share)
+            try:
+                return await self._consume(request, content, inflate, share)
+            except BadData as error:
+                if type(error) is not BadData or error.field != "body":
+                    raise
+                raise Unreadable(error, unreadable(content, request.media_type == JSON)) from error
 
     async def _consume(self, request: _Request, content: bytes, inflate: Inflate, share: Share) -> Message:
         is_json = request.media_type == JSON
         if request.signal == "traces":
             read = self._intake.json_traces if is_json else self._intake.traces
-            return await read(content, inflate, share)
+            return await read(content, inflate, share, Source("http", request.sender))
         if request.signal == "telemetry":
             return await self._intake.json_reports(content, inflate, share)
         self._observer.count(IGNORED, signal=request.signal)
+        self._observer.note(request.signal, "http", sender=request.sender())
         return ExportMetricsServiceResponse() if request.signal == "metrics" else ExportLogsServiceResponse()
 
     def _check_length(self, headers: Mapping[str, str]) -> None:
         length = headers.get("content-length", "0")
         if not length.isascii() or not length.isdigit():
-            raise Misdirected(400, "content-length is no number")
+            raise Misdirected(400, "not_http", "content-length is not a number")
         if int(length) > self._config.max_message_bytes:
             raise TooLarge("body", f"is larger than {self._config.max_message_bytes} bytes")
 
@@ -143,6 +160,7 @@ class HttpApp:
         if not isinstance(error, PipelineError):
             self._observer.count(FAULTS, error=type(error).__name__, **_LABELS)
             log_fault(error, f"http {request.signal}")
+        self._note(error, request)
         extra = dict(error.headers) if isinstance(error, Misdirected) else {}
         code = http_code(error)
         if code == 503:
@@ -151,8 +169,28 @@ class HttpApp:
             extra["www-authenticate"] = "Bearer"
         return _write(to_status(error), request.media_type), code, extra
 
+    def _note(self, error: Exception, request: _Request) -> None:
+        found = cause_of(error)
+        if found is None:
+            return
+        cause, detail = found
+        if not detail:
+            detail = _SHOWN.get(cause, _path)(request)
+        self._observer.note(cause, "http", detail=clean(detail), sender=request.sender())
+
     def _count(self, request: _Request, code: str) -> None:
         self._observer.count(REQUESTS, signal=request.signal or "none", code=code, **_LABELS)
+
+
+def _path(request: _Request) -> str:
+    return request.path
+
+
+_SHOWN: Final[Mapping[str, Callable[[_Request], str]]] = {
+    "wrong_content_type": lambda request: request.media_type or "no content-type",
+    "wrong_encoding": lambda request: request.headers.get("content-encoding", ""),
+}
+"""What a problem was about, beside the path."""
 
 
 class _Body:
@@ -193,19 +231,22 @@ def _request(scope: Scope) -> _Request:
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     path = scope["path"]
-    return _Request(path, SIGNALS.get(path, ""), headers, media_type)
+    host = (scope.get("client") or ("",))[0]
+    return _Request(path, SIGNALS.get(path, ""), headers, media_type, host)
 
 
 def _check_media_type(request: _Request) -> None:
     accepted = (JSON,) if request.signal == "telemetry" else (PROTOBUF, JSON)
     if request.media_type not in accepted:
-        raise Misdirected(415, f"content-type must be {' or '.join(accepted)}", accept=", ".join(accepted))
+        detail = f"content-type must be {' or '.join(accepted)}"
+        raise Misdirected(415, "wrong_content_type", detail, accept=", ".join(accepted))
 
 
 def _inflater(headers: Mapping[str, str]) -> Inflate:
     inflate = _INFLATERS.get(headers.get("content-encoding", "").strip().lower())
     if inflate is None:
-        raise Misdirected(415, "content-encoding must be gzip or absent", **{"accept-encoding": "gzip"})
+        detail = "content-encoding must be gzip or absent"
+        raise Misdirected(415, "wrong_encoding", detail, **{"accept-encoding": "gzip"})
     return inflate
 
 

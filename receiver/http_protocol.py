@@ -13,12 +13,22 @@ from uvicorn.server import ServerState
 
 from processor.errors import Overloaded
 from receiver.config import ReceiverConfig
+from receiver.http2_refusal import PREFACE, GrpcRefusal
 from receiver.observe import CUT, Observer
+from receiver.problems import sender_of
 from receiver.status import Misdirected, http_code, retry_after_header, to_status
 
 _LOG: Final = logging.getLogger("spanledger.receiver.http")
 """Quiet below errors: uvicorn warns about every broken request, which any stranger can send."""
 _LOG.setLevel(logging.ERROR)
+
+
+_PREFACE_SEEN: Final = 12
+"""Bytes of `PRI * HTTP/2.0` that decide; no HTTP/1.1 request begins with them."""
+_TLS_HANDSHAKE: Final = b"\x16\x03"
+_GRPC_HINT: Final = (
+    "this port takes OTLP/HTTP; send gRPC to port 4317, or set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"
+)
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -27,7 +37,8 @@ class LimitedProtocol(HttpToolsProtocol):
     - At most `max_connections`; the next one is answered 503 with Retry-After and closed.
     - Headers arrive complete within `header_timeout_seconds`, counted from the connection or, on a kept one,
       from their first byte, and within `max_header_bytes`.
-    - What is no HTTP is answered 400 with a Status, in JSON since nobody knows what was meant.
+    - gRPC is refused in its own protocol with a text that names the right port; anything else that is not
+      HTTP/1.1 is answered 400 with a Status, in JSON since its own encoding is unknown. Both are noted.
     """
 
     settings: ReceiverConfig
@@ -45,6 +56,9 @@ class LimitedProtocol(HttpToolsProtocol):
         self._header_timer: asyncio.TimerHandle | None = None
         self._header_bytes = 0
         self._is_in_headers = True
+        self._is_new = True
+        self._first_bytes = b""
+        self._refusal: GrpcRefusal | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection, or refuse it when there are too many."""
@@ -62,7 +76,16 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse; headers within their limits."""
+        """Parse; headers within their limits, and first of all a look at the protocol."""
+        if self._is_new:
+            self._is_new = False
+            self._first_bytes = data[:2]
+            if data.startswith(PREFACE[:_PREFACE_SEEN]):
+                self._note("grpc_on_http_port")
+                self._refusal = GrpcRefusal(_GRPC_HINT)
+        if self._refusal is not None:
+            self.transport.write(self._refusal.feed(data))
+            return
         if self._is_in_headers:
             self._header_bytes += len(data)
             if self._header_timer is None:
@@ -94,12 +117,21 @@ class LimitedProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP."""
-        self._refuse(Misdirected(400, msg))
+        """Answer what is not HTTP."""
+        cause = "tls_on_plain_port" if self._first_bytes == _TLS_HANDSHAKE else "not_http"
+        self._note(cause)
+        self._refuse(Misdirected(400, cause, msg))
 
     def _cut_headers(self) -> None:
         self.observer.count(CUT, limit="header_bytes")
-        self._refuse(Misdirected(431, f"headers are larger than {self.settings.max_header_bytes} bytes"))
+        detail = f"headers are larger than {self.settings.max_header_bytes} bytes"
+        self._note("too_large", detail)
+        self._refuse(Misdirected(431, "too_large", detail))
+
+    def _note(self, cause: str, detail: str = "") -> None:
+        peer = self.transport.get_extra_info("peername")
+        host = str(peer[0]) if isinstance(peer, tuple) else ""
+        self.observer.note(cause, "http", detail=detail, sender=sender_of(host, ""))
 
     def _start_header_timer(self) -> None:
         self._header_timer = self.loop.call_later(

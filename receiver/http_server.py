@@ -19,8 +19,11 @@ from receiver.http_app import HttpApp
 from receiver.http_protocol import limited
 from receiver.intake import Intake
 from receiver.observe import Observer, Silent
+from receiver.problems import clean
 
 _BACKLOG: Final = 1024
+_PLAIN_REASONS: Final = frozenset({"HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "WRONG_VERSION_NUMBER"})
+"""OpenSSL's names for a first record that is HTTP/1.1, or HTTP/2 as gRPC speaks it without TLS."""
 
 
 class _Server(uvicorn.Server):
@@ -90,6 +93,7 @@ async def serve_http(
         backlog=_BACKLOG,
         **_tls(config),
     )
+    _watch_handshakes(settings, observer)
     server = _Server(settings)
     task = asyncio.create_task(server.serve([listener]), name="http")
     started = asyncio.create_task(server.is_listening.wait())
@@ -109,6 +113,27 @@ def _bind(address: Address, is_shared: bool) -> socket.socket:
         raise ConfigError(
             f"{address} (receiver.http): {os.strerror(error.errno or 0)}; choose another with --http"
         ) from error
+
+
+def _watch_handshakes(settings: uvicorn.Config, observer: Observer) -> None:
+    """Note why TLS handshakes fail: no request follows that could tell."""
+    settings.load()
+    if settings.ssl is None:
+        return
+
+    class Watched(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            try:
+                super().do_handshake()
+            except (ssl.SSLWantReadError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
+                raise  # not at its end yet, or a probe that hung up
+            except ssl.SSLError as error:
+                is_plain = error.reason in _PLAIN_REASONS
+                cause = "plain_on_tls_port" if is_plain else "failed_handshake"
+                observer.note(cause, "http", detail=clean(error.reason or ""))
+                raise
+
+    settings.ssl.sslobject_class = Watched
 
 
 def _tls(config: ReceiverConfig) -> dict[str, Any]:

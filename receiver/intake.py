@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
@@ -18,6 +18,8 @@ from receiver import otlp_json
 from receiver.config import ReceiverConfig
 from receiver.decode import decode
 from receiver.limits import Budget, Share
+from receiver.observe import Observer, Silent
+from receiver.problems import Finding, clean, findings_in, misread_json, told_to_sender
 from receiver.report_fields import FIELDS
 from receiver.reports import NothingUsable, Refused, Reports, place, read_body, read_records
 from receiver.telemetry_pb2 import ReportRequest, ReportResponse
@@ -31,6 +33,18 @@ Inflate = Callable[[bytes, int], bytes]
 _INLINE_BYTES: Final = 1 << 20
 """Content up to here (2 000 spans, some 35 ms) is decoded on the event loop; a larger one elsewhere."""
 _SHOWN_REASONS: Final = 3
+
+
+class Source(NamedTuple):
+    """Where a request came from.
+
+    Attributes:
+        transport: grpc or http.
+        name: the sender in words; asked only when there is something to say about it.
+    """
+
+    transport: str
+    name: Callable[[], str]
 
 
 def plain(body: bytes, limit: int) -> bytes:
@@ -47,10 +61,17 @@ class Intake:
         budget: bytes of all requests in flight on both transports.
     """
 
-    def __init__(self, config: ReceiverConfig, consume: Consume, decode: Decode = decode) -> None:
+    def __init__(
+        self,
+        config: ReceiverConfig,
+        consume: Consume,
+        decode: Decode = decode,
+        observer: Observer | None = None,
+    ) -> None:
         self._limit = config.max_message_bytes
         self._consume = consume
         self._decode = decode
+        self._observer = observer or Silent()
         self.budget = Budget(config.max_bytes_in_flight)
         # One thread: the loop goes on answering, and only one large body is inflated at a time.
         self._lane = ThreadPoolExecutor(1, thread_name_prefix="large-bodies")
@@ -59,19 +80,28 @@ class Intake:
         """End the lane's thread."""
         self._lane.shutdown(wait=False, cancel_futures=True)
 
-    async def traces(self, body: bytes, inflate: Inflate, share: Share) -> ExportTraceServiceResponse:
+    async def traces(
+        self, body: bytes, inflate: Inflate, share: Share, source: Source
+    ) -> ExportTraceServiceResponse:
         """OTLP protobuf → the answer, after the commit. Raises `PipelineError`."""
         received_ns = time.time_ns()
         batch = await self._read(body, inflate, lambda content: self._decode(content, received_ns))
         del body
-        return await self._export(batch, share)
+        return await self._export(batch, share, source)
 
-    async def json_traces(self, body: bytes, inflate: Inflate, share: Share) -> ExportTraceServiceResponse:
+    async def json_traces(
+        self, body: bytes, inflate: Inflate, share: Share, source: Source
+    ) -> ExportTraceServiceResponse:
         """OTLP/JSON → the answer, after the commit. Raises `PipelineError`."""
         received_ns = time.time_ns()
-        batch = await self._read(body, inflate, lambda content: self._read_json(content, received_ns))
+
+        def read(content: bytes) -> tuple[Batch, Finding | None]:
+            batch = self._read_json(content, received_ns)
+            return batch, None if batch.calls else misread_json(content)
+
+        batch, mistake = await self._read(body, inflate, read)
         del body
-        return await self._export(batch, share)
+        return await self._export(batch, share, source, mistake)
 
     async def json_reports(self, body: bytes, inflate: Inflate, share: Share) -> ReportResponse:
         """Direct reports as JSON → the answer, after the commit. Raises `PipelineError`."""
@@ -103,14 +133,29 @@ class Intake:
         batch.spans += len(parsed.refused)
         return batch
 
-    async def _export(self, batch: Batch, share: Share) -> ExportTraceServiceResponse:
+    async def _export(
+        self, batch: Batch, share: Share, source: Source, mistake: Finding | None = None
+    ) -> ExportTraceServiceResponse:
+        """Args: mistake: why nothing of the request could be read, where its bytes show it."""
         share.resize(batch.size_bytes)
         outcome = await self._consume(batch)
         response = ExportTraceServiceResponse()
         if outcome.rejections:
             response.partial_success.rejected_spans = len(outcome.rejections)
             response.partial_success.error_message = _summary(outcome.rejections, batch.spans)
+        elif mistake is not None:
+            response.partial_success.error_message = told_to_sender(mistake.cause)
+        if batch.calls:
+            self._observer.counted((batch.calls[0].service_name or "",))
+        self._note(findings_in(batch, outcome) if mistake is None else (mistake,), source)
         return response
+
+    def _note(self, findings: Iterable[Finding], source: Source) -> None:
+        for found in findings:
+            self._observer.note(
+                found.cause, source.transport, detail=clean(found.detail), sender=source.name(),
+                service=clean(found.service),
+            )  # fmt: skip
 
     async def _report(self, reports: Reports, share: Share) -> ReportResponse:
         share.resize(reports.batch.size_bytes)

@@ -44,13 +44,15 @@ class Misdirected(PipelineError):
     """An HTTP request that cannot be an export: wrong path, method, type or coding; final.
 
     Attributes:
+        cause: a key of `receiver.causes.CAUSES`.
         http: its HTTP code.
         code: the gRPC code that stands in its Status.
         headers: what the answer must carry (`allow`, `accept-encoding`).
     """
 
-    def __init__(self, http: int, detail: str, **headers: str) -> None:
+    def __init__(self, http: int, cause: str, detail: str, **headers: str) -> None:
         super().__init__(detail)
+        self.cause = cause
         self.http = http
         self.code = _MISDIRECTED[http]
         self.headers = headers

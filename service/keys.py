@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from receiver.auth import Forbidden, Unauthenticated, read_token
+from receiver.auth import Forbidden, Unauthenticated, no_token, read_token, start_of_key
 
 log = logging.getLogger("spanledger.keys")
 
@@ -30,7 +30,7 @@ Connect = Callable[[], AbstractContextManager[psycopg.Connection]]
 
 
 class Key(NamedTuple):
-    """A key as it is listed; the secret is not known any more."""
+    """A key as it is listed; its secret cannot be shown again."""
 
     id: str
     name: str
@@ -78,6 +78,7 @@ class KeyRing:
         """Args: always_required: refuse everybody while no key exists (an address that others can reach)."""
         self._connect = connect
         self._scopes: dict[bytes, tuple[str, frozenset[str]]] = {}
+        self._revoked: dict[bytes, str] = {}
         self._used: set[str] = set()
         self._required = always_required
         self._always_required = always_required
@@ -100,6 +101,7 @@ class KeyRing:
                 "SELECT id, secret_hash, scopes, revoked_at FROM _genai.api_key"
             ).fetchall()
         self._scopes = {bytes(row[1]): (row[0], frozenset(row[2])) for row in rows if row[3] is None}
+        self._revoked = {bytes(row[1]): row[0] for row in rows if row[3] is not None}
         self._required = self._always_required or bool(rows)
         self._read_at = time.monotonic()
 
@@ -122,18 +124,24 @@ class KeyRing:
             return
         token = read_token(headers)
         if token is None:
-            raise Unauthenticated
+            raise no_token(headers)
         digest = _digest(token)
         known = self._scopes.get(digest)
         if known is None:
             await self._refresh(_SOONEST_SECONDS)  # it may have been made a moment ago
             known = self._scopes.get(digest)
         if known is None:
-            raise Unauthenticated
+            raise self._no_match(digest, token)
         identifier, scopes = known
         if scope not in scopes and "admin" not in scopes:
-            raise Forbidden(f"this key may not do that: it needs the scope {scope}")
+            raise Forbidden(f"this key may not do that: it needs the scope {scope}", f"key {identifier}")
         self._used.add(identifier)
+
+    def _no_match(self, digest: bytes, token: str) -> Unauthenticated:
+        revoked = self._revoked.get(digest)
+        if revoked is None:
+            return Unauthenticated("unknown_key", f"key {start_of_key(token)}")
+        return Unauthenticated("revoked_key", f"key {revoked}")
 
     async def _refresh(self, at_most_every: float) -> None:
         async with self._reading:

@@ -19,6 +19,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from receiver import observe
+from service.tally import Tally
 
 FILES_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """Where several workers keep their counters in mapped files; set before this module is imported."""
@@ -91,7 +92,11 @@ _OBSERVED = {
 
 
 class Counted:
-    """The receivers' observer (`receiver.observe.Observer`): their counts as Prometheus counters."""
+    """The receivers' observer (`receiver.observe.Observer`): Prometheus counters, and a tally of problems."""
+
+    def __init__(self, tally: Tally) -> None:
+        self.note = tally.note
+        self.counted = tally.counted
 
     def count(self, name: str, amount: int = 1, /, **labels: str) -> None:
         """Add `amount` to the counter of that name."""

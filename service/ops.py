@@ -27,6 +27,7 @@ from service import ledger, metrics
 from service.display import ago, exact_usd, instant, number, usd
 from service.keys import KeyRing
 from service.state import WorkerState, instant_text
+from service.tally import Problem, described
 from service.version import version
 
 log = logging.getLogger("spanledger.ops")
@@ -53,6 +54,7 @@ class Status(NamedTuple):
         prices: what the price book says of itself; the first time it reads the whole list, about a second.
         price_source: the price list and the map on top, in words.
         endpoints: where senders reach us, by name.
+        problems: why requests of senders ended in no counted call, the most recent first.
     """
 
     connect: Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
@@ -64,6 +66,7 @@ class Status(NamedTuple):
     endpoints: Mapping[str, str]
     settings: Mapping[str, object]
     is_stopping: Callable[[], bool]
+    problems: Callable[[], Sequence[Problem]] = tuple
 
 
 def ops_app(status: Status) -> Starlette:
@@ -171,6 +174,7 @@ def _diagnostics(status: Status, request: Request) -> Response:
             "waitingRequests": sum(worker["waiting_requests"] for worker in workers),
             "waitingBytes": sum(worker["waiting_bytes"] for worker in workers),
             "counters": _counters(),
+            "senderProblems": _problems(status),
             "freshness": _freshness(status),
             "prices": status.prices(),
             "settings": status.settings,
@@ -196,11 +200,15 @@ def _counters() -> dict[str, object]:
         "calls": metrics.totals("spanledger_calls", "outcome"),
         "notCounted": metrics.totals("spanledger_sightings").get("", 0),
         "rejected": metrics.totals("spanledger_rejections", "reason"),
-        "toldToComeAgain": metrics.totals("spanledger_refusals", "reason"),
+        "retryLater": metrics.totals("spanledger_refusals", "reason"),
         "priceStatus": metrics.totals("spanledger_price_status", "status"),
         "ignored": metrics.totals("spanledger_ignored", "signal"),
         "faults": metrics.totals("spanledger_faults", "error"),
     }
+
+
+def _problems(status: Status) -> list[dict[str, object]]:
+    return [described(problem, status.endpoints) for problem in status.problems()]
 
 
 def _ledger_page(answer: Answer) -> Callable[[Status, Request], Response]:
@@ -236,7 +244,7 @@ def _running(status: Status, request: Request) -> Response:
         page.render(
             version=version(), fault=fault, running=ago(timedelta(seconds=time.time() - status.started)),
             counters=_counters(), calls=calls, day=day, workers=status.workers(), now=datetime.now(UTC),
-            endpoints=status.endpoints, prices=status.price_source,
+            endpoints=status.endpoints, prices=status.price_source, problems=_problems(status),
         )
     )  # fmt: skip
 
@@ -271,6 +279,7 @@ def _running_json(
             for row in day
         ],
         "lastCalls": [ledger.call_json(row) for row in calls],
+        "senderProblems": _problems(status),
     }
 
 

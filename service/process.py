@@ -31,8 +31,10 @@ from service.identity_keys import load_identity_rules
 from service.ops import Status, ops_app
 from service.ports import Listener
 from service.price_records import register
+from service.problems import ProblemKeeper
 from service.state import RecentTroubles, WorkerState, configure_logging, instant_text
 from service.supervisor import Supervisor
+from service.tally import Tally
 from service.version import version
 from service.web import serving
 from service.worker import Assignment, caps_of, spare_collector, stop_signals, working
@@ -157,14 +159,16 @@ async def _serve(
         pool = stack.enter_context(_pool(first.dsn))
         ring = keys.KeyRing(pool.connection, not doors.ops.is_loopback)
         await asyncio.to_thread(ring.load)
-        states = await stack.enter_async_context(_workers(first, book, troubles))
+        keeper = ProblemKeeper(Tally(), pool.connection, doors.by_name)
+        await stack.enter_async_context(keeper.running())
+        states = await stack.enter_async_context(_workers(first, book, troubles, keeper.noted))
         spare_collector()
         await stack.enter_async_context(Housekeeper(first.dsn, tasks(config, first.dsn)).running())
         late = binding(first.dsn, book, first.price_map_id, caps_of(config))
         await stack.enter_async_context(late)
         status = Status(
             pool.connection, ring, states, started, lambda: _describe(book, started), _price_source(config),
-            doors.by_name, config.model_dump(mode="json"), stop.is_set,
+            doors.by_name, config.model_dump(mode="json"), stop.is_set, keeper.totals.listed,
         )  # fmt: skip
         await stack.enter_async_context(serving(ops_app(status), ports.shared_socket(doors.ops)))
         refresher = asyncio.create_task(ring.keep_fresh())
@@ -176,14 +180,15 @@ async def _serve(
 
 @asynccontextmanager
 async def _workers(
-    first: Assignment, book: PriceBook, troubles: RecentTroubles
+    first: Assignment, book: PriceBook, troubles: RecentTroubles, noted: Tally
 ) -> AsyncIterator[Callable[[], Sequence[WorkerState]]]:
     """One worker in this very loop, or several processes under a supervisor."""
     if first.config.workers == 1:
-        async with working(first, book, troubles) as state:
+        async with working(first, book, troubles, noted) as state:
             yield lambda: [state()]
         return
-    supervisor = Supervisor([replace(first, number=number) for number in range(first.config.workers)])
+    assignments = [replace(first, number=number) for number in range(first.config.workers)]
+    supervisor = Supervisor(assignments, noted)
     await supervisor.start()
     try:
         yield supervisor.states

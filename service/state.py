@@ -47,7 +47,9 @@ class RecentTroubles(logging.Handler):
         self.entries: deque[Trouble] = deque(maxlen=kept)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Remember one record, cut to a line."""
+        """Remember one record, cut to a line. Problems of senders are kept on their own."""
+        if record.name == "spanledger.senders":
+            return
         self.entries.append(
             Trouble(
                 time=instant_text(record.created),

@@ -15,6 +15,7 @@ from typing import Any
 from processor.errors import ConfigError
 from service import metrics
 from service.state import WorkerState
+from service.tally import News, Tally
 from service.worker import Assignment
 
 log = logging.getLogger("spanledger.supervisor")
@@ -29,7 +30,9 @@ _STOP_SECONDS = 27.0
 class Supervisor:
     """Owns the workers. A worker ends when we end: its standard input is its life line."""
 
-    def __init__(self, assignments: Sequence[Assignment]) -> None:
+    def __init__(self, assignments: Sequence[Assignment], noted: Tally) -> None:
+        """Args: noted: where the workers' problems of senders are counted."""
+        self._noted = noted
         self._assignments = assignments
         self._states: dict[int, WorkerState] = {}
         self._processes: dict[int, asyncio.subprocess.Process] = {}
@@ -100,7 +103,9 @@ class Supervisor:
         try:
             process.stdin.write(pickle.dumps(assignment))  # over a pipe: no secret in the list of processes
             async for line in process.stdout:
-                self._states[assignment.number] = WorkerState(**json.loads(line))
+                report = json.loads(line)
+                self._states[assignment.number] = WorkerState(**report["state"])
+                self._noted.add(News.of(report["news"]))
                 metrics.workers.set(len(self._states))
                 ready.set()
             return await process.wait()

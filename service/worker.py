@@ -39,6 +39,7 @@ from service.known_people import KnownPeople
 from service.pipeline import Pipeline
 from service.price_records import VectorKeeper
 from service.state import RecentTroubles, WorkerState, configure_logging, memory_bytes
+from service.tally import News, Tally
 from storage.batcher import Batcher
 from storage.cardinality import ENDPOINT, MODEL, PROMPT, SERVICE, TENANT, USER
 
@@ -73,9 +74,12 @@ class Assignment:
 
 @asynccontextmanager
 async def working(
-    assignment: Assignment, book: PriceBook, troubles: RecentTroubles
+    assignment: Assignment, book: PriceBook, troubles: RecentTroubles, noted: Tally
 ) -> AsyncIterator[Callable[[], WorkerState]]:
     """Receive while the block runs; leaving it stops accepting, then finishes what is in flight.
+
+    Args:
+        noted: where problems of senders are counted.
 
     Yields:
         What tells the worker's state.
@@ -99,14 +103,15 @@ async def working(
         if config.estimate.enabled:
             estimating = stack.enter_context(_estimating(assignment, book))
             consume, read = estimating.after(consume), estimating.decode
-        intake = Intake(config.receiver, consume, read)
+        observer = metrics.Counted(noted)
+        intake = Intake(config.receiver, consume, read, observer)
         stack.callback(intake.close)
         stack.push_async_callback(_end, asyncio.create_task(keys.keep_fresh()))
         stack.push_async_callback(_end, asyncio.create_task(people.keep_fresh()))
         stack.push_async_callback(_end, asyncio.create_task(_keep_vectors(vectors, assignment.dsn)))
         servers: list[GrpcServer | HttpServer] = []
         stack.push_async_callback(_stop, servers)
-        shared = (config.receiver, intake, keys, metrics.Counted())
+        shared = (config.receiver, intake, keys, observer)
         servers.append(await serve_grpc(*shared, address=assignment.grpc, is_shared=True))
         servers.append(await serve_http(*shared, address=assignment.http, is_shared=True))
 
@@ -201,10 +206,11 @@ async def _child(assignment: Assignment, troubles: RecentTroubles) -> None:
     # The parent's end of our standard input closes with it, however it ends: a worker never outlives it.
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)
     book = load_price_book(assignment.config.prices.file)
-    async with working(assignment, book, troubles) as state:
+    noted = Tally()
+    async with working(assignment, book, troubles, noted) as state:
         spare_collector()
         while not stop.is_set():
-            _report(state())
+            _report(state(), noted.drain())
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), HEARTBEAT_SECONDS)
 
@@ -220,9 +226,9 @@ def spare_collector() -> None:
     gc.set_threshold(_OBJECTS_PER_COLLECTION, 50, 100)
 
 
-def _report(state: WorkerState) -> None:
+def _report(state: WorkerState, news: News) -> None:
     with suppress(BrokenPipeError):
-        print(json.dumps(state._asdict()), flush=True)
+        print(json.dumps({"state": state._asdict(), "news": news}), flush=True)
 
 
 def main() -> int:

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,10 +88,27 @@ class Sink:
 
 
 class Counts:
-    """An observer that can be read: `counts["requests", "OK"]` style keys of (name, *label values)."""
+    """An observer that can be read: `counts["requests", "OK"]` style keys of (name, *label values).
+
+    Attributes:
+        notes: (cause, transport, detail, sender, service) of every problem.
+        services: services whose calls were read.
+    """
 
     def __init__(self) -> None:
         self.values: Counter[tuple[str, ...]] = Counter()
+        self.notes: list[tuple[str, str, str, str, str]] = []
+        self.services: set[str] = set()
+
+    def note(
+        self, cause: str, transport: str, *, detail: str = "", sender: str = "", service: str = ""
+    ) -> None:
+        """Keep it."""
+        self.notes.append((cause, transport, detail, sender, service))
+
+    def counted(self, services: Iterable[str]) -> None:
+        """Keep them."""
+        self.services.update(services)
 
     def count(self, name: str, amount: int = 1, /, **labels: str) -> None:
         """Add it under the name and its label values, sorted by label name."""
@@ -165,7 +182,7 @@ async def open_doors(
     """Both servers on free ports for the length of the block."""
     config = ReceiverConfig(**{"grpc": ANY_PORT, "http": ANY_PORT, **settings})
     sink, counts = sink or Sink(), Counts()
-    intake = Intake(config, sink.consume)
+    intake = Intake(config, sink.consume, observer=counts)
     check = authenticator or Open()
     grpc_server = await serve_grpc(config, intake, check, counts, is_shared=is_shared)
     http_server = await serve_http(config, intake, check, counts, is_shared=is_shared)

@@ -24,9 +24,9 @@ FINAL = [
     (TooLarge("body", "is too large"), "RESOURCE_EXHAUSTED", 413),
     (Unauthenticated(), "UNAUTHENTICATED", 401),
     (Forbidden("not for this"), "PERMISSION_DENIED", 403),
-    (Misdirected(404, "nothing here"), "NOT_FOUND", 404),
-    (Misdirected(405, "only POST"), "UNIMPLEMENTED", 405),
-    (Misdirected(415, "other type"), "INVALID_ARGUMENT", 415),
+    (Misdirected(404, "wrong_path", "nothing here"), "NOT_FOUND", 404),
+    (Misdirected(405, "wrong_method", "only POST"), "UNIMPLEMENTED", 405),
+    (Misdirected(415, "wrong_content_type", "other type"), "INVALID_ARGUMENT", 415),
 ]
 RETRYABLE = [
     Overloaded("full"),
