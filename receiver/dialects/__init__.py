@@ -40,11 +40,11 @@ DIALECTS: tuple[Dialect, ...] = (
     litellm.DIALECT,
     logfire.DIALECT,
     sentry.DIALECT,
+    agent_frameworks.DIALECT,
     otel_genai.DIALECT,
     openlit.DIALECT,
     sdk_native.DIALECT,
     cloudflare.DIALECT,
     livekit.DIALECT,
-    agent_frameworks.DIALECT,
 )
 """In the order in which their rules of step 1 are asked; the first that answers decides."""

@@ -3,28 +3,47 @@
 Their agent, cycle and step spans repeat sums under the same keys; the operation name tells them apart.
 
 Google ADK's own count of the output leaves Gemini's thoughts out, and its cached tokens have no attribute
-before 2.3: both stand in the answer (`gcp.vertex.agent.llm_response`), unless content is switched off.
+before 2.3: both stand in the answer (`gcp.vertex.agent.llm_response`), unless content is switched off. From
+1.26 on `call_llm` has a span `generate_content` below it for the same request, which shares its event and
+knows less.
 Source: https://github.com/google/adk-python, `src/google/adk/telemetry/tracing.py`, `trace_call_llm`.
 """
 
 from __future__ import annotations
 
+from processor.call import Flag
 from receiver.dialects.spellings import usage_object_keys
-from receiver.dialects.table import Dialect, Key
+from receiver.dialects.table import Dialect, Key, Values, Verdict
+
+_ADK = "gcp.vertex.agent"
+_WITHOUT_THOUGHTS = Verdict(True, flags=int(Flag.USAGE_LOSSY))
+
+
+def judge(values: Values, failed: bool) -> Verdict | None:
+    """Google ADK before 2.3 (it names a system and no provider): its inner span may lack Gemini's
+    thoughts."""
+    if values.get("otel_operation") != "generate_content" or "output_tokens" not in values:
+        return None
+    return None if "reasoning_tokens" in values else _WITHOUT_THOUGHTS
+
 
 DIALECT = Dialect(
     name="agent_frameworks",
+    mark="adk_system",
+    judge=judge,
     scopes=(
         "strands.",
         "agent_framework",
         "semantic_kernel",
-        "gcp.vertex.agent",
+        _ADK,
         "azure.core.tracing",
         "azure.ai.",
         "haystack",
     ),
     keys=(
         Key("conversation_id", 70, "gcp.vertex.agent.session_id"),
-        *usage_object_keys("gcp.vertex.agent.llm_response", 5, "usage_metadata", only="gcp.vertex.agent"),
+        Key("adk_system", 10, "gen_ai.system", only=_ADK),
+        Key("response_id", 65, "gcp.vertex.agent.event_id", only=_ADK),
+        *usage_object_keys("gcp.vertex.agent.llm_response", 5, "usage_metadata", only=_ADK),
     ),
 )

@@ -253,6 +253,23 @@ class TestGoogleADK:
         call = read({**self.SPAN, "gcp.vertex.agent.llm_response": answer}, "gcp.vertex.agent", "1.15.1")
         assert counts(call) == (1000, 171, 400, None, 71)
 
+    def test_the_span_inside_it_is_the_same_request_and_knows_less(self) -> None:
+        usage = {"prompt_token_count": 1000, "candidates_token_count": 100, "thoughts_token_count": 71}
+        event = {**self.SPAN, "gcp.vertex.agent.event_id": "2b1f6f0e-5c1d-4a60-9d0e-6f6f0b1b7c11"}
+        outer = {**event, "gcp.vertex.agent.llm_response": json.dumps({"usage_metadata": usage})}
+        inner = {**event, "gen_ai.operation.name": "generate_content"}
+        scope = ("gcp.vertex.agent", "1.26.0")
+        call = one_call(
+            Made(outer, span_id=1, scope=scope),
+            Made(inner, span_id=2, parent=1, start=10, end=900, scope=scope),
+        )
+        assert (call.output_tokens, call.reasoning_tokens) == (171, 71)
+        assert not call.flags & Flag.USAGE_LOSSY
+
+    def test_alone_it_may_have_lost_the_thoughts(self) -> None:
+        inner = {**self.SPAN, "gen_ai.operation.name": "generate_content"}
+        assert read(inner, "gcp.vertex.agent", "1.26.0").flags & Flag.USAGE_LOSSY
+
     def test_a_model_of_another_vendor_is_billed_by_it(self) -> None:
         call = read({**self.SPAN, "gen_ai.request.model": "openai/gpt-4o-mini"}, "gcp.vertex.agent", "1.15.1")
         assert (call.provider, call.model) == ("openai", "gpt-4o-mini")
