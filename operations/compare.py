@@ -5,6 +5,7 @@ All arithmetic with money is in SQL (storage/views/120_compare.sql); nothing her
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +15,8 @@ from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.rows import class_row
+
+from operations.exactness import at_least
 
 DIMENSIONS = ("endpoint", "prompt_version", "user", "tenant", "model", "provider", "service")
 TERMS = ("volume", "attempts", "mix", "tokens", "price", "new", "gone")
@@ -114,6 +117,8 @@ class Change:
     to_used: datetime
     baseline_from_used: datetime
     baseline_to_used: datetime
+    unread_spans: int
+    baseline_unread_spans: int
 
     def term(self, name: str) -> Decimal:
         """The term of that name, one of `TERMS`."""
@@ -127,13 +132,15 @@ class Change:
 
     @property
     def at_least(self) -> bool:
-        """True when calls of the window have no price or no certain usage (LEDGER §14)."""
-        return self.unpriced_calls + self.uncertain_calls > 0
+        """True when the window holds more than is known of it (LEDGER §14)."""
+        return at_least(self.unpriced_calls, self.uncertain_calls, self.unread_spans)
 
     @property
     def baseline_at_least(self) -> bool:
         """The same of the baseline."""
-        return self.baseline_unpriced_calls + self.baseline_uncertain_calls > 0
+        return at_least(
+            self.baseline_unpriced_calls, self.baseline_uncertain_calls, self.baseline_unread_spans
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +154,16 @@ class Spike:
 
 
 class Comparison(NamedTuple):
-    """The answer; `total` is None when neither window has a call."""
+    """The answer; `total` is None when neither window has a call.
+
+    Attributes:
+        unread_spans: spans of the window with usage that no rule reads, also where there is no call.
+    """
 
     total: Change | None
     segments: list[Change]
     spike: Spike | None
+    unread_spans: int = 0
 
 
 def compare(connection: psycopg.Connection[Any], question: Question, limit: int = 20) -> Comparison:
@@ -173,9 +185,16 @@ def compare(connection: psycopg.Connection[Any], question: Question, limit: int 
             connection.cursor(row_factory=class_row(Change)).execute(_query("compare"), values).fetchall()
         )
         if not changes:
-            return Comparison(None, [], None)
+            return Comparison(None, [], None, _unread(connection, values))
         spike = connection.cursor(row_factory=class_row(Spike)).execute(_query("classify"), values).fetchone()
-    return Comparison(changes[0], changes[1:], spike)
+    return Comparison(changes[0], changes[1:], spike, changes[0].unread_spans)
+
+
+def _unread(connection: psycopg.Connection[Any], values: Mapping[str, object]) -> int:
+    found = connection.execute(
+        "SELECT genai.unread_spans(%(start)s, %(end)s, %(environment)s, %(data_mode)s, %(service)s)", values
+    ).fetchone()
+    return int(found[0]) if found else 0
 
 
 def as_json(change: Change) -> dict[str, object]:

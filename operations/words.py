@@ -154,6 +154,11 @@ def doubts(question: Question, total: Change) -> list[str]:
             f"≥: the usage of {number(total.uncertain_calls)} calls "
             f"({number(total.baseline_uncertain_calls)} before) is missing or estimated."
         )
+    if total.unread_spans or total.baseline_unread_spans:
+        lines.append(
+            f"≥: {number(total.unread_spans)} spans ({number(total.baseline_unread_spans)} before) carry "
+            "usage that no rule reads; `spanledger unread` lists their emitters."
+        )
     if total.error_without_usage_calls:
         lines.append(
             f"{number(total.error_without_usage_calls)} errors came without usage and are not billed."

@@ -8,6 +8,8 @@ from typing import Final, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from receiver.dialect_config import DialectConfig
+
 MIB: Final = 1 << 20
 
 
@@ -101,6 +103,21 @@ class ReceiverConfig(BaseModel):
         2000, ge=1, description="HTTP connections of a worker; the next one is answered 503 and closed."
     )
     max_header_bytes: int = Field(32 * 1024, ge=1024, description="HTTP request line and headers together.")
+
+    dialects: tuple[DialectConfig, ...] = Field(
+        (),
+        description="Vocabularies of your own: which attributes of which emitter are which field "
+        "(docs/instrumenting.md).",
+    )
+
+    @field_validator("dialects")
+    @classmethod
+    def _names_differ(cls, value: tuple[DialectConfig, ...]) -> tuple[DialectConfig, ...]:
+        names = [dialect.name for dialect in value]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise ValueError(f"the name {twice} is there twice")
+        return value
 
     @field_validator("grpc", "http")
     @classmethod

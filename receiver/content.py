@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 
 from processor.call import ERROR, MISSING, Batch, ModelCall
 from receiver.attributes import plain
-from receiver.decode import decode
+from receiver.decode import DEFAULT, DecodeOptions, decode
 from receiver.framing import Frame
 from receiver.wire import Span, parse_event, parse_span
 
@@ -132,9 +132,9 @@ _PROMPT_EVENTS: Final = ("gen_ai.system.message", "gen_ai.user.message", "gen_ai
 _COMPLETION_EVENTS: Final = ("gen_ai.choice",)
 
 
-def decode_with_texts(body: bytes, received_ns: int) -> Batch:
+def decode_with_texts(body: bytes, received_ns: int, options: DecodeOptions = DEFAULT) -> Batch:
     """As `decode`, and beside the calls that lack usage what they said."""
-    batch = decode(body, received_ns)
+    batch = decode(body, received_ns, options)
     wanted = {(call.trace_id, call.span_id) for call in batch.calls if lacks_usage(call)}
     if not wanted:
         return batch

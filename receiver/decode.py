@@ -14,11 +14,13 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from processor.call import DETAIL, HALF, OWN, UNKNOWN, Batch, ModelCall, Rejection, Sighting, Unread
+from receiver.config import ReceiverConfig
 from receiver.context import BINDING, Context, Home, read_home
+from receiver.dialects.mapped import compile_dialects, looked_for
 from receiver.dialects.reading import NOT_GENAI, OUTGOING, RAW, Seen, read_span
 from receiver.dialects.shapes import Emitter, Plans
-from receiver.dialects.table import ApplicationKeys
-from receiver.framing import Frame, id_fault, origin_of
+from receiver.dialects.table import ApplicationKeys, Dialect
+from receiver.framing import Frame, id_fault, needles_for, origin_of
 from receiver.join import join
 from receiver.unread import UNREAD, names_usage, repeats, unread_reason
 from receiver.wire import parse_span
@@ -36,16 +38,24 @@ class DecodeOptions:
     """What a user may configure about reading spans."""
 
     application_keys: ApplicationKeys = field(default_factory=ApplicationKeys)
+    dialects: tuple[Dialect, ...] = ()
+    """Vocabularies that the user maps (`receiver.dialects.mapped`)."""
 
 
 DEFAULT = DecodeOptions()
+
+
+def decode_options(config: ReceiverConfig) -> DecodeOptions:
+    """How spans are read by this configuration."""
+    return DecodeOptions(dialects=compile_dialects(config.dialects))
 
 
 class _Tables:
     """The plans and resources known to one configuration."""
 
     def __init__(self, options: DecodeOptions) -> None:
-        self.plans = Plans(options.application_keys)
+        self.plans = Plans(options.application_keys, options.dialects)
+        self.needles = needles_for(looked_for(options.dialects))
         self._homes: dict[bytes, Home] = {}
 
     def home(self, resource: bytes) -> Home:
@@ -112,7 +122,7 @@ class _Decoder:
         for index, (reason, detail) in bad.items():
             self._reject(index, reason, detail)
             self._seen[index] = None
-        self._read_all([index for index in frame.interesting() if index not in bad])
+        self._read_all([index for index in frame.interesting(self._tables.needles) if index not in bad])
         counted = self._count()
         self._settle_unread()
         calls = [call for seen in counted if (call := seen.counted or seen.call) is not None]

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from operations.compare import TERMS, TOKEN_CLASSES, Change, Comparison, Question, Spike
+from operations.exactness import reasons
 from operations.words import (
     CLASSES,
     DASH,
@@ -44,6 +45,8 @@ def show(out: Console, question: Question, answer: Comparison) -> None:
             f"{question.data_mode}.",
             markup=False,
         )
+        for reason in reasons({"unread_spans": answer.unread_spans}):
+            out.print(f"≥ says “at least”: {reason}.", style="yellow", markup=False)
         return
     out.print(windows(question, total))
     out.print(headline(total, answer.spike))

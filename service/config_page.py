@@ -31,6 +31,8 @@ _RECEIVER = {
     "idle_timeout_seconds": "A kept connection without a request.",
     "max_connections": "HTTP connections of one worker.",
     "max_header_bytes": "All headers of a request.",
+    "dialects": "Vocabularies of your own, a list: which attributes of which emitter are which field "
+    "([instrumenting](instrumenting.md#map-a-vocabulary-yourself)).",
 }
 """The receiver describes its settings in comments only."""
 
@@ -73,7 +75,7 @@ def _default(field: FieldInfo) -> str:
         return "`~/.local/share/spanledger`"
     if value is PydanticUndefined:
         return "needed"
-    if value is None or value == "":
+    if value is None or value in ("", ()):
         return "none"
     if hasattr(value, "total_seconds"):
         return f"`{duration_text(value)}`"

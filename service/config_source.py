@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -86,12 +86,22 @@ def _mapping(
         if key in values:
             raise ConfigError(f"{file}:{line}: {dotted(here)}: the key is there twice")
         origins[here] = f"{file}:{line}"
-        if isinstance(value_node, yaml.MappingNode):
-            values[key] = _mapping(loader, value_node, here, file, origins)
-        else:
-            values[key] = loader.construct_object(value_node, deep=True)
+        values[key] = _value(loader, value_node, here, file, origins)
     # `receiver:` with nothing below it is an empty section, not a null.
     return {key: value for key, value in values.items() if value is not None}
+
+
+def _value(
+    loader: yaml.SafeLoader, node: yaml.Node, path: Path_, file: Path, origins: dict[Path_, str]
+) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(loader, node, path, file, origins)
+    if not isinstance(node, yaml.SequenceNode):
+        return loader.construct_object(node, deep=True)
+    for place, entry in enumerate(node.value):
+        origins[*path, place] = f"{file}:{entry.start_mark.line + 1}"
+    entries = enumerate(node.value)
+    return [_value(loader, entry, (*path, place), file, origins) for place, entry in entries]
 
 
 def add_environment(settings: Settings, model: type[BaseModel], environment: Mapping[str, str]) -> None:
@@ -129,8 +139,26 @@ def leaves(model: type[BaseModel], above: tuple[str, ...] = ()) -> list[tuple[st
     return found
 
 
+def _nested(model: type[BaseModel], above: Path_ = ()) -> list[Path_]:
+    """As `leaves`, and the settings of the entries of lists, each as that of the first entry."""
+    found: list[Path_] = []
+    for name, field in model.model_fields.items():
+        here = (*above, name)
+        section = section_of(field.annotation)
+        entry = next(filter(None, map(section_of, get_args(field.annotation))), None)
+        if section:
+            found += _nested(section, here)
+        elif entry:
+            found += [here, *_nested(entry, (*here, 0))]
+        else:
+            found.append(here)
+    return found
+
+
 def section_of(annotation: Any) -> type[BaseModel] | None:
-    """The model behind an annotation (`X` or `X | None`), None for a plain value."""
+    """The model behind an annotation (`X` or `X | None`), None for a plain value or a list of models."""
+    if get_origin(annotation) in (list, tuple, dict):
+        return None
     for candidate in (annotation, *get_args(annotation)):
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate
@@ -158,16 +186,17 @@ def validate(settings: Settings, model: type[Model]) -> Model:
     try:
         return model.model_validate(settings.values)
     except ValidationError as error:
-        known = [dotted(path) for path in leaves(model)]
+        known = [dotted(path) for path in _nested(model)]
         faults = error.errors(include_input=False, include_url=False, include_context=False)
         raise ConfigError("\n".join(_explain(settings, fault, known) for fault in faults)) from None
 
 
 def _explain(settings: Settings, fault: Any, known: list[str]) -> str:
-    path: Path_ = tuple(fault["loc"])
+    path: Path_ = tuple(part for part in fault["loc"] if part != "[key]")
     origin, name = settings.origin(path), dotted(path)
     if fault["type"] == "extra_forbidden":
-        return f"{origin}: {name}: no such setting{_nearest(name, known)}"
+        alike = dotted(tuple(0 if isinstance(part, int) else part for part in path))
+        return f"{origin}: {name}: no such setting{_nearest(alike, known)}"
     reason = str(fault["msg"]).removeprefix("Value error, ")
     return f"{origin}: {name}: {reason}" if name else f"{origin}: {reason}"
 

@@ -18,7 +18,7 @@ from processor.errors import BadData
 from processor.price_book import PriceBook
 from processor.pricing import Charge, price_call
 from receiver import otlp_json
-from receiver.decode import decode_message, unread_names
+from receiver.decode import DEFAULT, DecodeOptions, decode_message, unread_names
 from receiver.otlp_json import Parsed
 from receiver.report_fields import FIELDS
 from service.display import exact_usd
@@ -72,14 +72,17 @@ def read_payload(path: Path) -> Parsed:
         raise BadData(path.name, "neither an OTLP trace export request nor its JSON form") from error
 
 
-def inspect_payload(payload: Parsed, book: PriceBook, rules: Admission | None) -> Inspection:
+def inspect_payload(
+    payload: Parsed, book: PriceBook, rules: Admission | None, reading: DecodeOptions = DEFAULT
+) -> Inspection:
     """Read, admit and price as the service would.
 
     Args:
         rules: the rules of the door; None leaves calls, identities above all, as they were sent.
+        reading: how spans are read, by the configuration.
     """
     request = payload.message
-    batch = decode_message(request, _received_ns(request))
+    batch = decode_message(request, _received_ns(request), reading)
     counted: list[Counted] = []
     reasons = _reasons(batch)
     attributes = {(s.trace_id, s.span_id): [pair.key for pair in s.attributes] for s in _spans(request)}
@@ -88,7 +91,7 @@ def inspect_payload(payload: Parsed, book: PriceBook, rules: Admission | None) -
         refusal = admit(call, rules) if rules is not None else None
         if refusal is None:
             names = attributes.get((call.trace_id, call.span_id), ())
-            counted.append(Counted(call, price_call(call, book), unread_names(names)))
+            counted.append(Counted(call, price_call(call, book), unread_names(names, reading)))
         else:
             reasons[call.trace_id, call.span_id] = f"{refusal.reason}: {refusal.detail}"
     kept = {(item.call.trace_id, item.call.span_id) for item in counted}

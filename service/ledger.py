@@ -59,6 +59,13 @@ def top(connection: psycopg.Connection[Any], dimension: str, window: Window) -> 
     return window._replace(start=used["from_used"], end=used["to_used"]), found
 
 
+def unread_spans(connection: psycopg.Connection[Any], window: Window) -> int:
+    """Spans of the window with usage that no rule reads: they make its totals lower bounds."""
+    asked = {"environment": window.environment, "data_mode": window.data_mode}
+    found = rows(connection, "unread_spans", **{"from": window.start, "to": window.end}, **asked)
+    return int(found[0]["unread_spans"])
+
+
 def call_json(row: Row) -> dict[str, object]:
     """A call in the public names of the telemetry schema; money as text with every digit."""
     named = {_camel(key): value for key, value in row.items() if key != "cost_pico_usd"}

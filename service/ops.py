@@ -275,6 +275,8 @@ def _running_json(
                 "costUsd": exact_usd(int(row["cost_pico_usd"])),
                 "unpricedCalls": row["unpriced_calls"],
                 "uncertainCalls": row["uncertain_calls"],
+                "unreadSpans": row["unread_spans"],
+                "atLeast": row["at_least"],
             }
             for row in day
         ],

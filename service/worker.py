@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -26,7 +27,7 @@ from processor.call import Consume
 from processor.errors import ConfigError, PipelineError
 from processor.price_map import PriceBook, load_price_book
 from receiver.config import Address
-from receiver.decode import decode
+from receiver.decode import decode, decode_options
 from receiver.grpc_server import GrpcServer, serve_grpc
 from receiver.http_server import HttpServer, serve_http
 from receiver.intake import Decode, Intake
@@ -99,10 +100,11 @@ async def working(
         pipeline = Pipeline(rules, book, batcher.submit)
         vectors = VectorKeeper(book, assignment.price_map_id)
         consume: Consume = pipeline.consume
-        read: Decode = decode
+        reading = decode_options(config.receiver)
+        read: Decode = partial(decode, options=reading)
         if config.estimate.enabled:
             estimating = stack.enter_context(_estimating(assignment, book))
-            consume, read = estimating.after(consume), estimating.decode
+            consume, read = estimating.after(consume), partial(estimating.decode, options=reading)
         observer = metrics.Counted(noted)
         intake = Intake(config.receiver, consume, read, observer)
         stack.callback(intake.close)

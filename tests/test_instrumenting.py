@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -19,11 +20,14 @@ import psycopg
 import pytest
 import yaml
 from psycopg.rows import dict_row
+from typer.testing import CliRunner
 
 from receiver.dialects.table import ApplicationKeys
 from service import keys
+from service.__main__ import build
 from service.demo.stage import Process
 from tests import servers
+from tests.receiver.spans import Made, request
 from tests.running import ROOT, RunningService
 from tests.servers import NOT_HERE
 
@@ -32,6 +36,17 @@ BLOCKS = {
     (language, name): body
     for language, name, body in re.findall(r"^```(\w+) (\S+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 }
+INVENTED = Made(
+    {
+        "acme.kind": "completion",
+        "acme.vendor": "openai",
+        "acme.model": "gpt-4o-mini",
+        "acme.tokens.prompt": 1_000,
+        "acme.usage": '{"output": 200, "cache": {"read": 3000}}',
+    },
+    name="llm answer",
+    scope=("acme.llm.tracing", "3.1"),
+)
 PATIENCE_SECONDS = 30.0
 NODE_MODULES = ROOT / ".cache" / "instrumenting-node"
 COLLECTOR = ROOT / ".cache" / "otelcol"
@@ -121,6 +136,18 @@ def run(command: str, folder: Path, environment: dict[str, str]) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_a_vocabulary_mapped_as_shown_is_read_by_inspect(tmp_path: Path) -> None:
+    """tests/service/test_unread.py sends such spans to a service with the same file."""
+    settings, payload = tmp_path / "dialects.yaml", tmp_path / "payload.pb"
+    settings.write_text(BLOCKS["yaml", "dialects.yaml"], encoding="utf-8")
+    payload.write_bytes(request(INVENTED).SerializeToString())
+    arguments = ["inspect", "--json", "--raw-identities", "--config", str(settings), str(payload)]
+    shown = CliRunner().invoke(build(), arguments, catch_exceptions=False)
+    (call,) = json.loads(shown.stdout)["calls"]
+    assert (call["dialect"], call["inputTokens"], call["priceStatus"]) == ("acme", 4_000, "priced")
+    assert call["sources"]["cacheReadTokens"] == "acme.usage→cache→read"
 
 
 def test_every_block_has_a_test() -> None:

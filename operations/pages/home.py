@@ -33,6 +33,7 @@ def home_page(
             endpoints=ledger.rows(connection, "top", question, by_version=False, limit=TOP),
             versions=ledger.rows(connection, "top", question, by_version=True, limit=TOP),
             unpriced=ledger.rows(connection, "unpriced", question),
+            unread=ledger.rows(connection, "unread", question),
             refused=ledger.rows(connection, "refused", question),
             state=ledger.rows(connection, "state", question)[0],
             outside=ledger.rows(connection, "outside", question),

@@ -149,6 +149,9 @@ KINDS: dict[str, Kind] = {
     "streaming": _of(attributes.as_truth),
     "reported_cost": _of(attributes.as_pico_usd),
     **dict.fromkeys(_PRESENCES, _PRESENT),
+    "mapped_mark": _of(
+        lambda found: str(found).lower() if isinstance(found, bool) else attributes.as_text(found)
+    ),
     **dict.fromkeys(COUNT_FIELDS | _OTHER_COUNTS, COUNT),
     **dict.fromkeys(_TAGS, TAG),
     **dict.fromkeys(_LABELS, _of(_label)),

@@ -45,7 +45,7 @@ CALL_USAGE = (
 DECISIVE = frozenset(
     {
         "otel_operation", "vercel_operation", "traceloop_kind", "request_type", "provider", "model",
-        "request_model", "streaming", *(dialect.mark for dialect in DIALECTS if dialect.calls),
+        "request_model", "streaming", "mapped_mark", *(dialect.mark for dialect in DIALECTS if dialect.calls),
     }
 )  # fmt: skip
 """Fields whose values decide whether a span is a call and what it is called; of all others it only matters
@@ -106,6 +106,7 @@ class Plan:
         "_tables",
         "attributes",
         "biller",
+        "by_span_name",
         "call_kinds",
         "call_texts",
         "call_usage",
@@ -132,7 +133,9 @@ class Plan:
         "words",
     )
 
-    def __init__(self, origin: Origin, keys: Mapping[str, list[Key]]) -> None:
+    def __init__(
+        self, origin: Origin, keys: Mapping[str, list[Key]], mapped: tuple[Dialect, ...] = ()
+    ) -> None:
         self.origin = origin
         self.convention: Convention = convention(origin)
         self._candidates = {name: candidates(name, places) for name, places in keys.items()}
@@ -148,7 +151,8 @@ class Plan:
         self.call_usage = self._out_of_row(CALL_USAGE)
         self.words = getter([place for place, name in enumerate(self.fields) if name in DECISIVE])
         self.inheritable = tuple(name for name in self.fields if name in INHERITED)
-        self.judges = _judges(keys)
+        self.judges = (*(("", d.judge) for d in mapped if d.judge is not None), *_judges(keys))
+        self.by_span_name = any(dialect.by_span_name for dialect in mapped)
         self.sketches: dict[tuple[object, ...], Any] = {}
         self.has_identifiers = not IDENTIFIERS.isdisjoint(keys)
         self.has_only_endpoint = "endpoint_tag" in keys and {"environment", "data_mode"}.isdisjoint(keys)
@@ -162,7 +166,7 @@ class Plan:
         self.rare_counts = not RARE_COUNTS.isdisjoint(keys)
         self.may_fail = "error_type" in keys or "langfuse_level" in keys
         self.is_logfire = origin.scope.startswith("logfire")
-        dialect = _dialect_of(origin, keys)
+        dialect = mapped[0] if mapped else _dialect_of(origin, keys)
         self.dialect = dialect.name if dialect is not None else "otel_genai"
         self.biller = dialect.biller if dialect is not None else ""
         self.serves = dialect is not None and dialect.serves

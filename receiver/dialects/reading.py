@@ -136,7 +136,7 @@ def read_span(raw: bytes, emitter: Emitter, received_ns: int, resource: bytes) -
 
 def _sketch(plan: Plan, reading: Reading, name: bytes, is_failed: bool) -> Sketch:
     """Made once for all whole readings with the same words; what a judge finds missing, all of them lack."""
-    if not reading.is_whole or name == RAW_REQUEST:
+    if not reading.is_whole or name == RAW_REQUEST or plan.by_span_name:
         return _make_sketch(plan, reading, name, is_failed)
     words = plan.words(reading.row), is_failed
     sketch: Sketch | None = plan.sketches.get(words)
@@ -149,6 +149,8 @@ def _sketch(plan: Plan, reading: Reading, name: bytes, is_failed: bool) -> Sketc
 
 def _make_sketch(plan: Plan, reading: Reading, name: bytes, is_failed: bool) -> Sketch:
     values = reading.values
+    if plan.by_span_name:
+        values["span_name"] = name.decode("utf-8", "replace")
     provider, model, request_model = values.get("provider"), values.get("model"), values.get("request_model")
     if plan.biller:
         provider = plan.biller
@@ -173,7 +175,7 @@ def _judge(plan: Plan, values: Values, name: bytes, is_failed: bool) -> Verdict:
     if name == RAW_REQUEST or ("raw_response_id" in values and "otel_operation" not in values):
         return RAW
     for mark, judge in plan.judges:
-        verdict = judge(values, is_failed) if mark in values else None
+        verdict = judge(values, is_failed) if not mark or mark in values else None
         if verdict is not None:
             return verdict
     if values.get("request_type") in _CALL_TYPES:

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 from receiver.dialects import DIALECTS
 from receiver.dialects.plan import MAX_PLANS, Plan, Reading, getter
-from receiver.dialects.table import ApplicationKeys, Key, Origin, Path
+from receiver.dialects.table import ApplicationKeys, Dialect, Key, Origin, Path
 from receiver.wire import Span, parse_span
 
 MAX_SHAPE = 128
@@ -21,9 +21,10 @@ _Value = TypeVar("_Value")
 
 
 class Plans:
-    """All plans of one set of application keys; filled as shapes arrive."""
+    """All plans of one set of application keys and mapped dialects; filled as shapes arrive."""
 
-    def __init__(self, application: ApplicationKeys) -> None:
+    def __init__(self, application: ApplicationKeys, mapped: tuple[Dialect, ...] = ()) -> None:
+        self._mapped = mapped
         self._table: dict[str, list[Key]] = {}
         for key in _all_keys(application):
             self._table.setdefault(key.attribute, []).append(key)
@@ -31,7 +32,7 @@ class Plans:
 
     def reads(self, attribute: str) -> bool:
         """Whether any rule reads an attribute of this name."""
-        return attribute in self._table
+        return attribute in self._table or any(k.attribute == attribute for d in self._mapped for k in d.keys)
 
     def emitter(self, origin: Origin) -> Emitter:
         """The plans for one emitter's spans."""
@@ -39,8 +40,19 @@ class Plans:
         if known is None:
             if len(self._emitters) >= MAX_PLANS:
                 self._emitters.clear()
-            known = self._emitters[origin] = Emitter(origin, self._table)
+            mapped = tuple(d for d in self._mapped if d.emitters is not None and d.emitters.fit(origin))
+            known = self._emitters[origin] = Emitter(origin, _with(self._table, mapped), mapped)
         return known
+
+
+def _with(table: dict[str, list[Key]], mapped: tuple[Dialect, ...]) -> dict[str, list[Key]]:
+    """The table with the keys of dialects that fit an emitter; most have none."""
+    if not mapped:
+        return table
+    own = dict(table)
+    for key in (key for dialect in mapped for key in dialect.keys):
+        own[key.attribute] = [*own.get(key.attribute, ()), key]
+    return own
 
 
 class Shape(NamedTuple):
@@ -58,8 +70,11 @@ class Shape(NamedTuple):
 class Emitter:
     """The plans for the spans of one scope and version."""
 
-    def __init__(self, origin: Origin, table: Mapping[str, list[Key]]) -> None:
+    def __init__(
+        self, origin: Origin, table: Mapping[str, list[Key]], mapped: tuple[Dialect, ...] = ()
+    ) -> None:
         self.origin = origin
+        self._mapped = mapped
         self._table = table
         self._by_shape: dict[tuple[str, ...], Shape] = {}
         self._by_known: dict[frozenset[str], Plan] = {}
@@ -99,7 +114,7 @@ class Emitter:
         known = frozenset(key for key in keys if key in self._table)
         plan = self._by_known.get(known)
         if plan is None:
-            plan = Plan(self.origin, self._fields(known))
+            plan = Plan(self.origin, self._fields(known), self._mapped)
             _bounded(self._by_known)[known] = plan
         shape = Shape(
             plan, len(keys), getter([*plan.attributes, *(k for k in keys if k not in plan.attributes)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
@@ -100,7 +101,18 @@ def judge_kinds(mark: str, calls: Mapping[str, str], what: str) -> Judge:
     return judge
 
 
-@dataclass(frozen=True, slots=True)
+class Emitters(NamedTuple):
+    """Whose spans speak a vocabulary, as patterns that fit whole names."""
+
+    scope: re.Pattern[str]
+    version: re.Pattern[str]
+
+    def fit(self, origin: Origin) -> bool:
+        """Whether this emitter is one of them."""
+        return bool(self.scope.fullmatch(origin.scope) and self.version.fullmatch(origin.version))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Dialect:
     """One vocabulary.
 
@@ -114,6 +126,9 @@ class Dialect:
         more_judges: further marks, each with its judge, asked after the first.
         calls: values of the mark that are one provider request → our name of the operation.
         serves: its SERVER spans are the calls themselves, written by the server of the model.
+        emitters: whose spans alone it reads, before every other dialect; None for the vocabularies that any
+            emitter may speak. Its judge is always asked.
+        by_span_name: its judge reads the span's name, as the value `span_name`.
     """
 
     name: str
@@ -125,6 +140,8 @@ class Dialect:
     more_judges: tuple[tuple[str, Judge], ...] = ()
     calls: Mapping[str, str] = field(default_factory=dict)
     serves: bool = False
+    emitters: Emitters | None = None
+    by_span_name: bool = False
 
 
 TAG_SPELLINGS: Mapping[str, tuple[str, ...]] = {

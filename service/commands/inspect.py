@@ -41,13 +41,15 @@ def register(app: typer.Typer) -> None:
         Nothing is stored and no database is needed. Fields without a value are left out.
         """
         from processor.price_map import load_price_book
+        from receiver.decode import decode_options
         from service.inspection import inspect_payload, read_payload
 
         settings = options.configuration(config, data_dir=data_dir)
         book = load_price_book(prices or settings.prices.file)
         rules = None if raw_identities else _rules(settings)
+        reading = decode_options(settings.receiver)
         for file in files:
-            found = inspect_payload(read_payload(file), book, rules)
+            found = inspect_payload(read_payload(file), book, rules, reading)
             if as_json:
                 _print_json(file, found)
             else:

@@ -61,21 +61,29 @@ def register(app: typer.Typer) -> None:
                 believed.show(connection, believed.question(asked, dimension, as_of, named), as_json)
                 return
             used, rows = ledger.top(connection, dimension, asked)
+            unread = ledger.unread_spans(connection, used)
             elsewhere = [] if rows else ledger.rows(connection, "elsewhere")
         if as_json:
-            _print_json(dimension, used, rows, limit)
+            _print_json(dimension, used, rows, limit, unread)
         elif rows:
-            _print_table(dimension, used, rows, limit)
+            _print_table(dimension, used, rows, limit, unread)
         else:
-            _print_nothing(used, elsewhere)
+            _print_nothing(used, elsewhere, unread)
 
 
-def _total(rows: list[Row]) -> Row:
+def _total(rows: list[Row], unread: int) -> Row:
+    """The sums of all rows; what no rule reads is nobody's and stands in the total alone."""
     counts = (
         "calls", "requests", "successes", "errors", "input_tokens", "output_tokens", "cost_pico_usd",
         "unpriced_calls", "uncertain_calls",
     )  # fmt: skip
-    return {name: sum(row[name] for row in rows) for name in counts}
+    return {name: sum(row[name] for row in rows) for name in counts} | {"unread_spans": unread}
+
+
+def _at_least(row: Row) -> bool:
+    from operations.exactness import at_least
+
+    return at_least(row["unpriced_calls"], row["uncertain_calls"], row.get("unread_spans", 0))
 
 
 def _measures(row: Row, total: Row) -> dict[str, object]:
@@ -84,7 +92,7 @@ def _measures(row: Row, total: Row) -> dict[str, object]:
     cost, whole = row["cost_pico_usd"], total["cost_pico_usd"]
     return {
         "costUsd": exact_usd(cost),
-        "atLeast": row["unpriced_calls"] + row["uncertain_calls"] > 0,
+        "atLeast": _at_least(row),
         "share": round(cost / whole, 6) if whole else None,
         "costPerRequestUsd": exact_usd(ratio(cost, row["requests"])),
         "calls": row["calls"],
@@ -99,10 +107,10 @@ def _measures(row: Row, total: Row) -> dict[str, object]:
     }
 
 
-def _print_json(dimension: str, window: Window, rows: list[Row], limit: int) -> None:
+def _print_json(dimension: str, window: Window, rows: list[Row], limit: int, unread: int) -> None:
     from service.display import print_json
 
-    total = _total(rows)
+    total = _total(rows, unread)
     within = _WITHIN.get(dimension, ("", ""))[1]
     print_json(
         {
@@ -118,15 +126,16 @@ def _print_json(dimension: str, window: Window, rows: list[Row], limit: int) -> 
                 | _measures(row, total)
                 for row in rows[:limit]
             ],
-            "total": _measures(total, total),
+            "total": _measures(total, total) | {"unreadSpans": unread},
         }
     )
 
 
-def _print_table(dimension: str, window: Window, rows: list[Row], limit: int) -> None:
+def _print_table(dimension: str, window: Window, rows: list[Row], limit: int, unread: int) -> None:
+    from operations.exactness import reasons
     from service.display import Column, console, number, percent, printable, ratio, table, usd
 
-    total = _total(rows)
+    total = _total(rows, unread)
     within = _WITHIN.get(dimension, ("", ""))[0]
     heads = [Column(within)] if within else []
     columns = [
@@ -137,7 +146,7 @@ def _print_table(dimension: str, window: Window, rows: list[Row], limit: int) ->
     ]
 
     def cells(row: Row) -> list[str]:
-        at_least = row["unpriced_calls"] + row["uncertain_calls"] > 0
+        at_least = _at_least(row)
         return [
             usd(row["cost_pico_usd"], at_least=at_least),
             percent(row["cost_pico_usd"], total["cost_pico_usd"]),
@@ -156,7 +165,7 @@ def _print_table(dimension: str, window: Window, rows: list[Row], limit: int) ->
         column.footer = printable(footer)
     out = console()
     out.print(shown)
-    if doubts := _doubts(total):
+    if doubts := reasons(total):
         out.print(f"≥ says “at least”: {' and '.join(doubts)}.", style="yellow")
 
 
@@ -164,19 +173,6 @@ def _named(row: Row) -> str:
     """A user or tenant with the label that `identities.yaml` gives it."""
     name: str = row["name"]
     return f"{row['label']} ({name})" if row.get("label") else name
-
-
-def _doubts(total: Row) -> list[str]:
-    """Why a total is only a lower bound."""
-    from service.display import number
-
-    told = {
-        "without a price (`spanledger unpriced`)": total["unpriced_calls"],
-        "without certain usage": total["uncertain_calls"],
-    }
-    return [
-        f"{number(count)} {'call' if count == 1 else 'calls'} {what}" for what, count in told.items() if count
-    ]
 
 
 def _counted(rows: int, limit: int) -> str:
@@ -193,7 +189,8 @@ def _describe(dimension: str, window: Window) -> str:
     )
 
 
-def _print_nothing(window: Window, elsewhere: list[Row]) -> None:
+def _print_nothing(window: Window, elsewhere: list[Row], unread: int) -> None:
+    from operations.exactness import reasons
     from service.display import Column, console, instant, number, table
 
     out = console()
@@ -202,6 +199,8 @@ def _print_nothing(window: Window, elsewhere: list[Row]) -> None:
         f"{window.environment} and data mode {window.data_mode}.",
         markup=False,
     )
+    if unread:
+        out.print(f"≥ says “at least”: {reasons({'unread_spans': unread})[0]}.", style="yellow")
     if elsewhere:
         columns = [
             Column("--env"),

@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from operations.exactness import at_least
 from service import display
 from service.demo import shop
 from service.demo.plan import Plan
@@ -173,7 +174,7 @@ def document(plan: Plan, answers: Answers, delivery: Delivery, live_totals: Tota
 def _measures(totals: Totals) -> dict[str, object]:
     return {
         "costUsd": display.exact_usd(totals.cost),
-        "atLeast": bool(totals.unpriced or totals.uncertain),
+        "atLeast": at_least(totals.unpriced, totals.uncertain),
         "calls": totals.calls,
         "requests": totals.requests,
         "successes": totals.successes,
@@ -251,7 +252,7 @@ def _bar(part: int, whole: int) -> str:
 
 def _usd(totals: Totals) -> str:
     """Spend; "at least" where calls without a price or without usage are in it."""
-    return display.usd(totals.cost, at_least=bool(totals.unpriced or totals.uncertain))
+    return display.usd(totals.cost, at_least=at_least(totals.unpriced, totals.uncertain))
 
 
 def _sum(answer: Answer) -> Totals:

@@ -30,3 +30,22 @@ CREATE FUNCTION genai.at_least(p_unpriced numeric, p_uncertain numeric, p_unread
 RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT coalesce(p_unpriced, 0) + coalesce(p_uncertain, 0) + coalesce(p_unread, 0) > 0
 $$;
+
+-- The sources of a window's unread usage, the latest first; `keys` as one text.
+CREATE FUNCTION genai.unread_sources(
+    p_from timestamptz, p_to timestamptz, p_env text DEFAULT '*', p_data_mode text DEFAULT '*', p_service text DEFAULT NULL
+) RETURNS TABLE (
+    scope text, version text, service_name text, environment text, data_mode text, keys text, spans bigint,
+    first_seen timestamptz, last_seen timestamptz
+) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT u.scope, u.version, u.service_name, u.environment, u.data_mode, array_to_string(u.keys, ', '),
+        sum(u.spans)::bigint, min(u.first_seen), max(u.last_seen)
+    FROM genai.unread u
+    WHERE u.bucket > p_from - interval '1 hour' AND u.bucket < p_to AND u.last_seen >= p_from AND u.first_seen < p_to
+        AND (p_env = '*' OR u.environment = '__other__' OR u.environment = ANY (string_to_array(p_env, ',')))
+        AND (p_data_mode = '*' OR u.data_mode = p_data_mode)
+        AND (coalesce(p_service, '*') = '*' OR u.service_name IN ('__other__', p_service))
+    GROUP BY u.scope, u.version, u.service_name, u.environment, u.data_mode, u.keys
+    ORDER BY max(u.last_seen) DESC, sum(u.spans) DESC, u.scope, u.version, u.service_name
+    LIMIT 50
+$$;

@@ -76,7 +76,8 @@ CREATE FUNCTION genai.compare(
     unpriced_calls bigint, baseline_unpriced_calls bigint, uncertain_calls bigint, baseline_uncertain_calls bigint,
     uncertain_share double precision, baseline_uncertain_share double precision,
     error_without_usage_calls bigint, baseline_error_without_usage_calls bigint,
-    from_used timestamptz, to_used timestamptz, baseline_from_used timestamptz, baseline_to_used timestamptz
+    from_used timestamptz, to_used timestamptz, baseline_from_used timestamptz, baseline_to_used timestamptz,
+    unread_spans bigint, baseline_unread_spans bigint
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH usage AS MATERIALIZED (
         SELECT u.*
@@ -278,7 +279,8 @@ CREATE FUNCTION genai.compare(
         ((d.b).uncertain_calls / nullif((d.b).calls, 0))::float8,
         coalesce((d.c).error_without_usage_calls, 0)::bigint, coalesce((d.b).error_without_usage_calls,
         0)::bigint,
-        used.from_used, used.to_used, used.baseline_from_used, used.baseline_to_used
+        used.from_used, used.to_used, used.baseline_from_used, used.baseline_to_used,
+        unread.now, unread.before
     FROM driven d
     CROSS JOIN used
     LEFT JOIN (SELECT x.delta FROM change x WHERE x.is_total) whole ON true
@@ -298,6 +300,15 @@ CREATE FUNCTION genai.compare(
         ORDER BY v.amount * sign(d.delta) DESC, abs(v.amount) DESC
         LIMIT 1
     ) top ON true
+    CROSS JOIN LATERAL (
+        -- What could not be read belongs to a service, and to no other segment.
+        SELECT genai.unread_spans(used.from_used, used.to_used, p_env, p_data_mode, s.service) AS now,
+            genai.unread_spans(used.baseline_from_used, used.baseline_to_used, p_env, p_data_mode, s.service) AS before
+        FROM (SELECT CASE WHEN d.is_total THEN p_service ELSE d.segment END AS service) s
+        WHERE d.is_total OR p_dimension = 'service'
+        UNION ALL
+        SELECT 0, 0 WHERE NOT (d.is_total OR p_dimension = 'service')
+    ) unread
     LEFT JOIN LATERAL genai.latency_quantiles((d.c).latency) lc ON true
     LEFT JOIN LATERAL genai.latency_quantiles((d.b).latency) lb ON true
     WHERE d.place <= p_limit + 1 OR p_limit IS NULL

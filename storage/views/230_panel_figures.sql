@@ -29,11 +29,14 @@ CREATE FUNCTION genai.uncounted(
     p_model text DEFAULT NULL, p_service text DEFAULT NULL
 ) RETURNS TABLE (
     unpriced_calls bigint, uncertain_share double precision, error_without_usage_calls bigint, wasted_usd numeric,
-    exactness text
+    exactness text, unread_spans bigint
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT t.unpriced::bigint, coalesce(t.uncertain / nullif(t.calls, 0), 0)::float8, t.refused::bigint, t.wasted * 1e-12,
-        CASE WHEN t.calls = 0 THEN 'no calls' WHEN t.unpriced + t.uncertain > 0 THEN 'at least' ELSE 'exact' END
-    FROM (
+        CASE WHEN genai.at_least(t.unpriced, t.uncertain, s.unread) THEN 'at least' WHEN t.calls = 0 THEN 'no calls'
+            ELSE 'exact' END,
+        s.unread
+    FROM (SELECT genai.unread_spans(p_from, p_to, p_env, p_data_mode, p_service) AS unread) s
+    CROSS JOIN (
         SELECT coalesce(sum(u.calls), 0) AS calls, coalesce(sum(u.unpriced_calls), 0) AS unpriced,
             coalesce(sum(u.uncertain_calls), 0) AS uncertain, coalesce(sum(u.error_without_usage_calls), 0) AS refused,
             coalesce(sum(u.wasted_cost_pico_usd), 0) AS wasted

@@ -6,7 +6,8 @@
 CREATE FUNCTION genai.month_state(p_to timestamptz, p_env text, p_data_mode text)
 RETURNS TABLE (
     month timestamptz, spent_usd numeric, projected_usd numeric, last_month_usd numeric, last_month_to_date_usd numeric,
-    projected_ratio double precision, invoice_usd numeric, outside_usd numeric, unpriced_calls bigint, uncertain_share double precision
+    projected_ratio double precision, invoice_usd numeric, outside_usd numeric, unpriced_calls bigint,
+    uncertain_share double precision, unread_spans bigint
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT b.begun, s.spent * 1e-12,
         round((s.spent + s.week / d.full_days * greatest(extract(epoch FROM b.ends - p_to)::numeric, 0) / 86400)
@@ -14,7 +15,8 @@ RETURNS TABLE (
         s.last_month * 1e-12, s.last_to_date * 1e-12,
         ((s.spent + s.week / d.full_days * greatest(extract(epoch FROM b.ends - p_to)::numeric, 0) / 86400)
             / nullif(s.last_month, 0))::float8,
-        s.invoice * 1e-12, (s.invoice - s.spent) * 1e-12, s.unpriced::bigint, (s.uncertain / nullif(s.calls, 0))::float8
+        s.invoice * 1e-12, (s.invoice - s.spent) * 1e-12, s.unpriced::bigint, (s.uncertain / nullif(s.calls, 0))::float8,
+        genai.unread_spans(b.begun, p_to, p_env, p_data_mode)
     FROM (
         SELECT c.begun, c.ends, c.last, c.today, least(c.begun, c.last + (p_to - c.begun)) AS moment
         FROM (

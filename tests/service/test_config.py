@@ -58,6 +58,16 @@ def test_every_setting_has_its_environment_variable(path: tuple[str, ...]) -> No
         assert f"environment {variable(path)}: {'.'.join(path)}" in str(error.value)
 
 
+DIALECT = """receiver:
+  dialects:
+  - name: acme
+    scope: acme
+    fields:
+      input_tokens: a.in
+"""
+ONE = "receiver.dialects[0]"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -78,6 +88,15 @@ def test_every_setting_has_its_environment_variable(path: tuple[str, ...]) -> No
         ("- a\n", "1: expected sections"),
         ("workers: [1\n", "2: not YAML: "),
         ("prices:\n  file: /nowhere/prices.yaml\n", "2: prices.file: no such file: /nowhere/prices.yaml"),
+        (DIALECT + "      inpt_tokens: x\n", f"7: {ONE}.fields.inpt_tokens: no such field (did you mean"),
+        (DIALECT + "    scpe: x\n", f"7: {ONE}.scpe: no such setting (did you mean {ONE}.scope"),
+        (DIALECT + "    calls: {values: [x]}\n", f"7: {ONE}.calls: values need an attribute"),
+        (DIALECT + "      model: 'a→'\n", f"7: {ONE}.fields.model[0]: expected an attribute, or"),
+        (DIALECT + "    name: other\n", f"7: {ONE}.name: the key is there twice"),
+        (DIALECT.replace("input_tokens", "model"), f"3: {ONE}: fields: input_tokens or output_tokens"),
+        (DIALECT.replace("acme", "Acme Inc."), f"3: {ONE}.name: String should match"),
+        (DIALECT + DIALECT.split("\n", 2)[2], "2: receiver.dialects: the name acme is there twice"),
+        ("receiver:\n  dialects:\n  - name: acme\n", f"3: {ONE}.scope: Field required"),
     ],
 )
 def test_a_bad_file_is_refused_with_line_and_reason(tmp_path: Path, text: str, expected: str) -> None:

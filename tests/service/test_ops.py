@@ -78,6 +78,7 @@ async def test_the_same_as_json_when_asked(migrated_database: str) -> None:
         {
             "environment": "prod", "dataMode": "real", "calls": 1, "requests": 1, "errors": 0,
             "costUsd": "0.000189", "unpricedCalls": 0, "uncertainCalls": 0,
+            "unreadSpans": 0, "atLeast": False,
         }
     ]  # fmt: skip
 

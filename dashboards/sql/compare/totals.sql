@@ -1,5 +1,5 @@
 -- Both windows side by side.
-SELECT t.baseline_cost_usd, t.cost_usd, t.delta_usd, t.delta_ratio, t.unpriced_calls + t.uncertain_calls AS in_doubt
+SELECT t.baseline_cost_usd, t.cost_usd, t.delta_usd, t.delta_ratio, t.unpriced_calls + t.uncertain_calls + t.unread_spans AS in_doubt
 FROM genai.compare(
     $__timeFrom()::timestamptz, $__timeTo()::timestamptz, genai.panel_baseline('$baseline'),
     array_to_string(ARRAY[$env]::text[], ','), '$data_mode', 'endpoint', genai.panel_focus('$endpoint'), genai.panel_focus('$prompt_version'),

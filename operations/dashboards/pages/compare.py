@@ -48,7 +48,7 @@ TOTALS = Stats(
         "cost_usd": spend("Now"),
         "delta_usd": change(),
         "delta_ratio": Column("Relative", SHARE, 1),
-        "in_doubt": Column("Calls in doubt", COUNT, 0, steps=SOME_STEPS),
+        "in_doubt": Column("Calls and spans in doubt", COUNT, 0, steps=SOME_STEPS),
     },
 )
 

@@ -59,7 +59,8 @@ UNCOUNTED = Stats(
     width=10,
     height=4,
     description=(
-        "Calls whose cost is not known: no price, or no certain usage. They make the spend a lower bound. "
+        "Calls whose cost is not known: no price, or no certain usage; and spans with usage that no rule "
+        "reads, whatever else is selected. They make the spend a lower bound. "
         "Next: fill the map, then `spanledger reprice` fills the past."
     ),
     columns={
@@ -73,6 +74,7 @@ UNCOUNTED = Stats(
         ),
         "unpriced_calls": Column("Calls without a price", COUNT, 0, steps=SOME_STEPS),
         "uncertain_share": Column("Uncertain usage", SHARE, 1, steps=UNCERTAIN_STEPS),
+        "unread_spans": Column("Unread spans", COUNT, 0, steps=SOME_STEPS),
         "error_without_usage_calls": count("Refused calls"),
     },
 )
@@ -123,6 +125,31 @@ UNPRICED = Table(
         "calls": count("Calls"),
     },
     empty="Every model of the selection has a price.",
+)
+
+UNREAD = Table(
+    id=12,
+    title="Whose usage can nobody read?",
+    sql="models/unread",
+    width=24,
+    height=6,
+    description=(
+        "Spans and log records of the range with token counts, or with a model and its provider, that no "
+        "vocabulary knows, by emitter. Their cost is in no sum. Next: `spanledger unread` writes the entry "
+        "of `receiver.dialects` that reads them."
+    ),
+    columns={
+        "scope": Column("Emitter", width=220),
+        "version": Column("Version", width=90),
+        "service_name": Column("Service", width=120),
+        "environment": Column("Environment", width=110),
+        "data_mode": Column("Data", width=70),
+        "keys": Column("Keys"),
+        "spans": count("Spans"),
+        "first_seen": Column("First seen", TIME),
+        "last_seen": Column("Last seen", TIME),
+    },
+    empty="Every count that came in was read.",
 )
 
 PRICES = Table(
@@ -209,6 +236,7 @@ PAGE = Page(
         [PRICING, UNCOUNTED],
         [MODELS],
         [UNPRICED],
+        [UNREAD],
         [PRICES],
         [SPEND, CALLS],
         [UNIT_COST, ENDPOINTS],

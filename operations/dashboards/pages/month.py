@@ -47,6 +47,7 @@ INVOICE = Stats(
         "outside_usd": spend("Outside the selection"),
         "unpriced_calls": Column("Calls without a price", COUNT, 0, steps=SOME_STEPS),
         "uncertain_share": Column("Uncertain usage", SHARE, 1, steps=UNCERTAIN_STEPS),
+        "unread_spans": Column("Unread spans", COUNT, 0, steps=SOME_STEPS),
     },
 )
 

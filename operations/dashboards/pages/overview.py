@@ -101,10 +101,10 @@ UNCOUNTED = Stats(
     width=14,
     height=4,
     description=(
-        "Unknown is not free. Calls without a price and calls whose usage is missing or estimated make "
-        "every sum a lower bound, `at least`. Refused calls (errors without usage) are not billed by "
-        "providers and stand apart. Next: Models and Pricing lists the models without a price; fill the "
-        "pricing map, then `spanledger reprice`."
+        "Unknown is not free. Calls without a price, calls whose usage is missing or estimated, and spans "
+        "with usage that no rule reads make every sum a lower bound, `at least`. Refused calls (errors "
+        "without usage) are not billed by providers and stand apart. Next: Models and Pricing lists the "
+        "models without a price and what nobody can read; fill the pricing map, then `spanledger reprice`."
     ),
     columns={
         "exactness": Column(
@@ -123,6 +123,7 @@ UNCOUNTED = Stats(
             link=data_link("Models without a price", dashboard_url("spanledger-models", False)),
         ),
         "uncertain_share": Column("Uncertain usage", SHARE, 1, steps=UNCERTAIN_STEPS),
+        "unread_spans": Column("Unread spans", COUNT, 0, steps=SOME_STEPS),
         "error_without_usage_calls": count("Refused calls"),
         "wasted_usd": spend("Wasted"),
     },

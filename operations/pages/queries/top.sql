@@ -6,7 +6,7 @@ SELECT s.endpoint, s.prompt_version, s.k1 * 1e-12 AS cost_usd, s.k0 * 1e-12 AS b
 FROM (
     SELECT u.endpoint_tag AS endpoint, CASE WHEN %(by_version)s THEN u.prompt_version END AS prompt_version,
         sum(u.cost_pico_usd * u.side) AS k1, sum(u.cost_pico_usd * (1 - u.side)) AS k0, sum(u.calls * u.side) AS c1,
-        sum((u.unpriced_calls + u.uncertain_calls) * u.side) > 0 AS at_least,
+        genai.at_least(sum(u.unpriced_calls * u.side), sum(u.uncertain_calls * u.side), 0) AS at_least,
         sum(CASE WHEN genai.judged_per_call('endpoint', %(model)s, %(provider)s) THEN u.calls ELSE u.requests END
             * u.side) AS judged_by
     FROM genai.usage_of_both(

@@ -1,0 +1,36 @@
+"""Whether a total is only a lower bound, and why (LEDGER §14): the one rule of "at least" outside of SQL.
+
+In SQL it is `genai.at_least`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+DOUBTS: Mapping[str, str] = {
+    "unpriced_calls": "{} without a price (`spanledger unpriced`)",
+    "uncertain_calls": "{} without certain usage or price",
+    "unread_spans": "{} with usage that no rule reads (`spanledger unread`)",
+}
+"""What makes a total a lower bound → how it is told."""
+_OF = {"unread_spans": ("span", "spans")}
+
+
+def at_least(unpriced_calls: int, uncertain_calls: int, unread_spans: int = 0) -> bool:
+    """True when the true total is at least what is shown."""
+    return unpriced_calls + uncertain_calls + unread_spans > 0
+
+
+def reasons(counts: Mapping[str, int]) -> list[str]:
+    """Why a total is a lower bound: `3 calls without a price (`spanledger unpriced`)`; empty when it is none.
+
+    Args:
+        counts: by the names of `DOUBTS`; a missing one is none.
+    """
+    told = []
+    for name, text in DOUBTS.items():
+        count = counts.get(name, 0)
+        one, many = _OF.get(name, ("call", "calls"))
+        if count:
+            told.append(text.format(f"{count:,} {one if count == 1 else many}"))
+    return told
