@@ -55,6 +55,8 @@ class Flag(IntEnum):
     """A class of tokens, a tier, a region or a context step has no rate of its own; the nearest was used."""
     DATA_MODE_UNKNOWN = 65536
     """The data mode that was sent is no known word; the call counts as real."""
+    FROM_LOG = 131072
+    """Read from a log record; without a parent its trace and span ids are made of what identifies it."""
 
 
 class Source(NamedTuple):
@@ -143,6 +145,10 @@ class ModelCall:
     attempt: int | None = None
     report_key: bytes = b""
     """Direct reports only: the 16-byte identity of LEDGER §4; empty for a span."""
+
+    told: str = ""
+    """What a span and a log record of this call both say of it, where its emitter sends both without a common
+    id (`receiver.dialects.table.Dialect.told`); empty else."""
 
     dialect: str = ""
     """Name of the dialect module that read it (`otel_genai`, `openinference`, ..., `report`)."""

@@ -131,6 +131,16 @@ def as_microseconds_of_ms(milliseconds: object) -> int | None:
     return as_microseconds(milliseconds / 1000)
 
 
+def as_microseconds_of_ms_text(milliseconds: object) -> int | None:
+    """The same, also of digits: log records of some emitters hold all numbers as text."""
+    if isinstance(milliseconds, str) and len(milliseconds) < 20 and milliseconds.isascii():
+        try:
+            return as_microseconds_of_ms(float(milliseconds))
+        except ValueError:
+            return None
+    return as_microseconds_of_ms(milliseconds)
+
+
 def as_pico_usd(usd: object) -> int | None:
     """Whole pico-USD of a cost in USD, rounded half to even; None for what is no cost."""
     if isinstance(usd, bool) or not isinstance(usd, int | float | str):

@@ -121,12 +121,14 @@ CAUSES: Final[dict[str, Cause]] = {
     ),
     "metrics": Cause(
         "metrics, which are not counted",
-        "calls are read from spans: set OTEL_TRACES_EXPORTER=otlp; OTEL_METRICS_EXPORTER=none saves traffic",
+        "calls are read from spans and from the log events of coding agents: set OTEL_TRACES_EXPORTER=otlp "
+        "or OTEL_LOGS_EXPORTER=otlp; OTEL_METRICS_EXPORTER=none saves traffic",
         is_refused=False,
     ),
     "logs": Cause(
         "logs without a model call",
-        "calls are read from spans: set OTEL_TRACES_EXPORTER=otlp; OTEL_LOGS_EXPORTER=none saves traffic",
+        "only the log events that docs/coding-agents.md lists tell of calls; of others calls are read from "
+        "spans: set OTEL_TRACES_EXPORTER=otlp; OTEL_LOGS_EXPORTER=none saves traffic",
         is_refused=False,
     ),
     "no_genai": Cause(

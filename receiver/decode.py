@@ -6,14 +6,27 @@ plan that was made for its shape once, joined with its duplicates and completed 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from processor.call import DETAIL, HALF, OWN, UNKNOWN, Batch, ModelCall, Rejection, Sighting, Unread
+from processor.call import (
+    DETAIL,
+    HALF,
+    OWN,
+    UNKNOWN,
+    Batch,
+    ModelCall,
+    Rejection,
+    Sighting,
+    Source,
+    Unread,
+)
+from processor.calls.precedence import ancestor_rank
+from processor.vocabulary import provider_of_model
 from receiver.config import ReceiverConfig
 from receiver.context import BINDING, Context, Home, read_home
 from receiver.dialects.mapped import compile_dialects, looked_for
@@ -26,9 +39,9 @@ from receiver.unread import UNREAD, names_usage, repeats, unread_reason
 from receiver.wire import parse_span
 
 _MAX_HOMES = 1024
-_CALL_BYTES = 1200
+CALL_BYTES = 1200
 """A call in memory with its texts, measured with tracemalloc on the captures (900–1 150)."""
-_SIGHTING_BYTES = 500
+SIGHTING_BYTES = 500
 _SHOWN_BLOCKS = 8
 """Of a request without anything to read so many scopes are named: enough to find its sender."""
 
@@ -50,7 +63,7 @@ def decode_options(config: ReceiverConfig) -> DecodeOptions:
     return DecodeOptions(dialects=compile_dialects(config.dialects))
 
 
-class _Tables:
+class Tables:
     """The plans and resources known to one configuration."""
 
     def __init__(self, options: DecodeOptions) -> None:
@@ -68,8 +81,8 @@ class _Tables:
 
 
 @lru_cache(maxsize=8)
-def _tables(options: DecodeOptions) -> _Tables:
-    return _Tables(options)
+def tables_of(options: DecodeOptions) -> Tables:
+    return Tables(options)
 
 
 def decode(body: bytes, received_ns: int, options: DecodeOptions = DEFAULT) -> Batch:
@@ -86,7 +99,7 @@ def decode(body: bytes, received_ns: int, options: DecodeOptions = DEFAULT) -> B
     Raises:
         BadData: `body` is no such message.
     """
-    return _Decoder(Frame(body), received_ns, _tables(options)).batch(len(body))
+    return _Decoder(Frame(body), received_ns, tables_of(options)).batch(len(body))
 
 
 def decode_message(
@@ -98,14 +111,25 @@ def decode_message(
 
 def unread_names(names: Iterable[str], options: DecodeOptions = DEFAULT) -> tuple[str, ...]:
     """The attribute names that speak of tokens or usage and that no rule reads, sorted; for a closer look."""
-    plans = _tables(options).plans
+    plans = tables_of(options).plans
     return tuple(sorted(name for name in names if names_usage(name) and not plans.reads(name)))
+
+
+def take_model(call: ModelCall, ancestors: Sequence[Seen]) -> None:
+    """Take the model from the nearest ancestor that names it for the calls below it (Codex)."""
+    for distance, span in enumerate(ancestors, 1):
+        model, key = span.reading.values.get("ancestor_model"), span.plan.first.get("ancestor_model")
+        if model is not None and key is not None:
+            call.model = call.request_model = model
+            call.provider = provider_of_model(model) or call.provider
+            call.sources = (*call.sources, Source("model", key.shown, ancestor_rank(distance)))
+            return
 
 
 class _Decoder:
     """One request on its way through."""
 
-    def __init__(self, frame: Frame, received_ns: int, tables: _Tables) -> None:
+    def __init__(self, frame: Frame, received_ns: int, tables: Tables) -> None:
         self._frame = frame
         self._received_ns = received_ns
         self._tables = tables
@@ -130,7 +154,7 @@ class _Decoder:
         rest = self._uncounted()
         served = self._served(counted) if rest else frozenset()
         sightings = [self._sighting(seen, id(seen) in served) for seen in rest]
-        bytes_held = _CALL_BYTES * len(calls) + _SIGHTING_BYTES * len(sightings)
+        bytes_held = CALL_BYTES * len(calls) + SIGHTING_BYTES * len(sightings)
         spans = len(frame.spans)
         batch = Batch(calls, sightings, self._rejections, spans, bytes_held, self._received_ns, readings)
         if not (calls or sightings or self._rejections):
@@ -196,6 +220,8 @@ class _Decoder:
                 seen.counted = self._context.count(seen)
             else:
                 self._context.complete(seen.call, seen)
+                if seen.call.model == UNKNOWN:
+                    take_model(seen.call, self._context.lineage(seen.trace_id, seen.parent_span_id))
             if seen.verdict.counts:
                 counted.append(seen)
         return counted

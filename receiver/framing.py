@@ -15,13 +15,14 @@ from receiver.dialects.table import Origin
 from receiver.wire import parse_request, parse_scope, parse_span
 
 _COMMON = b"gen_ai"
+TOKENS = re.compile(
+    rb"k(?:ind(?<=\.span\.kind)|it:(?<=genkit:)|ens(?<=[tT]okens)"
+    rb"|en(?<=[tT]oken)(?:[_.-]?(?:[cC]ount|[uU]s|[dD]etail|[tT]otal|[nN]um|[sS]um)|\x12.[\x18!]))",
+    re.DOTALL,
+)
 NEEDLES = (
     re.compile(rb"_(?:ai(?<=gen_ai)|tag(?<=endpoint_tag)|version(?<=prompt_version)|data(?<=request_data))"),
-    re.compile(
-        rb"k(?:ind(?<=\.span\.kind)|it:(?<=genkit:)|ens(?<=[tT]okens)"
-        rb"|en(?<=[tT]oken)(?:[_.-]?(?:[cC]ount|[uU]s|[dD]etail|[tT]otal|[nN]um|[sS]um)|\x12.[\x18!]))",
-        re.DOTALL,
-    ),
+    TOKENS,
     re.compile(rb"langfuse\."),
     re.compile(rb"ai\.operationId"),
     re.compile(rb"llm\."),
@@ -59,9 +60,13 @@ class Block(NamedTuple):
 
 
 class Frame:
-    """A request cut into spans without reading them."""
+    """A request cut into spans, or log records, without reading them.
 
-    def __init__(self, body: bytes) -> None:
+    Args:
+        message: what the body should be, for the error.
+    """
+
+    def __init__(self, body: bytes, message: str = "ExportTraceServiceRequest") -> None:
         self.spans: list[bytes] = []
         self.blocks: list[Block] = []
         self.resources: list[bytes] = []
@@ -74,7 +79,7 @@ class Frame:
                     self.blocks.append(Block(len(self.spans), group, scope.scope))
                     self.spans.extend(scope.spans)
         except DecodeError as error:
-            raise BadData("body", "not an OTLP ExportTraceServiceRequest") from error
+            raise BadData("body", f"not an OTLP {message}") from error
 
     def interesting(self, more: Needles = ()) -> list[int]:
         """Indexes of the spans that may hold something of GenAI, ascending.
@@ -87,9 +92,9 @@ class Frame:
         if spans and any(common in spans[place] for place in (0, len(spans) // 2, -1)):
             marked = {place for place, span in enumerate(spans) if common in span}
             rest = [place for place in range(len(spans)) if place not in marked]
-            found = _search([spans[place] for place in rest], more) if rest else ()
+            found = search([spans[place] for place in rest], (*NEEDLES, *more)) if rest else ()
             return sorted({*marked, *(rest[at] for at in found)})
-        return sorted(_search(spans, more))
+        return sorted(search(spans, (*NEEDLES, *more)))
 
     def block_of(self, index: int) -> tuple[Block, int]:
         """The block that holds a span, and the index of the next block's first span."""
@@ -165,11 +170,11 @@ def needles_for(keys: Iterable[str]) -> Needles:
     return (re.compile(b"|".join(map(re.escape, missed))),) if missed else ()
 
 
-def _search(spans: list[bytes], more: Needles) -> set[int]:
+def search(spans: list[bytes], needles: Iterable[re.Pattern[bytes]]) -> set[int]:
     """Places of the spans that hold a needle; they are searched as one text, with a NUL between two."""
     blob, ends = b"\0".join(spans), list(accumulate(len(span) + 1 for span in spans))
     found: set[int] = set()
-    for needle in (*NEEDLES, *more):
+    for needle in needles:
         hit = needle.search(blob)
         while hit is not None:
             at = bisect_right(ends, hit.start())

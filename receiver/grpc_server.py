@@ -20,13 +20,11 @@ from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health import aio as health_aio
 from grpc_status import rpc_status
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
 from processor.errors import BadData, ConfigError, PipelineError, Retryable
 from receiver.auth import Authenticator
 from receiver.config import Address, ReceiverConfig, parse_address
-from receiver.intake import Intake, Source
+from receiver.intake import Intake, Source, uncounted_metrics
 from receiver.limits import Share, inflate_grpc
 from receiver.observe import BYTES, FAULTS, IGNORED, REQUESTS, Observer, Silent
 from receiver.problems import cause_of, clean, host_of_peer, sender_of
@@ -203,16 +201,12 @@ class _Methods:
         return await self._intake.reports(message, inflate_grpc, share)
 
     async def _metrics(self, message: bytes, share: Share, context: Context) -> Message:
-        self._ignore("metrics", context)
-        return ExportMetricsServiceResponse()
+        self._observer.count(IGNORED, signal="metrics")
+        self._observer.note("metrics", "grpc", sender=_sender(context))
+        return uncounted_metrics()
 
     async def _logs(self, message: bytes, share: Share, context: Context) -> Message:
-        self._ignore("logs", context)
-        return ExportLogsServiceResponse()
-
-    def _ignore(self, signal: str, context: Context) -> None:
-        self._observer.count(IGNORED, signal=signal)
-        self._observer.note(signal, "grpc", sender=_sender(context))
+        return await self._intake.logs(message, inflate_grpc, share, Source("grpc", lambda: _sender(context)))
 
 
 class _OtherMethods(grpc.GenericRpcHandler):

@@ -18,13 +18,11 @@ from typing import Any, Final, NamedTuple
 
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
 from processor.errors import BadData, PipelineError, Retryable, TooLarge
 from receiver.auth import Authenticator, Unauthenticated, basic_as_bearer
 from receiver.config import ReceiverConfig
-from receiver.intake import Inflate, Intake, Source, plain
+from receiver.intake import Inflate, Intake, Source, plain, uncounted_metrics
 from receiver.limits import Share, gunzip
 from receiver.observe import BYTES, FAULTS, IGNORED, REQUESTS, Observer
 from receiver.problems import Unreadable, cause_of, clean, sender_of, unreadable
@@ -130,9 +128,12 @@ class HttpApp:
             return await read(content, inflate, share, Source("http", request.sender))
         if request.signal == "telemetry":
             return await self._intake.json_reports(content, inflate, share)
+        if request.signal == "logs":
+            read_logs = self._intake.json_logs if is_json else self._intake.logs
+            return await read_logs(content, inflate, share, Source("http", request.sender))
         self._observer.count(IGNORED, signal=request.signal)
         self._observer.note(request.signal, "http", sender=request.sender())
-        return ExportMetricsServiceResponse() if request.signal == "metrics" else ExportLogsServiceResponse()
+        return uncounted_metrics()
 
     def _check_length(self, headers: Mapping[str, str]) -> None:
         length = headers.get("content-length", "0")

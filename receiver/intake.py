@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, TypeVar
 
 from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from processor.call import Batch, Consume, Outcome, Rejection
@@ -18,6 +20,7 @@ from receiver import otlp_json
 from receiver.config import ReceiverConfig
 from receiver.decode import decode
 from receiver.limits import Budget, Share
+from receiver.logs import decode_logs
 from receiver.observe import Observer, Silent
 from receiver.problems import Finding, clean, findings_in, misread_json, told_to_sender
 from receiver.report_fields import FIELDS
@@ -52,6 +55,17 @@ def plain(body: bytes, limit: int) -> bytes:
     if len(body) > limit:
         raise TooLarge("body", f"is larger than {limit} bytes")
     return body
+
+
+def uncounted_metrics() -> ExportMetricsServiceResponse:
+    """The answer to metrics: taken, for a sender must not repeat them, and not counted, with the reason.
+
+    Source:
+        https://opentelemetry.io/docs/specs/otlp/#partial-success (none rejected with a message is a warning)
+    """
+    response = ExportMetricsServiceResponse()
+    response.partial_success.error_message = told_to_sender("metrics")
+    return response
 
 
 class Intake:
@@ -103,6 +117,24 @@ class Intake:
         del body
         return await self._export(batch, share, source, mistake)
 
+    async def logs(
+        self, body: bytes, inflate: Inflate, share: Share, source: Source
+    ) -> ExportLogsServiceResponse:
+        """OTLP logs, protobuf → the answer, after the commit. Raises `PipelineError`."""
+        received_ns = time.time_ns()
+        batch = await self._read(body, inflate, lambda content: decode_logs(content, received_ns))
+        del body
+        return await self._export_logs(batch, share, source)
+
+    async def json_logs(
+        self, body: bytes, inflate: Inflate, share: Share, source: Source
+    ) -> ExportLogsServiceResponse:
+        """OTLP/JSON logs → the answer, after the commit. Raises `PipelineError`."""
+        received_ns = time.time_ns()
+        batch = await self._read(body, inflate, lambda content: _read_json_logs(content, received_ns))
+        del body
+        return await self._export_logs(batch, share, source)
+
     async def json_reports(self, body: bytes, inflate: Inflate, share: Share) -> ReportResponse:
         """Direct reports as JSON → the answer, after the commit. Raises `PipelineError`."""
         received_ns = time.time_ns()
@@ -150,6 +182,18 @@ class Intake:
         self._note(findings_in(batch, outcome) if mistake is None else (mistake,), source)
         return response
 
+    async def _export_logs(self, batch: Batch, share: Share, source: Source) -> ExportLogsServiceResponse:
+        share.resize(batch.size_bytes)
+        outcome = await self._consume(batch)
+        response = ExportLogsServiceResponse()
+        if outcome.rejections:
+            response.partial_success.rejected_log_records = len(outcome.rejections)
+            response.partial_success.error_message = _summary(outcome.rejections, batch.spans, "log records")
+        if batch.calls:
+            self._observer.counted((batch.calls[0].service_name or "",))
+        self._note(findings_in(batch, outcome, nothing="logs"), source)
+        return response
+
     def _note(self, findings: Iterable[Finding], source: Source) -> None:
         for found in findings:
             self._observer.note(
@@ -169,6 +213,15 @@ class Intake:
         for record in refused:
             response.rejected.add(index=record.position, field=record.field, reason=record.reason)
         return response
+
+
+def _read_json_logs(content: bytes, received_ns: int) -> Batch:
+    """What the ledger counts of an OTLP/JSON request of logs, with the records that could not be read."""
+    parsed = otlp_json.parse_logs(content)
+    batch = decode_logs(parsed.message.SerializeToString(), received_ns)
+    batch.rejections.extend(parsed.refused)
+    batch.spans += len(parsed.refused)
+    return batch
 
 
 def _read_message(content: bytes, received_ns: int) -> Reports:
@@ -201,7 +254,7 @@ def _refused_later(reports: Reports, outcome: Outcome) -> list[Refused]:
     return refused
 
 
-def _summary(rejections: Sequence[Rejection], spans: int) -> str:
+def _summary(rejections: Sequence[Rejection], spans: int, noun: str = "spans") -> str:
     """`3 of 512 spans refused: bad_span_id (2), e.g. …; too_late (1), e.g. …`."""
     reasons = Counter(rejection.reason for rejection in rejections)
     examples = {rejection.reason: rejection.detail for rejection in reversed(rejections)}
@@ -210,5 +263,5 @@ def _summary(rejections: Sequence[Rejection], spans: int) -> str:
         for reason, count in reasons.most_common(_SHOWN_REASONS)
     ]
     more = "; …" if len(reasons) > _SHOWN_REASONS else ""
-    text = f"{len(rejections)} of {spans} spans refused: {'; '.join(parts)}{more}"
+    text = f"{len(rejections)} of {spans} {noun} refused: {'; '.join(parts)}{more}"
     return text[:1000].encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""OTLP/JSON by the book → `ExportTraceServiceRequest`.
+"""OTLP/JSON by the book → `ExportTraceServiceRequest`, `ExportLogsServiceRequest`.
 
 protobuf's own `json_format` cannot be used: it takes snake_case keys and base64 ids, which OTLP forbids, and
 refuses the hex ids that it demands.
@@ -16,10 +16,11 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from functools import cache, partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from processor.call import Rejection
@@ -39,15 +40,19 @@ _RECORDS: Final = frozenset({"opentelemetry.proto.trace.v1.Span", "opentelemetry
 _BAD_IDS: Final = {".traceId": "bad_trace_id", ".spanId": "bad_span_id", ".parentSpanId": "bad_span_id"}
 
 
-class Parsed(NamedTuple):
+Request = TypeVar("Request", ExportTraceServiceRequest, ExportLogsServiceRequest)
+
+
+class Parsed(NamedTuple, Generic[Request]):
     """A request as read.
 
     Attributes:
         message: the request without the refused records.
-        refused: spans with a value that its field cannot have; the detail begins with its path.
+        refused: spans or log records with a value that its field cannot have; the detail begins with its
+            path.
     """
 
-    message: ExportTraceServiceRequest
+    message: Request
     refused: list[Rejection]
 
 
@@ -72,7 +77,7 @@ class _Field(NamedTuple):
     is_record: bool
 
 
-def parse(body: bytes) -> Parsed:
+def parse(body: bytes) -> Parsed[ExportTraceServiceRequest]:
     """Read a trace export request.
 
     Keys are lowerCamelCase; all others, also snake_case, are unknown and ignored at every level. Ids are
@@ -84,8 +89,16 @@ def parse(body: bytes) -> Parsed:
         BadData: it is no JSON, or a field outside of the spans has a value of the wrong type; the text says
             which.
     """
+    return _parse(body, ExportTraceServiceRequest())
+
+
+def parse_logs(body: bytes) -> Parsed[ExportLogsServiceRequest]:
+    """Read a log export request, by the rules of `parse`. Raises `BadData`."""
+    return _parse(body, ExportLogsServiceRequest())
+
+
+def _parse(body: bytes, request: Request) -> Parsed[Request]:
     reader = _Reader()
-    request = ExportTraceServiceRequest()
     if body.strip():
         try:
             reader.fill(request, read_json(body), 0)

@@ -78,8 +78,12 @@ def told_to_sender(cause: str) -> str:
     return f"{CAUSES[cause].title}: {CAUSES[cause].remedy}"
 
 
-def findings_in(batch: Batch, outcome: Outcome) -> Iterator[Finding]:
-    """Why spans of an accepted request are not counted; nothing for what is as it should be."""
+def findings_in(batch: Batch, outcome: Outcome, nothing: str = "no_genai") -> Iterator[Finding]:
+    """Why spans of an accepted request are not counted; nothing for what is as it should be.
+
+    Args:
+        nothing: the cause where none of them tells of a call.
+    """
     for reason in sorted({rejection.reason for rejection in outcome.rejections}):
         yield Finding("rejected_spans", reason)
     for unread in {sighting.unread for sighting in batch.sightings if sighting.unread is not None}:
@@ -87,7 +91,7 @@ def findings_in(batch: Batch, outcome: Outcome) -> Iterator[Finding]:
     if outcome.duplicates and not outcome.accepted:
         yield Finding("repeated", "", batch.calls[0].service_name or "" if batch.calls else "")
     if not (batch.calls or batch.sightings or outcome.rejections):
-        cause = "no_genai" if batch.spans else "empty"
+        cause = nothing if batch.spans else "empty"
         for service, scopes in batch.origins or (("", ()),):
             yield Finding(cause, ", ".join(scopes), service)
 

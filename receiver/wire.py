@@ -6,12 +6,12 @@ bytes until one is worth parsing, attributes are a map whose values stay bytes u
 so nested values and content are never walked. Measured on 16 attributes: 2.1 µs to parse a span and 0.06 µs
 to fetch a value, against 3.3 µs and 0.5 µs with the generated classes; 0.2 µs for a span that is not parsed.
 
-Source: opentelemetry-proto v1.11.0, `trace.proto` and `common.proto` (field numbers).
+Source: opentelemetry-proto v1.11.0, `trace.proto`, `logs.proto` and `common.proto` (field numbers).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Protocol, cast
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -74,6 +74,18 @@ class ScopeSpans(Protocol):
     spans: Sequence[bytes]
 
 
+class LogRecord(Protocol):
+    """A log record; severity and flags are left unread."""
+
+    trace_id: bytes
+    span_id: bytes
+    time: int
+    observed: int
+    event_name: bytes
+    body: bytes
+    attributes: MutableMapping[str, bytes]
+
+
 class ResourceSpans(Protocol):
     resource: bytes
     scopes: Sequence[ScopeSpans]
@@ -107,13 +119,23 @@ _SCHEMA: dict[str, tuple[tuple[str, int, int | str, int], ...]] = {
         ("events", 11, _BYTES, _MANY),
         ("status", 15, _BYTES, _ONE),
     ),
+    "LogRecord": (
+        ("time", 1, _F.TYPE_FIXED64, _ONE),
+        ("body", 5, _BYTES, _ONE),
+        ("attributes", 6, "map", _MANY),
+        ("trace_id", 9, _BYTES, _ONE),
+        ("span_id", 10, _BYTES, _ONE),
+        ("observed", 11, _F.TYPE_FIXED64, _ONE),
+        ("event_name", 12, _BYTES, _ONE),
+    ),
     "Scope": (("name", 1, _BYTES, _ONE), ("version", 2, _BYTES, _ONE)),
     "Resource": (("attributes", 1, "map", _MANY),),
     "ScopeSpans": (("scope", 1, _BYTES, _ONE), ("spans", 2, _BYTES, _MANY)),
     "ResourceSpans": (("resource", 1, _BYTES, _ONE), ("scopes", 2, "ScopeSpans", _MANY)),
     "Request": (("resources", 1, "ResourceSpans", _MANY),),
 }
-"""Message → fields (name, number, type, label). A `map<string, bytes>` is repeated KeyValue on the wire."""
+"""Message → fields (name, number, type, label). A `map<string, bytes>` is repeated KeyValue on the wire. A
+`Request` is a request of traces or of logs: their resources and scopes have the same numbers."""
 
 
 def _file() -> descriptor_pb2.FileDescriptorProto:
@@ -160,6 +182,7 @@ _PARSERS = _parsers()
 
 parse_request = cast("Callable[[bytes], Request]", _PARSERS["Request"])
 parse_span = cast("Callable[[bytes], Span]", _PARSERS["Span"])
+parse_record = cast("Callable[[bytes], LogRecord]", _PARSERS["LogRecord"])
 parse_value = cast("Callable[[bytes], Value]", _PARSERS["Value"])
 parse_status = cast("Callable[[bytes], Status]", _PARSERS["Status"])
 parse_event = cast("Callable[[bytes], Event]", _PARSERS["Event"])

@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -19,6 +20,7 @@ from processor.price_book import PriceBook
 from processor.pricing import Charge, price_call
 from receiver import otlp_json
 from receiver.decode import DEFAULT, DecodeOptions, decode_message, unread_names
+from receiver.logs import holds_logs
 from receiver.otlp_json import Parsed
 from receiver.report_fields import FIELDS
 from service.display import exact_usd
@@ -57,23 +59,30 @@ class Inspection(NamedTuple):
     not_counted: list[NotCounted]
 
 
-def read_payload(path: Path) -> Parsed:
-    """Read a trace export request, binary or OTLP/JSON, told apart by its first byte.
+Traces: TypeAlias = Parsed[ExportTraceServiceRequest]
+Logs: TypeAlias = Parsed[ExportLogsServiceRequest]
+
+
+def read_payload(path: Path) -> Traces | Logs:
+    """Read an export request of traces or logs, binary or OTLP/JSON; its bytes tell which.
 
     Raises:
         BadData: the file is neither.
     """
     body = path.read_bytes()
     if body.lstrip()[:1] == b"{":
-        return otlp_json.parse(body)
+        is_logs = b'"resourceLogs"' in body and b'"resourceSpans"' not in body
+        return otlp_json.parse_logs(body) if is_logs else otlp_json.parse(body)
     try:
+        if holds_logs(body):
+            return Parsed(ExportLogsServiceRequest.FromString(body), [])
         return Parsed(ExportTraceServiceRequest.FromString(body), [])
-    except DecodeError as error:
-        raise BadData(path.name, "neither an OTLP trace export request nor its JSON form") from error
+    except (DecodeError, BadData) as error:
+        raise BadData(path.name, "neither an OTLP export request nor its JSON form") from error
 
 
 def inspect_payload(
-    payload: Parsed, book: PriceBook, rules: Admission | None, reading: DecodeOptions = DEFAULT
+    payload: Traces, book: PriceBook, rules: Admission | None, reading: DecodeOptions = DEFAULT
 ) -> Inspection:
     """Read, admit and price as the service would.
 

@@ -34,9 +34,7 @@ requests = Counter(
 received_bytes = Counter(
     "spanledger_received_bytes", "Bytes of request bodies as they came over the wire.", ["transport"]
 )
-ignored = Counter(
-    "spanledger_ignored", "Requests answered and thrown away on purpose: metrics, logs.", ["signal"]
-)
+ignored = Counter("spanledger_ignored", "Requests answered and thrown away on purpose: metrics.", ["signal"])
 faults = Counter(
     "spanledger_faults", "Errors nobody expected; answered as retryable.", ["transport", "error"]
 )

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from receiver.dialects import (
     agent_frameworks,
+    claude_code,
     cloudflare,
+    codex,
+    gemini_cli,
     genkit,
+    inference_event,
     inference_servers,
     langfuse,
     langsmith,
@@ -26,6 +30,10 @@ from receiver.dialects import (
 from receiver.dialects.table import Dialect
 
 DIALECTS: tuple[Dialect, ...] = (
+    claude_code.DIALECT,
+    codex.DIALECT,
+    gemini_cli.DIALECT,
+    inference_event.DIALECT,
     openinference.DIALECT,
     langfuse.DIALECT,
     langsmith.DIALECT,

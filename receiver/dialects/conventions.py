@@ -18,6 +18,8 @@ _ANTHROPIC: tuple[tuple[str, str, Convention], ...] = (
     ("opentelemetry.instrumentation.bedrock", "", _OUTSIDE),
     ("openlit", "", _OUTSIDE),
     ("org.springframework", "", _OUTSIDE),  # Spring AI passes the provider's count on: spring-ai#5962
+    ("com.anthropic.claude_code", "", _OUTSIDE),
+    ("claude_code.", "", _OUTSIDE),  # its log events
     ("ai", "", _OUTSIDE),  # Vercel 5; 6 and 7 give `noCacheTokens`, which overrules this
 )
 """Emitters that leave cached tokens out of the input count when the provider does (Anthropic, Bedrock)."""
@@ -30,7 +32,7 @@ LOSES_CACHE: tuple[tuple[str, str], ...] = (
 )
 """Scope and version: an Anthropic-shaped span of these without cached counts may have lost them for good."""
 
-THOUGHTS_OUTSIDE = ("opentelemetry.instrumentation.google_generativeai",)
+THOUGHTS_OUTSIDE = ("opentelemetry.instrumentation.google_generativeai", "gemini_cli.", "qwen-code.")
 """Emitters whose output count leaves Gemini's thoughts out; the total shows them."""
 
 _ESTIMATES: tuple[tuple[str, str], ...] = (
@@ -59,6 +61,7 @@ def convention(origin: Origin) -> Convention:
         outside=found.outside,
         loses_cache=any(_begins(origin, scope, version) for scope, version in LOSES_CACHE),
         thoughts_outside=origin.scope.startswith(THOUGHTS_OUTSIDE),
+        handles=origin.scope.startswith("codex"),
         estimates=next((e for scope, e in _ESTIMATES if origin.scope.startswith(scope)), ""),
     )
 

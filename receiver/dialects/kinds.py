@@ -37,8 +37,10 @@ RARE_COUNTS = frozenset(
     }
 )
 TIMINGS = frozenset({"first_token", "first_chunk_seconds", "first_chunk_ms"})
-IDENTIFIERS = frozenset({"raw_response_id", "litellm_id", "external_request_id", "attempt", "reported_cost"})
-_OTHER_COUNTS = frozenset({"total_tokens", "uncached_tokens", "http_status", "attempt"})
+IDENTIFIERS = frozenset(
+    {"raw_response_id", "litellm_id", "external_request_id", "attempt", "reported_cost", "speed"}
+)
+_OTHER_COUNTS = frozenset({"total_tokens", "uncached_tokens", "tool_prompt_tokens", "http_status", "attempt"})
 _PRESENCES = frozenset({"agent_run", "logfire_request", "logfire_embeds"})
 """Marks whose value is content: only that they are there is read."""
 _TAGS = frozenset(
@@ -70,6 +72,8 @@ UNIQUE = frozenset(
         "first_chunk_seconds",
         "first_chunk_ms",
         "stream_seconds",
+        "duration_us",
+        "event_sequence",
     }
 )
 """Fields whose values hardly ever come again: remembering them is waste."""
@@ -94,6 +98,9 @@ SHOWN_AS = {
     "stream_seconds": "latency_us",
     "reported_cost": "reported_cost_pico_usd",
     "raw_response_id": "response_id",
+    "duration_us": "latency_us",
+    "speed": "service_tier",
+    "ancestor_model": "",
 }
 """Marks and parts → the field of `ModelCall` they decide."""
 
@@ -152,6 +159,8 @@ KINDS: dict[str, Kind] = {
     "mapped_mark": _of(
         lambda found: str(found).lower() if isinstance(found, bool) else attributes.as_text(found)
     ),
+    "duration_us": _of(attributes.as_microseconds_of_ms_text),
+    "speed": _of(lambda found: "fast" if found == "fast" else None),  # "normal" is no tier
     **dict.fromkeys(COUNT_FIELDS | _OTHER_COUNTS, COUNT),
     **dict.fromkeys(_TAGS, TAG),
     **dict.fromkeys(_LABELS, _of(_label)),

@@ -89,7 +89,7 @@ DIALECT = Dialect(
         Key("request_model", 10, "gen_ai.request.model"),
         Key("response_id", 10, "gen_ai.response.id"),
         Key("conversation_id", 60, "gen_ai.conversation.id"),
-        Key("endpoint_tag", 1, "endpoint"),
+        Key("endpoint_tag", 1, "endpoint", never="codex."),  # there it is the path of the API
         Key("endpoint_tag", 50, "gen_ai.workflow.name"),
         Key("endpoint_label", 60, "gen_ai.agent.name", (), FALLBACK),
         Key("user_id", 10, "enduser.id"),

@@ -121,7 +121,11 @@ class Sketch(NamedTuple):
 
 def read_span(raw: bytes, emitter: Emitter, received_ns: int, resource: bytes) -> Seen:
     """Parse one span and read it by the tables. Raises `DecodeError`."""
-    span, plan, reading = emitter.read(raw)
+    return judge_span(*emitter.read(raw), received_ns, resource)
+
+
+def judge_span(span: Span, plan: Plan, reading: Reading, received_ns: int, resource: bytes) -> Seen:
+    """Decide whether a span that was read is a call, and which."""
     seen = Seen(span, resource, plan, reading)
     status = span.status
     is_failed = (plan.may_fail or status not in _FINE) and failed(status, reading.values)
@@ -205,7 +209,8 @@ def _make_call(span: Span, seen: Seen, sketch: Sketch, is_failed: bool, received
     ) = plan.call_texts(reading.row)
     call.dialect = plan.dialect
     length = seen.end - seen.start
-    if 0 < length <= LONGEST_CALL_NS and (seen.kind != SERVER or plan.serves) and seen.start:
+    is_its_own = (seen.kind != SERVER or plan.serves) and not plan.convention.handles
+    if 0 < length <= LONGEST_CALL_NS and is_its_own and seen.start:
         call.latency_us = (length + 500) // 1000
     else:  # a SERVER span that LiteLLM wrote on has the request's length, not the model's
         call.flags = _LATENCY_UNKNOWN
@@ -221,6 +226,8 @@ def _make_call(span: Span, seen: Seen, sketch: Sketch, is_failed: bool, received
     if is_failed:
         set_failure(call, span, reading.values)
     call.sources = plan.sources(reading, set_usage(call, plan, reading))
+    if plan.told is not None:
+        call.told = plan.told(call)
     return call
 
 
@@ -294,3 +301,5 @@ def _set_identifiers(call: ModelCall, values: Values) -> None:
         call.external_request_id, call.request_id_given = values["external_request_id"], True
     call.attempt = values.get("attempt")
     call.reported_cost_pico_usd = values.get("reported_cost")
+    if "speed" in values:
+        call.service_tier = values["speed"]

@@ -104,6 +104,11 @@ class Emitter:
             _bounded(self._latest)[place] = shape
         return span, shape.plan, shape.plan.read(attributes_of, getter(shape.plan.attributes)(attributes_of))
 
+    def read_attributes(self, attributes_of: Mapping[str, bytes]) -> tuple[Plan, Reading]:
+        """Read attributes that are no span's: a log record's."""
+        plan = self.shape(attributes_of).plan
+        return plan, plan.read(attributes_of, getter(plan.attributes)(attributes_of))
+
     def shape(self, keys: Iterable[str]) -> Shape:
         """The shape that these attribute keys make."""
         key = tuple(keys)
@@ -127,7 +132,7 @@ class Emitter:
         fields: dict[str, list[Key]] = {}
         for attribute in sorted(known):
             for key in self._table[attribute]:
-                if self.origin.scope.startswith(key.only):
+                if self.origin.scope.startswith(key.only) and not self.origin.scope.startswith(key.never):
                     fields.setdefault(key.field, []).append(key)
         return fields
 

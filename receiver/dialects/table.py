@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
+from processor.call import ModelCall
+
 EXPLICIT, DIALECT, ANCESTOR, RESOURCE, FALLBACK = 0, 10, 20, 50, 60
 """Ranks of `processor.call.Source` (LEDGER §6): lower is better. An ancestor's is 20 + its distance."""
 
@@ -27,7 +29,9 @@ class Key(NamedTuple):
         order: place in the field's precedence; lower is looked at first (`reference: step 3`).
         path: inside the JSON value of the attribute; empty for the attribute itself.
         outside: a cache count that the input count of the same source leaves out.
-        only: beginning of the scope names for which the place means this; empty for all.
+        only: beginning of the scope names for which the place means this; empty for all. For log events of an
+            emitter's own, their name stands in for the scope.
+        never: beginning of the scope names for which it does not.
     """
 
     field: str
@@ -37,6 +41,7 @@ class Key(NamedTuple):
     rank: int = DIALECT
     outside: bool = False
     only: str = ""
+    never: str = "<none>"
 
     @property
     def shown(self) -> str:
@@ -78,6 +83,24 @@ class Origin(NamedTuple):
 
     scope: str
     version: str
+
+
+class LogEvent(NamedTuple):
+    """A kind of log record that tells of a model call, or of something close to one.
+
+    `receiver.logs.NEEDLES` must find it.
+
+    Attributes:
+        name: the event's full name; records are read as if `event.name` said it.
+        failed: whether the call failed, of the values read.
+        bare: the name without the emitter's, as `event.name` may hold it.
+        scope: beginning of the scope names of records that hold the bare name.
+    """
+
+    name: str
+    failed: Callable[[Values], bool] = lambda values: False
+    bare: str = ""
+    scope: str = ""
 
 
 Judge: TypeAlias = Callable[[Values, bool], Verdict | None]
@@ -129,6 +152,9 @@ class Dialect:
         emitters: whose spans alone it reads, before every other dialect; None for the vocabularies that any
             emitter may speak. Its judge is always asked.
         by_span_name: its judge reads the span's name, as the value `span_name`.
+        events: the log records that its emitters tell of calls with.
+        told: for emitters that tell a call by a span and by a log record without a common id: what both say
+            of it, as a text that is the same in both; "" where the call has an id or nothing to go by.
     """
 
     name: str
@@ -142,6 +168,8 @@ class Dialect:
     serves: bool = False
     emitters: Emitters | None = None
     by_span_name: bool = False
+    events: tuple[LogEvent, ...] = ()
+    told: Callable[[ModelCall], str] | None = None
 
 
 TAG_SPELLINGS: Mapping[str, tuple[str, ...]] = {
@@ -230,9 +258,11 @@ class Convention:
         thoughts_outside: the output count leaves reasoning out; the total has it.
         estimates: which spans may hold the instrumentation's own estimate: `any`, `streams`,
             `streams without cached counts`, or none (empty).
+        handles: the spans are those of handling the answer: their length is not the call's.
     """
 
     outside: bool = False
     loses_cache: bool = False
     thoughts_outside: bool = False
     estimates: str = ""
+    handles: bool = False

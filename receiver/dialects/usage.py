@@ -43,7 +43,13 @@ def _repair(call: ModelCall, convention: Convention, values: Values) -> int:
     """What only some emitters need."""
     if convention.loses_cache and call.cache_read_tokens is None and call.cache_write_tokens is None:
         call.flags |= Flag.USAGE_LOSSY if anthropic_shaped(call.provider, call.model) else 0
-    rank = _add_thoughts(call, values.get("total_tokens")) if convention.thoughts_outside else USAGE_SENT
+    rank = USAGE_SENT
+    if convention.thoughts_outside:
+        if (
+            call.input_tokens is not None
+        ):  # what tools added to the prompt stands beside it, in the same total
+            call.input_tokens += values.get("tool_prompt_tokens", 0)
+        rank = _add_thoughts(call, values.get("total_tokens"))
     return max(rank, _mark_estimate(call, convention.estimates))
 
 

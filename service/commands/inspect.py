@@ -25,7 +25,9 @@ def register(app: typer.Typer) -> None:
 
     @app.command(rich_help_panel="Look closer")
     def inspect(
-        files: Annotated[list[Path], typer.Argument(help="OTLP payloads: .pb, or OTLP/JSON.", exists=True)],
+        files: Annotated[
+            list[Path], typer.Argument(help="OTLP payloads, traces or logs: .pb, or OTLP/JSON.", exists=True)
+        ],
         raw_identities: Annotated[
             bool, typer.Option("--raw-identities", help="Users and tenants as sent, not as stored.")
         ] = False,
@@ -42,14 +44,15 @@ def register(app: typer.Typer) -> None:
         """
         from processor.price_map import load_price_book
         from receiver.decode import decode_options
-        from service.inspection import inspect_payload, read_payload
+        from service.inspection import read_payload
+        from service.inspection_logs import inspect_any
 
         settings = options.configuration(config, data_dir=data_dir)
         book = load_price_book(prices or settings.prices.file)
         rules = None if raw_identities else _rules(settings)
         reading = decode_options(settings.receiver)
         for file in files:
-            found = inspect_payload(read_payload(file), book, rules, reading)
+            found = inspect_any(read_payload(file), book, rules, reading)
             if as_json:
                 _print_json(file, found)
             else:

@@ -5,8 +5,11 @@ SELECT
     m.time,
     m.received_at,
     m.call_key,
-    replace(m.trace_id::text, '-', '') AS trace_id,
-    lpad(to_hex(m.span_id), 16, '0') AS span_id,
+    -- A log record without a trace has ids of its own making, which lead nowhere.
+    CASE WHEN m.flags & 131072 = 0 OR m.parent_span_id IS NOT NULL
+        THEN replace(m.trace_id::text, '-', '') END AS trace_id,
+    CASE WHEN m.flags & 131072 = 0 OR m.parent_span_id IS NOT NULL
+        THEN lpad(to_hex(m.span_id), 16, '0') END AS span_id,
     lpad(to_hex(m.parent_span_id), 16, '0') AS parent_span_id,
     m.external_request_id,
     m.response_id,
@@ -65,7 +68,8 @@ SELECT
         CASE WHEN m.flags & 8192 <> 0 THEN 'cost_uncertain' END,
         CASE WHEN m.flags & 16384 <> 0 THEN 'usage_ambiguous' END,
         CASE WHEN m.flags & 32768 <> 0 THEN 'rate_missing' END,
-        CASE WHEN m.flags & 65536 <> 0 THEN 'data_mode_unknown' END
+        CASE WHEN m.flags & 65536 <> 0 THEN 'data_mode_unknown' END,
+        CASE WHEN m.flags & 131072 <> 0 THEN 'from_log' END
     ], NULL) AS flags,
     r.dialect,
     r.sources,

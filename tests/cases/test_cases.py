@@ -13,9 +13,6 @@ from service.__main__ import build
 from tests.cases.comparison import CASES, Case, faults
 
 OPEN: dict[str, str] = {
-    "01-claude-code-llm-request": "the agent's own keys are not read (coding agents)",
-    "03-claude-code-1m-suffix": "the agent's own keys are not read (coding agents)",
-    "04-codex-handle-responses": "the span has neither operation nor model (coding agents)",
     "12-vercel-ai-xai-reasoning": "reasoning outside of the output (usage)",
     "14-vercel-ai-5-google-thoughts": "reasoning outside of the output (usage)",
     "30-azure-priority-tier": "no rate for the tier (pricing)",

@@ -9,7 +9,6 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
@@ -18,6 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from processor.call import Rejection
 from processor.errors import ConfigError, Overloaded, StorageUnavailable
 from receiver.grpc_server import LOGS, METRICS, TELEMETRY, TRACES, serve_grpc
+from receiver.problems import told_to_sender
 from receiver.telemetry_pb2 import ModelCall, ReportRequest, ReportResponse
 from tests.receiver.doors import (
     ANY_PORT,
@@ -217,18 +217,20 @@ async def _ping_answers(reader: asyncio.StreamReader) -> int:
                 return 1
 
 
-@pytest.mark.parametrize(
-    ("service", "response", "signal"),
-    [(METRICS, ExportMetricsServiceResponse, "metrics"), (LOGS, ExportLogsServiceResponse, "logs")],
-)
-async def test_metrics_and_logs_are_answered_and_ignored(
-    service: str, response: type[Message], signal: str
-) -> None:
+async def test_metrics_are_answered_with_the_reason_why_they_do_not_count() -> None:
     async with open_doors() as doors:
-        answer = await doors.channel.unary_unary(f"/{service}/Export")(b"\x0a\x00")
-        assert response.FromString(answer) == response()
-        assert doors.counts.values["ignored", signal] == 1
+        answer = await doors.channel.unary_unary(f"/{METRICS}/Export")(b"\x0a\x00")
+        said = ExportMetricsServiceResponse.FromString(answer).partial_success
+        assert (said.rejected_data_points, said.error_message) == (0, told_to_sender("metrics"))
+        assert doors.counts.values["ignored", "metrics"] == 1
         assert not doors.sink.batches
+
+
+async def test_logs_without_a_call_are_answered_and_nothing_is_counted() -> None:
+    async with open_doors() as doors:
+        answer = await doors.channel.unary_unary(f"/{LOGS}/Export")(b"\x0a\x00")
+        assert ExportLogsServiceResponse.FromString(answer) == ExportLogsServiceResponse()
+        assert not doors.sink.calls
 
 
 async def test_a_report_is_one_call_or_many() -> None:

@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from processor.call import Rejection
 from processor.errors import ConfigError, Overloaded, StorageUnavailable
 from receiver.http_server import serve_http
+from receiver.problems import told_to_sender
 from receiver.reports import read_report
 from tests.receiver.doors import REPORT, Sink, bad_request, json_request, open_doors, request, span
 
@@ -266,18 +267,25 @@ async def test_s27_no_cors_header_is_ever_sent() -> None:
         assert not [name for name in response.headers if name.startswith("access-control")]
 
 
-@pytest.mark.parametrize(
-    ("path", "response_type"),
-    [("/v1/metrics", ExportMetricsServiceResponse), ("/v1/logs", ExportLogsServiceResponse)],
-)
-async def test_metrics_and_logs_are_answered_and_ignored(path: str, response_type: Any) -> None:
+async def test_metrics_are_answered_with_the_reason_why_they_do_not_count() -> None:
     async with open_doors() as doors:
-        response = await doors.post(b"\x0a\x00", path)
+        response = await doors.post(b"\x0a\x00", "/v1/metrics")
         assert response.status_code == 200
-        assert response_type.FromString(response.content) == response_type()
-        assert (await doors.post({"resourceMetrics": []}, path)).json() == {}
-        assert doors.counts.values["ignored", path.removeprefix("/v1/")] == 2
+        assert ExportMetricsServiceResponse.FromString(
+            response.content
+        ).partial_success.error_message == told_to_sender("metrics")
+        in_json = (await doors.post({"resourceMetrics": []}, "/v1/metrics")).json()
+        assert in_json == {"partialSuccess": {"errorMessage": told_to_sender("metrics")}}
+        assert doors.counts.values["ignored", "metrics"] == 2
         assert not doors.sink.batches
+
+
+async def test_logs_without_a_call_are_answered_and_nothing_is_counted() -> None:
+    async with open_doors() as doors:
+        response = await doors.post(b"\x0a\x00", "/v1/logs")
+        assert ExportLogsServiceResponse.FromString(response.content) == ExportLogsServiceResponse()
+        assert (await doors.post({"resourceLogs": []}, "/v1/logs")).json() == {}
+        assert not doors.sink.calls
 
 
 async def test_langfuse_sdks_find_their_path() -> None:

@@ -260,9 +260,10 @@ async def test_usage_that_no_rule_reads_is_noted_with_its_emitter() -> None:
 @pytest.mark.parametrize("signal", ["metrics", "logs"])
 async def test_metrics_and_logs_are_noted_as_such(signal: str) -> None:
     service = {"metrics": "metrics.v1.MetricsService", "logs": "logs.v1.LogsService"}[signal]
+    one_empty = b"\x0a\x04\x12\x02\x12\x00"  # a resource, a scope, one metric or record that says nothing
     async with open_doors() as doors:
-        await doors.post(b"", f"/v1/{signal}")
-        await doors.channel.unary_unary(f"/opentelemetry.proto.collector.{service}/Export")(b"")
+        await doors.post(one_empty, f"/v1/{signal}")
+        await doors.channel.unary_unary(f"/opentelemetry.proto.collector.{service}/Export")(one_empty)
         assert causes(doors) == [(signal, "http", ""), (signal, "grpc", "")]
 
 

@@ -30,7 +30,7 @@ COUNTS = (
     "input_tokens", "output_tokens", "cache_read_tokens", "inputTokens", "tokens_in",
     "tokens_out",  # coding agents
     "input_token_count", "cached_content_token_count", "thoughts_token_count", "promptTokenCount",
-    "codex.turn.token_usage.input_tokens", "usage.prompt_tokens", "usage.input", "usage.output",
+    "acme.turn.token_usage.input_tokens", "usage.prompt_tokens", "usage.input", "usage.output",
     "request.tokens", "num_prompt_tokens", "tokenUsage.promptTokens", "total_token", "OutputTokens",
 )  # fmt: skip
 OBJECTS = (

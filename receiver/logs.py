@@ -1,0 +1,211 @@
+"""OTLP log export requests → the calls that their records tell of.
+
+A record that tells of no call costs its framing and a byte scan. One that does is read as the span it stands
+for: by the same plans, judged by the same rules, so that a vocabulary is written once for both signals.
+
+Source:
+    https://opentelemetry.io/docs/specs/otel/logs/data-model/ (fields of a record, `event.name`)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from google.protobuf.message import DecodeError
+
+from processor.call import UNKNOWN, Batch, Flag, ModelCall, Rejection, Sighting, Unread
+from receiver import attributes
+from receiver.context import Context
+from receiver.decode import CALL_BYTES, DEFAULT, SIGHTING_BYTES, DecodeOptions, Tables, tables_of
+from receiver.dialects import DIALECTS
+from receiver.dialects.plan import Reading
+from receiver.dialects.reading import Seen, judge_span
+from receiver.dialects.table import LogEvent, Origin
+from receiver.framing import TOKENS, Frame, origin_of, search
+from receiver.unread import unread_keys, unread_reason
+from receiver.wire import LogRecord, parse_record
+
+NAME = "event.name"
+EVENTS: Mapping[str, LogEvent] = {event.name: event for dialect in DIALECTS for event in dialect.events}
+NEEDLES = (
+    re.compile(rb"api_(?:re(?:quest|sponse)|error)"),
+    re.compile(rb"response\.(?:completed|incomplete)"),
+    re.compile(rb"error\.message|codex\.websocket_request"),
+    re.compile(rb"operation\.details"),
+    TOKENS,
+)
+"""Every record of one of the events that are read holds one of them; of Codex' events, of which an answer has
+hundreds, only those that end it. The last finds counts of emitters that nobody knows (`receiver.unread`)."""
+
+_KNOWN = ("com.anthropic.claude_code", "claude_code.", "codex", "gemini_cli.", "gemini-cli", "qwen-code")
+_BARE = {(event.bare, event.scope): event for event in EVENTS.values() if event.bare}
+_CLIENT = 3
+_FAILED = b"\x18\x02"
+"""A `Status` with code ERROR and nothing else."""
+_IDENTIFYING = ("response_id", "conversation_id", "model", "input_tokens", "output_tokens", "event_sequence")
+
+
+@dataclass(slots=True)
+class LogSpan:
+    """The span that a log record stands for (`receiver.wire.Span`).
+
+    It begins its duration before the record was written. Its parent is the span that was active then.
+    """
+
+    trace_id: bytes
+    span_id: bytes
+    parent_span_id: bytes
+    name: bytes
+    kind: int
+    start: int
+    end: int
+    attributes: Mapping[str, bytes]
+    events: Sequence[bytes]
+    status: bytes
+
+
+def decode_logs(body: bytes, received_ns: int, options: DecodeOptions = DEFAULT) -> Batch:
+    """Read one serialized `ExportLogsServiceRequest`.
+
+    Args:
+        body: the request, uncompressed.
+        received_ns: the receiver's stamp, nanoseconds since 1970 UTC.
+
+    Returns:
+        The calls it holds; sightings of records with usage that no rule reads; rejections of records that
+        may tell of a call but cannot be read. `spans` counts all records. Identities are as sent; content is
+        never in it.
+
+    Raises:
+        BadData: `body` is no such message.
+    """
+    return _LogDecoder(Frame(body, "ExportLogsServiceRequest"), received_ns, tables_of(options)).batch()
+
+
+class _LogDecoder:
+    """One request on its way through."""
+
+    def __init__(self, frame: Frame, received_ns: int, tables: Tables) -> None:
+        self._frame = frame
+        self._received_ns = received_ns
+        self._tables = tables
+        self._context = Context(lambda trace_id, span_id: None, tables.home)
+        self._calls: list[ModelCall] = []
+        self._sightings: list[Sighting] = []
+
+    def batch(self) -> Batch:
+        frame = self._frame
+        rejections: list[Rejection] = []
+        for index in sorted(search(frame.spans, NEEDLES)):
+            try:
+                self._read(index)
+            except DecodeError:
+                rejections.append(Rejection(b"", b"", "", "bad_record", "log record: no OTLP LogRecord"))
+        held = CALL_BYTES * len(self._calls) + SIGHTING_BYTES * len(self._sightings)
+        return Batch(self._calls, self._sightings, rejections, len(frame.spans), held, self._received_ns)
+
+    def _read(self, index: int) -> None:
+        """Keep what a record tells. Raises `DecodeError`."""
+        record = parse_record(self._frame.spans[index])
+        block, _ = self._frame.block_of(index)
+        origin = origin_of(block.scope)
+        name, event = event_of(record, origin.scope)
+        keys = () if event or _is_known(name, origin.scope) else unread_keys(record.attributes, origin.scope)
+        if event is None and not keys:
+            return
+        seen = self._judge(record, name, event, origin, self._frame.resources[block.group])
+        if seen.call is not None and seen.verdict.counts:
+            seen.call.flags |= Flag.FROM_LOG
+            self._context.complete(seen.call, seen)
+            self._calls.append(seen.call)
+        elif keys:
+            self._sightings.append(self._unread(seen, keys))
+
+    def _judge(
+        self, record: LogRecord, name: str, event: LogEvent | None, origin: Origin, resource: bytes
+    ) -> Seen:
+        """The record as the span it stands for."""
+        if event is not None:
+            record.attributes[NAME] = _text(event.name)
+            origin = _emitter(event, origin)
+        plan, reading = self._tables.plans.emitter(origin).read_attributes(record.attributes)
+        failed = event is not None and event.failed(reading.values)
+        span = _span(record, name, reading, _FAILED if failed else b"")
+        return judge_span(span, plan, reading, self._received_ns, resource)
+
+    def _unread(self, seen: Seen, keys: tuple[str, ...]) -> Sighting:
+        """Usage that no rule reads; where it belongs is read as for a call."""
+        call = ModelCall(span_id=seen.span_id)
+        self._context.complete(call, seen)
+        place = call.service_name or UNKNOWN, call.environment, call.data_mode
+        unread = Unread(seen.trace_id + seen.span_id, seen.start, *seen.plan.origin, keys, *place)
+        reason = unread_reason(keys)
+        return Sighting(seen.trace_id, seen.span_id, seen.parent_span_id, seen.name, reason, unread=unread)
+
+
+def event_of(record: LogRecord, scope: str) -> tuple[str, LogEvent | None]:
+    """A record's name, from its field, its attribute or its body, and the event that it is, if it is read."""
+    named = attributes.text(record.attributes[NAME]) if NAME in record.attributes else None
+    body = attributes.content(record.body).decode("utf-8", "replace") if len(record.body) < 100 else ""
+    names = (record.event_name.decode("utf-8", "replace"), named, body)
+    for name in names:
+        if name and name in EVENTS:
+            return name, EVENTS[name]
+    bare = (event for (name, start), event in _BARE.items() if name in names and scope.startswith(start))
+    event = next(bare, None)
+    return (event.name if event else names[0] or named or ""), event
+
+
+def _is_known(name: str, scope: str) -> bool:
+    """Whether the emitter's vocabulary is known: what its other events count is no call's usage."""
+    return name.startswith(_KNOWN) or scope.startswith(_KNOWN)
+
+
+def holds_logs(body: bytes) -> bool:
+    """Whether a serialized export request is one of logs: both kinds have the same outer form.
+
+    Raises:
+        BadData: it has neither form.
+    """
+    for raw in Frame(body, "export request").spans:
+        try:
+            record = parse_record(raw)
+        except DecodeError:
+            return False
+        return bool(record.time or record.observed)
+    return False
+
+
+def _emitter(event: LogEvent, origin: Origin) -> Origin:
+    """The event names its emitter, whatever became of the scope on its way; the conventions' does not."""
+    return origin if event.name.startswith("gen_ai.") else Origin(event.name, origin.version)
+
+
+def _span(record: LogRecord, name: str, reading: Reading, status: bytes) -> LogSpan:
+    values = reading.values
+    end = record.time or record.observed
+    start = end - values.get("duration_us", 0) * 1000
+    said = [name, end, *(values.get(field) for field in _IDENTIFYING)]
+    digest = blake2b(repr(said).encode("utf-8", "replace"), digest_size=24).digest()
+    is_traced = len(record.trace_id) == 16 and any(record.trace_id)
+    return LogSpan(
+        record.trace_id if is_traced else digest[:16],
+        digest[16:],
+        record.span_id if is_traced else b"",
+        name.encode("utf-8", "replace"),
+        _CLIENT,
+        max(start, 0),
+        end,
+        record.attributes,
+        (),
+        status,
+    )
+
+
+def _text(text: str) -> bytes:
+    """An `AnyValue` that holds a short text."""
+    raw = text.encode()
+    return b"\n" + len(raw).to_bytes(1, "big") + raw
