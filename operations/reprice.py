@@ -301,15 +301,16 @@ _CHANGES = frozenset({_FILL, _NAME, _RESTATE})
 
 
 def _verdict(old: Charge, new: Charge, restate: bool) -> int:
-    """What becomes of a price."""
+    """What becomes of a price; `_NAME`: its amount stays, and what is known of it changes."""
     if old.cost is None:
         if new.cost is not None:
             return _FILL
-        return _NAME if old.status == UNPRICED_MODEL != new.status else _SAME
+        is_named = old.status == UNPRICED_MODEL and (old.status, old.flags) != (new.status, new.flags)
+        return _NAME if is_named else _SAME
     if new.cost is None:
         return _KEEP
     if old[1:7] == new[1:7]:
-        return _SAME
+        return _NAME if restate and old.flags != new.flags else _SAME
     return _RESTATE if restate else _WAIT
 
 

@@ -56,7 +56,10 @@ _INPUT_COUNTS: Final = (
     "input_image_tokens",
 )
 _OUTPUT_COUNTS: Final = ("output_tokens", "output_audio_tokens", "output_image_tokens")
-_COUNTS: Final = (*_INPUT_COUNTS, *_OUTPUT_COUNTS, "reasoning_tokens")
+_CACHED_PARTS: Final = ("input_cached_audio_tokens", "input_cached_image_tokens")
+_SPARED: Final = frozenset({"reasoning_tokens", *_CACHED_PARTS})
+"""Counts that are dropped alone when they are wrong: the totals beside them still hold."""
+_COUNTS: Final = (*_INPUT_COUNTS, *_OUTPUT_COUNTS, *_SPARED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +245,8 @@ def _fit_counts(call: ModelCall, max_count: int) -> None:
         | (call.input_image_tokens or 0)
         | (call.output_audio_tokens or 0)
         | (call.output_image_tokens or 0)
+        | (call.input_cached_audio_tokens or 0)
+        | (call.input_cached_image_tokens or 0)
     )
     if not 0 <= parts | (call.input_tokens or 0) | (call.output_tokens or 0) <= max_count:
         _drop_absurd_counts(call, max_count)
@@ -253,17 +258,21 @@ def _drop_absurd_counts(call: ModelCall, max_count: int) -> None:
     for name in _COUNTS:
         count = getattr(call, name)
         if count is not None and not 0 <= count <= max_count:
-            _drop(call, (name,) if name == "reasoning_tokens" else _priced_with(name))
+            _drop(call, (name,) if name in _SPARED else _priced_with(name))
 
 
 def _priced_with(name: str) -> tuple[str, ...]:
     """Counts of one side depend on each other: without one of them the price of the side is unknown."""
-    return _INPUT_COUNTS if name in _INPUT_COUNTS else (*_OUTPUT_COUNTS, "reasoning_tokens")
+    if name in _INPUT_COUNTS:
+        return (*_INPUT_COUNTS, *_CACHED_PARTS)
+    return (*_OUTPUT_COUNTS, "reasoning_tokens")
 
 
 def _hold_parts_to_totals(call: ModelCall) -> None:
     if call.input_tokens is not None and not _input_parts_fit(call, call.input_tokens):
-        _drop(call, _INPUT_COUNTS)
+        _drop(call, (*_INPUT_COUNTS, *_CACHED_PARTS))
+    if not _cached_parts_fit(call):
+        _drop(call, _CACHED_PARTS)
     if call.output_tokens is None:
         return
     if (call.output_audio_tokens or 0) + (call.output_image_tokens or 0) > call.output_tokens:
@@ -278,6 +287,15 @@ def _input_parts_fit(call: ModelCall, total: int) -> bool:
         (call.cache_read_tokens or 0) + write <= total
         and (call.cache_write_1h_tokens or 0) <= write
         and (call.input_audio_tokens or 0) + (call.input_image_tokens or 0) <= total
+    )
+
+
+def _cached_parts_fit(call: ModelCall) -> bool:
+    audio, image = call.input_cached_audio_tokens or 0, call.input_cached_image_tokens or 0
+    return (
+        audio <= (call.input_audio_tokens or 0)
+        and image <= (call.input_image_tokens or 0)
+        and audio + image <= (call.cache_read_tokens or 0)
     )
 
 

@@ -34,7 +34,7 @@ class Flag(IntEnum):
     ESTIMATE_UNMARKED = 32
     """The instrumentation is known to write its own token estimate into the usage keys."""
     SEVERAL_CALLS = 64
-    """One span stands for several provider calls; the usage is the last one's."""
+    """One span stands for several provider calls: their sum, or with `USAGE_LOSSY` the usage of the last."""
     RAW_IDENTITY = 128
     """A user or tenant value looked like a person and was hashed (DESIGN §9)."""
     TEXT_CUT = 256
@@ -57,6 +57,10 @@ class Flag(IntEnum):
     """The data mode that was sent is no known word; the call counts as real."""
     FROM_LOG = 131072
     """Read from a log record; without a parent its trace and span ids are made of what identifies it."""
+    MODALITY_UNKNOWN = 262144
+    """The price depends on which tokens are images or audio, and the span does not say."""
+    REGION_PRICED = 524288
+    """It was served in a region, or by an endpoint, that has prices of its own; the list's were used."""
 
 
 class Source(NamedTuple):
@@ -125,6 +129,9 @@ class ModelCall:
     output_audio_tokens: int | None = None
     input_image_tokens: int | None = None
     output_image_tokens: int | None = None
+    input_cached_audio_tokens: int | None = None
+    """Audio that was read from a cache: a part of `cache_read_tokens` and of `input_audio_tokens`."""
+    input_cached_image_tokens: int | None = None
     usage_source: str = MISSING
 
     status: str = SUCCESS

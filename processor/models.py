@@ -111,6 +111,15 @@ def _without_path(name: str) -> str:
     return found["model"] if found else name.removeprefix("models/")
 
 
+def unqualified(name: str) -> str:
+    """The id without directory and what Bedrock and the price list put before it: `global.anthropic.`."""
+    base = name.rpartition("/")[2]
+    for word in ("global.", "regional."):
+        base = base.removeprefix(word)
+    found = _QUALIFIER.match(base)
+    return base[found.end() :] if found else base
+
+
 def fine_tune_base(name: str) -> str:
     """`ft:gpt-4o-2024-08-06` of `ft:gpt-4o-2024-08-06:acme::id`; other ids unchanged."""
     found = _FINE_TUNE.fullmatch(name)

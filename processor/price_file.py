@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-from processor.price_layers import Alias, Discount, Free, ModelKey, Pattern, PriceLayers, standard_tier
+from processor.price_layers import Alias, Discount, Free, ModelKey, Pattern, PriceLayers
 from processor.prices import (
     ALWAYS,
     NEVER,
@@ -23,6 +23,7 @@ from processor.prices import (
     pico_per_token,
     price_vector,
 )
+from processor.service_tiers import standard_tier
 from processor.strict_yaml import Value, read_yaml
 from processor.vocabulary import provider_name
 

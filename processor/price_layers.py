@@ -12,8 +12,9 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from fnmatch import fnmatchcase
 from functools import reduce
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from processor.call import Flag
 from processor.models import spellings
 from processor.price_sources.genai_prices import Found, GenaiPrices
 from processor.prices import (
@@ -25,13 +26,12 @@ from processor.prices import (
     PriceVector,
     Rates,
     clip,
+    flagged,
     overlay,
     price_vector,
 )
-
-_STANDARD_TIERS: Final = frozenset(
-    {"", "auto", "default", "none", "on-demand", "on_demand", "ondemand", "standard", "standard_only"}
-)
+from processor.regions import is_elsewhere
+from processor.service_tiers import is_near_standard, standard_tier
 
 
 class ModelKey(NamedTuple):
@@ -92,12 +92,6 @@ class PriceLayers:
     discounts: Sequence[Discount] = ()
 
 
-def standard_tier(service_tier: str | None) -> str | None:
-    """None for every spelling of the standard tier, else the tier in lower case."""
-    tier = (service_tier or "").strip().lower()
-    return None if tier in _STANDARD_TIERS else tier
-
-
 class Resolver:
     """Finds every price of a model through all layers."""
 
@@ -107,7 +101,7 @@ class Resolver:
 
     def __call__(self, provider: str, model: str, service_tier: str | None) -> Prices:
         """Every price that the model ever had on the tier, newest first; empty when it has none."""
-        tier = standard_tier(service_tier)
+        tier = standard_tier(service_tier, provider)
         keys = [ModelKey(provider, name) for name in spellings(provider, model)]
         aliased = (self._aliased(alias, tier) for key in keys for alias in self._layers.aliases.get(key, ()))
         prices = _stacked([*aliased, self._priced(keys, tier)])
@@ -131,6 +125,8 @@ class Resolver:
         free = (_free_prices(f) for f in self._layers.free if any(f.pattern.fits(key) for key in keys))
         found = next(filter(None, (self._library.find(*key) for key in keys)), None)
         listed = clip(self._listed(found, tier), found.from_ns) if found is not None else ()
+        if found is not None and any(is_elsewhere(found.record.id.lower(), *key) for key in keys):
+            listed = flagged(listed, Flag.RATE_MISSING)
         frozen = (_of_tier(self._layers.frozen, key, tier) for key in keys)
         return _stacked([*own, *free, *frozen, listed])
 
@@ -146,8 +142,11 @@ def _stacked(layers: Iterable[Prices]) -> Prices:
 
 
 def _of_tier(prices: Mapping[tuple[ModelKey, str | None], Prices], key: ModelKey, tier: str | None) -> Prices:
-    """The prices of a tier, else the standard ones."""
-    return prices.get((key, tier)) or prices.get((key, None)) or ()
+    """The prices of a tier, else the standard ones, marked."""
+    own = prices.get((key, tier))
+    if own or tier is None:
+        return own or ()
+    return flagged(prices.get((key, None), ()), Flag.RATE_MISSING, is_near_standard(tier))
 
 
 def _free_prices(free: Free) -> Prices:
@@ -190,6 +189,7 @@ def _vector_with_discount(
         vector.model,
         vector.rates.map(lambda rate: discounted_rate(rate, discount.multiply)),
         service_tier=vector.service_tier,
+        gaps=vector.gaps,
         span=(max(vector.from_ns, discount.from_ns), min(vector.to_ns, discount.to_ns)),
         input_tokens_gt=vector.input_tokens_gt,
         origin={

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
@@ -24,7 +24,7 @@ class Rates(NamedTuple):
     """Whole pico-USD per token of each class; None where the price list is silent.
 
     Attributes:
-        input: fresh input tokens, and every input class below that has no rate of its own.
+        input: fresh input tokens that are text.
         call: fee per call, whatever its tokens.
     """
 
@@ -38,6 +38,8 @@ class Rates(NamedTuple):
     output_audio: int | None = None
     input_image: int | None = None
     output_image: int | None = None
+    cache_read_audio: int | None = None
+    cache_read_image: int | None = None
     call: int = 0
 
     def as_json(self) -> dict[str, int]:
@@ -52,13 +54,36 @@ class Rates(NamedTuple):
         return Rates(*(None if rate is None else change(rate) for rate in self))  # type: ignore[arg-type]
 
 
+class Gaps(NamedTuple):
+    """What a price leaves open, beside the classes that it is silent about.
+
+    Attributes:
+        flags: bits of `processor.call.Flag` that every cost at these rates carries.
+        included: classes that the vendor bills at the rate of input or output: silence is no gap there.
+        borrowed: classes whose rate is the standard tier's.
+        assumed: classes that all fresh input is taken to be of where a span does not say.
+        priced: False where the rates are known to be of another order than the price: then there is none.
+    """
+
+    flags: int = 0
+    included: frozenset[str] = frozenset()
+    borrowed: frozenset[str] = frozenset()
+    assumed: frozenset[str] = frozenset()
+    priced: bool = True
+
+
+NO_GAPS: Final = Gaps()
+_CACHE_CLASSES: Final = ("cache_read", "cache_write", "cache_write_1h")
+
+
 class Weights(NamedTuple):
     """Rates ready to multiply: silent cache classes filled in, the common classes first.
 
     Attributes:
-        assumed: bits of the cache classes that the price list is silent about and the next dearer known
-            rate stands for: 1 reads, 2 writes, 4 writes kept for an hour.
-        special: whether reasoning, audio or images have rates of their own.
+        assumed: bits of the cache classes that have no rate of their own, so that the next costlier known
+            rate stands for them: 1 reads, 2 writes, 4 writes kept for an hour.
+        special: whether a call needs a closer look: reasoning, audio or images have rates of their own, or
+            there are gaps.
     """
 
     input: int
@@ -71,11 +96,11 @@ class Weights(NamedTuple):
     special: bool
 
 
-def weights_of(rates: Rates) -> Weights:
+def weights_of(rates: Rates, gaps: Gaps = NO_GAPS) -> Weights:
     """Fill in what the price list is silent about: a missing cache price is the input price, never 0."""
     fresh = rates.input or 0
     write = fresh if rates.cache_write is None else rates.cache_write
-    own = (rates.reasoning, rates.input_audio, rates.output_audio, rates.input_image, rates.output_image)
+    assumed = (getattr(rates, name) is None or name in gaps.borrowed for name in _CACHE_CLASSES)
     return Weights(
         input=fresh,
         output=rates.output or 0,
@@ -83,11 +108,15 @@ def weights_of(rates: Rates) -> Weights:
         cache_write=write,
         cache_write_1h=write if rates.cache_write_1h is None else rates.cache_write_1h,
         call=rates.call,
-        assumed=(rates.cache_read is None)
-        + 2 * (rates.cache_write is None)
-        + 4 * (rates.cache_write_1h is None),
-        special=any(rate is not None for rate in own),
+        assumed=sum(bit << position for position, bit in enumerate(assumed)),
+        special=_is_special(rates, gaps),
     )
+
+
+def _is_special(rates: Rates, gaps: Gaps) -> bool:
+    own = (rates.reasoning, rates.input_audio, rates.output_audio, rates.input_image, rates.output_image)
+    open_ends = (gaps.flags, gaps.assumed, gaps.borrowed.difference(_CACHE_CLASSES))
+    return any(rate is not None for rate in own) or any(open_ends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +148,20 @@ class PriceVector:
     source_url: str | None = None
     checked_at: date | None = None
     note: str | None = None
+    gaps: Gaps = NO_GAPS
 
     def coefficients(self) -> dict[str, int]:
         """Class → pico-USD per token as they were multiplied, with every silent cache class filled in.
 
         Enough to recompute a cost outside: fresh input × `input` + reads × `cache_read` + 5-minute writes ×
         `cache_write` + one-hour writes × `cache_write_1h` + output × `output` + `call`; where `reasoning`,
-        `input_audio`, … are present, their tokens leave fresh input or output first.
+        `input_audio`, `cache_read_audio`, … are present, their tokens leave input, reads or output first.
+        `assumes_input_audio` says that input is audio where a call does not tell its audio.
         """
         filled = self.weights._asdict()
         del filled["assumed"], filled["special"]
-        return {**self.rates.as_json(), **filled}
+        assumed = {f"assumes_{name}": 1 for name in sorted(self.gaps.assumed)}
+        return {**self.rates.as_json(), **filled, **assumed}
 
 
 class Interval(NamedTuple):
@@ -170,6 +202,7 @@ def price_vector(
     span: tuple[int, int] = (ALWAYS, NEVER),
     input_tokens_gt: int = -1,
     free: bool = False,
+    gaps: Gaps = NO_GAPS,
     origin: Mapping[str, Any] | None = None,
 ) -> PriceVector:
     """Build a vector with the id of its content.
@@ -179,6 +212,7 @@ def price_vector(
         origin: `source`, `source_url`, `checked_at`, `note`; no part of the id.
     """
     content = [provider, model, service_tier, *span, input_tokens_gt, free, rates.as_json()]
+    content += sorted(gaps.assumed)
     digest = sha256(json.dumps(content, sort_keys=True).encode()).digest()
     number = int.from_bytes(digest[:8], "big") >> 1
     return PriceVector(
@@ -189,10 +223,25 @@ def price_vector(
         *span,
         input_tokens_gt,
         rates,
-        weights_of(rates),
+        weights_of(rates, gaps),
         free,
+        gaps=gaps,
         **(origin or {}),
     )
+
+
+def flagged(prices: Iterable[Interval], flags: int, priced: bool = True) -> Prices:
+    """The same prices, with flags on every cost at them, or without a cost; what is free stays as it is."""
+    return tuple(
+        i._replace(vectors=tuple(_flagged(vector, flags, priced) for vector in i.vectors)) for i in prices
+    )
+
+
+def _flagged(vector: PriceVector, flags: int, priced: bool) -> PriceVector:
+    if vector.free:
+        return vector
+    gaps = vector.gaps._replace(flags=vector.gaps.flags | flags, priced=priced)
+    return replace(vector, gaps=gaps, weights=weights_of(vector.rates, gaps))
 
 
 def midnight_ns(day: date) -> int:

@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 
 from processor.call import ERROR, ESTIMATED, Flag, ModelCall
 from processor.price_book import PriceBook
-from processor.prices import PriceVector, Rates
+from processor.price_classes import class_costs
+from processor.prices import PriceVector
 
 PRICED: Final = "priced"
 FREE: Final = "free"
@@ -22,17 +23,24 @@ _INPUT_ONLY: Final = frozenset({"embeddings", "rerank", "moderation"})
 _USAGE_INVALID: Final = int(Flag.USAGE_INVALID)
 _CACHE_PRICE_ASSUMED: Final = int(Flag.CACHE_PRICE_ASSUMED)
 _COST_UNCERTAIN: Final = int(Flag.COST_UNCERTAIN)
-PRICE_FLAGS: Final = int(Flag.CACHE_PRICE_ASSUMED | Flag.COST_UNCERTAIN | Flag.RATE_MISSING)
+_SEVERAL_CALLS: Final = int(Flag.SEVERAL_CALLS)
+PRICE_FLAGS: Final = int(
+    Flag.CACHE_PRICE_ASSUMED | Flag.COST_UNCERTAIN | Flag.RATE_MISSING | Flag.MODALITY_UNKNOWN
+)
 """Flags that pricing alone sets: a new price replaces them, all others stay with the call."""
 UNCERTAIN: Final = int(
-    Flag.SEVERAL_CALLS
-    | Flag.USAGE_LOSSY
+    Flag.USAGE_LOSSY
     | Flag.USAGE_AMBIGUOUS
     | Flag.DATA_MODE_UNKNOWN
     | Flag.CACHE_PRICE_ASSUMED
     | Flag.RATE_MISSING
+    | Flag.MODALITY_UNKNOWN
+    | Flag.REGION_PRICED
 )
-"""Reasons why a cost may be wrong (LEDGER §14). SQL knows only `COST_UNCERTAIN`, which one of them sets."""
+"""Reasons why a cost may be wrong (LEDGER §14). SQL knows only `COST_UNCERTAIN`, which one of them sets.
+
+`SEVERAL_CALLS` is one too, where a long-context step may or may not apply to the calls of a sum.
+"""
 
 
 class Charge(NamedTuple):
@@ -40,7 +48,8 @@ class Charge(NamedTuple):
 
     Attributes:
         status: `priced`, `free`, `estimated` have a cost; `unpriced_model`, `no_usage`, `bad_usage`,
-            `error_without_usage` have none (LEDGER §14).
+            `error_without_usage` have none (LEDGER §14). An unpriced model may have prices, but none for
+            what the call used: then a flag says which.
         cost: the sum of the five classes; None when unknown, never 0 for unknown.
         input_cost: fresh input tokens, audio and images in them included.
         output_cost: output tokens, reasoning, audio and images in them included.
@@ -69,8 +78,9 @@ _ERROR_WITHOUT_USAGE: Final = Charge(ERROR_WITHOUT_USAGE)
 def price_call(call: ModelCall, book: PriceBook) -> Charge:
     """Price one admitted call with the prices that held at its `time_ns`.
 
-    The tier of a long context is a cliff on all input tokens: above the threshold every class of the call
-    has the upper price. Costs are sums of products of integers, exact by definition.
+    The step of a long context is a cliff on all input tokens: above the threshold every class of the call
+    has the upper price. A sum of several calls never reaches it. Costs are sums of products of integers,
+    exact by definition.
     """
     vectors = book.lookup(call.provider, call.model, call.service_tier, call.time_ns)
     tokens_in, tokens_out = call.input_tokens, call.output_tokens
@@ -80,20 +90,29 @@ def price_call(call: ModelCall, book: PriceBook) -> Charge:
         tokens_out = 0
     if vectors is None:
         return _UNPRICED
-    vector = vectors[0]
+    vector, flags = vectors[0], 0
     for higher in vectors[1:]:
         if tokens_in > higher.input_tokens_gt:
-            vector = higher
+            if call.flags & _SEVERAL_CALLS:
+                flags = _COST_UNCERTAIN
+            else:
+                vector = higher
     read, write = call.cache_read_tokens or 0, call.cache_write_tokens or 0
     hour = call.cache_write_1h_tokens or 0
     fresh = tokens_in - read - write
     if fresh < 0 or hour > write:
         return _BAD_USAGE
     ci, co, cr, cw, ch, fee, assumed, special = vector.weights
-    input_cost, output_cost = ci * fresh, co * tokens_out
-    if special:
-        input_cost, output_cost = _special_costs(call, vector.rates, fresh, tokens_out)
-    read_cost, write_cost = cr * read, cw * (write - hour) + ch * hour
+    input_cost, read_cost, output_cost = ci * fresh, cr * read, co * tokens_out
+    if (
+        special or call.input_audio_tokens or call.output_audio_tokens
+        or call.input_image_tokens or call.output_image_tokens
+    ) and not vector.free:  # fmt: skip
+        input_cost, read_cost, output_cost, more, is_priced = class_costs(call, vector, fresh, tokens_out)
+        if not is_priced:
+            return Charge(UNPRICED_MODEL, flags=more)
+        flags |= more
+    write_cost = cw * (write - hour) + ch * hour
     cost = input_cost + read_cost + write_cost + output_cost + fee
     if cost > _BIGINT:
         return _BAD_USAGE
@@ -102,7 +121,8 @@ def price_call(call: ModelCall, book: PriceBook) -> Charge:
     if assumed:
         assumed &= (read > 0) + 2 * (write > hour) + 4 * (hour > 0)
     status = FREE if vector.free else ESTIMATED if call.usage_source == ESTIMATED else PRICED
-    flags = _CACHE_PRICE_ASSUMED if assumed else 0
+    if assumed:
+        flags |= _CACHE_PRICE_ASSUMED
     if (call.flags | flags) & UNCERTAIN and not vector.free:
         flags |= _COST_UNCERTAIN
     parts = (status, cost, input_cost, read_cost, write_cost, output_cost, fee, vector.id, flags)
@@ -113,30 +133,6 @@ def _is_silent(vector: PriceVector, tokens_in: int, tokens_out: int) -> bool:
     """Whether the price list says nothing about a side that was used: unknown, and not free."""
     rates = vector.rates
     return bool((rates.input is None and tokens_in) or (rates.output is None and tokens_out))
-
-
-def _special_costs(call: ModelCall, rates: Rates, fresh: int, tokens_out: int) -> tuple[int, int]:
-    """Costs of fresh input and of output where audio, images or reasoning have rates of their own.
-
-    A class without its own rate, and what is cached of it, stays with the class that includes it.
-    """
-    fresh, audio_in = _taken(fresh, call.input_audio_tokens, rates.input_audio)
-    fresh, image_in = _taken(fresh, call.input_image_tokens, rates.input_image)
-    text_out, audio_out = _taken(tokens_out, call.output_audio_tokens, rates.output_audio)
-    text_out, image_out = _taken(text_out, call.output_image_tokens, rates.output_image)
-    text_out, reasoning = _taken(text_out, call.reasoning_tokens, rates.reasoning)
-    return (
-        (rates.input or 0) * fresh + audio_in + image_in,
-        (rates.output or 0) * text_out + audio_out + image_out + reasoning,
-    )
-
-
-def _taken(total: int, part: int | None, rate: int | None) -> tuple[int, int]:
-    """What a part with a rate of its own leaves of the total, and its cost."""
-    if not part or rate is None:
-        return total, 0
-    count = min(part, total)
-    return total - count, rate * count
 
 
 def _without_usage(call: ModelCall, vectors: tuple[PriceVector, ...] | None) -> Charge:

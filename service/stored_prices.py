@@ -66,7 +66,7 @@ def _vector(row: ledger.Row) -> PriceVector:
 
 
 def _rates(coefficients: dict[str, int]) -> Rates:
-    return Rates(**coefficients)
+    return Rates(**{name: rate for name, rate in coefficients.items() if name in Rates._fields})
 
 
 def _nanoseconds(moment: str, infinite: int) -> int:

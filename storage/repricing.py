@@ -160,9 +160,10 @@ class Prices:
                 call.input_tokens, call.output_tokens, call.cache_read_tokens, call.cache_write_tokens,
                 call.cache_write_1h_tokens, call.reasoning_tokens, call.input_audio_tokens,
                 call.output_audio_tokens, call.input_image_tokens, call.output_image_tokens,
-            ) = row[9:19]  # fmt: skip
+                call.input_cached_audio_tokens, call.input_cached_image_tokens,
+            ) = row[9:21]  # fmt: skip
             line = Line(time_us // _DAY_US, environment, data_mode, call.provider, call.model)
-            cost, inputs, cache_read, cache_write, output, other, vector_id, map_id = row[19:]
+            cost, inputs, cache_read, cache_write, output, other, vector_id, map_id = row[21:]
             charge = Charge(
                 PRICE_STATUS_NAME[price_status], cost, inputs, cache_read, cache_write, output, other,
                 vector_id, flags & PRICE_FLAGS,
@@ -192,4 +193,4 @@ def feed_prices(
     copy.write(b"".join(parts))
 
 
-assert len(USAGE) == 10, "the columns 9 to 18 of a row"
+assert len(USAGE) == 12, "the columns 9 to 20 of a row"

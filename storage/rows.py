@@ -45,7 +45,8 @@ COLUMNS = (
     *("cache_read_tokens", "reasoning_tokens", "time_to_first_token_us"),
     # what few have
     *("cache_write_tokens", "cache_write_1h_tokens", "input_audio_tokens", "output_audio_tokens"),
-    *("input_image_tokens", "output_image_tokens", "attempt", "reported_cost_pico_usd", "claimed_time"),
+    *("input_image_tokens", "output_image_tokens", "input_cached_audio_tokens", "input_cached_image_tokens"),
+    *("attempt", "reported_cost_pico_usd", "claimed_time"),
     *("external_request_id", "response_id", "conversation_id"),
 )
 COPY_STAGING = f"COPY pg_temp.staging ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)".encode()
@@ -54,7 +55,7 @@ _COUNT = len(COLUMNS).to_bytes(2, "big")
 _pack_head = Struct("!2s ii iq i16s ih ii iq ii ii i16s i8s i8s").pack
 _pack_own = Struct("!2s ii iq i16s ih ii").pack
 _pack_price = Struct("!ih iq iq iq iq iq iq iq").pack
-_NULL_6, _NULL_9 = NULL * 6, NULL * 9
+_NULL_6, _NULL_11 = NULL * 6, NULL * 11
 REQUESTS = (pack_int2(2, 0), pack_int2(2, 1))
 AWAITS = (LENGTH[1] + b"\0", LENGTH[1] + b"\1")
 
@@ -117,9 +118,10 @@ def pack_row(
             NULL if (tokens := call.cache_read_tokens) is None else pack_int4(4, tokens),
             NULL if (tokens := call.reasoning_tokens) is None else pack_int4(4, tokens),
             NULL if (first_token_us := call.time_to_first_token_us) is None else pack_int8(8, first_token_us),
-            _NULL_9
+            _NULL_11
             if call.cache_write_tokens is call.input_audio_tokens is call.input_image_tokens is None
             and call.cache_write_1h_tokens is call.output_audio_tokens is call.output_image_tokens is None
+            and call.input_cached_audio_tokens is call.input_cached_image_tokens is None
             and call.attempt is call.reported_cost_pico_usd is None
             and not flags & 1
             else _rare(call, flags),
@@ -161,6 +163,8 @@ def _rare(call: ModelCall, flags: int) -> bytes:
         + _int4(call.output_audio_tokens)
         + _int4(call.input_image_tokens)
         + _int4(call.output_image_tokens)
+        + _int4(call.input_cached_audio_tokens)
+        + _int4(call.input_cached_image_tokens)
         + (NULL if call.attempt is None else pack_int2(2, call.attempt))
         + _int8(call.reported_cost_pico_usd)
         + (pack_int8(8, claimed_us) if flags & 1 else NULL)

@@ -24,6 +24,8 @@ USAGE = (
     "output_audio_tokens",
     "input_image_tokens",
     "output_image_tokens",
+    "input_cached_audio_tokens",
+    "input_cached_image_tokens",
 )
 """Token counts of a call: the totals, then their parts."""
 USAGE_FIELD = "usage"

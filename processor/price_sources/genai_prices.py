@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any, Final, NamedTuple
 
+from processor.call import Flag
 from processor.models import (
     dashed_date,
     fine_tune_base,
@@ -20,8 +21,10 @@ from processor.models import (
     library_provider,
     providers_of,
     sells,
+    unqualified,
     version_of,
 )
+from processor.price_sources.billing_facts import assumed, has_vendors_tier, included, tier_factor
 from processor.price_sources.genai_records import (
     PACKAGE,
     ModelRecord,
@@ -44,8 +47,11 @@ from processor.prices import (
     Interval,
     Prices,
     Rounded,
+    flagged,
     price_vector,
 )
+from processor.service_tiers import is_near_standard
+from processor.vocabulary import provider_of_model
 
 REVIEWED: Final[dict[str, date]] = {"0.2.3": date(2026, 11, 21)}
 """The day on which each pinned version was compared with other public lists by us."""
@@ -97,12 +103,24 @@ class GenaiPrices:
         return None
 
     def prices(self, found: Found, service_tier: str | None) -> Prices:
-        """Every price that the model ever had on a tier (None: standard), newest first; may be empty."""
-        contexts = () if found.borrowed else _contexts(service_tier)
+        """Every price that the model ever had on a tier (None: standard), newest first; may be empty.
+
+        A tier without rates has the standard ones, marked. A seller of another vendor's model has the
+        vendor's tiers, marked unless it is known to have their prices.
+        """
+        contexts, model = _contexts(service_tier), found.record.id.lower()
+        factor = tier_factor(found.seller.id, service_tier, model)
         known = any(pair in contexts for v in found.record.variants for pair in v.when.items())
-        tier = service_tier if known else None
-        pieces = [self._interval(found, tier, dated) for dated in timeline(found.record, contexts)]
-        return tuple(reversed([piece for piece in pieces if piece is not None]))
+        tier = service_tier if known or factor else None
+        tables = timeline(found.record, () if factor else contexts)
+        pieces = [self._interval(found, tier, dated, factor or 1) for dated in tables]
+        prices = tuple(reversed([piece for piece in pieces if piece is not None]))
+        if service_tier is None or factor or (known and not found.borrowed):
+            return prices
+        if known:
+            same = has_vendors_tier(library_provider(found.provider), tier, model)
+            return prices if same else flagged(prices, Flag.RATE_MISSING)
+        return flagged(prices, Flag.RATE_MISSING, is_near_standard(service_tier))
 
     def every(self) -> Iterator[tuple[Found, str | None]]:
         """Every model of the list under every provider and tier that can sell it."""
@@ -131,28 +149,42 @@ class GenaiPrices:
             for rounded in roundings(seller.id, record.id, dated.prices)
         ]
 
+    def _vendor_steps(self, found: Found, dated: Dated) -> list[int]:
+        """Steps of the vendor's own price for long context, where the seller's entry has none at all."""
+        name = unqualified(found.record.id.lower())
+        vendor = provider_of_model(name)
+        if vendor is None or library_provider(vendor) == found.seller.id or len(thresholds(dated.table)) > 1:
+            return []
+        own = self.find(vendor, name)
+        listed = timeline(own.record, ()) if own is not None and not own.borrowed else ()
+        return next((steps for d in listed if (steps := thresholds(d.table)[1:])), [])
+
     def _seller(self, record: ProviderRecord) -> _Seller:
         if record.id not in self._sellers:
             self._sellers[record.id] = _seller(record)
         return self._sellers[record.id]
 
-    def _interval(self, found: Found, tier: str | None, dated: Dated) -> Interval | None:
+    def _interval(self, found: Found, tier: str | None, dated: Dated, factor: int) -> Interval | None:
         origin: dict[str, Any] = {
             "source": self.name,
             "source_url": found.seller.url,
             "checked_at": self.checked_at,
         }
+        model = found.record.id.lower()
+        gaps = dated.gaps(included(found.seller.id, model), assumed(found.seller.id, model))
+        lost = dated.lost_steps() or self._vendor_steps(found, dated)
         vectors = tuple(
             price_vector(
                 found.provider,
                 found.record.id,
-                rates_above(dated.table, above),
+                rates_above(dated.table, above).map(lambda rate: rate * factor),
                 service_tier=tier,
                 span=(dated.from_ns, dated.to_ns),
                 input_tokens_gt=above,
+                gaps=gaps._replace(flags=gaps.flags | Flag.RATE_MISSING) if above in lost else gaps,
                 origin=origin,
             )
-            for above in thresholds(dated.table)
+            for above in sorted({*thresholds(dated.table), *lost})
         )
         return Interval(dated.from_ns, dated.to_ns, vectors) if says_something(dated.table) else None
 

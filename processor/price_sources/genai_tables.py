@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 from typing import Final, NamedTuple
 
+from processor.call import Flag
 from processor.price_sources.genai_records import (
     TIME_OF_DAY,
     Conditional,
@@ -16,7 +19,7 @@ from processor.price_sources.genai_records import (
     Tiered,
     Variant,
 )
-from processor.prices import ALWAYS, NEVER, Rates, Rounded, midnight_ns, pico_per_token
+from processor.prices import ALWAYS, NEVER, Gaps, Rates, Rounded, midnight_ns, pico_per_token
 
 _CLASSES: Final[dict[str, tuple[str, ...]]] = {
     "input": ("input_mtok",),
@@ -29,6 +32,8 @@ _CLASSES: Final[dict[str, tuple[str, ...]]] = {
     "output_audio": ("output_audio_mtok",),
     "input_image": ("input_image_mtok",),
     "output_image": ("output_image_mtok",),
+    "cache_read_audio": ("cache_audio_read_mtok",),
+    "cache_read_image": ("cache_image_read_mtok",),
 }
 """Our classes of tokens → the list's price keys, the first present counts."""
 _CALL_FEE: Final = "requests_kcount"
@@ -36,12 +41,42 @@ _PICO_PER_CALL: Final = 10**9
 """Pico-USD per call of one USD per thousand calls."""
 
 
+_UNTOLD: Final[dict[str, Flag]] = {
+    "output_video_mtok": Flag.MODALITY_UNKNOWN,
+    "output_citation_mtok": Flag.RATE_MISSING,
+}
+"""Price keys of tokens that no span tells → the flag of what it costs without them."""
+
+
 class Dated(NamedTuple):
-    """The table of prices of one span of time."""
+    """The table of prices of one span of time.
+
+    Attributes:
+        standard: the table of the standard tier; the same where none was asked for.
+        own: the keys that the tier asked for gives itself; None for the standard tier.
+    """
 
     from_ns: int
     to_ns: int
     table: PriceTable
+    standard: PriceTable
+    own: frozenset[str] | None = None
+
+    def gaps(self, included: frozenset[str], assumed: frozenset[str]) -> Gaps:
+        """What the table leaves open: the tier as a whole, or the classes that it takes from the standard."""
+        flags = reduce(or_, (flag for key, flag in _UNTOLD.items() if key in self.table), 0)
+        if self.own is None:
+            return Gaps(flags, included, frozenset(), assumed)
+        keys = {name: _key_of(keys, self.table) for name, keys in _CLASSES.items()}
+        borrowed = frozenset(name for name, key in keys.items() if key and key not in self.own)
+        has_rates = borrowed != {name for name, key in keys.items() if key}
+        if not has_rates:
+            return Gaps(flags | Flag.RATE_MISSING, included, frozenset(), assumed)
+        return Gaps(flags, included, borrowed, assumed)
+
+    def lost_steps(self) -> list[int]:
+        """Thresholds that the standard tier has, where the tier asked for has none."""
+        return thresholds(self.standard)[1:] if thresholds(self.table) == [-1] else []
 
 
 def timeline(record: ModelRecord, contexts: Sequence[tuple[str, str]]) -> Iterator[Dated]:
@@ -51,24 +86,26 @@ def timeline(record: ModelRecord, contexts: Sequence[tuple[str, str]]) -> Iterat
     variants = [v for v in record.variants if len(v.when) == 1 and next(iter(v.when.items())) in contexts]
     dates = [*(c.start for c in record.prices), *(v.start for v in variants)]
     days = sorted({day for day in dates if isinstance(day, date)})
-    starts = [None, *days]
-    tables = [_table_on(day, record.prices, variants) for day in starts]
     edges = [ALWAYS, *map(midnight_ns, days), NEVER]
+    tables = [_on(day, record.prices, variants if contexts else None) for day in (None, *days)]
     last = 0
     for index in range(1, len(tables) + 1):
         if index == len(tables) or tables[index] != tables[last]:
-            yield Dated(edges[last], edges[index], tables[last])
+            yield Dated(edges[last], edges[index], *tables[last])
             last = index
 
 
-def _table_on(day: date | None, prices: Sequence[Conditional], variants: Iterable[Variant]) -> PriceTable:
+def _on(
+    day: date | None, prices: Sequence[Conditional], variants: Sequence[Variant] | None
+) -> tuple[PriceTable, PriceTable, frozenset[str] | None]:
+    """The table that holds on a day, the standard tier's, and the keys that the variants give."""
     active = [c for c in prices if _is_active(c.start, day)]
     table = dict((active[-1] if active else prices[0]).prices) if prices else {}
     replaced: PriceTable = {}
-    for variant in variants:
+    for variant in variants or ():
         if _is_active(variant.start, day):
             replaced = {**variant.prices, **replaced}  # the first variant that names a key wins
-    return {**table, **replaced}
+    return {**table, **replaced}, table, None if variants is None else frozenset(replaced)
 
 
 def _is_active(start: date | str | None, day: date | None) -> bool:
@@ -86,9 +123,13 @@ def _hangs_on_the_hour(record: ModelRecord) -> bool:
 
 def _token_prices(table: PriceTable) -> Iterator[tuple[str, Price]]:
     for price_class, keys in _CLASSES.items():
-        key = next((key for key in keys if key in table), None)
+        key = _key_of(keys, table)
         if key is not None:
             yield price_class, table[key]
+
+
+def _key_of(keys: Sequence[str], table: PriceTable) -> str | None:
+    return next((key for key in keys if key in table), None)
 
 
 def thresholds(table: PriceTable) -> list[int]:
@@ -114,16 +155,22 @@ def rates_above(table: PriceTable, input_tokens_gt: int) -> Rates:
 def says_something(table: PriceTable) -> bool:
     """Whether the table prices tokens at all; a list's zero is a gap, only the pricing map says free."""
     rates = rates_above(table, -1)
-    return bool(rates.input or rates.output)
+    return bool(rates.input or rates.output) and not _is_timed(table)
+
+
+def _is_timed(table: PriceTable) -> bool:
+    """Whether time of audio is billed beside the tokens of every call; some text models hear as well."""
+    return "audio_hours" in table and "input_audio_hours" not in table
 
 
 def why_excluded(record: ModelRecord) -> str:
     """Why a model gives no price here; empty when it gives one."""
     if _hangs_on_the_hour(record):
         return "the price depends on the hour of the day"
-    if not any(says_something(dated.table) for dated in timeline(record, ())):
-        return "no price for tokens"
-    return ""
+    tables = [dated.table for dated in timeline(record, ())]
+    if any(says_something(table) for table in tables):
+        return ""
+    return "time of audio is billed as well" if any(map(_is_timed, tables)) else "no price for tokens"
 
 
 def roundings(provider: str, model: str, table: PriceTable) -> Iterator[Rounded]:

@@ -17,12 +17,13 @@ COUNT_FIELDS = frozenset(
         "cache_write_tokens",
         "cache_write_1h_tokens",
         "cache_write_5m_tokens",
-        "cache_read_audio_tokens",
         "reasoning_tokens",
         "input_audio_tokens",
         "output_audio_tokens",
         "input_image_tokens",
         "output_image_tokens",
+        "input_cached_audio_tokens",
+        "input_cached_image_tokens",
     }
 )
 LIFETIMES = frozenset({"cache_write_5m_tokens", "cache_write_1h_tokens"})
@@ -34,6 +35,8 @@ RARE_COUNTS = frozenset(
         "output_audio_tokens",
         "input_image_tokens",
         "output_image_tokens",
+        "input_cached_audio_tokens",
+        "input_cached_image_tokens",
     }
 )
 TIMINGS = frozenset({"first_token", "first_chunk_seconds", "first_chunk_ms"})
@@ -171,5 +174,5 @@ KINDS: dict[str, Kind] = {
 SOURCED = (
     (_TAGS | COUNT_FIELDS | set(SHOWN_AS.values()) | {"provider", "model", "request_model", "response_id"})
     | {"error_type", "http_status", "streaming", "attempt", "operation"}
-) - {"http_route", "workflow", "cache_write_5m_tokens", "cache_read_audio_tokens"}
+) - {"http_route", "workflow", "cache_write_5m_tokens"}
 """Fields of `ModelCall` whose origin is worth a line."""

@@ -103,10 +103,15 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         ),
         "input_image_tokens": ("image.input_tokens", "input_image_tokens", "image_input_tokens"),
         "output_image_tokens": ("image.output_tokens", "output_image_tokens", "image_output_tokens"),
-        "cache_read_audio_tokens": (
+        "input_cached_audio_tokens": (
             "audio.cache_read.input_tokens",
             "input_cached_audio_tokens",
             "cached_audio_tokens",
+        ),
+        "input_cached_image_tokens": (
+            "image.cache_read.input_tokens",
+            "input_cached_image_tokens",
+            "cached_image_tokens",
         ),
     },
     "gen_ai.usage.details.": {
@@ -123,7 +128,7 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "output_audio_tokens": ("output_audio_tokens", "audio_candidates_tokens"),
         "input_image_tokens": ("image_prompt_tokens",),
         "output_image_tokens": ("image_candidates_tokens",),
-        "cache_read_audio_tokens": ("cache_audio_read_tokens", "audio_cache_tokens"),
+        "input_cached_audio_tokens": ("cache_audio_read_tokens", "audio_cache_tokens"),
     },
     "anthropic.usage.": {
         "cache_write_5m_tokens": ("cache_creation.ephemeral_5m_input_tokens",),
@@ -217,7 +222,8 @@ INSIDE: Final[Mapping[str, tuple[Path, ...]]] = {
     "output_audio_tokens": (*_of(_COMPLETION, "audio_tokens", "audio"), ("output_audio_tokens",)),
     "input_image_tokens": _of(_PROMPT, "image_tokens", "image"),
     "output_image_tokens": _of(_COMPLETION, "image_tokens", "image"),
-    "cache_read_audio_tokens": tuple((detail, "cached_tokens_details", "audio_tokens") for detail in _PROMPT),
+    "input_cached_audio_tokens": tuple((p, "cached_tokens_details", "audio_tokens") for p in _PROMPT),
+    "input_cached_image_tokens": tuple((p, "cached_tokens_details", "image_tokens") for p in _PROMPT),
 }  # fmt: skip
 """Field → paths inside a usage object, of counts that are parts of the total beside them."""
 

@@ -100,6 +100,8 @@ def _set_rare(call: ModelCall, values: Values) -> None:
     call.output_audio_tokens = values.get("output_audio_tokens")
     call.input_image_tokens = values.get("input_image_tokens")
     call.output_image_tokens = values.get("output_image_tokens")
+    call.input_cached_audio_tokens = values.get("input_cached_audio_tokens")
+    call.input_cached_image_tokens = values.get("input_cached_image_tokens")
 
 
 def _add_cache(call: ModelCall, sent: int, plan: Plan, reading: Reading) -> int:

@@ -9,7 +9,7 @@ SELECT
     s.environment, s.data_mode, s.service_name, s.endpoint_tag, s.prompt_version, s.provider, s.model,
     i.tenant_id, i.user_id, h.operation, h.request_model, h.service_tier, h.error_type, h.http_status, h.streaming,
     h.request_id_given, m.status, m.usage_source,
-    {input_tokens..output_image_tokens: m.#},
+    {input_tokens..output_image_tokens: m.#}, m.input_cached_audio_tokens, m.input_cached_image_tokens,
     m.latency_us, m.time_to_first_token_us, m.reported_cost_pico_usd,
     m.external_request_id, m.response_id, m.conversation_id, m.attempt, m.price_status, m.cost_pico_usd,
     m.input_cost_pico_usd, m.cache_read_cost_pico_usd, m.cache_write_cost_pico_usd, m.output_cost_pico_usd,

@@ -3,7 +3,8 @@
 UPDATE _genai.model_call m SET
     series_id = a.series_id, identity_id = a.identity_id, folded = a.folded, shape_id = a.shape_id, flags = a.flags,
     status = a.status, usage_source = a.usage_source, requests = a.requests, attempt = a.attempt,
-    {input_tokens..output_image_tokens: # = a.#}, latency_us = a.latency_us,
+    {input_tokens..output_image_tokens: # = a.#}, input_cached_audio_tokens = a.input_cached_audio_tokens,
+    input_cached_image_tokens = a.input_cached_image_tokens, latency_us = a.latency_us,
     time_to_first_token_us = a.time_to_first_token_us, reported_cost_pico_usd = a.reported_cost_pico_usd,
     external_request_id = a.external_request_id, response_id = a.response_id, conversation_id = a.conversation_id,
     price_status = a.price_status, price_vector_id = a.price_vector_id, price_map_id = a.price_map_id,

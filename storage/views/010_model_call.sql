@@ -27,6 +27,8 @@ SELECT
     s.data_mode,
     s.service_name,
     {input_tokens..output_image_tokens: m.#},
+    m.input_cached_audio_tokens,
+    m.input_cached_image_tokens,
     CASE m.usage_source WHEN 1 THEN 'provider' WHEN 2 THEN 'estimated' ELSE 'missing' END AS usage_source,
     m.latency_us * 1e-3::double precision AS latency_ms,
     m.time_to_first_token_us * 1e-3::double precision AS time_to_first_token_ms,
@@ -69,7 +71,9 @@ SELECT
         CASE WHEN m.flags & 16384 <> 0 THEN 'usage_ambiguous' END,
         CASE WHEN m.flags & 32768 <> 0 THEN 'rate_missing' END,
         CASE WHEN m.flags & 65536 <> 0 THEN 'data_mode_unknown' END,
-        CASE WHEN m.flags & 131072 <> 0 THEN 'from_log' END
+        CASE WHEN m.flags & 131072 <> 0 THEN 'from_log' END,
+        CASE WHEN m.flags & 262144 <> 0 THEN 'modality_unknown' END,
+        CASE WHEN m.flags & 524288 <> 0 THEN 'region_priced' END
     ], NULL) AS flags,
     r.dialect,
     r.sources,

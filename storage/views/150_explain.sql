@@ -1,8 +1,9 @@
 -- Why a call costs what it costs, recomputed from its row and its price alone (docs/changes.md): one row per part of the
 -- bill. Nothing of processor/pricing.py is used, so that the two can be held against each other.
 
--- The parts of a bill. Fresh input is what was neither read from a cache nor written to one; where audio, images or
--- reasoning have a price of their own, their tokens leave fresh input or output, whichever includes them.
+-- The parts of a bill. Fresh input is what was neither read from a cache nor written to one. Audio and images leave fresh
+-- input and cache reads, at their own price or the price of what includes them; what a row does not say to be cached is
+-- fresh as far as there is room. A model whose images have a price of their own draws what nobody says to be text.
 -- `booked_as` names the class of cost that holds the part; by class the parts sum to what the row has.
 CREATE FUNCTION genai.explain(p_call_key uuid, p_time timestamptz)
 RETURNS TABLE (
@@ -16,48 +17,63 @@ LANGUAGE sql STABLE AS $$
             coalesce(m.output_tokens, 0)::bigint AS output, coalesce(m.cache_read_tokens, 0)::bigint AS cache_read,
             coalesce(m.cache_write_tokens, 0)::bigint - coalesce(m.cache_write_1h_tokens, 0) AS cache_write,
             coalesce(m.cache_write_1h_tokens, 0)::bigint AS cache_write_1h,
-            coalesce(m.input_audio_tokens, 0)::bigint AS input_audio,
-            coalesce(m.input_image_tokens, 0)::bigint AS input_image,
-            coalesce(m.output_audio_tokens, 0)::bigint AS output_audio,
-            coalesce(m.output_image_tokens, 0)::bigint AS output_image,
+            m.input_audio_tokens::bigint AS input_audio, m.input_cached_audio_tokens::bigint AS cached_audio,
+            coalesce(m.input_image_tokens, 0)::bigint AS input_image, m.input_cached_image_tokens::bigint AS cached_image,
+            coalesce(m.output_audio_tokens, 0)::bigint AS output_audio, m.output_image_tokens::bigint AS output_image,
             coalesce(m.reasoning_tokens, 0)::bigint AS reasoning
         FROM genai.model_call m
         JOIN genai.price_vector v ON v.id = m.price_vector_id
         WHERE m.call_key = p_call_key AND m.time = p_time AND m.cost_pico_usd IS NOT NULL AND m.input_tokens IS NOT NULL
-    ), heard AS (
-        SELECT b.*, CASE WHEN b.c ? 'input_audio' THEN least(b.input_audio, b.fresh) ELSE 0 END AS billed_input_audio,
-            CASE WHEN b.c ? 'output_audio' THEN least(b.output_audio, b.output) ELSE 0 END AS billed_output_audio
+    ), told AS (
+        SELECT b.*, coalesce(b.input_audio, CASE WHEN b.c ? 'assumes_input_audio' THEN b.fresh ELSE 0 END) AS audio,
+            least(b.output_audio, b.output) AS spoken
         FROM billed b
-    ), seen AS (
-        SELECT h.*, CASE WHEN h.c ? 'input_image' THEN least(h.input_image, h.fresh - h.billed_input_audio) ELSE 0 END
-                AS billed_input_image,
-            CASE WHEN h.c ? 'output_image' THEN least(h.output_image, h.output - h.billed_output_audio) ELSE 0 END
-                AS billed_output_image
+    ), heard AS (
+        SELECT t.*, least(t.audio - least(t.audio, coalesce(t.cached_audio, 0), t.cache_read), t.fresh) AS audio_fresh,
+            least(coalesce(t.output_image, CASE WHEN (t.c ->> 'output_image') <> (t.c ->> 'output')
+                THEN t.output - t.spoken - least(t.reasoning, t.output - t.spoken) ELSE 0 END), t.output - t.spoken) AS drawn
+        FROM told t
+    ), cached AS (
+        SELECT h.*, CASE WHEN h.cached_audio IS NULL THEN least(h.audio - h.audio_fresh, h.cache_read)
+                ELSE least(h.audio, h.cached_audio, h.cache_read) END AS audio_read
         FROM heard h
-    ), thought AS (
-        SELECT s.*, CASE WHEN s.c ? 'reasoning'
-                THEN least(s.reasoning, s.output - s.billed_output_audio - s.billed_output_image) ELSE 0 END
-                AS billed_reasoning
+    ), seen AS (
+        SELECT a.*, least(a.input_image - least(a.input_image, coalesce(a.cached_image, 0), a.cache_read - a.audio_read),
+                a.fresh - a.audio_fresh) AS image_fresh
+        FROM cached a
+    ), split AS (
+        SELECT s.*, CASE WHEN s.cached_image IS NULL THEN least(s.input_image - s.image_fresh, s.cache_read - s.audio_read)
+                ELSE least(s.input_image, s.cached_image, s.cache_read - s.audio_read) END AS image_read,
+            CASE WHEN s.c ? 'reasoning' THEN least(s.reasoning, s.output - s.spoken - s.drawn) ELSE 0 END AS thought
         FROM seen s
     )
     SELECT t.call_key, p.position, p.part, p.booked_as, p.tokens, p.rate, p.tokens::numeric * p.rate, p.field,
         x.attribute, x.rank
-    FROM thought t
+    FROM split t
     CROSS JOIN LATERAL (VALUES
-        (1, 'input', 'input', t.fresh - t.billed_input_audio - t.billed_input_image, (t.c ->> 'input')::bigint,
-            'input_tokens'),
-        (2, 'input audio', 'input', t.billed_input_audio, (t.c ->> 'input_audio')::bigint, 'input_audio_tokens'),
-        (3, 'input images', 'input', t.billed_input_image, (t.c ->> 'input_image')::bigint, 'input_image_tokens'),
-        (4, 'cache read', 'cache_read', t.cache_read, (t.c ->> 'cache_read')::bigint, 'cache_read_tokens'),
-        (5, 'cache write', 'cache_write', t.cache_write, (t.c ->> 'cache_write')::bigint, 'cache_write_tokens'),
-        (6, 'cache write, 1 h', 'cache_write', t.cache_write_1h, (t.c ->> 'cache_write_1h')::bigint,
+        (1, 'input', 'input', t.fresh - t.audio_fresh - t.image_fresh, (t.c ->> 'input')::bigint, 'input_tokens'),
+        (2, 'input audio', 'input', t.audio_fresh, coalesce(t.c ->> 'input_audio', t.c ->> 'input')::bigint,
+            'input_audio_tokens'),
+        (3, 'input images', 'input', t.image_fresh, coalesce(t.c ->> 'input_image', t.c ->> 'input')::bigint,
+            'input_image_tokens'),
+        (4, 'cache read', 'cache_read', t.cache_read - t.audio_read - t.image_read, (t.c ->> 'cache_read')::bigint,
+            'cache_read_tokens'),
+        (5, 'cache read, audio', 'cache_read', t.audio_read,
+            coalesce(t.c ->> 'cache_read_audio', t.c ->> 'input_audio', t.c ->> 'cache_read')::bigint,
+            'input_cached_audio_tokens'),
+        (6, 'cache read, images', 'cache_read', t.image_read,
+            coalesce(t.c ->> 'cache_read_image', t.c ->> 'input_image', t.c ->> 'cache_read')::bigint,
+            'input_cached_image_tokens'),
+        (7, 'cache write', 'cache_write', t.cache_write, (t.c ->> 'cache_write')::bigint, 'cache_write_tokens'),
+        (8, 'cache write, 1 h', 'cache_write', t.cache_write_1h, (t.c ->> 'cache_write_1h')::bigint,
             'cache_write_1h_tokens'),
-        (7, 'output', 'output', t.output - t.billed_output_audio - t.billed_output_image - t.billed_reasoning,
-            (t.c ->> 'output')::bigint, 'output_tokens'),
-        (8, 'output audio', 'output', t.billed_output_audio, (t.c ->> 'output_audio')::bigint, 'output_audio_tokens'),
-        (9, 'output images', 'output', t.billed_output_image, (t.c ->> 'output_image')::bigint, 'output_image_tokens'),
-        (10, 'reasoning', 'output', t.billed_reasoning, (t.c ->> 'reasoning')::bigint, 'reasoning_tokens'),
-        (11, 'call', 'other', 1::bigint, coalesce((t.c ->> 'call')::bigint, 0), NULL)
+        (9, 'output', 'output', t.output - t.spoken - t.drawn - t.thought, (t.c ->> 'output')::bigint, 'output_tokens'),
+        (10, 'output audio', 'output', t.spoken, coalesce(t.c ->> 'output_audio', t.c ->> 'output')::bigint,
+            'output_audio_tokens'),
+        (11, 'output images', 'output', t.drawn, coalesce(t.c ->> 'output_image', t.c ->> 'output')::bigint,
+            'output_image_tokens'),
+        (12, 'reasoning', 'output', t.thought, (t.c ->> 'reasoning')::bigint, 'reasoning_tokens'),
+        (13, 'call', 'other', 1::bigint, coalesce((t.c ->> 'call')::bigint, 0), NULL)
     ) p ("position", part, booked_as, tokens, rate, field)
     LEFT JOIN LATERAL (
         SELECT s.line ->> 1 AS attribute, (s.line ->> 2)::integer AS rank

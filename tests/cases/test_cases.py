@@ -15,9 +15,6 @@ from tests.cases.comparison import CASES, Case, faults
 OPEN: dict[str, str] = {
     "12-vercel-ai-xai-reasoning": "reasoning outside of the output (usage)",
     "14-vercel-ai-5-google-thoughts": "reasoning outside of the output (usage)",
-    "30-azure-priority-tier": "no rate for the tier (pricing)",
-    "32-gemini-image-output": "no rate for the modality (pricing)",
-    "34-livekit-realtime-cached-audio": "cached audio is priced as audio (pricing, emitters)",
 }
 """Cases that are wrong still → what is missing. The test fails when one is right, so that it goes."""
 

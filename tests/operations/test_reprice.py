@@ -113,6 +113,28 @@ def test_a_price_that_stands_changes_only_on_request_and_is_never_taken_away(
     assert_the_book_adds_up(migrated_database)
 
 
+def test_a_restatement_keeps_flags_and_uncertain_calls_in_step(
+    migrated_database: str, books: Callable[..., PriceBook], tmp_path: Path
+) -> None:
+    cached = [made("old", n, cache_read_tokens=100) for n in range(30)]
+    store(migrated_database, books(old="1"), [*cached, made("old", 99)])
+    uncertain = "SELECT sum(uncertain_calls)::bigint FROM genai.usage_hour"
+    flagged = "SELECT count(*) FROM genai.model_call WHERE 'cost_uncertain' = ANY (flags)"
+    assert (value(migrated_database, uncertain), value(migrated_database, flagged)) == (30, 30)
+    path = tmp_path / "cached.yaml"
+    path.write_text(
+        "version: 1\nmodels:\n  - {provider: acme, model: old, prices: "
+        '[{usd_per_mtok: {input: "1", output: "1", cache_read: "1"}}]}\n'
+    )
+    done = apply(migrated_database, load_price_book(path), SCOPE._replace(restate=True), price_map_id=None)
+    assert done.total().restated == 0
+    assert (value(migrated_database, uncertain), value(migrated_database, flagged)) == (0, 0)
+    assert_the_book_adds_up(migrated_database)
+    assert (
+        rows(migrated_database, "SELECT * FROM genai.model_call WHERE flags && '{cache_price_assumed}'") == []
+    )
+
+
 def test_a_run_is_limited_to_its_models_and_its_window(
     migrated_database: str, books: Callable[..., PriceBook]
 ) -> None:

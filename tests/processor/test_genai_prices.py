@@ -20,6 +20,8 @@ from processor.pricing import price_call
 from tests.processor.pricing_cases import a_call, at, default_book, library
 
 MOMENTS = ["2024-06-01T12:00:00", "2025-07-01T00:00:00", "2026-03-01T00:00:00", "2026-11-20T12:00:00"]
+MODALITIES = ("input_audio_tokens", "input_image_tokens", "output_audio_tokens", "output_image_tokens")
+"""Said to be none, so that every token is text."""
 USAGES = [(1000, 0, 0, 100), (60_000, 20_000, 10_000, 500), (300_000, 200_000, 50_000, 1000)]
 
 
@@ -102,6 +104,7 @@ def _call(
         at(moment),
         cache_read_tokens=read,
         cache_write_tokens=write,
+        **dict.fromkeys(MODALITIES, 0),
     )
 
 

@@ -304,6 +304,10 @@ def test_other_tiers_have_the_standard_price(tier: str | None) -> None:
 
 # Exactness
 
+MODALITIES = (
+    *("input_audio", "output_audio", "input_image", "output_image"),
+    *("cache_read_audio", "cache_read_image"),
+)
 RATE = st.none() | st.integers(0, 10**9)
 RATES = st.builds(
     Rates,
@@ -312,6 +316,8 @@ RATES = st.builds(
     cache_read=RATE,
     cache_write=RATE,
     cache_write_1h=RATE,
+    reasoning=st.none(),
+    **dict.fromkeys(MODALITIES, st.none()),
     call=st.integers(0, 10**10),
 )
 USAGE = st.tuples(*[st.integers(0, 10**6)] * 4, st.integers(0, 10**6))

@@ -1,0 +1,112 @@
+"""What vendors say about billing that the price list has no place for: facts as data, each with its page.
+
+Pages read on 2026-11-29. Providers are spelled as the price list spells them.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+CHECKED: Final = "2026-11-29"
+
+
+class Fact(NamedTuple):
+    """Classes of tokens of some models.
+
+    Attributes:
+        providers: the price list's ids.
+        start, part: how the model's id begins, and what it contains.
+        classes: fields of `processor.prices.Rates`.
+    """
+
+    providers: frozenset[str]
+    start: str
+    part: str
+    classes: frozenset[str]
+    source: str
+
+
+def _fact(providers: str, start: str, part: str, classes: str, source: str) -> Fact:
+    return Fact(frozenset(providers.split()), start, part, frozenset(classes.split()), source)
+
+
+_INCLUDED: Final = (
+    _fact(
+        "openai azure", "", "", "input_image",
+        "https://platform.openai.com/docs/guides/images-vision: image inputs are charged as tokens",
+    ),
+    _fact(
+        "anthropic", "", "", "input_image",
+        "https://platform.claude.com/docs/en/build-with-claude/vision: images count as input tokens",
+    ),
+    _fact(
+        "aws google", "", "claude", "input_image",
+        "https://platform.claude.com/docs/en/build-with-claude/vision: images count as input tokens",
+    ),
+    _fact(
+        "google", "gemini", "", "input_image input_audio",
+        "https://ai.google.dev/gemini-api/docs/pricing: one input price, unless audio has its own line",
+    ),
+    _fact(
+        "google", "gemini", "tts", "output_audio",
+        "https://ai.google.dev/gemini-api/docs/pricing: the output price of a speech model is for audio",
+    ),
+    _fact(
+        "openai azure", "gpt-image", "", "output_image",
+        "https://openai.com/api/pricing: image models; where there is one output price it is for images",
+    ),
+)  # fmt: skip
+"""Classes that are billed at the price of input or output: without a rate of their own they are exact."""
+
+_ASSUMED: Final = (
+    _fact(
+        "openai azure", "", "transcribe", "input_audio",
+        "https://platform.openai.com/docs/guides/speech-to-text: the input is audio, but for a short prompt",
+    ),
+)  # fmt: skip
+"""Classes that all fresh input is taken to be where a span does not say."""
+
+_SAME_TIERS: Final = (
+    ("azure", "priority", ("gpt-4.1", "gpt-5.1", "gpt-5.2"), "https://github.com/BerriAI/litellm/pull/28506"),
+)
+"""(seller, tier, models, source): a tier that a seller has at its vendor's price."""
+
+_TIER_FACTORS: Final = (
+    # Retired on 2026-07-24, and not in the list; also https://openrouter.ai/anthropic/claude-opus-4.6-fast
+    (
+        "anthropic",
+        "fast",
+        "claude-opus-4-6",
+        6,
+        "https://platform.claude.com/docs/en/build-with-claude/fast-mode",
+    ),
+    ("anthropic", "fast", "claude-opus-4-7", 6, "https://openrouter.ai/anthropic/claude-opus-4.7-fast"),
+)
+"""(provider, tier, model, factor, source): every rate of the tier is so many times the standard one."""
+
+
+def included(provider: str, model: str) -> frozenset[str]:
+    """Classes that need no rate of their own."""
+    return _classes(_INCLUDED, provider, model)
+
+
+def assumed(provider: str, model: str) -> frozenset[str]:
+    """Classes that the whole input is assumed to be."""
+    return _classes(_ASSUMED, provider, model)
+
+
+def has_vendors_tier(seller: str, tier: str | None, model: str) -> bool:
+    """Whether a seller of another vendor's model is known to have the vendor's price on a tier."""
+    return any((seller, tier) == (s, t) and model in models for s, t, models, _ in _SAME_TIERS)
+
+
+def tier_factor(provider: str, tier: str | None, model: str) -> int | None:
+    """How many times the standard rates a tier costs that the list does not have; None when nobody said."""
+    return next((f for p, t, m, f, _ in _TIER_FACTORS if (p, t, m) == (provider, tier, model)), None)
+
+
+def _classes(facts: tuple[Fact, ...], provider: str, model: str) -> frozenset[str]:
+    fitting = (
+        f.classes for f in facts if provider in f.providers and model.startswith(f.start) and f.part in model
+    )
+    return frozenset().union(*fitting)
