@@ -21,7 +21,7 @@ REQUEST_BUCKET_MS, REQUEST_REACH_MS = 7 * _DAY_MS, 12 * _HOUR_MS
 REPEAT_BUCKET_MS, REPEAT_REACH_MS = 60_000, 10_000
 """A response id that comes again without overlap is claimed by the minute: its duplicates meet there."""
 
-OWN, RESPONSE, WEAK_RESPONSE, REPEAT, REQUEST, UNREAD = range(6)
+OWN, RESPONSE, WEAK_RESPONSE, REPEAT, REQUEST, UNREAD, TOLD = range(7)
 """What a hash is of; the seed keeps the kinds apart."""
 
 _CLOCK_MOVED = int(Flag.CLOCK_MOVED)
@@ -70,10 +70,13 @@ def response_keys(call: ModelCall, at_ms: int) -> Keys:
     """The keys that stand for a provider's response id; empty when the call has none that can join spans.
 
     A strong id joins whatever the trace, request or service; a weak one only within its trace (LEDGER §1).
+    Without an id what a span and a log record both say of the call (`ModelCall.told`) stands for it.
     """
     response_id = call.response_id
     if not response_id:
-        return ()
+        if not call.told:
+            return ()
+        return id_keys(TOLD, as_bytes(call.told), at_ms, RESPONSE_BUCKET_MS, RESPONSE_REACH_MS)
     if is_strong(response_id):
         return id_keys(RESPONSE, as_bytes(response_id), at_ms, RESPONSE_BUCKET_MS, RESPONSE_REACH_MS)
     if not call.trace_id:
@@ -84,7 +87,7 @@ def response_keys(call: ModelCall, at_ms: int) -> Keys:
 
 def repeat_keys(call: ModelCall, at_ms: int) -> Keys:
     """The keys that a further call of a known response id claims beside its own key."""
-    return id_keys(REPEAT, as_bytes(call.response_id or ""), at_ms, REPEAT_BUCKET_MS, REPEAT_REACH_MS)
+    return id_keys(REPEAT, as_bytes(call.response_id or call.told), at_ms, REPEAT_BUCKET_MS, REPEAT_REACH_MS)
 
 
 def request_keys(call: ModelCall, at_ms: int) -> Keys:

@@ -19,7 +19,7 @@ _CONTAINED_US = 50_000
 """Failed calls have neither id nor usage: only spans that lie one within the other are one, within 50 ms."""
 
 _CLOCK_MOVED, _LATENCY_UNKNOWN = int(Flag.CLOCK_MOVED), int(Flag.LATENCY_UNKNOWN)
-_PROMOTED = int(Flag.PROMOTED)
+_PROMOTED, _FROM_LOG = int(Flag.PROMOTED), int(Flag.FROM_LOG)
 
 
 @dataclass(slots=True, eq=False)
@@ -78,6 +78,15 @@ def same_by_id(a: Times, b: Times, is_strong: bool, tokens: Sequence[tuple[int |
     return is_strong or one == other or (None, None) in (one, other)
 
 
+def same_by_telling(one: ModelCall, other: ModelCall) -> bool:
+    """Whether a span and a log record of one emitter, without an id, tell one call.
+
+    Two spans never do, nor two records: an agent may well ask the same twice.
+    """
+    is_both = (one.flags ^ other.flags) & _FROM_LOG
+    return bool(one.told and one.told == other.told and is_both) and overlap(times(one), times(other))
+
+
 def is_bare(call: ModelCall) -> bool:
     """A call that succeeded and tells no usage."""
     return call.input_tokens is None and call.output_tokens is None and call.status != ERROR
@@ -108,6 +117,7 @@ def groups(
         sets.join(one, other)
     _join_by_id(members, sets)
     _join_nested(members, sets)
+    _join_told_twice(members, sets)
     _join_across_traces(sets)
     return sets.groups()
 
@@ -140,17 +150,18 @@ class _Sets:
 
 
 def _counted_first(group: list[SpanReading]) -> list[SpanReading]:
-    """Inner spans before outer ones, then those inside a larger trace, the shorter, the smaller id."""
+    """Spans before log records, inner before outer ones, those inside a larger trace, the shorter."""
     if len(group) == 1:
         return group
     outer = {id(above) for one in group for above in one.above}
 
-    def preference(one: SpanReading) -> tuple[bool, bool, bool, bool, int, bytes, bytes]:
+    def preference(one: SpanReading) -> tuple[object, ...]:
         call = one.call
         unknown = call.latency_us is None
         is_outer, promoted = id(one) in outer, bool(call.flags & _PROMOTED)
         root, length = not call.parent_span_id, call.latency_us or 0
-        return promoted, is_outer, root, unknown, length, call.span_id, call.trace_id
+        kind = promoted, call.flags & _FROM_LOG, is_outer, root
+        return *kind, unknown, length, call.span_id, call.trace_id
 
     return sorted(group, key=preference)
 
@@ -183,6 +194,26 @@ def _join_nested(members: Sequence[SpanReading], sets: _Sets) -> None:
         sets.join(inner, outer)
 
 
+def _join_told_twice(members: Sequence[SpanReading], sets: _Sets) -> None:
+    """A coding agent's log record and its span, each with the nearest of the other kind."""
+    told: dict[str, list[SpanReading]] = {}
+    for one in members:
+        if one.call.told:
+            told.setdefault(one.call.told, []).append(one)
+    for same in told.values():
+        pairs = [(a, b) for i, a in enumerate(same) for b in same[i + 1 :] if same_by_telling(a.call, b.call)]
+        _join_nearest(pairs, sets)
+
+
+def _join_nearest(pairs: Sequence[tuple[SpanReading, SpanReading]], sets: _Sets) -> None:
+    """Each span with one other at most, the nearest in time first."""
+    joined: set[int] = set()
+    for one, other in sorted(pairs, key=_distance):
+        if joined.isdisjoint((id(one), id(other))):
+            joined |= {id(one), id(other)}
+            sets.join(one, other)
+
+
 def _join_across_traces(sets: _Sets) -> None:
     """Two instrumentations on one call, each in a trace of its own and without a common id."""
     heads = [group[0] for group in sets.groups()]
@@ -193,11 +224,7 @@ def _join_across_traces(sets: _Sets) -> None:
         buckets.setdefault((one.resource, _tokens(one.call), one.call.status == ERROR), []).append(one)
     for bucket in buckets.values():
         pairs = [(a, b) for i, a in enumerate(bucket) for b in bucket[i + 1 :] if _same_elsewhere(a, b)]
-        joined: set[int] = set()
-        for one, other in sorted(pairs, key=_distance):
-            if joined.isdisjoint((id(one), id(other))):
-                joined |= {id(one), id(other)}
-                sets.join(one, other)
+        _join_nearest(pairs, sets)
 
 
 def _distance(pair: tuple[SpanReading, SpanReading]) -> tuple[int, list[bytes]]:
