@@ -15,6 +15,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from processor.call import (
     DETAIL,
+    DUPLICATE,
+    ELSEWHERE,
     HALF,
     OWN,
     UNKNOWN,
@@ -227,12 +229,16 @@ class _Decoder:
         return counted
 
     def _settle_unread(self) -> None:
-        """Usage that no rule reads is told, unless a call that counts or waits is around or inside of it."""
+        """Usage that no rule reads is told, unless a counted call is around or inside of it.
+
+        A wrapper that waits is none: should it be counted later, the binder takes back what lies in its line.
+        """
         unread = [s for s in self._seen.values() if s is not None and s.unread and not s.verdict.known]
         if not unread:
             return
         lineage = self._context.lineage
-        calls = [s for s in self._seen.values() if s is not None and (s.verdict.counts or s.verdict.wrapper)]
+        told = (DUPLICATE, ELSEWHERE, DETAIL)
+        calls = [s for s in self._seen.values() if s is not None and (s.verdict.counts or s.part in told)]
         inside = {id(a): call for call in calls for a in lineage(call.trace_id, call.parent_span_id)}
         by_id = {id(call): call for call in calls}
         for seen in unread:

@@ -84,12 +84,14 @@ def _json(row: Row) -> Text:
 def _text(row: Row) -> Text:
     from rich.text import Text
 
+    from processor.call import UNREAD
     from service.display import number, usd
 
     if "model" not in row:
         kind = "refused" if row["refused"] else "not counted"
         told = f"{row['received_at']:%H:%M:%S} {kind}: {row['name'] or 'span'} — {row['reason']}"
-        return Text(_safe(told), style="red" if row["refused"] else "dim")
+        unread = "yellow" if row["reason"].startswith(UNREAD) else "dim"
+        return Text(_safe(told), style="red" if row["refused"] else unread)
     known = row["price_status"] in ("priced", "free")
     line = Text(
         _line(

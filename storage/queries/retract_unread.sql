@@ -4,7 +4,7 @@ WITH RECURSIVE unread AS MATERIALIZED (
     SELECT u.trace_id, u.span_id, u.key
     FROM unnest(%s::uuid[]) AS t (trace_id) JOIN _genai.unread_span u ON u.trace_id = t.trace_id AND NOT u.repeats
 ), span AS MATERIALIZED (
-    SELECT s.trace_id, s.span_id, s.parent_span_id, false AS is_call
+    SELECT s.trace_id, s.span_id, s.parent_span_id, s.of_call IS NOT NULL AS is_call
     FROM _genai.sighting s WHERE s.trace_id IN (SELECT u.trace_id FROM unread u)
     UNION
     SELECT c.trace_id, c.span_id, c.parent_span_id, true

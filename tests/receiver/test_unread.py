@@ -148,6 +148,13 @@ def test_usage_around_or_inside_of_a_counted_call_repeats_it(is_around: bool) ->
     assert "around or inside of" in sighting.reason
 
 
+def test_usage_inside_of_a_wrapper_that_waits_is_unread_until_that_is_counted() -> None:
+    agent = {"gen_ai.operation.name": "invoke_agent", "gen_ai.usage.input_tokens": 7}
+    batch = decoded(Made(agent | {"gen_ai.request.model": "m"}, span_id=1), Made(OWN, span_id=2, parent=1))
+    assert [s.span_id[-1] for s in batch.sightings if s.unread] == [2]
+    assert [s.span_id[-1] for s in batch.sightings if s.wrapper] == [1]
+
+
 def test_usage_beside_a_counted_call_is_unread() -> None:
     batch = decoded(Made({}, span_id=1), Made(CHAT, span_id=2, parent=1), Made(OWN, span_id=3, parent=1))
     assert [s.span_id[-1] for s in batch.sightings if s.unread] == [3]

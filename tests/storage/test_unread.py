@@ -13,16 +13,19 @@ from hypothesis import strategies as st
 
 from processor.call import Batch, ModelCall, Sighting, Unread
 from processor.pricing import Charge
+from receiver.decode import decode_message
 from storage import unread
 from storage.binding import Binder
 from storage.cardinality import OTHER
 from storage.erasure import erase_data_mode
 from storage.retention import Periods, keep
 from storage.writer import Writer
+from tests.receiver.spans import CHAT, T0, Made, request
 from tests.storage.ledger import NOON_NS, PRICED, SECOND_NS, call, rows
 
 NOW = datetime.fromtimestamp(NOON_NS / 1e9, UTC)
 KEYS = ("acme.tokens.completion", "acme.tokens.prompt")
+OWN = dict.fromkeys(KEYS, 12)
 FIGURES = "SELECT service_name, scope, keys, spans, first_seen, last_seen FROM genai.unread ORDER BY 1, 2, 5"
 HELD = "SELECT genai.unread_spans(%s, %s, %s, %s, %s)"
 
@@ -102,14 +105,14 @@ def test_any_delivery_ends_in_the_same_figures(
     with psycopg.connect(migrated_database) as connection:
         connection.execute("TRUNCATE _genai.unread, _genai.unread_span")
     writers = Writer(migrated_database), Writer(migrated_database)
-    for request in sent:
+    for one_request in sent:
         for second in (False, True):
-            part = [_numbered(place) for place, through in request if through == second]
+            part = [_numbered(place) for place, through in one_request if through == second]
             if part:
                 write(writers[second], *part)
     for one in writers:
         one.close()
-    distinct = {place for request in sent for place, _ in request}
+    distinct = {place for one_request in sent for place, _ in one_request}
     with psycopg.connect(migrated_database) as connection:
         found = connection.execute("SELECT bucket, service_name, spans FROM genai.unread").fetchall()
     assert sum(row[2] for row in found) == len(distinct)
@@ -166,6 +169,70 @@ def test_usage_around_or_inside_of_a_call_of_another_request_is_taken_back(
     assert spans(migrated_database) == 0
     write(writer, parts[0])
     assert spans(migrated_database) == 0
+
+
+def test_usage_inside_of_a_wrapper_leaves_when_the_wrapper_is_counted(
+    migrated_database: str, writer: Writer
+) -> None:
+    trace, span = _ids("t/agent")
+    agent = call("t/agent", trace_id=trace, span_id=span, parent_span_id=b"")
+    write(writer, Sighting(trace, span, b"", "agent", "it repeats usage", wrapper=True, call=agent))
+    write(writer, sighting("t/own", parent="t/agent"))
+    bind(migrated_database)
+    assert spans(migrated_database) == 1
+    with Binder(migrated_database, lambda made: PRICED) as binder:
+        assert binder.bind(NOON_NS + 1200 * SECOND_NS).promoted == 1
+    assert spans(migrated_database) == 0
+
+
+KINDS = {"own": OWN, "call": {}, "named": {"endpoint_tag": "checkout"}}
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    tree=st.lists(st.tuples(st.sampled_from(sorted(KINDS)), st.integers(0, 4)), min_size=1, max_size=5),
+    order=st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=5), min_size=1, max_size=4),
+)
+def test_the_figure_of_a_trace_follows_from_its_spans_alone(
+    migrated_database: str, tree: list[tuple[str, int]], order: list[list[int]]
+) -> None:
+    """Split in any way, in any order, with any repetition: unread is what no call is around or inside of."""
+    made = [_node(place, kind, above) for place, (kind, above) in enumerate(tree)]
+    with psycopg.connect(migrated_database) as connection:
+        connection.execute(
+            "TRUNCATE _genai.unread, _genai.unread_span, _genai.sighting, _genai.open_call, _genai.arrival,"
+            " _genai.call_key"
+        )
+    writer = Writer(migrated_database)
+    requests = [[made[n] for n in one if n < len(made)] for one in order]
+    for part in [*requests, *([one] for one in made)]:
+        if part:
+            batch = decode_message(request(*part), T0 + 5 * SECOND_NS)
+            writer.write([(batch, [PRICED] * len(batch.calls))])
+            with Binder(migrated_database, lambda found: PRICED) as binder:
+                binder.bind(T0 + 10 * SECOND_NS)
+    writer.close()
+    assert spans(migrated_database) == _truth(tree)
+
+
+def _node(place: int, kind: str, above: int) -> Made:
+    """A span below an earlier one, or a root; no two calls are alike."""
+    counts = {"gen_ai.usage.input_tokens": 100 + place} if kind == "call" else {}
+    base = CHAT if kind == "call" else KINDS[kind]
+    parent = above + 1 if above < place else 900
+    return Made({**base, **counts}, span_id=place + 1, parent=parent, start=place, scope=("acme.llm", "1"))
+
+
+def _truth(tree: list[tuple[str, int]]) -> int:
+    lines: list[list[int]] = []
+    for place, (_, above) in enumerate(tree):
+        lines.append([above, *lines[above]] if above < place else [])
+    calls = {place for place, (kind, _) in enumerate(tree) if kind == "call"}
+    around = {above for place in calls for above in lines[place]}
+    return sum(
+        kind == "own" and place not in around and calls.isdisjoint(lines[place])
+        for place, (kind, _) in enumerate(tree)
+    )
 
 
 def test_usage_beside_a_call_of_its_trace_stays(migrated_database: str, writer: Writer) -> None:
