@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
+from processor.call import Batch, Sighting, Unread
 from service.demo.plan import INTERRUPTED, OK, Plan, PlannedCall, PlannedRequest, make_plan
 from service.demo.shop import pseudonym
 from service.demo.truth import cost_of
+from storage.writer import Writer
 from tests.operations.ledger import ERROR_WITHOUT_USAGE, NO_USAGE, PRICED, UNPRICED, Call, fill
 
 ANCHOR = datetime(2026, 5, 20, 17, 30, tzinfo=UTC)
@@ -34,6 +36,17 @@ def fill_day(dsn: str) -> None:
         for n in range(3)
     ]
     fill(dsn, [*calls, *extra])
+    _send_unread(dsn)
+
+
+def _send_unread(dsn: str) -> None:
+    """One span of a vocabulary that nobody knows."""
+    start_ns = int((ANCHOR - timedelta(minutes=20)).timestamp()) * 10**9
+    unread = Unread(b"unread", start_ns, "acme.llm", "3.1", ("acme.tokens.prompt",), "worker")
+    sightings = [Sighting(b"", b"", b"", "", "", unread=unread)]
+    writer = Writer(dsn)
+    writer.write([(Batch(sightings=sightings, received_ns=start_ns), [])])
+    writer.close()
 
 
 def spend(start: datetime, end: datetime, wanted: Callable[[PlannedRequest], bool] = lambda _: True) -> int:
