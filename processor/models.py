@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from processor.prices import ALWAYS, NEVER
-from processor.vocabulary import PROVIDERS, provider_of_model
+from processor.vocabulary import FRAMEWORKS, PROVIDERS, provider_of_model
 
 _LIBRARY_OF: Final[dict[str, str]] = {
     "aws.bedrock": "aws",
@@ -33,6 +33,16 @@ _OWN_MODELS_ONLY: Final = frozenset({"gcp.gemini"})
 """Providers that sell their vendor's models only, although their price list has others: Claude is on Vertex
 AI, not in the Gemini API
 (https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude)."""
+
+_VENDORS_OF: Final[dict[str, frozenset[str]]] = {
+    "aws.bedrock": frozenset({"amazon", "anthropic", "converse", "converse_like", "invoke"}),
+    "azure.ai.inference": frozenset({"azure", "openai"}),
+    "azure.ai.openai": frozenset({"azure_ai", "openai"}),
+    "gcp.vertex_ai": frozenset({"anthropic", "gemini", "google", "meta", "mistralai"}),
+}
+"""Names that stand before a model on a cloud that sells it: `google/gemini-2.5-pro` on Vertex AI
+(https://docs.cloud.google.com/vertex-ai/generative-ai/docs/start/openai), `converse/…` in LiteLLM on
+Bedrock."""
 
 _ARN: Final = re.compile(
     r"arn:aws[a-z-]*:bedrock:[a-z0-9-]*:\d*:(?:inference-profile|foundation-model)/(?P<model>.+)"
@@ -100,10 +110,24 @@ def spellings(provider: str, model: str) -> Iterator[str]:
     bare = _without_path(_CONTEXT_SUFFIX.sub("", name))
     if bare != name:
         yield bare
-    head, slash, rest = bare.partition("/")
-    while slash and PROVIDERS.get(head) == provider:
+    head, rest = _prefix(bare)
+    while rest and _sells_for(provider, head):
         yield rest
-        head, slash, rest = rest.partition("/")
+        head, rest = _prefix(rest)
+
+
+def _prefix(name: str) -> tuple[str, str]:
+    """What stands before the first `/` of an id, or before its first `:` (`openai:gpt-4o`), and the rest."""
+    head, slash, rest = name.partition("/")
+    if slash:
+        return head, rest
+    head, _, rest = name.partition(":")
+    return (head, rest) if head in PROVIDERS else (name, "")
+
+
+def _sells_for(provider: str, head: str) -> bool:
+    """Whether a prefix says no more than the provider does: its own name, a gateway's, or its vendor's."""
+    return PROVIDERS.get(head) == provider or head in FRAMEWORKS or head in _VENDORS_OF.get(provider, ())
 
 
 def _without_path(name: str) -> str:

@@ -349,6 +349,8 @@ def provider_of_model(model: str | None) -> str | None:
         return None
     name = model.strip().lower()
     head, slash, _ = name.partition("/")
+    if not slash:
+        head, slash, _ = name.partition(":")  # pydantic-ai and LangChain: `openai:gpt-4o`
     if slash and head in PROVIDERS:
         return PROVIDERS[head]
     return next((provider for start, provider in _MODEL_FAMILIES if name.startswith(start)), None)

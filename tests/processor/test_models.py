@@ -132,6 +132,12 @@ def test_no_model_of_a_core_provider_is_priced_under_an_invented_suffix_or_prefi
         ),
         ("openrouter", "openrouter/openai/gpt-4o", "openai/gpt-4o"),
         ("azure.ai.inference", "gpt-4o", "gpt-4o"),
+        ("azure.ai.openai", "openai/gpt-4o", "gpt-4o"),
+        ("gcp.vertex_ai", "google/gemini-2.5-flash", "gemini-2.5-flash"),
+        ("gcp.vertex_ai", "anthropic/claude-sonnet-4@20250514", "claude-sonnet-4@20250514"),
+        ("openai", "openai:gpt-4o-mini", "gpt-4o-mini"),
+        ("gcp.gemini", "google-gla:gemini-2.5-flash", "gemini-2.5-flash"),
+        ("openai", "litellm_proxy/gpt-4o-mini", "gpt-4o-mini"),
     ],
 )
 def test_spellings_of_one_model_cost_the_same(provider: str, model: str, like: str) -> None:

@@ -99,6 +99,8 @@ def test_the_tables_agree_with_themselves() -> None:
     [
         ("gpt-4o-mini", "openai"),
         ("openai/gpt-4o-mini", "openai"),
+        ("anthropic:claude-sonnet-4-5", "anthropic"),
+        ("llama3:8b", None),
         ("claude-sonnet-4-20250514", "anthropic"),
         ("us.anthropic.claude-sonnet-4-20250514-v1:0", "aws.bedrock"),
         ("llama-3.1-8b", None),
