@@ -40,7 +40,11 @@ NEEDLES = (
 """Every record of one of the events that are read holds one of them; of Codex' events, of which an answer has
 hundreds, only those that end it. The last finds counts of emitters that nobody knows (`receiver.unread`)."""
 
-_KNOWN = ("com.anthropic.claude_code", "claude_code.", "codex", "gemini_cli.", "gemini-cli", "qwen-code")
+_KNOWN = (
+    "com.anthropic.claude_code", "claude_code.", "codex", "gemini_cli.", "gemini-cli", "qwen-code",
+    "copilot_chat.", "github.copilot",
+)  # fmt: skip
+"""Emitters and events whose vocabulary is known: what their other events count is no call's usage."""
 _BARE = {(event.bare, event.scope): event for event in EVENTS.values() if event.bare}
 _CLIENT = 3
 _FAILED = b"\x18\x02"
@@ -160,7 +164,7 @@ def event_of(record: LogRecord, scope: str) -> tuple[str, LogEvent | None]:
 
 
 def _is_known(name: str, scope: str) -> bool:
-    """Whether the emitter's vocabulary is known: what its other events count is no call's usage."""
+    """Whether the record's emitter is known, and so are all its events that tell of calls."""
     return name.startswith(_KNOWN) or scope.startswith(_KNOWN)
 
 

@@ -47,7 +47,7 @@ def set_failure(call: ModelCall, span: Span, values: Values) -> None:
     messages = (_status(span.status)[1], values.get("status_message"), message)
     if call.http_status is None or call.http_status < 400:
         call.http_status = _http_status(texts, messages)
-    shown = call.error_type or next((m for m in messages if isinstance(m, str) and len(m) < 80), None)
+    shown = call.error_type or next((m for m in messages if isinstance(m, str) and 0 < len(m) < 80), None)
     call.status = CANCELLED if shown is not None and _CANCELLED.search(shown) else ERROR
 
 

@@ -216,3 +216,10 @@ def test_payloads_of_logs_and_of_traces_are_told_apart() -> None:
     told = session("codex", T0)
     assert holds_logs(told.log_request().SerializeToString())
     assert not holds_logs(told.trace_request().SerializeToString())
+
+
+def test_an_agents_other_events_with_counts_are_no_unread_usage() -> None:
+    turn = {"event.name": "copilot_chat.agent.turn", "gen_ai.usage.input_tokens": 9, "turn.index": 0}
+    batch = decoded(record(turn), scope="copilot-chat")
+    assert not batch.calls
+    assert not batch.sightings
