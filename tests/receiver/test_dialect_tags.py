@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 
 import pytest
 
@@ -175,3 +176,9 @@ def test_sources_are_shared_by_calls_of_one_shape() -> None:
 
 def test_every_dialect_has_a_name_of_its_own() -> None:
     assert len({dialect.name for dialect in DIALECTS}) == len(DIALECTS)
+
+
+def test_every_dialect_is_in_the_table_of_what_is_read() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "instrumenting.md").read_text()
+    table = page.partition("## What is read")[2].partition("\n## ")[0]
+    assert [dialect.name for dialect in DIALECTS if f"`{dialect.name}`" not in table] == []
