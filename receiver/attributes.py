@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from google.protobuf.message import DecodeError
 
-from receiver.wire import parse_value
+from receiver.wire import parse_resource, parse_value
 
 INVALID = -1
 """A count that was sent but is no count: negative, fractional, absurd, a word or a list."""
@@ -27,6 +27,8 @@ _PICO = Decimal(10) ** 12
 _MAX_COST = 2**63 - 1
 MAX_SECONDS = 86_400
 """No model call lasts longer (`processor.admission.LONGEST_CALL_NS`)."""
+_COUNT_TEXT = re.compile(r"\s*([0-9]{1,10})(?:\.0+)?\s*", re.ASCII)
+_MAX_DEPTH = 6
 _FIRST_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*"([^"\\]{1,200})"')
 BRACKET, SPACE = ord("["), ord(" ")
 """Text that begins behind `[` and does not end in a space is a tag as it is; other text is looked at."""
@@ -102,12 +104,18 @@ def as_count(found: object) -> int | None:
     if isinstance(found, str):
         if found in ABSENT_WORDS:
             return None
-        return int(found) if found.isascii() and found.isdigit() and len(found) <= 10 else INVALID
+        return _digits(found)
     if isinstance(found, bool) or not isinstance(found, int | float):
         return INVALID
     if isinstance(found, float) and not (math.isfinite(found) and found.is_integer()):
         return INVALID
     return int(found) if 0 <= found <= MAX_COUNT else INVALID
+
+
+def _digits(text: str) -> int:
+    """A count in digits, also as the text of a whole float (`1037.0`): Micrometer writes text alone."""
+    found = _COUNT_TEXT.fullmatch(text)
+    return int(found[1]) if found and int(found[1]) <= MAX_COUNT else INVALID
 
 
 def as_truth(found: object) -> bool | None:
@@ -161,6 +169,27 @@ def document(raw: bytes) -> object | None:
         return parsed
     except (ValueError, RecursionError):
         return _literal(raw) if raw[:1] == b"{" else None
+
+
+def parsed(raw: bytes) -> object | None:
+    """What an `AnyValue` holds as an object: the document in its text, or its map."""
+    text = content(raw)
+    return document(text) if text else _map(raw, _MAX_DEPTH)
+
+
+def _map(raw: bytes, depth: int) -> dict[str, object] | None:
+    """A map of scalars and maps; lists are left out, as no usage object has them."""
+    if not depth or not 2 < len(raw) <= MAX_DOCUMENT_BYTES:
+        return None
+    try:
+        value = parse_value(raw)
+        if value.WhichOneof("value") != "kvlist":
+            return None
+        entries = parse_resource(value.kvlist).attributes  # a KeyValueList and a Resource begin alike
+    except DecodeError:
+        return None
+    found = ((name, _map(below, depth - 1) or plain(below)) for name, below in entries.items())
+    return {name: below for name, below in found if below is not None}
 
 
 def _literal(raw: bytes) -> object | None:

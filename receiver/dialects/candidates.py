@@ -70,7 +70,7 @@ def _value(candidate: Candidate, attributes_of: Mapping[str, bytes], documents: 
         if leading is not None:
             return leading
     if candidate.attribute not in documents:
-        documents[candidate.attribute] = attributes.document(attributes.content(value))
+        documents[candidate.attribute] = attributes.parsed(value)
     return candidate.convert(attributes.inside(documents[candidate.attribute], candidate.path))
 
 
@@ -96,7 +96,7 @@ class Routes:
     def of(self, span: Mapping[str, bytes], documents: Documents) -> Candidates:
         """The candidates of each field for this span; its usage objects are parsed into `documents`."""
         for name in self._tries:
-            documents[name] = attributes.document(attributes.content(span[name]))
+            documents[name] = attributes.parsed(span[name])
         keys = tuple([_keys(documents[name], trie) for name, trie in self._tries.items()])
         route = self._routes.get(keys)
         if route is None:

@@ -8,7 +8,7 @@ Source:
 
 from __future__ import annotations
 
-from receiver.dialects.otel_genai import OPERATIONS
+from receiver.dialects.otel_genai import operation_name
 from receiver.dialects.table import COUNTS, Dialect, Key, LogEvent, Values, Verdict
 
 NAME = "gen_ai.client.inference.operation.details"
@@ -17,7 +17,7 @@ NAME = "gen_ai.client.inference.operation.details"
 def judge(values: Values, failed: bool) -> Verdict | None:
     if values["inference_event"] != NAME:
         return None
-    if values.get("otel_operation", "chat") not in OPERATIONS:
+    if operation_name(values.get("otel_operation", "chat")) is None:
         return Verdict(False, f"operation {values['otel_operation']!s} is not a model call")
     ended = failed or not {"input_tokens", "output_tokens", "response_id"}.isdisjoint(values)
     return COUNTS if ended else Verdict(False, "event of a request without its answer")

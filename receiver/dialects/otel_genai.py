@@ -20,19 +20,28 @@ OPERATIONS = {
     "embed": "embeddings",
     "embedding": "embeddings",  # Spring AI, `AiOperationType`
     "create_embeddings": "embeddings",
+    "chat_completions_create": "chat",
+    "chat_stream": "chat",
+    "converse": "chat",
+    "converse_stream": "chat",
+    "embed_content": "embeddings",
+    "embeddings_create": "embeddings",
     "generate": "chat",
-    "generate_text": "chat",
+    "generate_content_stream": "generate_content",
     "image": "image",  # Spring AI
     "image_generation": "image",
     "inference": "chat",
+    "invoke_model": "chat",
     "llm": "chat",
     "llm_call": "chat",  # Gemini CLI, `telemetry/constants.ts`
     "llm_request": "chat",
     "message": "chat",
     "messages": "chat",
+    "messages_create": "chat",
     "moderation": "moderation",
     "rerank": "rerank",
     "response": "responses",
+    "responses_create": "responses",
     "stream_chat": "chat",
     "text_completions": "text_completion",
     "text_generation": "text_completion",
@@ -45,10 +54,14 @@ spellings."""
 def operation_name(sent: str) -> str | None:
     """Our name of an operation that is one provider request, or None: `chat.completions` → `chat`."""
     known = OPERATIONS.get(sent)
-    return known if known is not None else OPERATIONS.get(_SEPARATOR.sub("_", sent.strip().lower()))
+    if known is not None:
+        return known
+    words = _CAMEL.sub("_", sent.strip())
+    return OPERATIONS.get(_SEPARATOR.sub("_", words.lower()))
 
 
-_SEPARATOR = re.compile(r"[.\-\s/]+")
+_SEPARATOR = re.compile(r"[.\-\s/_]+")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _AROUND_CALLS = frozenset(
     {
         "agent", "chain", "crew", "cycle", "evaluate", "evaluation", "function", "graph", "guardrail",
