@@ -14,6 +14,7 @@ from operations.pages import ledger
 from operations.pages.asked import BadParameter, Links
 from operations.pages.ledger import Connection, Row
 from operations.pages.render import Service, render
+from operations.price_doubts import doubts, why_without_price
 
 WITHOUT_COST = {
     "unpriced_model": "The price list does not know this model. Its cost is unknown, not zero: "
@@ -26,7 +27,8 @@ FREE = "This model is declared free."
 _FIELDS = (
     "provider", "model", "operation", "input_tokens", "cache_read_tokens", "cache_write_tokens",
     "cache_write_1h_tokens", "input_audio_tokens", "input_image_tokens", "output_tokens", "reasoning_tokens",
-    "output_audio_tokens", "output_image_tokens", "endpoint_tag", "prompt_version", "tenant_id", "user_id",
+    "output_audio_tokens", "output_image_tokens", "input_cached_audio_tokens",
+    "input_cached_image_tokens", "endpoint_tag", "prompt_version", "tenant_id", "user_id",
     "environment", "data_mode", "service_name", "external_request_id", "response_id", "conversation_id",
     "status", "error_type", "service_tier", "reported_cost_usd",
 )  # fmt: skip
@@ -58,7 +60,7 @@ def call_page(
         total = cursor.execute(ledger.query("bill_sum"), values).fetchone()
     return render(
         "call.html", service=service, links=links, question=_around(call), call=call, bill=bill, total=total,
-        fields=_read(call), without_cost=WITHOUT_COST.get(call["price_status"]), refresh=None,
+        fields=_read(call), without_cost=_without_cost(call), doubts=doubts(call["flags"]), refresh=None,
     )  # fmt: skip
 
 
@@ -92,6 +94,15 @@ def _around(call: Row) -> Question:
         start, start + timedelta(hours=1), "previous", call["environment"], call["data_mode"],
         "prompt_version", Focus(endpoint=call["endpoint_tag"], prompt_version=call["prompt_version"]),
     )  # fmt: skip
+
+
+def _without_cost(call: Row) -> str | None:
+    reasons = why_without_price(call["flags"]) if call["price_status"] == "unpriced_model" else []
+    return (
+        " ".join([*reasons, "Its cost is unknown, not zero."])
+        if reasons
+        else WITHOUT_COST.get(call["price_status"])
+    )
 
 
 def _read(call: Row) -> list[tuple[str, object, str | None]]:

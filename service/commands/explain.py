@@ -17,7 +17,7 @@ _MANY = 20
 _USAGE = (
     "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens",
     "reasoning_tokens", "input_audio_tokens", "output_audio_tokens", "input_image_tokens",
-    "output_image_tokens",
+    "output_image_tokens", "input_cached_audio_tokens", "input_cached_image_tokens",
 )  # fmt: skip
 _WITHOUT_COST = {
     "unpriced_model": "No price is known for this model: unknown, not zero; see `spanledger unpriced`.",
@@ -120,11 +120,22 @@ def _print(call: Row) -> None:
     out.print(printable(_tags(call)), markup=False, style="dim")
     if call["cost_pico_usd"] is None:
         _print_usage(call)
-        out.print(_WITHOUT_COST[call["price_status"]], style="yellow")
+        out.print(_without_cost(call), style="yellow")
     else:
         _print_bill(call)
         _print_price(call)
     out.print()
+
+
+def _without_cost(call: Row) -> str:
+    from operations.price_doubts import why_without_price
+
+    reasons = why_without_price(call["flags"]) if call["price_status"] == "unpriced_model" else []
+    if not reasons:
+        return _WITHOUT_COST[call["price_status"]]
+    return (
+        f"{' '.join(reasons)} The known prices may be of another order (docs/pricing.md): unknown, not zero."
+    )
 
 
 def _tags(call: Row) -> str:
@@ -190,16 +201,14 @@ def _print_price(call: Row) -> None:
 
 
 def _print_notes(call: Row) -> None:
+    from operations.price_doubts import doubts
     from service.display import console, exact_usd
 
     out = console()
     if call["price_status"] == "estimated":
         out.print("The token counts are an estimate, and so is the cost.", style="yellow")
-    if "cache_price_assumed" in call["flags"]:
-        out.print(
-            "The price list has no price for cached tokens; the next dearer known one was used.",
-            style="yellow",
-        )
+    for doubt in doubts(call["flags"]):
+        out.print(f"≥ {doubt}", style="yellow")
     if call["first_cost_pico_usd"] != call["cost_pico_usd"]:
         first = exact_usd(call["first_cost_pico_usd"])
         out.print(f"At ingest it was booked {'without a cost' if first is None else f'with {first} USD'};"

@@ -107,6 +107,15 @@ def _measures(row: Row, total: Row) -> dict[str, object]:
     }
 
 
+def _family(row: Row) -> dict[str, object]:
+    """A model's family and what became of its calls: a failed call names the model that was asked for."""
+    return {
+        "family": row["family"],
+        "familyCalls": row["family_calls"],
+        "familySuccesses": row["family_successes"],
+    }
+
+
 def _print_json(dimension: str, window: Window, rows: list[Row], limit: int, unread: int) -> None:
     from service.display import print_json
 
@@ -124,6 +133,7 @@ def _print_json(dimension: str, window: Window, rows: list[Row], limit: int, unr
                 | ({within: row["within"]} if within else {})
                 | ({"label": row["label"]} if "label" in row else {})
                 | _measures(row, total)
+                | (_family(row) if dimension == "model" else {})
                 for row in rows[:limit]
             ],
             "total": _measures(total, total) | {"unreadSpans": unread},
@@ -143,6 +153,7 @@ def _print_table(dimension: str, window: Window, rows: list[Row], limit: int, un
         Column(dimension if dimension != "prompt" else "prompt version", style="bold"),
         *(Column(name, figures=True) for name in ("spend", "share", "per request", "requests", "calls")),
         *(Column(name, figures=True) for name in ("errors", "input", "output")),
+        *([Column("answered", figures=True)] if dimension == "model" else []),
     ]
 
     def cells(row: Row) -> list[str]:
@@ -154,13 +165,21 @@ def _print_table(dimension: str, window: Window, rows: list[Row], limit: int, un
             *(number(row[name]) for name in ("requests", "calls", "errors", "input_tokens", "output_tokens")),
         ]
 
+    def answered(row: Row) -> list[str]:
+        """The share of the family's calls that succeeded, on each of its models."""
+        return [percent(row["family_successes"], row["family_calls"])] if dimension == "model" else []
+
     shown = table(
         columns,
-        [[*([row["within"]] if within else []), _named(row), *cells(row)] for row in rows[:limit]],
+        [
+            [*([row["within"]] if within else []), _named(row), *cells(row), *answered(row)]
+            for row in rows[:limit]
+        ],
         title=_describe(dimension, window),
     )
     shown.show_footer = True
-    footers = [*([""] if within else []), _counted(len(rows), limit), *cells(total)]
+    whole = total | {"family_calls": total["calls"], "family_successes": total["successes"]}
+    footers = [*([""] if within else []), _counted(len(rows), limit), *cells(total), *answered(whole)]
     for column, footer in zip(shown.columns, footers, strict=True):
         column.footer = printable(footer)
     out = console()

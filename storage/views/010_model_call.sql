@@ -17,6 +17,7 @@ SELECT
     m.attempt::integer AS attempt,
     s.provider,
     s.model,
+    genai.model_family(s.model) AS model_family,
     h.request_model,
     h.operation,
     s.endpoint_tag,

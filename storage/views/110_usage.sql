@@ -156,7 +156,8 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
 $$;
 
 -- The usage of a window (`side` 1) and its baseline (0) in one pass: a row per series and, where the question needs it,
--- identity. `segment` is the value of the dimension: endpoint, prompt_version, user, tenant, model, provider or service.
+-- identity. `segment` is the value of the dimension: endpoint, prompt_version, user, tenant, model, family (of the model),
+-- provider or service.
 --
 -- Nothing between here and the query materializes the sums, so that the planner leaves out those that nobody reads. Labels
 -- are joined to the left, lest tables without statistics make it sum once per series. Counts are summed in bigint, money
@@ -181,7 +182,7 @@ CREATE FUNCTION genai.sums_of(
         CASE p_dimension
             WHEN 'endpoint' THEN s.endpoint_tag WHEN 'prompt_version' THEN s.prompt_version
             WHEN 'user' THEN i.user_id WHEN 'tenant' THEN i.tenant_id WHEN 'model' THEN s.model
-            WHEN 'provider' THEN s.provider WHEN 'service' THEN s.service_name
+            WHEN 'family' THEN genai.model_family(s.model) WHEN 'provider' THEN s.provider WHEN 'service' THEN s.service_name
         END,
         s.environment, s.data_mode, s.endpoint_tag, s.prompt_version, s.provider, s.model, s.service_name, i.tenant_id,
         i.user_id, {calls..latency_b23: coalesce(t.#, 0)}, t.cost_pico_usd

@@ -42,7 +42,7 @@ CREATE FUNCTION genai.usage_by_step(
         CASE p_dimension
             WHEN 'endpoint' THEN s.endpoint_tag WHEN 'prompt_version' THEN s.prompt_version
             WHEN 'user' THEN i.user_id WHEN 'tenant' THEN i.tenant_id WHEN 'model' THEN s.model
-            WHEN 'provider' THEN s.provider WHEN 'service' THEN s.service_name ELSE '' END,
+            WHEN 'family' THEN genai.model_family(s.model) WHEN 'provider' THEN s.provider WHEN 'service' THEN s.service_name ELSE '' END,
         genai.total(u.calls), genai.total(u.requests), genai.total(u.successes), genai.total(u.errors),
         genai.total(u.input_tokens), genai.total(u.output_tokens), sum(u.cost_pico_usd)
     FROM (

@@ -1,21 +1,24 @@
 -- Models and the prices that were used for them.
 
--- Models by spend, with what a call and a million tokens cost.
+-- Models by spend, with what a call and a million tokens cost, and how many calls of the family succeeded: a failed call
+-- names the model that was asked for, not the dated one that would have answered.
 CREATE FUNCTION genai.models_used(
     p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
     p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text
 ) RETURNS TABLE (
     provider text, model text, cost_usd numeric, cost_share double precision, baseline_cost_usd numeric,
     delta_usd numeric, calls bigint, baseline_calls bigint, cost_per_call_usd numeric, usd_per_million_tokens numeric,
-    cache_share double precision, unpriced_calls bigint, state text
+    cache_share double precision, unpriced_calls bigint, state text, family text, family_success_share double precision
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT m.provider, m.model, m.k1 * 1e-12, (m.k1 / nullif(sum(m.k1) OVER (), 0))::float8, m.k0 * 1e-12,
         (m.k1 - m.k0) * 1e-12, m.c1::bigint, m.c0::bigint, round(m.k1 * 1e-12 / nullif(m.c1 - m.unpriced, 0), 12),
         round(m.k1 * 1e-6 / nullif(m.tokens, 0), 6), (m.cached / nullif(m.input, 0))::float8, m.unpriced::bigint,
         CASE WHEN m.unpriced > 0 AND m.unpriced = m.c1 THEN 'no price' WHEN m.unpriced > 0 THEN 'partly without a price'
-            WHEN m.c0 = 0 THEN 'new' WHEN m.c1 = 0 THEN 'gone' ELSE 'priced' END
+            WHEN m.c0 = 0 THEN 'new' WHEN m.c1 = 0 THEN 'gone' ELSE 'priced' END,
+        m.family, (sum(m.succeeded) OVER of_family / nullif(sum(m.c1) OVER of_family, 0))::float8
     FROM (
-        SELECT u.provider, u.model, sum(u.cost_pico_usd * u.side) AS k1, sum(u.cost_pico_usd * (1 - u.side)) AS k0,
+        SELECT u.provider, u.model, genai.model_family(u.model) AS family, sum(u.successes * u.side) AS succeeded,
+            sum(u.cost_pico_usd * u.side) AS k1, sum(u.cost_pico_usd * (1 - u.side)) AS k0,
             sum(u.calls * u.side) AS c1, sum(u.calls * (1 - u.side)) AS c0, sum(u.unpriced_calls * u.side) AS unpriced,
             sum((u.input_tokens + u.output_tokens) * u.side) AS tokens, sum(u.cache_read_tokens * u.side) AS cached,
             sum(u.input_tokens * u.side) AS input
@@ -24,6 +27,7 @@ CREATE FUNCTION genai.models_used(
             p_model, NULL, p_service) u
         GROUP BY u.provider, u.model
     ) m
+    WINDOW of_family AS (PARTITION BY m.provider, m.family)
     ORDER BY m.k1 DESC, m.c1 DESC, m.provider, m.model
     LIMIT 50
 $$;

@@ -45,8 +45,18 @@ MODELS = (
     "gpt-4o-mini",
     "claude-sonnet-4-5",
     "gemini-2.5-pro",
+    "gpt-realtime",
+    "gemini-2.5-flash-image",
+    "gpt-4o-transcribe",
 )
-PROVIDERS = {"gpt-4o-mini": "openai", "claude-sonnet-4-5": "anthropic", "gemini-2.5-pro": "google"}
+PROVIDERS = {
+    "gpt-4o-mini": "openai",
+    "claude-sonnet-4-5": "anthropic",
+    "gemini-2.5-pro": "gcp.gemini",
+    "gpt-realtime": "openai",
+    "gemini-2.5-flash-image": "gcp.gemini",
+    "gpt-4o-transcribe": "openai",
+}
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +99,8 @@ def usage(draw: st.DrawFn) -> dict[str, Any]:
         "output_audio_tokens": draw(part),
         "input_image_tokens": draw(part),
         "output_image_tokens": draw(part),
+        "input_cached_audio_tokens": draw(part),
+        "input_cached_image_tokens": draw(part),
         "operation": draw(st.sampled_from(["chat", "embeddings"])),
         "usage_source": draw(st.sampled_from([PROVIDER, ESTIMATED])),
     }
@@ -175,3 +187,19 @@ def test_an_id_that_is_not_there_is_told_with_the_window(migrated_database: str)
 
     with pytest.raises(BadData, match="no call of 'nothing' started between 2026-09-01"):
         explain(migrated_database, "nothing")
+
+
+def test_the_command_says_why_a_cost_is_uncertain_or_missing(migrated_database: str, book: PriceBook) -> None:
+    calls = [
+        call("cached", provider="acme", model="plain", external_request_id="req_cached", cache_read_tokens=5),
+        call("tier", provider="acme", model="plain", external_request_id="req_tier", service_tier="priority"),
+        call("said", provider="acme", model="audio", external_request_id="req_said"),
+        call("sure", provider="acme", model="plain", external_request_id="req_sure"),
+    ]
+    store(migrated_database, book, calls)
+    assert "no price for these cached tokens" in explain(migrated_database, "req_cached")
+    assert "the tier" in explain(migrated_database, "req_tier")
+    assert "which tokens are images or audio" in explain(migrated_database, "req_said")
+    assert "≥" not in explain(migrated_database, "req_sure")
+    counted = "SELECT sum(uncertain_calls)::bigint, sum(unpriced_calls)::bigint FROM genai.usage_hour"
+    assert rows(migrated_database, counted) == [(2, 1)]

@@ -87,7 +87,8 @@ MODELS = Table(
     height=10,
     description=(
         "Models by spend; the model in focus does not narrow the list. Cost per call leaves out calls "
-        "without a price. Next: a name sets the focus."
+        "without a price. Family answered: successes of all calls of the undated name, since a failed call "
+        "names the model that was asked for. Next: a name sets the focus."
     ),
     columns={
         "model": named("model"),
@@ -101,6 +102,7 @@ MODELS = Table(
         "usd_per_million_tokens": Column("Per million", USD, 2),
         "cache_share": Column("Input from cache", SHARE, 1),
         "unpriced_calls": count("Unpriced"),
+        "family_success_share": Column("Family answered", SHARE, 1),
         "state": Column("State", words=MODEL_STATES, width=165),
     },
 )
