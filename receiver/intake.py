@@ -131,9 +131,14 @@ class Intake:
     ) -> ExportLogsServiceResponse:
         """OTLP/JSON logs → the answer, after the commit. Raises `PipelineError`."""
         received_ns = time.time_ns()
-        batch = await self._read(body, inflate, lambda content: _read_json_logs(content, received_ns))
+
+        def read(content: bytes) -> tuple[Batch, Finding | None]:
+            batch = _read_json_logs(content, received_ns)
+            return batch, None if batch.calls else misread_json(content)
+
+        batch, mistake = await self._read(body, inflate, read)
         del body
-        return await self._export_logs(batch, share, source)
+        return await self._export_logs(batch, share, source, mistake)
 
     async def json_reports(self, body: bytes, inflate: Inflate, share: Share) -> ReportResponse:
         """Direct reports as JSON → the answer, after the commit. Raises `PipelineError`."""
@@ -177,24 +182,29 @@ class Intake:
             response.partial_success.error_message = _summary(outcome.rejections, batch.spans)
         elif mistake is not None:
             response.partial_success.error_message = told_to_sender(mistake.cause)
-        if batch.calls:
-            self._observer.counted((batch.calls[0].service_name or "",))
-        self._note(findings_in(batch, outcome) if mistake is None else (mistake,), source)
+        self._note(batch, findings_in(batch, outcome) if mistake is None else (mistake,), source)
         return response
 
-    async def _export_logs(self, batch: Batch, share: Share, source: Source) -> ExportLogsServiceResponse:
+    async def _export_logs(
+        self, batch: Batch, share: Share, source: Source, mistake: Finding | None = None
+    ) -> ExportLogsServiceResponse:
+        """Args: mistake: as for spans."""
         share.resize(batch.size_bytes)
         outcome = await self._consume(batch)
         response = ExportLogsServiceResponse()
         if outcome.rejections:
             response.partial_success.rejected_log_records = len(outcome.rejections)
             response.partial_success.error_message = _summary(outcome.rejections, batch.spans, "log records")
-        if batch.calls:
-            self._observer.counted((batch.calls[0].service_name or "",))
-        self._note(findings_in(batch, outcome, nothing="logs"), source)
+        elif mistake is not None:
+            response.partial_success.error_message = told_to_sender(mistake.cause)
+        findings = findings_in(batch, outcome, nothing="logs") if mistake is None else (mistake,)
+        self._note(batch, findings, source)
         return response
 
-    def _note(self, findings: Iterable[Finding], source: Source) -> None:
+    def _note(self, batch: Batch, findings: Iterable[Finding], source: Source) -> None:
+        """Say that calls of a service were read, and why something was not counted."""
+        if batch.calls:
+            self._observer.counted((batch.calls[0].service_name or "",))
         for found in findings:
             self._observer.note(
                 found.cause, source.transport, detail=clean(found.detail), sender=source.name(),

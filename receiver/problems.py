@@ -25,8 +25,11 @@ def clean(text: str) -> str:
 
 
 def sender_of(host: str, user_agent: str) -> str:
-    """Who sent a request: program and place. Public addresses may be a person's and are not named."""
-    program = clean(user_agent) or "unnamed client"
+    """Who sent a request: the program that its user agent names first, and its place.
+
+    A public address may be a person's and is not named.
+    """
+    program = clean(user_agent.strip().partition(" ")[0]) or "a client without a name"
     return f"{program} on {_place(host)}"
 
 
@@ -116,7 +119,8 @@ def cause_of(error: Exception) -> tuple[str, str] | None:
 
 
 _SNAKE: Final = re.compile(
-    rb'(?<!\\)"(resource_spans|scope_spans|trace_id|span_id|start_time_unix_nano|string_value|int_value)"\s*:'
+    rb'(?<!\\)"(resource_(?:spans|logs)|scope_(?:spans|logs)|log_records|trace_id|span_id|'
+    rb'(?:start_)?time_unix_nano|string_value|int_value)"\s*:'
 )
 _BASE64_ID: Final = re.compile(rb'(?<!\\)"(?:traceId|trace_id)"\s*:\s*"[A-Za-z0-9+/]{22}=="')
 _SCANNED_BYTES: Final = 1 << 20

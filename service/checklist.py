@@ -1,11 +1,11 @@
-"""What a well-told call has, and the line that adds each thing it lacks."""
+"""The tags a call should carry, and the line of code that adds each missing one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from processor.call import UNKNOWN
+from processor.call import REAL, UNKNOWN
 from service.display import number, usd
 from service.ledger import Row
 
@@ -98,7 +98,10 @@ def _price(call: Row) -> Check:
 
 
 def _data_mode(call: Row) -> Check:
-    found = f"{call['data_mode']}, environment {call['environment']}{_origin(call, 'data_mode')}"
+    mode, environment = call["data_mode"], call["environment"]
+    found = f"{mode}, environment {environment}{_origin(call, 'data_mode')}"
+    if (mode, environment) != (REAL, "prod"):
+        found += "; pages and dashboards show prod and real unless you choose otherwise"
     return Check("data mode", True, found)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -52,5 +52,35 @@ class Feed:
         return new
 
     def _forget(self) -> None:
+        """Drop what no later poll looks back to."""
         oldest = self._newest - 2 * _OVERLAP
         self._seen = {key: received_at for key, received_at in self._seen.items() if received_at >= oldest}
+
+
+class ProblemFeed:
+    """Why requests of senders end in no counted call, counted from a moment on."""
+
+    def __init__(self, connection: psycopg.Connection[Any], start: datetime) -> None:
+        self._connection = connection
+        self._start = start
+        known = ledger.rows(connection, "sender_problems", after=datetime.min.replace(tzinfo=UTC))
+        self._before = {_key(row): row["requests"] for row in known if row["last_seen"] <= start}
+        self._told: set[tuple[object, ...]] = set()
+
+    def all(self) -> list[Row]:
+        """Every problem seen since the start, the most frequent first; `requests` counts from the start."""
+        found = ledger.rows(self._connection, "sender_problems", after=self._start)
+        for row in found:
+            row["requests"] -= self._before.get(_key(row), 0)
+        return sorted(found, key=lambda row: (not row["is_refused"], -row["requests"]))
+
+    def poll(self) -> list[Row]:
+        """Problems that no poll before this one had."""
+        new = [row for row in self.all() if _key(row) not in self._told]
+        self._told.update(map(_key, new))
+        return new
+
+
+def _key(row: Row) -> tuple[object, ...]:
+    names = ("receiver", "cause", "transport", "detail", "sender", "service_name")
+    return tuple(row[name] for name in names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from service.state import instant_text
 _MAX_PER_CAUSE: Final = 20
 """Different senders and details kept of one cause: the rest is counted under `other senders`."""
 _OTHERS: Final = "other senders"
+_EVERY_INTERFACE: Final = re.compile(r"^(0\.0\.0\.0|\[::\]):")
 _MAX_SERVICES: Final = 1000
 _KEPT_SECONDS: Final = 24 * 3600.0
 _EXCUSABLE: Final = frozenset({"no_genai", "empty"})
@@ -135,8 +137,9 @@ class Tally:
 
 
 def remedy(cause: str, endpoints: Mapping[str, str]) -> str:
-    """What to change, with our addresses."""
-    return CAUSES[cause].remedy.format_map(endpoints)
+    """What to change, with our addresses; `HOST` where we listen on every interface."""
+    reachable = {name: _EVERY_INTERFACE.sub("HOST:", address) for name, address in endpoints.items()}
+    return CAUSES[cause].remedy.format_map(reachable)
 
 
 def described(problem: Problem, endpoints: Mapping[str, str]) -> dict[str, object]:

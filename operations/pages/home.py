@@ -37,8 +37,13 @@ def home_page(
             refused=ledger.rows(connection, "refused", question),
             state=ledger.rows(connection, "state", question)[0],
             outside=ledger.rows(connection, "outside", question),
+            problems=_worst_first(ledger.rows(connection, "problems", question)),
             calls=ledger.calls(connection, question, CALLS), now=now, refresh=60 if is_live else None,
         )  # fmt: skip
+
+
+def _worst_first(problems: list[Row]) -> list[Row]:
+    return sorted(problems, key=lambda row: (not row["is_refused"], -row["requests"]))
 
 
 def _spend(connection: Connection, question: Question, now: datetime) -> list[tuple[str, str, Question, Row]]:

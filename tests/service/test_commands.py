@@ -26,6 +26,8 @@ from receiver.decode import decode
 from receiver.reports import read_report
 from service.__main__ import build
 from service.pipeline import Pipeline
+from service.problems import ProblemKeeper
+from service.tally import Tally
 from storage.batcher import Batcher
 from tests.end_to_end.traffic import make_spans
 from tests.running import ROOT
@@ -279,11 +281,35 @@ async def test_first_call_names_what_is_missing_and_the_line_to_add(
     assert remedy in failed[missing]
 
 
-def test_first_call_gives_up_when_nothing_comes(migrated_database: str) -> None:
+def test_first_call_gives_up_when_nothing_comes(
+    migrated_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPANLEDGER_RECEIVER__GRPC", "127.0.0.1:1")
     done = run("first-call", "--timeout", "1s", "--database-url", migrated_database)
 
     assert done.exit_code == 1
-    assert "No call came in." in done.stdout
+    assert "No call arrived in 1s." in done.stdout
+    assert "Nothing listens on 127.0.0.1:1: start `spanledger serve` there." in done.stdout
+
+
+def test_first_call_ends_with_why_no_call_arrived(migrated_database: str) -> None:
+    noted = Tally()
+    noted.note("no_genai", "http", detail="fastapi", sender="OTel/1 on this machine", service="shop")
+    noted.note("no_key", "grpc", detail="traces", sender="grpc-go/1 on 10.0.0.7")
+    ProblemKeeper(noted, lambda: psycopg.connect(migrated_database), {"grpc": "g:1", "http": "h:2"}).keep()
+    url = ("--database-url", migrated_database)
+
+    done = run("first-call", "--timeout", "1s", "--since", "1m", *url)
+    as_json = run("first-call", "--timeout", "1s", "--since", "1m", "--json", *url)
+    later = run("first-call", "--timeout", "1s", "--json", *url)
+
+    assert done.exit_code == as_json.exit_code == 1
+    shown = " ".join(done.stdout.split())
+    assert "✗ Requests without an API key 1 × traces, grpc-go/1 on 10.0.0.7, grpc → Create" in shown
+    assert 'OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20sl_…"' in shown
+    assert "! Spans without a model call 1 × fastapi, service shop, OTel/1 on this machine, http" in shown
+    assert [row["cause"] for row in json.loads(as_json.stdout)["senderProblems"]] == ["no_key", "no_genai"]
+    assert json.loads(later.stdout)["senderProblems"] == [], "those were before"
 
 
 def test_keys_are_created_listed_and_revoked(migrated_database: str) -> None:

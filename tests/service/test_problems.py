@@ -16,7 +16,8 @@ from receiver.causes import CAUSES
 from receiver.reports import read_report
 from service import problems
 from service.problems import Lines, ProblemKeeper
-from service.tally import News, Problem, Tally
+from service.tally import News, Problem, Tally, remedy
+from tests.running import ROOT
 from tests.service.test_commands import REPORT, consume
 from tests.service.test_ops import AWAY, get, status
 
@@ -91,6 +92,13 @@ def test_spans_without_calls_are_no_problem_of_a_service_whose_calls_are_counted
     assert [problem.cause for problem in news_of(tally).problems] == ["no_key"]
 
 
+def test_an_address_of_every_interface_is_no_address_to_send_to() -> None:
+    everywhere = {"grpc": "0.0.0.0:4317", "http": "[::]:4318"}
+
+    assert remedy("grpc_on_http_port", everywhere).startswith("Send gRPC to HOST:4317,")
+    assert remedy("wrong_method", everywhere) == "Send POST to http://HOST:4318/v1/traces"
+
+
 def test_one_line_per_cause_and_minute(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,7 +117,7 @@ def test_one_line_per_cause_and_minute(
     lines.add(Tally().drain())
     later = [record.message for record in caplog.records[2:]]
     assert [line.split(" (")[0] for line in later] == [
-        "requests without an API key: 116", "requests to a path that does not exist: 58",
+        "Requests without an API key: 116", "Requests to a path that does not exist: 58",
     ]  # fmt: skip
     assert 'OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20sl_…"' in later[0]
     assert "http, /x, curl/8 on this machine" in later[0]
@@ -195,8 +203,14 @@ async def test_the_page_of_the_service_and_the_diagnostics_show_problems_with_th
     page = await get(of, "/service", {"accept": "text/html"})
     told = (await get(of, "/diagnostics")).json()["senderProblems"]
 
-    assert "requests without an API key" in page.text
+    assert "Requests without an API key" in page.text
     assert "authorization=Bearer%20sl_…" in page.text
     assert hostile not in page.text
     assert [(one["cause"], one["requests"], one["isRefused"]) for one in told] == [("no_key", 1, True)]
-    assert told[0]["remedy"].startswith("create a key with `spanledger keys create NAME`")
+    assert told[0]["remedy"].startswith("Create a key with `spanledger keys create NAME`")
+
+
+def test_every_cause_is_in_the_documentation() -> None:
+    document = (ROOT / "docs/instrumenting.md").read_text()
+
+    assert [name for name, cause in CAUSES.items() if f"| {cause.title} (`{name}`) |" not in document] == []
