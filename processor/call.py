@@ -26,7 +26,7 @@ class Flag(IntEnum):
     RESPONSE_REPEATED = 2
     """The provider's response id was seen before without overlap: a gateway cache (LEDGER §1)."""
     USAGE_NORMALISED = 4
-    """The span's input count left out cached tokens; they were added."""
+    """A total of the span left out a part (cached tokens, reasoning, ...) or was missing; it was added."""
     USAGE_INVALID = 8
     """A count was negative, fractional, absurd, or broke part <= total; it became NULL."""
     USAGE_LOSSY = 16
@@ -50,7 +50,8 @@ class Flag(IntEnum):
     COST_UNCERTAIN = 8192
     """The call has a cost, and another flag says why it may be wrong: totals say "at least" (LEDGER §14)."""
     USAGE_AMBIGUOUS = 16384
-    """Cached tokens stand beside an input count that may or may not include them."""
+    """Cached tokens stand beside an input count that may or may not include them, or reasoning beside such an
+    output count: of two readings the likelier was taken (`receiver.dialects.balance`)."""
     RATE_MISSING = 32768
     """A class of tokens, a tier, a region or a context step has no rate of its own; the nearest was used."""
     DATA_MODE_UNKNOWN = 65536
@@ -73,8 +74,8 @@ class Source(NamedTuple):
         rank: 0 explicit application key, 10 dialect key, 20 + distance an ancestor's (up to 39), 40-49 a
             workflow's name (the outermost is best), 50 the resource's, 60-79 a fallback (the nearest
             label, the root's label, the nearest route, the root's name). Usage: 10 provider, 30 repaired,
-            70 estimated, 80 missing. Lower is better; a duplicate's field of better rank replaces it
-            (LEDGER §6).
+            50 ambiguous, 70 estimated, 80 missing. Lower is better; a duplicate's field of better rank
+            replaces it (LEDGER §6).
     """
 
     field: str

@@ -43,7 +43,17 @@ TIMINGS = frozenset({"first_token", "first_chunk_seconds", "first_chunk_ms"})
 IDENTIFIERS = frozenset(
     {"raw_response_id", "litellm_id", "external_request_id", "attempt", "reported_cost", "speed"}
 )
-_OTHER_COUNTS = frozenset({"total_tokens", "uncached_tokens", "tool_prompt_tokens", "http_status", "attempt"})
+_OTHER_COUNTS = frozenset(
+    {
+        "total_tokens",
+        "uncached_tokens",
+        "whole_input_tokens",
+        "tool_prompt_tokens",
+        "write_counted",
+        "http_status",
+        "attempt",
+    }
+)
 _PRESENCES = frozenset({"agent_run", "logfire_request", "logfire_embeds"})
 """Marks whose value is content: only that they are there is read."""
 _TAGS = frozenset(

@@ -48,6 +48,22 @@ def settle_raw_requests(raws: Sequence[Seen], find: Callable[[bytes, bytes], See
             raw.part = DETAIL if is_call else ""
 
 
+def _written(attribute: str) -> tuple[Key, ...]:
+    """Cache writes in LiteLLM's own object.
+
+    From 1.64 to 1.76 its prompt leaves them out and its details do not name them. From 1.77 on the prompt has
+    them, and the details name them, at first with the count of the reads.
+
+    Source: https://github.com/BerriAI/litellm, `llms/anthropic/chat/transformation.py`, `calculate_usage`.
+    """
+    details = "prompt_tokens_details"
+    return (
+        Key("cache_write_tokens", 84, attribute, ("cache_creation_input_tokens",)),
+        Key("write_counted", 84, attribute, (details, "cache_creation_tokens")),
+        Key("write_counted", 85, attribute, (details, "cache_write_tokens")),
+    )
+
+
 def _raw(provider: str) -> tuple[Key, ...]:
     prefix = f"llm.{provider}."
     return (
@@ -85,6 +101,7 @@ DIALECT = Dialect(
         Key("reported_cost", 15, "gen_ai.cost.total_cost"),
         Key("tenant_id", 60, "metadata.user_api_key_team_id"),
         Key("user_id", 75, "metadata.user_api_key_end_user_id"),
+        *_written("metadata.usage_object"),
         *usage_object_keys("metadata.usage_object", 85, totals=True),
         *(key for provider in _PROVIDERS for key in _raw(provider)),
         *metadata_document("metadata.requester_metadata", 18),

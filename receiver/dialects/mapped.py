@@ -22,9 +22,10 @@ def compile_dialects(configured: Iterable[DialectConfig]) -> tuple[Dialect, ...]
 
 def _compile(config: DialectConfig, place: int) -> Dialect:
     keys = [key for name, places in config.fields.items() for key in _keys(name, places, place)]
-    if config.input_includes_cache is False:
-        # An input count that is also the count without the cache: arithmetic then adds the cache to it.
-        keys += [key._replace(field="uncached_tokens") for key in keys if key.field == "input_tokens"]
+    if config.input_includes_cache is not None:
+        # An input count that is also the count with, or without, the cache: arithmetic then knows the other.
+        meant = "whole_input_tokens" if config.input_includes_cache else "uncached_tokens"
+        keys += [key._replace(field=meant) for key in keys if key.field == "input_tokens"]
     calls = config.calls
     if calls is not None and calls.attribute is not None:
         keys.append(Key(MARK, _FIRST, calls.attribute))

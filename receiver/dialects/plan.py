@@ -15,7 +15,7 @@ from processor.call import Source
 from receiver.attributes import INVALID
 from receiver.dialects import DIALECTS
 from receiver.dialects.candidates import Documents, Routes, candidates, search
-from receiver.dialects.conventions import convention
+from receiver.dialects.conventions import convention, whole_shapes
 from receiver.dialects.kinds import (
     COUNT,
     COUNT_FIELDS,
@@ -41,6 +41,7 @@ CALL_TEXTS = (
 )  # fmt: skip
 CALL_USAGE = (
     "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens",
+    "total_tokens",
 )  # fmt: skip
 DECISIVE = frozenset(
     {
@@ -52,6 +53,8 @@ DECISIVE = frozenset(
 )  # fmt: skip
 """Fields whose values decide whether a span is a call and what it is called; of all others it only matters
 whether they are there. The judges of the dialects keep to that."""
+_UNPLAIN = frozenset({"uncached_tokens", "whole_input_tokens", "write_counted", "tool_prompt_tokens"})
+"""Counts that say how the totals of their span are to be understood."""
 
 
 class Reading:
@@ -114,6 +117,7 @@ class Plan:
         "call_texts",
         "call_usage",
         "convention",
+        "counts_plainly",
         "dialect",
         "fields",
         "first",
@@ -134,6 +138,7 @@ class Plan:
         "sketches",
         "told",
         "unconventional",
+        "whole_shapes",
         "words",
     )
 
@@ -163,8 +168,9 @@ class Plan:
         self.has_parts = not PARTS.isdisjoint(keys)
         self.has_lifetimes = not LIFETIMES.isdisjoint(keys)
         self.has_outside = any(key.outside for places in keys.values() for key in places)
-        self.unconventional = self.convention.loses_cache or self.convention.thoughts_outside
-        self.unconventional = self.unconventional or bool(self.convention.estimates)
+        self.counts_plainly = not self.has_outside and _UNPLAIN.isdisjoint(keys)
+        self.whole_shapes = whole_shapes(self.convention)
+        self.unconventional = self.convention.loses_cache or bool(self.convention.estimates)
         self.has_streaming = "streaming" in keys or "vercel_operation" in keys
         self.has_timings = not TIMINGS.isdisjoint(keys)
         self.rare_counts = not RARE_COUNTS.isdisjoint(keys)
@@ -218,6 +224,15 @@ class Plan:
         reading.chosen = chosen or _NOTHING_CHOSEN
         reading.is_whole = not chosen and None not in row
         return reading
+
+    def counts_of(self, span: Mapping[str, bytes], name: str) -> tuple[int, ...]:
+        """Every count that a span gives for a field, where it has more than one place for it."""
+        places = self._candidates.get(name, ())
+        if len(places) < 2:
+            return ()
+        documents: Documents = {}
+        found = (search((place,), span, documents)[0] for place in places)
+        return tuple(value for value in found if isinstance(value, int) and value >= 0)
 
     def key_of(self, reading: Reading, name: str) -> Key | None:
         """Where a field's value came from."""

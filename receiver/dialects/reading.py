@@ -225,7 +225,7 @@ def _make_call(span: Span, seen: Seen, sketch: Sketch, is_failed: bool, received
         call.http_status = http_status  # a SERVER span's own status code is not the model's
     if is_failed:
         set_failure(call, span, reading.values)
-    call.sources = plan.sources(reading, set_usage(call, plan, reading))
+    call.sources = plan.sources(reading, set_usage(call, plan, reading, span.attributes))
     if plan.told is not None:
         call.told = plan.told(call)
     return call

@@ -242,6 +242,7 @@ OUTSIDE: Final[Mapping[str, tuple[Path, ...]]] = {
         "output_reasoning", "output_reasoning_tokens", "thoughtsTokenCount", "thoughts_token_count",
         "thoughtsTokens",
     ),
+    "tool_prompt_tokens": _each("toolUsePromptTokenCount", "tool_use_prompt_token_count"),
     "input_audio_tokens": _each("input_audio"),
     "output_audio_tokens": _each("output_audio"),
     "input_image_tokens": _each("input_image"),

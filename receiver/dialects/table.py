@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from processor.call import ModelCall
+from receiver.dialects.balance import OPEN
 
 EXPLICIT, DIALECT, ANCESTOR, RESOURCE, FALLBACK = 0, 10, 20, 50, 60
 """Ranks of `processor.call.Source` (LEDGER §6): lower is better. An ancestor's is 20 + its distance."""
 
-USAGE_SENT, USAGE_REPAIRED, USAGE_ESTIMATED = 10, 30, 70
-"""Ranks of usage fields: the provider's, repaired by arithmetic, the instrumentation's own estimate."""
+USAGE_SENT, USAGE_REPAIRED, USAGE_AMBIGUOUS, USAGE_ESTIMATED = 10, 30, 50, 70
+"""Ranks of usage fields: the provider's, repaired by arithmetic, of two possible readings the likelier, the
+instrumentation's own estimate."""
 
 Path: TypeAlias = tuple[str | int, ...]
 Values: TypeAlias = dict[str, Any]
@@ -250,19 +252,19 @@ class ApplicationKeys:
 
 @dataclass(frozen=True, slots=True)
 class Convention:
-    """How an emitter counts tokens, where it is not the current convention (totals that include the cache).
+    """How an emitter counts tokens (`receiver.dialects.conventions`).
 
     Attributes:
-        outside: the input count leaves cached tokens out; they are added.
+        cache: whether the input count of Anthropic-shaped usage includes cached tokens.
+        reasoning: whether the output count of Gemini-shaped usage includes reasoning.
         loses_cache: without cached counts on the span, the provider's may have been lost.
-        thoughts_outside: the output count leaves reasoning out; the total has it.
         estimates: which spans may hold the instrumentation's own estimate: `any`, `streams`,
             `streams without cached counts`, or none (empty).
         handles: the spans are those of handling the answer: their length is not the call's.
     """
 
-    outside: bool = False
+    cache: str = OPEN
+    reasoning: str = OPEN
     loses_cache: bool = False
-    thoughts_outside: bool = False
     estimates: str = ""
     handles: bool = False

@@ -2,55 +2,98 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from processor.call import ESTIMATED, PROVIDER, SUCCESS, Flag, ModelCall
-from receiver.dialects.conventions import anthropic_shaped
+from receiver.dialects.balance import INSIDE, OPEN, OUTSIDE, WRITES_OUTSIDE, Balance, Sent, balance
+from receiver.dialects.conventions import ANTHROPIC, GEMINI, UNNAMED, XAI, usage_shape
 from receiver.dialects.kinds import LIFETIMES
 from receiver.dialects.plan import Plan, Reading
-from receiver.dialects.table import USAGE_ESTIMATED, USAGE_REPAIRED, USAGE_SENT, Convention, Values
+from receiver.dialects.table import (
+    USAGE_AMBIGUOUS,
+    USAGE_ESTIMATED,
+    USAGE_REPAIRED,
+    USAGE_SENT,
+    Convention,
+    Values,
+)
 
 _USAGE_INVALID = int(Flag.USAGE_INVALID)
+_EMBEDDINGS = "embeddings"
+_CACHED = ("cache_read_tokens", "cache_write_tokens", *LIFETIMES)
+_INPUT_PARTS = ("input_audio_tokens", "input_image_tokens", "tool_prompt_tokens")
+_THINKING = (GEMINI, XAI)
+_OUTPUT_PARTS = ("output_audio_tokens", "output_image_tokens")
 
 
-def set_usage(call: ModelCall, plan: Plan, reading: Reading) -> int:
-    """Fill the counts of a call; answers the rank of its usage (LEDGER §6)."""
-    sent, answered, read, write, reasoning = plan.call_usage(reading.row)
+def set_usage(call: ModelCall, plan: Plan, reading: Reading, span: Mapping[str, bytes]) -> int:
+    """Fill the counts of a call; answers the rank of its usage (LEDGER §6).
+
+    Args:
+        span: the span's attributes, for what the plan's fields do not say.
+    """
+    sent, answered, read, write, reasoning, total = plan.call_usage(reading.row)
     if reading.invalid:
         call.flags |= _USAGE_INVALID
-    if not sent and not answered and (sent is None or call.status == SUCCESS):
+    if not sent and not answered and (sent is None or call.status == SUCCESS) and not total:
         return USAGE_SENT  # zero in and zero out of a successful call is what LiteLLM writes for none
-    call.usage_source = PROVIDER
     call.input_tokens = sent
     call.output_tokens = answered
+    rank = USAGE_SENT
+    if sent is None or answered is None:
+        rank = _complete(call, total, reasoning)
+        if call.input_tokens is None and call.output_tokens is None:
+            return USAGE_SENT
+    call.usage_source = PROVIDER
     if plan.rare_counts:
         _set_rare(call, reading.values)
-    rank = USAGE_SENT
     if plan.has_parts:
         if plan.has_lifetimes:
             write = _written(write, reading.values)
         call.cache_read_tokens = read
         call.cache_write_tokens = write
         call.reasoning_tokens = reasoning
-        if sent is not None and (read or write):
-            rank = _add_cache(call, sent, plan, reading)
-    if plan.has_outside:
-        rank = max(rank, _add_parts(call, plan, reading))
+    if call.input_tokens is not None:
+        shape = usage_shape(call.provider, call.model)
+        is_whole = (
+            plan.counts_plainly
+            and (shape in plan.whole_shapes or not (reasoning if shape in _THINKING else read or write))
+            and (read or 0) + (write or 0) <= call.input_tokens
+            and (reasoning or 0) <= (call.output_tokens or 0)
+            and (total is None or total <= call.input_tokens + (call.output_tokens or 0))
+        )
+        if not is_whole:
+            rank = max(rank, _settle(call, call.input_tokens, total, shape, plan, reading, span))
     if not plan.unconventional:
         return rank
-    return max(rank, _repair(call, plan.convention, reading.values))
+    return max(rank, _repair(call, plan.convention))
 
 
-def _repair(call: ModelCall, convention: Convention, values: Values) -> int:
+def _complete(call: ModelCall, total: int | None, reasoning: int | None) -> int:
+    """The one count that is missing, where the total gives it away."""
+    if not total or call.flags & _USAGE_INVALID or reasoning:
+        return USAGE_SENT
+    sent, answered = call.input_tokens, call.output_tokens
+    if call.operation == _EMBEDDINGS:
+        call.input_tokens = total if sent is None else sent
+    elif usage_shape(call.provider, call.model) in _THINKING:
+        return USAGE_SENT  # the difference may hold reasoning
+    elif sent is None and answered is not None and answered < total:
+        call.input_tokens = total - answered
+    elif answered is None and sent is not None and sent < total:
+        call.output_tokens = total - sent
+    if (call.input_tokens, call.output_tokens) == (sent, answered):
+        return USAGE_SENT
+    call.flags |= Flag.USAGE_NORMALISED
+    return USAGE_REPAIRED
+
+
+def _repair(call: ModelCall, convention: Convention) -> int:
     """What only some emitters need."""
     if convention.loses_cache and call.cache_read_tokens is None and call.cache_write_tokens is None:
-        call.flags |= Flag.USAGE_LOSSY if anthropic_shaped(call.provider, call.model) else 0
-    rank = USAGE_SENT
-    if convention.thoughts_outside:
-        if (
-            call.input_tokens is not None
-        ):  # what tools added to the prompt stands beside it, in the same total
-            call.input_tokens += values.get("tool_prompt_tokens", 0)
-        rank = _add_thoughts(call, values.get("total_tokens"))
-    return max(rank, _mark_estimate(call, convention.estimates))
+        is_lossy = usage_shape(call.provider, call.model) == ANTHROPIC
+        call.flags |= Flag.USAGE_LOSSY if is_lossy else 0
+    return _mark_estimate(call, convention.estimates)
 
 
 def _written(write: int | None, values: Values) -> int | None:
@@ -60,38 +103,6 @@ def _written(write: int | None, values: Values) -> int | None:
     """
     lifetimes = (values.get("cache_write_5m_tokens") or 0) + (values.get("cache_write_1h_tokens") or 0)
     return write or lifetimes or write
-
-
-def _add_parts(call: ModelCall, plan: Plan, reading: Reading) -> int:
-    """Add what a source counts beside its totals: Langfuse's audio, images and reasoning, Gemini's
-    thoughts."""
-    into = _outside(plan, reading, "input_tokens", ("input_audio_tokens", "input_image_tokens"))
-    out = _outside(
-        plan, reading, "output_tokens", ("reasoning_tokens", "output_audio_tokens", "output_image_tokens")
-    )
-    if call.input_tokens is not None:
-        call.input_tokens += into
-    if call.output_tokens is not None:
-        if reading.values.get("total_tokens") == (call.input_tokens or 0) + call.output_tokens:
-            out = 0  # the total says that the output has them already
-        call.output_tokens += out
-    if not (into or out):
-        return USAGE_SENT
-    call.flags |= Flag.USAGE_NORMALISED
-    return USAGE_REPAIRED
-
-
-def _outside(plan: Plan, reading: Reading, whole: str, parts: tuple[str, ...]) -> int:
-    """The sum of the parts that stand outside of the total of the same source."""
-    place = plan.key_of(reading, whole)
-    if place is None:
-        return 0
-    found = 0
-    for name in parts:
-        key = plan.key_of(reading, name)
-        if key is not None and key.outside and (not key.path or key.attribute == place.attribute):
-            found += reading.values.get(name) or 0
-    return found
 
 
 def _set_rare(call: ModelCall, values: Values) -> None:
@@ -104,38 +115,108 @@ def _set_rare(call: ModelCall, values: Values) -> None:
     call.input_cached_image_tokens = values.get("input_cached_image_tokens")
 
 
-def _add_cache(call: ModelCall, sent: int, plan: Plan, reading: Reading) -> int:
-    """Add cached tokens to an input count that leaves them out."""
-    cached = (call.cache_read_tokens or 0) + (call.cache_write_tokens or 0)
-    if not _leaves_out(call, sent, cached, plan, reading):
-        return USAGE_SENT
-    call.input_tokens = sent + cached
-    call.flags |= Flag.USAGE_NORMALISED
-    return USAGE_REPAIRED
+def _settle(
+    call: ModelCall,
+    sent: int,
+    total: int | None,
+    shape: str,
+    plan: Plan,
+    reading: Reading,
+    span: Mapping[str, bytes],
+) -> int:
+    """Add to the totals what they leave out, and mark what cannot be decided."""
+    answered = call.output_tokens or 0
+    if plan.has_outside and total != sent + answered:
+        sent += _beside(plan, reading, "input_tokens", _INPUT_PARTS)
+        answered += _beside(plan, reading, "output_tokens", _OUTPUT_PARTS)
+    elif shape == GEMINI and plan.convention.reasoning == OUTSIDE:  # and so do the prompts of tools
+        sent += reading.values.get("tool_prompt_tokens", 0)
+    counts = Sent(
+        sent,
+        answered,
+        call.cache_read_tokens or 0,
+        call.cache_write_tokens or 0,
+        call.reasoning_tokens or 0,
+        total,
+        reading.values.get("uncached_tokens"),
+        reading.values.get("whole_input_tokens"),
+    )
+    cache = _cache_counted(plan, reading, shape)
+    reasoning = _reasoning_counted(counts, plan, reading, shape)
+    found = balance(counts, cache, reasoning)
+    if found.is_open and (inputs := plan.counts_of(span, "input_tokens")):
+        found = balance(counts._replace(inputs=inputs), cache, reasoning)
+    if found.unexplained and shape == GEMINI:
+        found = _gemini_rest(found, counts.reasoning, reasoning)
+    return _add(call, sent, answered, found)
 
 
-def _leaves_out(call: ModelCall, sent: int, cached: int, plan: Plan, reading: Reading) -> bool:
-    """Whether the input count leaves the cache out: by arithmetic, by the shape of the object, by emitter."""
-    if cached > sent:
-        return True
-    if "uncached_tokens" in plan.first and (uncached := reading.values.get("uncached_tokens")) is not None:
-        return bool(sent == uncached)
-    input_key = plan.key_of(reading, "input_tokens")
-    for name in ("cache_read_tokens", "cache_write_tokens", *LIFETIMES):
-        key = plan.key_of(reading, name)
-        if key is not None and key.outside and input_key is not None and key.attribute == input_key.attribute:
-            return True
-    return plan.convention.outside and anthropic_shaped(call.provider, call.model)
+def _add(call: ModelCall, sent: int, answered: int, found: Balance) -> int:
+    """Set the totals with what was found missing; answers the rank of the usage."""
+    before = call.input_tokens, call.output_tokens
+    call.input_tokens = sent + found.cache
+    if answered + found.reasoning:
+        call.output_tokens = answered + found.reasoning
+    rank = USAGE_SENT
+    if before != (call.input_tokens, call.output_tokens):
+        call.flags |= Flag.USAGE_NORMALISED
+        rank = USAGE_REPAIRED
+    if found.unexplained:
+        call.flags |= Flag.USAGE_LOSSY
+    if found.is_open:
+        call.flags |= Flag.USAGE_AMBIGUOUS
+        rank = USAGE_AMBIGUOUS
+    return rank
 
 
-def _add_thoughts(call: ModelCall, total: object) -> int:
-    if not isinstance(total, int) or call.input_tokens is None or call.output_tokens is None:
-        return USAGE_SENT
-    if total - call.input_tokens <= call.output_tokens:
-        return USAGE_SENT
-    call.output_tokens = total - call.input_tokens
-    call.flags |= Flag.USAGE_NORMALISED
-    return USAGE_REPAIRED
+def _beside(plan: Plan, reading: Reading, whole: str, parts: tuple[str, ...]) -> int:
+    """The sum of the parts that stand beside the total of the same source: Langfuse's audio and images."""
+    return sum(reading.values.get(name, 0) for name in parts if _stands_beside(plan, reading, name, whole))
+
+
+def _stands_beside(plan: Plan, reading: Reading, part: str, whole: str) -> bool:
+    """Whether the shape of the source says that a count is left out of its total."""
+    key = plan.key_of(reading, part)
+    if key is None or not key.outside:
+        return False
+    place = plan.key_of(reading, whole)
+    return place is not None and (not key.path or key.attribute == place.attribute)
+
+
+def _cache_counted(plan: Plan, reading: Reading, shape: str) -> str:
+    """Whether the input count includes cached tokens: by the shape of the usage object, else by emitter."""
+    if plan.has_outside and any(_stands_beside(plan, reading, name, "input_tokens") for name in _CACHED):
+        return OUTSIDE
+    if shape == UNNAMED and "cache_write_tokens" in reading.values:
+        return plan.convention.cache  # of those that count writes, most count them beside the input
+    if shape != ANTHROPIC:
+        return INSIDE
+    if "write_counted" in plan.first:  # LiteLLM's own object, also on a span of the application
+        return INSIDE if "write_counted" in reading.values else WRITES_OUTSIDE
+    return plan.convention.cache
+
+
+def _reasoning_counted(counts: Sent, plan: Plan, reading: Reading, shape: str) -> str:
+    """Whether the output count includes reasoning: by the shape of the usage object, else by emitter."""
+    if plan.has_outside and _stands_beside(plan, reading, "reasoning_tokens", "output_tokens"):
+        # A source that knows its parts has a whole total: one that is the mere sum has the reasoning in it.
+        return INSIDE if counts.total == counts.input + counts.output else OUTSIDE
+    return plan.convention.reasoning if shape == GEMINI else OPEN if shape == XAI else INSIDE
+
+
+def _gemini_rest(found: Balance, thought: int, reasoning: str) -> Balance:
+    """What else Gemini's total holds: reasoning that has no count of its own, and prompts of tools.
+
+    Source:
+        https://ai.google.dev/api/generate-content#UsageMetadata: the total is prompt, candidates, thoughts
+        and `toolUsePromptTokenCount`, which is billed as input.
+    """
+    rest = found.unexplained
+    if not thought:
+        return found._replace(reasoning=rest, unexplained=0, is_open=reasoning != OUTSIDE)
+    outside = thought if reasoning != INSIDE and rest > thought else 0
+    is_open = reasoning == OPEN and rest > thought
+    return Balance(found.cache + rest - outside, outside, is_open, 0)
 
 
 def _mark_estimate(call: ModelCall, which: str) -> int:

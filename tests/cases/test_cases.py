@@ -12,10 +12,7 @@ from typer.testing import CliRunner
 from service.__main__ import build
 from tests.cases.comparison import CASES, Case, faults
 
-OPEN: dict[str, str] = {
-    "12-vercel-ai-xai-reasoning": "reasoning outside of the output (usage)",
-    "14-vercel-ai-5-google-thoughts": "reasoning outside of the output (usage)",
-}
+OPEN: dict[str, str] = {}
 """Cases that are wrong still → what is missing. The test fails when one is right, so that it goes."""
 
 

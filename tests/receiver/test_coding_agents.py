@@ -70,7 +70,7 @@ def test_the_nearest_ancestor_names_the_model_of_codex() -> None:
 
 SDK_AGENT = {
     "openinference.span.kind": "AGENT", "llm.model_name": "claude-sonnet-4-5", "llm.system": "anthropic",
-    "llm.provider": "anthropic", "llm.token_count.prompt": 17027, "llm.token_count.completion": 4,
+    "llm.provider": "anthropic", "llm.token_count.prompt": 3, "llm.token_count.completion": 4,
     "llm.token_count.prompt_details.cache_read": 17024, "llm.cost.total": 0.0062,
 }  # fmt: skip
 
