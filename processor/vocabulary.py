@@ -116,6 +116,10 @@ PROVIDERS: Final[dict[str, str]] = {
     "google-ai-studio": "gcp.gemini",
     "gcp.gen_ai": "gcp.gemini",
     "gemini": "gcp.gemini",
+    "gemini-api-key": "gcp.gemini",  # how Gemini CLI is signed in, as are the next three
+    "oauth-personal": "gcp.gemini",
+    "cloud-shell": "gcp.gemini",
+    "compute-default-credentials": "gcp.vertex_ai",
     "google": "gcp.gemini",
     "google.generative-ai": "gcp.gemini",
     "google.generativeai": "gcp.gemini",

@@ -11,7 +11,7 @@ only where something else names a model. Names leave here, values never.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -21,14 +21,15 @@ from processor.call import UNREAD as WORD
 from processor.vocabulary import PROVIDERS, provider_of_model
 from receiver import attributes
 from receiver.dialects.table import Verdict
-from receiver.wire import parse_resource, parse_value
+from receiver.wire import parse_event, parse_resource, parse_value
 
 MAX_KEYS: Final = 16
 """Names kept of one span: a usage object has some ten counts, and a model and a provider beside them."""
 MAX_KEY_LENGTH: Final = 100
 _SHOWN: Final = 4
-_MAX_ATTRIBUTES: Final = 256
-"""Attributes of a span that are looked at; the rest of a span of thousands is content of another kind."""
+_MAX_SHAPE: Final = 128
+"""The keys of a span with more attributes than this are no shape to remember."""
+_MAX_EVENTS: Final = 16
 _MAX_DOCUMENT_BYTES: Final = 4096
 _MAX_DEPTH: Final = 4
 
@@ -36,6 +37,8 @@ _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _PLACE: Final = re.compile(r"(?<=[.\[])\d+(?=[.\]]|$)")
 _MODEL_KEY: Final = re.compile(r"model(?:[._]?(?:name|id))?$", re.IGNORECASE)
 _PROVIDER_KEY: Final = re.compile(r"(?:provider|vendor|system)(?:[._]?(?:name|id))?$", re.IGNORECASE)
+_HINT: Final = re.compile(r"token|usage|eval|model|provider|vendor|system", re.IGNORECASE)
+"""Every key that may speak of a call holds one of these; of 20 000 keys few do."""
 _THINGS: Final = frozenset({"car", "device", "hardware", "host", "product", "vehicle"})
 """Words of what has a model that is none of language."""
 _DIRECTIONS: Final = frozenset(
@@ -76,7 +79,8 @@ def unread_keys(attributes_of: Mapping[str, bytes], scope: str = "") -> tuple[st
     Returns:
         At most `MAX_KEYS` names, sorted; `→` before a path inside a JSON value, `*` for a place in a list.
     """
-    suspects = _suspects(tuple(attributes_of)[:_MAX_ATTRIBUTES])
+    keys = tuple(attributes_of)
+    suspects = _suspects(keys) if len(keys) <= _MAX_SHAPE else _find_suspects(keys)
     return _judged(suspects, attributes_of, scope) if suspects else ()
 
 
@@ -99,6 +103,18 @@ def unread_reason(keys: tuple[str, ...]) -> str:
 def names_usage(key: str) -> bool:
     """Whether a key speaks of tokens or usage by its name; limits such as `max_tokens` do not."""
     return ("token" in key.lower() or "usage" in key.lower()) and _words(key).isdisjoint(_LIMITS)
+
+
+def unread_in_events(events: Sequence[bytes], scope: str = "") -> tuple[str, ...]:
+    """The same of a span's last events, where the span itself says nothing; `event→` before each name."""
+    for raw in events[-_MAX_EVENTS:]:
+        try:
+            keys = unread_keys(parse_event(raw).attributes, scope)
+        except DecodeError:
+            continue
+        if keys:
+            return tuple(f"event→{key}" for key in keys)
+    return ()
 
 
 def _judged(
@@ -138,11 +154,13 @@ def _fit(key: str) -> str:
     return _PLACE.sub("*", key)[:MAX_KEY_LENGTH]
 
 
-@lru_cache(maxsize=1024)
-def _suspects(keys: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+def _find_suspects(keys: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
     """The keys of a shape that may speak of a call, with what each may be."""
-    found = ((key, _kind(key)) for key in keys)
+    found = ((key, _kind(key)) for key in keys if _HINT.search(key))
     return tuple((key, kind) for key, kind in found if kind != _NOTHING)
+
+
+_suspects = lru_cache(maxsize=1024)(_find_suspects)
 
 
 @lru_cache(maxsize=8192)
@@ -187,7 +205,7 @@ def _counted(key: str, kind: int, raw: bytes) -> Iterator[tuple[str, bool]]:
 
 
 def _leaves(raw: bytes, found: object) -> Iterator[tuple[tuple[str, ...], object]]:
-    if isinstance(found, str) and found[:1] == "{" and len(found) <= _MAX_DOCUMENT_BYTES:
+    if isinstance(found, str) and found[:1] in ("{", "[") and len(found) <= _MAX_DOCUMENT_BYTES:
         yield from _inside(attributes.document(attributes.content(raw)), ())
     elif found is None and 2 < len(raw) <= _MAX_DOCUMENT_BYTES:
         yield from _inside_map(raw, ())
@@ -197,6 +215,9 @@ def _inside(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, .
     if isinstance(value, dict) and len(path) < _MAX_DEPTH:
         for name, below in value.items():
             yield from _inside(below, (*path, str(name)))
+    elif isinstance(value, list) and len(path) < _MAX_DEPTH:
+        for below in value[:_MAX_DEPTH]:
+            yield from _inside(below, (*path, "*"))
     elif path:
         yield path, value
 

@@ -96,7 +96,7 @@ def inspect_payload(
     reasons = _reasons(batch)
     attributes = {(s.trace_id, s.span_id): [pair.key for pair in s.attributes] for s in _spans(request)}
     unread = {(s.trace_id, s.span_id): s.unread.keys for s in batch.sightings if s.unread is not None}
-    for call in batch.calls:
+    for call in (*batch.calls, *_promoted(batch, request)):
         refusal = admit(call, rules) if rules is not None else None
         if refusal is None:
             names = attributes.get((call.trace_id, call.span_id), ())
@@ -106,6 +106,25 @@ def inspect_payload(
     kept = {(item.call.trace_id, item.call.span_id) for item in counted}
     refused = [NotCounted(r.span_id.hex(), r.name, f"{r.reason}: {r.detail}") for r in payload.refused]
     return Inspection(counted, [*_not_counted(request, reasons, kept, unread), *refused])
+
+
+def _promoted(batch: Batch, request: ExportTraceServiceRequest) -> Iterator[ModelCall]:
+    """Wrappers that the service counts when no inner call has come within the binding window (LEDGER §23).
+
+    A file is inspected as the whole story. Of nested wrappers only the innermost stands for the call.
+    """
+    waiting = {s.span_id: s.call for s in batch.sightings if s.wrapper and s.call is not None}
+    parents = {span.span_id: span.parent_span_id for span in _spans(request)} if waiting else {}
+    around: set[bytes] = set()
+    for span_id in waiting:
+        above = parents.get(span_id, b"")
+        while above and above not in around:
+            around.add(above)
+            above = parents.get(above, b"")
+    for span_id, call in waiting.items():
+        if span_id not in around:
+            call.flags |= Flag.PROMOTED
+            yield call
 
 
 def _received_ns(request: ExportTraceServiceRequest) -> int:

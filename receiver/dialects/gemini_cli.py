@@ -66,7 +66,7 @@ DIALECT = Dialect(
         *_events("model", 60, "model"),
         *_events("request_model", 20, "model"),
         *_events("response_id", 10, "response_id"),
-        *_events("provider", 40, "auth_type"),
+        Key("provider", 40, "auth_type", only=_EVENTS[0]),
         *_events("input_tokens", 30, "input_token_count"),
         *_events("output_tokens", 30, "output_token_count"),
         *_events("cache_read_tokens", 30, "cached_content_token_count"),

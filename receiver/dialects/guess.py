@@ -44,7 +44,7 @@ def mapping(scope: str, keys: Sequence[str]) -> dict[str, object]:
     fields: dict[str, str] = {}
     for key in keys:
         field = field_of(key)
-        if field is not None and "*" not in key:
+        if field is not None and "*" not in key and not key.startswith("event→"):
             fields.setdefault(field, key)
     return {"name": _name(scope), "scope": scope, "input_includes_cache": True, "fields": fields}
 

@@ -17,7 +17,7 @@ from receiver.dialects.plan import Plan, Reading
 from receiver.dialects.shapes import Emitter
 from receiver.dialects.table import COUNTS, Origin, Values, Verdict
 from receiver.dialects.usage import set_usage
-from receiver.unread import unread_keys
+from receiver.unread import unread_in_events, unread_keys
 from receiver.wire import Span
 
 SERVER = 2
@@ -135,6 +135,8 @@ def judge_span(span: Span, plan: Plan, reading: Reading, received_ns: int, resou
         seen.call = _make_call(span, seen, sketch, is_failed, received_ns)
     elif not verdict.known:
         seen.unread = unread_keys(span.attributes, plan.origin.scope)
+        if not seen.unread and span.events:
+            seen.unread = unread_in_events(span.events, plan.origin.scope)
     return seen
 
 

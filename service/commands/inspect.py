@@ -81,6 +81,7 @@ def _print_json(file: Path, found: Inspection) -> None:
 
 
 def _print_tables(file: Path, found: Inspection) -> None:
+    from processor.call import Flag
     from service.display import Column, console, table
 
     out = console()
@@ -88,6 +89,11 @@ def _print_tables(file: Path, found: Inspection) -> None:
     out.print(f"{file}: {counted} counted, {rest} not counted", style="bold", markup=False)
     for item in found.counted:
         out.print(_call_table(item))
+    if any(item.call.flags & Flag.PROMOTED for item in found.counted):
+        out.print(
+            "promoted: such a span is counted 15 minutes after its trace, unless an inner call comes.",
+            style="yellow",
+        )
     if found.not_counted:
         columns = (Column("span"), Column("name"), Column("not counted because"))
         rows = [(s.span_id, s.name, s.reason) for s in found.not_counted]

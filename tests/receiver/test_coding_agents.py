@@ -102,10 +102,11 @@ def test_copilots_repository_and_session_reach_its_requests() -> None:
     agent = {"gen_ai.operation.name": "invoke_agent", "gen_ai.provider.name": "github",
              "github.copilot.git.repository": "https://github.com/acme/shop.git", "user.name": "ada",
              "gen_ai.usage.input_tokens": 1500, "gen_ai.request.model": "gpt-4o"}  # fmt: skip
-    chat = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "github",
-            "gen_ai.request.model": "gpt-4o", "gen_ai.response.id": "chatcmpl-9f8a7b6c5d4e3f",
-            "gen_ai.usage.input_tokens": 1500, "gen_ai.usage.output_tokens": 250,
-            "copilot_chat.chat_session_id": "s-1"}  # fmt: skip
+    chat = {
+        "gen_ai.operation.name": "chat", "gen_ai.provider.name": "github", "gen_ai.request.model": "gpt-4o",
+        "gen_ai.response.id": "chatcmpl-9f8a7b6c5d4e3f", "gen_ai.usage.input_tokens": 1500,
+        "gen_ai.usage.output_tokens": 250, "copilot_chat.chat_session_id": "s-1",
+    }  # fmt: skip
     (call,) = decoded(
         Made(agent, span_id=1, scope=scope, kind=1), Made(chat, span_id=2, parent=1, scope=scope)
     ).calls

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.protobuf.json_format import MessageToDict
@@ -137,3 +138,26 @@ def test_unread_keys_of_a_counted_call_are_named(tmp_path: Path) -> None:
     (call,) = json.loads(run("--raw-identities", "--json", str(payload)))["calls"]
     assert call["unreadKeys"] == ["gen_ai.usage.video_tokens"]
     assert "unread keys" in run("--raw-identities", str(payload))
+
+
+WRAPPER = {"gen_ai.operation.name": "agent_step", "gen_ai.response.model": "gpt-4o-mini-2024-07-18"} | {
+    "gen_ai.provider.name": "openai", "gen_ai.usage.input_tokens": 1000, "gen_ai.usage.output_tokens": 100
+}  # fmt: skip
+
+
+def inspected(tmp_path: Path, *spans: Made) -> Any:
+    file = tmp_path / "payload.pb"
+    file.write_bytes(request(*spans).SerializeToString())
+    return json.loads(run("--raw-identities", "--json", str(file)))
+
+
+def test_a_wrapper_without_an_inner_call_is_shown_as_the_call_that_it_will_be(tmp_path: Path) -> None:
+    found = inspected(tmp_path, Made(WRAPPER, span_id=1), Made(WRAPPER, span_id=2, parent=1))
+    (call,) = found["calls"]
+    assert (call["spanId"], call["costUsd"], call["flags"]) == (f"{2:016x}", "0.00021", ["promoted"])
+    assert [left["spanId"] for left in found["notCounted"]] == [f"{1:016x}"]
+
+
+def test_a_wrapper_of_a_call_stays_uncounted(tmp_path: Path) -> None:
+    found = inspected(tmp_path, Made(WRAPPER, span_id=1), Made(CHAT, span_id=2, parent=1))
+    assert [call["spanId"] for call in found["calls"]] == [f"{2:016x}"]
