@@ -87,8 +87,8 @@ MODELS = Table(
     height=10,
     description=(
         "Models by spend; the model in focus does not narrow the list. Cost per call leaves out calls "
-        "without a price. Family answered: successes of all calls of the undated name, since a failed call "
-        "names the model that was asked for. Next: a name sets the focus."
+        "without a price. Answered: successes of all calls of the undated name, since a failed call names the "
+        "model that was asked for. Next: a name sets the focus."
     ),
     columns={
         "model": named("model"),
@@ -100,9 +100,9 @@ MODELS = Table(
         "calls": count("Calls"),
         "cost_per_call_usd": unit_cost("Cost per call"),
         "usd_per_million_tokens": Column("Per million", USD, 2),
-        "cache_share": Column("Input from cache", SHARE, 1),
+        "cache_share": Column("From cache", SHARE, 1, width=95),
         "unpriced_calls": count("Unpriced"),
-        "family_success_share": Column("Family answered", SHARE, 1),
+        "family_success_share": Column("Answered", SHARE, 1, width=85),
         "state": Column("State", words=MODEL_STATES, width=165),
     },
 )
