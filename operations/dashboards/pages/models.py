@@ -87,7 +87,7 @@ MODELS = Table(
     height=10,
     description=(
         "Models by spend; the model in focus does not narrow the list. Cost per call leaves out calls "
-        "without a price. Answered: successes of all calls of the undated name, since a failed call names the "
+        "without a price. Answered: successes of all calls of the undated name; a failed call names the "
         "model that was asked for. Next: a name sets the focus."
     ),
     columns={
