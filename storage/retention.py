@@ -94,6 +94,8 @@ def keep(dsn: str, periods: Periods, now: datetime | None = None) -> Kept:
         sightings = conn.execute(query("delete_sightings")).rowcount
         conn.execute(query("delete_old_traces"), {"days": periods.traces})
         with conn.transaction():
+            # A source is only gone when no open transaction is about to count on it.
+            conn.execute("LOCK TABLE _genai.unread_source IN SHARE ROW EXCLUSIVE MODE")
             conn.execute(query("fold_unread"))
             conn.execute(query("delete_unread"))
     return Kept(calls, keys, rollups, folded, sightings)
