@@ -85,6 +85,7 @@ CACHE: tuple[Row, ...] = (
     Row("pydantic-ai", INSIDE, _CAPTURED + "pydantic-ai (2.68), 0.4.11; pydantic/pydantic-ai#4364 (1.x)"),
     Row("@mastra", INSIDE, "github.com/mastra-ai/mastra observability/otel-exporter/src/gen-ai-semantics.ts"),
     Row("openrouter", INSIDE, "openrouter.ai/docs/use-cases/usage-accounting; tests/fixtures/cases/19"),
+    Row("@sentry", INSIDE, "getsentry/sentry-conventions@b350b1e gen_ai__usage__input_tokens.json"),
     Row("strands", INSIDE, _CAPTURED + "strands-agents (1.62); 1.10 is shown by its total"),
     Row("gen_ai", INSIDE, _CAPTURED + "vercel-ai-v7"),
     Row("ai", OUTSIDE, _CAPTURED + "vercel-ai-v5; 6 and 7 give `noCacheTokens`, which decides"),
@@ -109,6 +110,7 @@ REASONING: tuple[Row, ...] = (
     Row("pydantic-ai", INSIDE, _CAPTURED + "pydantic-ai (2.68)"),
     Row("gen_ai", INSIDE, "github.com/vercel/ai@ed857f5 packages/google/src/convert-google-usage.ts"),
     Row("org.springframework", OUTSIDE, _SPRING + "GoogleGenAiUsage.java"),
+    Row("@sentry", INSIDE, "getsentry/sentry-conventions@b350b1e gen_ai__usage__output_tokens.json"),
 )
 """Whether the output includes reasoning where the provider counts it beside the output (Gemini)."""
 

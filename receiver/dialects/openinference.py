@@ -31,6 +31,7 @@ DIALECT = Dialect(
     scopes=("openinference.", "@arizeai/openinference"),
     keys=(
         Key("oi_kind", 10, "openinference.span.kind"),
+        Key("provider", 25, "llm.system", only=_SCOPE + "vertexai"),  # `llm.provider` is `google` there
         Key("provider", 30, "llm.provider"),
         Key("provider", 40, "llm.system"),
         Key("provider", 60, "metadata", ("ls_provider",)),

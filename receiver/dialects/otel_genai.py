@@ -39,12 +39,15 @@ OPERATIONS = {
     "messages": "chat",
     "messages_create": "chat",
     "moderation": "moderation",
+    "realtime": "chat",
     "rerank": "rerank",
     "response": "responses",
     "responses_create": "responses",
+    "speech_to_text": "speech_to_text",
     "stream_chat": "chat",
     "text_completions": "text_completion",
     "text_generation": "text_completion",
+    "text_to_speech": "text_to_speech",
 }
 """`gen_ai.operation.name` of spans that are one provider request → our name; `operation_name` tells of
 spellings."""

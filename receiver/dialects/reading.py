@@ -31,6 +31,7 @@ _CALL_TYPES = {
     "completion": "text_completion",
     "embedding": "embeddings",
     "responses": "responses",
+    "rerank": "rerank",
 }
 """`llm.request.type` of old OpenLLMetry and LiteLLM."""
 

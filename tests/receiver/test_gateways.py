@@ -72,6 +72,12 @@ class TestSentry:
         assert (call.provider, call.model, call.streaming) == ("openai", "gpt-4o-mini", True)
         assert (call.input_tokens, call.output_tokens, call.reported_cost_pico_usd) == (100, 20, 27_000_000)
 
+    def test_its_input_includes_the_cache(self) -> None:
+        cached = {"gen_ai.usage.input_tokens.cached": 40, "gen_ai.usage.input_tokens.cache_write": 10}
+        claude = {"gen_ai.provider.name": "anthropic", "gen_ai.request.model": "claude-sonnet-4-5"}
+        call = read({**CHAT, **claude, **cached}, "@sentry/node")
+        assert (call.input_tokens, call.flags & Flag.USAGE_AMBIGUOUS) == (100, 0)
+
     def test_the_type_of_the_operation_decides(self) -> None:
         agent = {**CHAT, "gen_ai.operation.type": "agent"}
         call = {**CHAT, "gen_ai.operation.type": "ai_client"}
@@ -93,6 +99,7 @@ class TestSentry:
         ("generateContent", "generate_content"),
         ("InvokeModel", "chat"),
         ("responses.create", "responses"),
+        ("realtime", "chat"),
         ("invoke_agent", None),
         ("execute_tool", None),
         ("model_step", None),
