@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import tomllib
 from functools import cache
 
 import pytest
@@ -94,6 +95,8 @@ def test_every_example_parses(page: str, language: str, snippet: str) -> None:
         assert done.stderr == "", page
     elif language == "python":
         compile(snippet, page, "exec")
+    elif language == "toml":
+        assert tomllib.loads(snippet)
     elif language == "yaml":
         assert yaml.safe_load(snippet) is not None
     elif language == "json":
