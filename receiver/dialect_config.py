@@ -14,8 +14,9 @@ FIELDS: Final[Mapping[str, str]] = {
         name: name
         for name in (
             "input_tokens", "output_tokens", "total_tokens", "cache_read_tokens", "cache_write_tokens",
-            "cache_write_1h_tokens", "reasoning_tokens", "input_audio_tokens", "output_audio_tokens",
-            "input_image_tokens", "output_image_tokens", "model", "request_model", "provider",
+            "cache_write_5m_tokens", "cache_write_1h_tokens", "reasoning_tokens", "input_audio_tokens",
+            "output_audio_tokens", "input_image_tokens", "output_image_tokens", "input_cached_audio_tokens",
+            "input_cached_image_tokens", "model", "request_model", "provider",
             "response_id", "service_tier", "streaming", "error_type", "endpoint_tag", "prompt_version",
             "user_id", "tenant_id", "conversation_id", "external_request_id", "environment", "data_mode",
             "attempt",

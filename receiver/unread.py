@@ -193,7 +193,7 @@ def _counted(key: str, kind: int, raw: bytes) -> Iterator[tuple[str, bool]]:
     """The counts that stand under a key: itself, or leaves of its object; True with those of a bare name."""
     found = attributes.plain(raw)
     if _is_positive(found):
-        bare = kind == _WEAK and "usage" in _words(key) and _words(key).isdisjoint({"token", "tokens"})
+        bare = kind == _WEAK and _words(key).isdisjoint({"token", "tokens", "total"})
         if not bare:  # `cpu.usage`, `plan.usage`: a number under `usage` alone says nothing
             yield key, kind == _WEAK
         return

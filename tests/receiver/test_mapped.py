@@ -9,13 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.call import Batch
+from processor.call import Batch, Flag
 from receiver.decode import DecodeOptions, decode_message
+from receiver.dialect_config import FIELDS as FIELD_NAMES
 from receiver.dialect_config import DialectConfig
 from receiver.dialects.guess import field_of, snippet
+from receiver.dialects.kinds import COUNT_FIELDS
 from receiver.dialects.mapped import compile_dialects
 from receiver.framing import Frame, needles_for
 from tests.receiver.spans import CHAT, T0, Attributes, Made, decoded, request
+from tests.running import ROOT
 
 ACME = ("acme.llm.tracing", "3.1")
 FIELDS: dict[str, Any] = {"input_tokens": "acme.in", "output_tokens": "acme.out", "model": "acme.model"}
@@ -56,11 +59,26 @@ def test_a_mapping_wins_over_what_a_vocabulary_says() -> None:
     assert (call.input_tokens, call.model) == (100, "gpt-4o-mini")
 
 
-@pytest.mark.parametrize(("includes", "total"), [(True, 100), (False, 150)])
-def test_cached_tokens_are_added_where_the_input_leaves_them_out(includes: bool, total: int) -> None:
-    fields = FIELDS | {"cache_read_tokens": "acme.cached"}
-    (call,) = read(span(SPAN | {"acme.cached": 50}), fields=fields, input_includes_cache=includes).calls
-    assert (call.input_tokens, call.cache_read_tokens) == (total, 50)
+@pytest.mark.parametrize(
+    ("provider", "includes", "total", "is_open"),
+    [
+        ("openai", True, 100, False),
+        ("openai", False, 150, False),
+        ("anthropic", True, 100, False),
+        ("anthropic", False, 150, False),
+        ("anthropic", None, None, True),
+        ("openai", None, 100, False),
+    ],
+)
+def test_the_user_says_whether_the_input_includes_the_cache(
+    provider: str, includes: bool | None, total: int | None, is_open: bool
+) -> None:
+    fields = FIELDS | {"cache_read_tokens": "acme.cached", "provider": "acme.vendor"}
+    sent = span(SPAN | {"acme.cached": 50, "acme.vendor": provider})
+    (call,) = read(sent, fields=fields, input_includes_cache=includes).calls
+    assert call.cache_read_tokens == 50
+    assert bool(call.flags & Flag.USAGE_AMBIGUOUS) == is_open
+    assert total is None or call.input_tokens == total
 
 
 def test_counts_inside_of_an_object_are_read_by_their_path() -> None:
@@ -131,6 +149,12 @@ def test_the_snippet_reads_what_was_unread() -> None:
     reading = DecodeOptions(dialects=compile_dialects(configured))
     (call,) = decode_message(request(span(attributes)), T0, reading).calls
     assert (call.input_tokens, call.output_tokens, call.model) == (9, 4, "gpt-4o-mini")
+
+
+def test_every_count_can_be_mapped_and_every_field_is_on_the_page() -> None:
+    assert set(FIELD_NAMES.values()) >= COUNT_FIELDS
+    page = (ROOT / "docs" / "instrumenting.md").read_text(encoding="utf-8")
+    assert [name for name in FIELD_NAMES if f"`{name}`" not in page] == []
 
 
 def test_hostile_names_stay_inside_of_the_snippet() -> None:

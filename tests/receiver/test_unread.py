@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from receiver.decode import decode, decode_message
+from receiver.dialects import spellings
 from receiver.framing import NEEDLES, Frame
 from receiver.unread import MAX_KEY_LENGTH, MAX_KEYS, unread_keys
 from tests.receiver.captures import CAPTURES
@@ -210,6 +212,27 @@ def test_no_captured_span_is_unread() -> None:
         if capture.body:
             batch = decode(capture.body, T0)
             assert [s.name for s in batch.sightings if s.unread] == [], capture
+
+
+def _published() -> Iterator[Attributes]:
+    """Every published spelling of a count, alone, as its own emitter writes it and under a foreign prefix."""
+    for prefix, fields in spellings.ATTRIBUTES.items():
+        for name in (name for names in fields.values() for name in names):
+            yield {prefix + name: 5}
+            yield {f"acme.usage.{name}": 5, "acme.model": "gpt-4o"}
+    tables = (spellings.INSIDE, spellings.OUTSIDE)
+    for path in (path for table in tables for paths in table.values() for path in paths):
+        usage: object = 5
+        for step in reversed(path):
+            usage = {step: usage}
+        yield {"acme.usage": json.dumps(usage), "acme.model": "gpt-4o"}
+
+
+@pytest.mark.parametrize("attributes", list(_published()), ids=str)
+def test_no_published_spelling_is_passed_over_in_silence(attributes: Attributes) -> None:
+    batch = decoded(sent(attributes, ("acme.work", "1")))
+    assert len(batch.calls) + len(batch.sightings) == 1
+    assert all(call.input_tokens or call.output_tokens for call in batch.calls)
 
 
 _WORDS = st.sampled_from(["acme", "agent", "run", "x", "svc.model", "step"])
