@@ -42,6 +42,7 @@ RARE_COUNTS = frozenset(
 TIMINGS = frozenset({"first_token", "first_chunk_seconds", "first_chunk_ms"})
 IDENTIFIERS = frozenset(
     {"raw_response_id", "litellm_id", "external_request_id", "attempt", "reported_cost", "speed"}
+    | {"priority_tier", "flex_tier"}
 )
 _OTHER_COUNTS = frozenset(
     {
@@ -54,7 +55,7 @@ _OTHER_COUNTS = frozenset(
         "attempt",
     }
 )
-_PRESENCES = frozenset({"agent_run", "logfire_request", "logfire_embeds"})
+_PRESENCES = frozenset({"agent_run", "logfire_request", "logfire_embeds", "priority_tier", "flex_tier"})
 """Marks whose value is content: only that they are there is read."""
 _TAGS = frozenset(
     {

@@ -1,12 +1,13 @@
 """MLflow 3: `mlflow.*`, each value a JSON text; exported by OTLP with `mlflow.spanType` and a usage object.
 
-Source: https://github.com/mlflow/mlflow, `mlflow/tracing/constant.py` and the autologging of each library
-(3.0 to
-3.9). With `MLFLOW_ENABLE_OTEL_GENAI_SEMCONV` it sends OpenTelemetry keys instead, without cached tokens.
-It does not tell: reasoning, audio, images, the lifetime of cache writes; before 3.8 neither provider nor
-model, which
-are read from the inputs. Its input is what the library counted: with Anthropic's SDK the cache stands
-outside.
+Source: https://github.com/mlflow/mlflow, `mlflow/tracing/constant.py` and the autologging of each library;
+`tests/fixtures/emitters/mlflow-3.17.2.pb` as exported (OpenAI, Anthropic). With
+`MLFLOW_ENABLE_OTEL_GENAI_SEMCONV` it sends OpenTelemetry keys instead, without cached tokens.
+
+Whether the input includes Anthropic's cache changed with the version; the provider's own object in the
+outputs decides, and tells reasoning, audio and the counts of embeddings, which the usage object lacks.
+Where outputs are not that object (LangChain, streams), these are not told. The provider is often missing: the
+format of the messages names it.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ DIALECT = Dialect(
         Key("request_model", 82, "mlflow.llm.model"),
         Key("response_id", 34, "mlflow.spanOutputs", ("id",)),
         *usage_object_keys("mlflow.chat.tokenUsage", 76, totals=True),
+        *usage_object_keys("mlflow.spanOutputs", 79, "usage"),
         Key("reported_cost", 45, "mlflow.llm.cost", ("total_cost",)),
         *metadata("mlflow.traceTag.", 20),
     ),

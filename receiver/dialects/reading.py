@@ -306,3 +306,5 @@ def _set_identifiers(call: ModelCall, values: Values) -> None:
     call.reported_cost_pico_usd = values.get("reported_cost")
     if "speed" in values:
         call.service_tier = values["speed"]
+    elif call.service_tier is None:
+        call.service_tier = next((tier for tier in ("priority", "flex") if f"{tier}_tier" in values), None)

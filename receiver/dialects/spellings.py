@@ -174,6 +174,10 @@ _LEFT_OUT: Final = frozenset({"gen_ai.usage.experimental.reasoning_tokens"})
 Source: https://github.com/google/adk-python, `telemetry/tracing.py`, `trace_call_llm`."""
 
 _PROMPT: Final = ("prompt_tokens_details", "input_tokens_details", "input_token_details")
+_TIERS: Final = ("priority", "flex")
+"""LangChain's OpenAI class puts the tier that was served before the names of the details, and writes the rest
+of the input under the tier's own name (https://github.com/langchain-ai/langchain,
+`langchain_openai/chat_models/base.py`)."""
 _COMPLETION: Final = ("completion_tokens_details", "output_tokens_details", "output_token_details")
 
 
@@ -200,6 +204,8 @@ INSIDE: Final[Mapping[str, tuple[Path, ...]]] = {
     "total_tokens": _each("total_tokens", "totalTokens", "totalTokenCount", "total_token_count", "total"),
     "cache_read_tokens": (
         *_of(_PROMPT, "cached_tokens", "cache_read"),
+        *((_PROMPT[2], f"{tier}_cache_read") for tier in _TIERS),
+        ("input_priority_cache_read",),
         *_each("cachedContentTokenCount", "cached_content_token_count", "cachedContentTokens"),
         *_each("cachedInputTokens", "prompt_cache_hit_tokens", "cached_tokens"),
     ),
@@ -216,12 +222,15 @@ INSIDE: Final[Mapping[str, tuple[Path, ...]]] = {
     ),
     "reasoning_tokens": (
         *_of(_COMPLETION, "reasoning_tokens", "reasoning"),
+        *((_COMPLETION[2], f"{tier}_reasoning") for tier in _TIERS),
+        ("output_priority_reasoning",),
         *_each("reasoning_tokens", "reasoningTokens"),
     ),
     "input_audio_tokens": (*_of(_PROMPT, "audio_tokens", "audio"), ("input_audio_tokens",)),
     "output_audio_tokens": (*_of(_COMPLETION, "audio_tokens", "audio"), ("output_audio_tokens",)),
     "input_image_tokens": _of(_PROMPT, "image_tokens", "image"),
     "output_image_tokens": _of(_COMPLETION, "image_tokens", "image"),
+    **{f"{tier}_tier": ((_PROMPT[2], tier), (f"input_{tier}",)) for tier in _TIERS},
     "input_cached_audio_tokens": tuple((p, "cached_tokens_details", "audio_tokens") for p in _PROMPT),
     "input_cached_image_tokens": tuple((p, "cached_tokens_details", "image_tokens") for p in _PROMPT),
 }  # fmt: skip

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
 from processor.call import ERROR, Flag, ModelCall
-from tests.receiver.spans import CHAT, Made, decoded, one_call, read
+from receiver.decode import decode
+from tests.receiver.spans import CHAT, T0, Made, decoded, one_call, read
 
 MESSAGES = [{"role": "user", "content": "Name the queue."}]
 
@@ -52,6 +54,15 @@ class TestMLflow:
         assert counts(call) == (1037, 211, 261, None, None)
         assert (call.response_id, call.dialect) == ("chatcmpl-1", "mlflow")
         assert call.reported_cost_pico_usd == 300_000_000
+
+    def test_as_exported_by_3_17(self) -> None:
+        """OpenAI, its embeddings, Anthropic: the stub's counts of the captures, and 12 for the embeddings."""
+        body = (Path(__file__).parents[1] / "fixtures" / "emitters" / "mlflow-3.17.2.pb").read_bytes()
+        chat, embeddings, claude = decode(body, T0 * 2).calls
+        assert (chat.provider, counts(chat)) == ("openai", (1037, 211, 261, None, 71))
+        assert (embeddings.operation, embeddings.input_tokens) == ("embeddings", 12)
+        assert (claude.provider, counts(claude)) == ("anthropic", (3421, 211, 2041, 343, None))
+        assert not (chat.flags | embeddings.flags | claude.flags) & Flag.USAGE_AMBIGUOUS
 
     def test_an_embedding_is_one(self) -> None:
         usage = '{"input_tokens": 12, "output_tokens": 0, "total_tokens": 12}'

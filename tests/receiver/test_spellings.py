@@ -187,3 +187,26 @@ def test_a_sum_beside_lifetimes_stays() -> None:
         }
     )
     assert (call.cache_write_tokens, call.cache_write_1h_tokens) == (500, 200)
+
+
+@pytest.mark.parametrize("tier", ["priority", "flex"])
+def test_langchain_puts_the_tier_before_the_names(tier: str) -> None:
+    """https://github.com/langchain-ai/langchain, langchain_openai/chat_models/base.py."""
+    usage = {
+        "input_tokens": 1037,
+        "output_tokens": 211,
+        "total_tokens": 1248,
+        "input_token_details": {"audio": None, f"{tier}_cache_read": 261, tier: 776},
+        "output_token_details": {"audio": None, f"{tier}_reasoning": 71, tier: 140},
+    }
+    call = read(
+        {
+            "langsmith.span.kind": "llm",
+            "gen_ai.system": "openai",
+            "gen_ai.request.model": "gpt-5",
+            "langsmith.metadata.usage_metadata": json.dumps(usage),
+        },
+        "langsmith",
+    )
+    assert (call.input_tokens, call.cache_read_tokens, call.reasoning_tokens) == (1037, 261, 71)
+    assert call.service_tier == tier
