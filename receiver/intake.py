@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
 from google.protobuf.message import DecodeError
@@ -18,7 +19,7 @@ from processor.call import Batch, Consume, Outcome, Rejection
 from processor.errors import BadData, TooLarge
 from receiver import otlp_json
 from receiver.config import ReceiverConfig
-from receiver.decode import decode
+from receiver.decode import decode, decode_options
 from receiver.limits import Budget, Share
 from receiver.logs import decode_logs
 from receiver.observe import Observer, Silent
@@ -85,6 +86,7 @@ class Intake:
         self._limit = config.max_message_bytes
         self._consume = consume
         self._decode = decode
+        self._decode_logs: Decode = partial(decode_logs, options=decode_options(config))
         self._observer = observer or Silent()
         self.budget = Budget(config.max_bytes_in_flight)
         # One thread: the loop goes on answering, and only one large body is inflated at a time.
@@ -122,7 +124,7 @@ class Intake:
     ) -> ExportLogsServiceResponse:
         """OTLP logs, protobuf → the answer, after the commit. Raises `PipelineError`."""
         received_ns = time.time_ns()
-        batch = await self._read(body, inflate, lambda content: decode_logs(content, received_ns))
+        batch = await self._read(body, inflate, lambda content: self._decode_logs(content, received_ns))
         del body
         return await self._export_logs(batch, share, source)
 
@@ -133,7 +135,7 @@ class Intake:
         received_ns = time.time_ns()
 
         def read(content: bytes) -> tuple[Batch, Finding | None]:
-            batch = _read_json_logs(content, received_ns)
+            batch = _read_json_logs(content, received_ns, self._decode_logs)
             return batch, None if batch.calls else misread_json(content)
 
         batch, mistake = await self._read(body, inflate, read)
@@ -225,10 +227,10 @@ class Intake:
         return response
 
 
-def _read_json_logs(content: bytes, received_ns: int) -> Batch:
+def _read_json_logs(content: bytes, received_ns: int, decode: Decode) -> Batch:
     """What the ledger counts of an OTLP/JSON request of logs, with the records that could not be read."""
     parsed = otlp_json.parse_logs(content)
-    batch = decode_logs(parsed.message.SerializeToString(), received_ns)
+    batch = decode(parsed.message.SerializeToString(), received_ns)
     batch.rejections.extend(parsed.refused)
     batch.spans += len(parsed.refused)
     return batch

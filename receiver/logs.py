@@ -104,7 +104,7 @@ class _LogDecoder:
     def batch(self) -> Batch:
         frame = self._frame
         rejections: list[Rejection] = []
-        for index in sorted(search(frame.spans, NEEDLES)):
+        for index in sorted(search(frame.spans, (*NEEDLES, *self._tables.needles))):
             try:
                 self._read(index)
             except DecodeError:
@@ -119,14 +119,15 @@ class _LogDecoder:
         origin = origin_of(block.scope)
         name, event = event_of(record, origin.scope)
         keys = () if event or _is_known(name, origin.scope) else unread_keys(record.attributes, origin.scope)
-        if event is None and not keys:
+        is_mapped = self._tables.plans.maps(origin)
+        if event is None and not keys and not is_mapped:
             return
         seen = self._judge(record, name, event, origin, self._frame.resources[block.group])
         if seen.call is not None and seen.verdict.counts:
             seen.call.flags |= Flag.FROM_LOG
             self._context.complete(seen.call, seen)
             self._calls.append(seen.call)
-        elif keys:
+        elif keys and not (is_mapped and seen.verdict.known):
             self._sightings.append(self._unread(seen, keys))
 
     def _judge(

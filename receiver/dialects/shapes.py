@@ -34,6 +34,10 @@ class Plans:
         """Whether any rule reads an attribute of this name."""
         return attribute in self._table or any(k.attribute == attribute for d in self._mapped for k in d.keys)
 
+    def maps(self, origin: Origin) -> bool:
+        """Whether the user maps the vocabulary of this emitter."""
+        return any(d.emitters is not None and d.emitters.fit(origin) for d in self._mapped)
+
     def emitter(self, origin: Origin) -> Emitter:
         """The plans for one emitter's spans."""
         known = self._emitters.get(origin)

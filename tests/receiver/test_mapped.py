@@ -17,7 +17,9 @@ from receiver.dialects.guess import field_of, snippet
 from receiver.dialects.kinds import COUNT_FIELDS
 from receiver.dialects.mapped import compile_dialects
 from receiver.framing import Frame, needles_for
+from receiver.logs import decode_logs
 from tests.receiver.spans import CHAT, T0, Attributes, Made, decoded, request
+from tests.receiver.test_logs import logs, record
 from tests.running import ROOT
 
 ACME = ("acme.llm.tracing", "3.1")
@@ -164,3 +166,15 @@ def test_hostile_names_stay_inside_of_the_snippet() -> None:
     written = yaml.safe_load(snippet([('scope"\n- x', "1\n  evil: true", keys)]))
     (entry,) = written["receiver"]["dialects"]
     assert set(entry) == {"name", "scope", "input_includes_cache", "fields"}
+
+
+def test_log_records_of_a_mapped_emitter_are_calls_and_its_others_are_not_unread() -> None:
+    calls = {"attribute": "event.name", "values": ["acme.answered"]}
+    answered = record(SPAN | {"event.name": "acme.answered"})
+    other = record(SPAN | {"event.name": "acme.summary", "acme.total_tokens": 120})
+    body = logs(answered, other, scope="acme.events")
+    batch = decode_logs(body, T0, options(calls=calls))
+    (call,) = batch.calls
+    assert (call.input_tokens, call.dialect, call.flags & Flag.FROM_LOG) == (100, "acme", Flag.FROM_LOG)
+    assert batch.sightings == []
+    assert [s.unread is not None for s in decode_logs(body, T0).sightings] == [True]
