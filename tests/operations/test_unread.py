@@ -18,6 +18,7 @@ from operations.pages.home import home_page
 from operations.pages.render import Service
 from processor.call import Batch, Sighting, Unread
 from service.__main__ import build
+from service.ledger import rows
 from storage.writer import Writer
 from tests.operations.ledger import Call, fill
 
@@ -138,6 +139,19 @@ def test_top_marks_the_total_and_no_row(ledger: str) -> None:
     assert [row["atLeast"] for row in found["rows"]] == [False]
     shown = run(ledger, "top", "endpoint", *WINDOW)
     assert "≥ says “at least”: 2 spans with usage that no rule reads (`spanledger unread`)." in shown
+
+
+def test_the_day_of_the_running_service_tells_it_also_where_nothing_was_counted(ledger: str) -> None:
+    writer = Writer(ledger)
+    start_ns = int(NOW.timestamp()) * 10**9
+    unread = Unread(b"alone", start_ns, "acme.llm", "3.1", KEYS, "shop", "staging", "test")
+    sightings = [Sighting(b"", b"", b"", "", "", unread=unread)]
+    writer.write([(Batch(sightings=sightings, received_ns=start_ns), [])])
+    writer.close()
+    with connected(ledger) as connection:
+        found = rows(connection, "day", **{"from": NOW})
+    told = {row["environment"]: (row["calls"], row["unread_spans"], row["at_least"]) for row in found}
+    assert told == {"prod": (2, 2, True), "staging": (0, 1, True)}
 
 
 def test_unread_lists_emitters_with_a_mapping_to_paste(ledger: str) -> None:
