@@ -154,10 +154,6 @@ class ModelCall:
     report_key: bytes = b""
     """Direct reports only: the 16-byte identity of LEDGER §4; empty for a span."""
 
-    told: str = ""
-    """What a span and a log record of this call both say of it, where its emitter sends both without a common
-    id (`receiver.dialects.table.Dialect.told`); empty else."""
-
     dialect: str = ""
     """Name of the dialect module that read it (`otel_genai`, `openinference`, ..., `report`)."""
     sources: tuple[Source, ...] = ()

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from processor.call import MISSING, PROVIDER, Flag, ModelCall
+from processor.calls.telling import TELLINGS
 from storage.keys import claimed_ms, is_strong, own_key, repeat_keys, request_keys, response_keys
 from storage.queries import query
 from storage.wire import POSTGRES_EPOCH_US, timestamp_array, uuid_array
@@ -21,7 +22,7 @@ Connection = psycopg.Connection[Any]
 TOLERANCE_US = 10_000_000
 """Clocks and streams: two spans of one call may miss each other by this much (LEDGER §1)."""
 
-_LATENCY_UNKNOWN = int(Flag.LATENCY_UNKNOWN)
+_LATENCY_UNKNOWN, _FROM_LOG = int(Flag.LATENCY_UNKNOWN), int(Flag.FROM_LOG)
 _RANK = {PROVIDER: 10, MISSING: 80}
 
 INSERT_KEYS, INSERT_NEW_KEYS = query("insert_keys"), query("insert_new_keys")
@@ -64,6 +65,7 @@ class Twin(NamedTuple):
     tokens: tuple[int | None, int | None]
     is_stored: bool
     """False for a call of this batch."""
+    from_log: bool = False
 
     def overlaps(self, other: Twin) -> bool:
         """True if both can be the same call in time."""
@@ -104,7 +106,7 @@ class Claims:
             time_ns = call.time_ns
             at_ms = (call.claimed_time_ns if call.flags & 1 else call.claimed_time_ns or time_ns) // 1_000_000
             key = own_key(call, at_ms)
-            keys = response_keys(call, at_ms) if call.response_id else ()
+            keys = response_keys(call, at_ms) if call.response_id or call.dialect in TELLINGS else ()
             if not keys or call.report_key:
                 keys = (key, *keys)
             for claimed in keys:
@@ -223,6 +225,8 @@ class _Slow:
         """Overlap joins a strong id; a weak one (within its trace) needs the same tokens too."""
         if not mine.overlaps(twin):
             return False
+        if not self.claims.calls[index].response_id:
+            return mine.from_log != twin.from_log  # known by what a span and a record both tell
         return is_strong(self.claims.calls[index].response_id or "") or mine.tokens == twin.tokens
 
     def _claim_further(self, conn: Connection, further: list[int], care: Care) -> None:
@@ -297,7 +301,8 @@ def twin(
     """A call in time; a span without length reaches back by its latency (LEDGER §1)."""
     length = latency_us or 0
     start_us = time_us - length if flags & _LATENCY_UNKNOWN else time_us
-    return Twin(call, time_us, start_us, time_us + length, tokens, is_stored)
+    from_log = bool(flags & _FROM_LOG)
+    return Twin(call, time_us, start_us, time_us + length, tokens, is_stored, from_log)
 
 
 def find_owners(conn: Connection, keys: Iterable[bytes]) -> dict[bytes, Twin]:

@@ -8,6 +8,7 @@ from xxhash import xxh3_64_intdigest
 from xxhash import xxh3_128_digest as hash128  # 0.08 us; hashlib's quickest takes 0.6, three times a call
 
 from processor.call import Flag, ModelCall
+from processor.calls.telling import telling
 from processor.response_id import is_strong_response_id
 
 _MS = 1_000_000
@@ -70,13 +71,12 @@ def response_keys(call: ModelCall, at_ms: int) -> Keys:
     """The keys that stand for a provider's response id; empty when the call has none that can join spans.
 
     A strong id joins whatever the trace, request or service; a weak one only within its trace (LEDGER §1).
-    Without an id what a span and a log record both say of the call (`ModelCall.told`) stands for it.
+    Without an id what a span and a log record both say of the call (`processor.calls.telling`) stands for it.
     """
     response_id = call.response_id
     if not response_id:
-        if not call.told:
-            return ()
-        return id_keys(TOLD, as_bytes(call.told), at_ms, RESPONSE_BUCKET_MS, RESPONSE_REACH_MS)
+        said = telling(call)
+        return id_keys(TOLD, as_bytes(said), at_ms, RESPONSE_BUCKET_MS, RESPONSE_REACH_MS) if said else ()
     if is_strong(response_id):
         return id_keys(RESPONSE, as_bytes(response_id), at_ms, RESPONSE_BUCKET_MS, RESPONSE_REACH_MS)
     if not call.trace_id:
@@ -87,7 +87,9 @@ def response_keys(call: ModelCall, at_ms: int) -> Keys:
 
 def repeat_keys(call: ModelCall, at_ms: int) -> Keys:
     """The keys that a further call of a known response id claims beside its own key."""
-    return id_keys(REPEAT, as_bytes(call.response_id or call.told), at_ms, REPEAT_BUCKET_MS, REPEAT_REACH_MS)
+    return id_keys(
+        REPEAT, as_bytes(call.response_id or telling(call)), at_ms, REPEAT_BUCKET_MS, REPEAT_REACH_MS
+    )
 
 
 def request_keys(call: ModelCall, at_ms: int) -> Keys:

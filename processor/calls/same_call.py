@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from processor.call import ERROR, UNKNOWN, Flag, ModelCall
+from processor.calls.telling import telling
 from processor.response_id import is_strong_response_id
 
 TOLERANCE_US = 10_000_000
@@ -84,7 +85,7 @@ def same_by_telling(one: ModelCall, other: ModelCall) -> bool:
     Two spans never do, nor two records: an agent may well ask the same twice.
     """
     is_both = (one.flags ^ other.flags) & _FROM_LOG
-    return bool(one.told and one.told == other.told and is_both) and overlap(times(one), times(other))
+    return bool(is_both) and overlap(times(one), times(other)) and telling(one) == telling(other) != ""
 
 
 def is_bare(call: ModelCall) -> bool:
@@ -198,8 +199,8 @@ def _join_told_twice(members: Sequence[SpanReading], sets: _Sets) -> None:
     """A coding agent's log record and its span, each with the nearest of the other kind."""
     told: dict[str, list[SpanReading]] = {}
     for one in members:
-        if one.call.told:
-            told.setdefault(one.call.told, []).append(one)
+        if said := telling(one.call):
+            told.setdefault(said, []).append(one)
     for same in told.values():
         pairs = [(a, b) for i, a in enumerate(same) for b in same[i + 1 :] if same_by_telling(a.call, b.call)]
         _join_nearest(pairs, sets)

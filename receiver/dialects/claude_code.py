@@ -9,7 +9,6 @@ Source:
 
 from __future__ import annotations
 
-from processor.call import ModelCall
 from receiver.dialects.table import COUNTS, FALLBACK, Dialect, Key, LogEvent, Values, Verdict
 
 _SPANS = "com.anthropic.claude_code"
@@ -22,14 +21,6 @@ def judge(values: Values, failed: bool) -> Verdict | None:
     if kind in ("llm_request", _REQUEST, _ERROR):
         return COUNTS
     return Verdict(False, f"Claude Code {kind!s} span: not a model call")
-
-
-def told(call: ModelCall) -> str:
-    """Cloud providers send no request id: then the session, the model and the counts are all there is."""
-    if call.response_id or not call.conversation_id:
-        return ""
-    counts = f"{call.input_tokens} {call.output_tokens} {call.cache_read_tokens} {call.cache_write_tokens}"
-    return f"claude_code {call.conversation_id} {call.request_model} {call.status} {counts}"
 
 
 def _both(field: str, order: float, attribute: str, rank: int = 10) -> tuple[Key, Key]:
@@ -49,7 +40,6 @@ DIALECT = Dialect(
         LogEvent(_REQUEST, bare="api_request", scope=_SPANS),
         LogEvent(_ERROR, lambda values: True, bare="api_error", scope=_SPANS),
     ),
-    told=told,
     keys=(
         Key("claude_code_kind", 10, "span.type", only=_SPANS),
         Key("claude_code_kind", 10, "event.name", only=_EVENTS),

@@ -12,7 +12,6 @@ Source:
 
 from __future__ import annotations
 
-from processor.call import ModelCall
 from receiver.dialects.table import COUNTS, FALLBACK, Dialect, Key, LogEvent, Values, Verdict
 
 _ONLY, _EVENTS = "codex", "codex."
@@ -45,14 +44,6 @@ def _failed(values: Values) -> bool:
     return values.get("codex_kind") != _COMPLETED and ("status_message" in values or status >= 400)
 
 
-def told(call: ModelCall) -> str:
-    """The span knows no session: the counts, four of them, and the moment must do."""
-    if call.input_tokens is None:
-        return ""
-    counts = f"{call.input_tokens} {call.output_tokens} {call.cache_read_tokens} {call.reasoning_tokens}"
-    return f"codex {counts}"
-
-
 DIALECT = Dialect(
     name="codex",
     mark="codex_event",
@@ -64,7 +55,6 @@ DIALECT = Dialect(
         LogEvent(_REQUEST, _failed),
         LogEvent(_WEBSOCKET, _failed),
     ),
-    told=told,
     keys=(
         Key("codex_event", 10, "event.name", only=_EVENTS),
         Key("codex_event", 20, "codex.usage.total_tokens"),

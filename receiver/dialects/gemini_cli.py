@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from processor.call import ERROR, ModelCall
 from receiver.dialects.table import COUNTS, FALLBACK, Dialect, Key, LogEvent, Values, Verdict
 
 SPANS = ("gemini-cli", "qwen-code")
@@ -31,13 +30,6 @@ def judge(values: Values, failed: bool) -> Verdict | None:
         return Verdict(False, f"Gemini CLI {kind!s} span: not a model call")
     used = "input_tokens" in values or "output_tokens" in values or failed
     return COUNTS if used else Verdict(False, "Gemini CLI span without counts: its log event tells the call")
-
-
-def told(call: ModelCall) -> str:
-    """The model is an alias on the span; thoughts are in the event's output only, so the input must do."""
-    if not call.conversation_id:
-        return ""
-    return f"gemini_cli {call.conversation_id} {call.status == ERROR} {call.input_tokens}"
 
 
 def _events(field: str, order: float, attribute: str, rank: int = 10) -> Iterable[Key]:
@@ -59,7 +51,6 @@ DIALECT = Dialect(
         LogEvent("qwen-code.api_response"),
         LogEvent("qwen-code.api_error", lambda values: True),
     ),
-    told=told,
     keys=(
         *_both("gemini_cli_kind", 5, "event.name"),
         *_both("gemini_cli_kind", 10, "gen_ai.operation.name"),

@@ -97,7 +97,6 @@ class Plan:
     (`receiver.dialects.known`), since a call per field would cost more than the reading.
 
     Attributes:
-        told: what a call has in common with its log record (`Dialect.told`), or None.
         attributes: those that `read` wants the values of, in its order.
         fields: those attributes' fields, then those inside of JSON values.
         call_texts, call_usage: what most calls carry, out of a row.
@@ -136,7 +135,6 @@ class Plan:
         "rare_counts",
         "serves",
         "sketches",
-        "told",
         "unconventional",
         "whole_shapes",
         "words",
@@ -181,7 +179,6 @@ class Plan:
         self.biller = dialect.biller if dialect is not None else ""
         self.serves = dialect is not None and dialect.serves
         self.call_kinds = tuple((d.mark, d.calls) for d in DIALECTS if d.calls and d.mark in keys)
-        self.told = next((d.told for d in DIALECTS if d.mark in keys and d.told is not None), None)
         self._sources: dict[tuple[object, ...], tuple[Source, ...]] = {}
 
     def _out_of_row(self, names: tuple[str, ...]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:

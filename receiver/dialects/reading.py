@@ -229,8 +229,6 @@ def _make_call(span: Span, seen: Seen, sketch: Sketch, is_failed: bool, received
     if is_failed:
         set_failure(call, span, reading.values)
     call.sources = plan.sources(reading, set_usage(call, plan, reading, span.attributes))
-    if plan.told is not None:
-        call.told = plan.told(call)
     return call
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
-from processor.call import ModelCall
 from receiver.dialects.balance import OPEN
 
 EXPLICIT, DIALECT, ANCESTOR, RESOURCE, FALLBACK = 0, 10, 20, 50, 60
@@ -155,8 +154,6 @@ class Dialect:
             emitter may speak. Its judge is always asked.
         by_span_name: its judge reads the span's name, as the value `span_name`.
         events: the log records that its emitters tell of calls with.
-        told: for emitters that tell a call by a span and by a log record without a common id: what both say
-            of it, as a text that is the same in both; "" where the call has an id or nothing to go by.
     """
 
     name: str
@@ -171,7 +168,6 @@ class Dialect:
     emitters: Emitters | None = None
     by_span_name: bool = False
     events: tuple[LogEvent, ...] = ()
-    told: Callable[[ModelCall], str] | None = None
 
 
 TAG_SPELLINGS: Mapping[str, tuple[str, ...]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -126,3 +126,25 @@ def test_prompts_reach_no_table_and_no_log(service: RunningService, migrated_dat
             found = connection.execute(query.format(sql.Identifier("_genai", table)), (f"%{CANARY}%",))
             assert found.fetchone() == (0,), table
     assert CANARY not in service.log
+
+
+Send = Callable[[RunningService, Session], None]
+ORDERS: dict[str, Sequence[Send]] = {
+    "logs first": (send_logs, send_spans),
+    "spans first": (send_spans, send_logs),
+    "each twice": (send_spans, send_logs, send_spans, send_logs),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_with_traces_on_as_well_nothing_doubles(
+    service: RunningService, migrated_database: str, order: str
+) -> None:
+    sessions = [recent(agent) for agent in AGENTS]
+    for send in ORDERS[order]:
+        for told in sessions:
+            send(service, told)
+
+    for told in sessions:
+        found = rows(migrated_database, FIGURES, told.name)
+        assert len(found) == len(told.calls), told.name

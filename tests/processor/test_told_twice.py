@@ -14,11 +14,12 @@ _SECOND = 1_000_000_000
 T0 = 1_790_000_000 * _SECOND
 
 
-def call(number: int, at: float, is_log: bool, told: str = "codex 1 2 3 4") -> SpanReading:
+def call(number: int, at: float, is_log: bool, session: str = "s-1") -> SpanReading:
     flags = int(Flag.FROM_LOG) if is_log else 0
     made = ModelCall(
         trace_id=bytes([number]) * 16, span_id=bytes([number]) * 8, time_ns=T0 + int(at * _SECOND),
-        latency_us=1_000_000, input_tokens=1, output_tokens=2, told=told, flags=flags,
+        latency_us=1_000_000, input_tokens=1, output_tokens=2, flags=flags,
+        dialect="gemini_cli", conversation_id=session,
     )  # fmt: skip
     return SpanReading(made)
 
@@ -47,9 +48,9 @@ def test_each_record_finds_the_nearest_span() -> None:
 
 
 def test_what_is_told_differently_or_much_later_is_another_call() -> None:
-    assert sizes(call(1, 0, is_log=True), call(2, 0, is_log=False, told="codex 9 9 9 9")) == [1, 1]
+    assert sizes(call(1, 0, is_log=True), call(2, 0, is_log=False, session="s-2")) == [1, 1]
     assert sizes(call(1, 0, is_log=True), call(2, 60, is_log=False)) == [1, 1]
-    assert sizes(call(1, 0, is_log=True, told=""), call(2, 0, is_log=False, told="")) == [1, 1]
+    assert sizes(call(1, 0, is_log=True, session=""), call(2, 0, is_log=False, session="")) == [1, 1]
 
 
 @given(st.lists(st.floats(0, 5), max_size=5), st.lists(st.floats(0, 5), max_size=5))
