@@ -32,6 +32,8 @@ _MAX_SHAPE: Final = 128
 _MAX_EVENTS: Final = 16
 _MAX_DOCUMENT_BYTES: Final = 4096
 _MAX_DEPTH: Final = 4
+_MAP: Final = b"2"
+"""First byte of an `AnyValue` that holds a map."""
 
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _PLACE: Final = re.compile(r"(?<=[.\[])\d+(?=[.\]]|$)")
@@ -66,7 +68,7 @@ _NO_USAGE: Final = frozenset(
 _LIMITS: Final = frozenset({"max", "maximum", "limit", "limits", "budget"})
 _SIDES: Final = frozenset({"input", "output", "prompt", "completion"})
 _GENAI: Final = frozenset({"genai", "llm", "llms", "openai", "anthropic", "gpt", "claude", "gemini"})
-_COUNT, _WEAK, _MODEL, _PROVIDER, _NOTHING = range(1, 6)
+_COUNT, _WEAK, _MODEL, _PROVIDER, _OBJECT, _NOTHING = range(1, 7)
 
 
 def unread_keys(attributes_of: Mapping[str, bytes], scope: str = "") -> tuple[str, ...]:
@@ -81,6 +83,7 @@ def unread_keys(attributes_of: Mapping[str, bytes], scope: str = "") -> tuple[st
     """
     keys = tuple(attributes_of)
     suspects = _suspects(keys) if len(keys) <= _MAX_SHAPE else _find_suspects(keys)
+    suspects += _objects(attributes_of, dict(suspects))
     return _judged(suspects, attributes_of, scope) if suspects else ()
 
 
@@ -128,7 +131,7 @@ def _judged(
     known = False
     for key, kind in suspects:
         value = attributes_of[key]
-        if kind in (_COUNT, _WEAK):
+        if kind in (_COUNT, _WEAK, _OBJECT):
             for found, is_weak in _counted(key, kind, value):
                 (weak if is_weak else counts).append(found)
         elif (text := attributes.tag(value)) is None:
@@ -158,6 +161,16 @@ def _find_suspects(keys: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
     """The keys of a shape that may speak of a call, with what each may be."""
     found = ((key, _kind(key)) for key in keys if _HINT.search(key))
     return tuple((key, kind) for key, kind in found if kind != _NOTHING)
+
+
+def _objects(attributes_of: Mapping[str, bytes], known: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+    """Small objects that speak of tokens under another name, such as Braintrust's `braintrust.metrics`."""
+    return tuple(
+        (key, _OBJECT)
+        for key, raw in attributes_of.items()
+        if b"oken" in raw and len(raw) <= _MAX_DOCUMENT_BYTES and key not in known
+        if raw[:1] == _MAP or b"{" in raw[:6]
+    )
 
 
 _suspects = lru_cache(maxsize=1024)(_find_suspects)
@@ -198,8 +211,10 @@ def _counted(key: str, kind: int, raw: bytes) -> Iterator[tuple[str, bool]]:
             yield key, kind == _WEAK
         return
     for path, leaf in _leaves(raw, found):
-        words = _words(f"{key}.{'.'.join(path)}")
+        words = _words(".".join(path if kind == _OBJECT else (key, *path)))
         leaf_kind = _count_kind(words) if words & {"token", "tokens", "usage"} else _NOTHING
+        if leaf_kind == _WEAK and kind == _OBJECT:
+            continue  # a bare `tokens` in a body is anything
         if leaf_kind in (_COUNT, _WEAK) and _is_positive(leaf):
             yield "→".join((key, *path)), leaf_kind == _WEAK
 

@@ -35,6 +35,7 @@ COUNTS = (
     "acme.turn.token_usage.input_tokens", "usage.prompt_tokens", "usage.input", "usage.output",
     "request.tokens", "num_prompt_tokens", "tokenUsage.promptTokens", "total_token", "OutputTokens",
 )  # fmt: skip
+# Braintrust: https://github.com/braintrustdata/braintrust-sdk-java, braintrust-sdk-ruby (one JSON attribute)
 OBJECTS = (
     ("mlflow.chat.tokenUsage", {"input_tokens": 9, "output_tokens": 3, "total_tokens": 12}),
     ("acme.usage_details", {"input": 5, "output": 2}),  # Langfuse's usage types
@@ -42,6 +43,8 @@ OBJECTS = (
     ("usage_metadata", {"promptTokenCount": 6, "candidatesTokenCount": 2}),  # Gemini
     ("response.usage", {"cache_creation": {"ephemeral_1h_input_tokens": 3}}),  # Anthropic
     ("acme.token_usage", {"prompt": 3, "completion": 2}),
+    ("braintrust.metrics", {"prompt_tokens": 10, "time_to_first_token": 1, "completion_tokens": 4}),
+    ("http.response.body", {"usage": {"input_tokens": 3, "output_tokens": 2}}),
 )
 NO_USAGE: tuple[tuple[str, object], ...] = (
     ("http.request.header.csrf_token", "123"), ("auth.token", "99"), ("jwt.token.count", 3),
@@ -53,6 +56,8 @@ NO_USAGE: tuple[tuple[str, object], ...] = (
     ("llm.usage.total_tokens", True), ("llm.usage.total_tokens", "many"), ("tokens", 5),
     ("parser.token_count", 12), ("acme.usage", 3), ("device.model.name", "gpt-4o"), ("db.system", "openai"),
     ("acme.usage", "{\"broken"),
+    ("acme.request", '{"max_tokens": 4096, "text": "tokens of input: 5"}'), ("acme.body", '{"tokens": 5}'),
+    ("acme.state", '{"csrf_token": 5, "token": 7}'), ("acme.text", "input_tokens: 5"),
 )  # fmt: skip
 
 
