@@ -12,6 +12,7 @@ from processor.call import ERROR, Flag, ModelCall
 from receiver.decode import decode
 from tests.receiver.spans import CHAT, T0, Made, decoded, one_call, read
 
+EXPORTED = Path(__file__).parents[1] / "fixtures" / "emitters"
 MESSAGES = [{"role": "user", "content": "Name the queue."}]
 
 
@@ -57,7 +58,7 @@ class TestMLflow:
 
     def test_as_exported_by_3_17(self) -> None:
         """OpenAI, its embeddings, Anthropic: the stub's counts of the captures, and 12 for the embeddings."""
-        body = (Path(__file__).parents[1] / "fixtures" / "emitters" / "mlflow-3.17.2.pb").read_bytes()
+        body = (EXPORTED / "mlflow-3.17.2.pb").read_bytes()
         chat, embeddings, claude = decode(body, T0 * 2).calls
         assert (chat.provider, counts(chat)) == ("openai", (1037, 211, 261, None, 71))
         assert (embeddings.operation, embeddings.input_tokens) == ("embeddings", 12)

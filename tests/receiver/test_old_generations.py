@@ -8,14 +8,38 @@ from typing import ClassVar
 import pytest
 
 from processor.call import ERROR, ESTIMATED, MISSING, Flag
-from tests.receiver.spans import Made, decoded, one_call, read
-from tests.receiver.test_emitters import MESSAGES, counts
+from receiver.decode import decode
+from tests.receiver.spans import T0, Made, decoded, one_call, read
+from tests.receiver.test_emitters import EXPORTED, MESSAGES, counts
 
 
 class TestLogfire4:
     """https://github.com/pydantic/logfire, v4.1.0, logfire/_internal/integrations/llm_providers."""
 
     ANTHROPIC: ClassVar[dict[str, object]] = {"model": "claude-sonnet-4-5", "messages": MESSAGES}
+
+    @pytest.mark.parametrize(
+        ("name", "provider", "model", "expected"),
+        [
+            ("chat", "openai", "gpt-4o-mini-2024-07-18", (1037, 211, 261, None, 71)),
+            ("stream", "openai", "gpt-4o-mini", (1037, 211, 261, None, 71)),
+            ("stream_no_usage", "openai", "gpt-4o-mini", (None,) * 5),
+            ("embeddings", "openai", "text-embedding-3-small", (12, None, None, None, None)),
+            ("responses", "openai", "gpt-4o-mini-2024-07-18", (1037, 211, None, None, None)),
+            ("error", "openai", "fail", (None,) * 5),
+            ("anthropic_chat", "anthropic", "claude-sonnet-4-5", (3421, 211, 2041, 343, None)),
+            ("anthropic_stream", "anthropic", "claude-sonnet-4-5", (None,) * 5),
+            ("anthropic_stream_helper", "anthropic", "claude-sonnet-4-5", (None,) * 5),
+            ("anthropic_error", "anthropic", "fail", (None,) * 5),
+        ],
+    )
+    def test_as_exported(
+        self, name: str, provider: str, model: str, expected: tuple[int | None, ...]
+    ) -> None:
+        (call,) = decode((EXPORTED / "logfire-4.1.0" / f"{name}.pb").read_bytes(), T0 * 2).calls
+        assert (call.provider, call.model, counts(call)) == (provider, model, expected)
+        assert (call.status == ERROR) == name.endswith("error")
+        assert call.http_status == (429 if call.status == ERROR else None)
 
     def test_anthropic_chat_names_neither_operation_nor_provider(self) -> None:
         usage = {"input_tokens": 1037, "output_tokens": 211, "cache_read_input_tokens": 2041,
