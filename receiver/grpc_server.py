@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Final
 
 import grpc
@@ -27,6 +28,7 @@ from receiver.config import Address, ReceiverConfig, parse_address
 from receiver.intake import Intake, Source, uncounted_metrics
 from receiver.limits import Share, inflate_grpc
 from receiver.observe import BYTES, FAULTS, IGNORED, REQUESTS, Observer, Silent
+from receiver.port_watch import SILENT_SECONDS, PortWatch, inner_address, is_possible
 from receiver.problems import cause_of, clean, host_of_peer, sender_of
 from receiver.status import grpc_code, log_fault, to_status
 
@@ -44,11 +46,26 @@ Answer = Callable[[bytes, Share, Context], Awaitable[Message]]
 class GrpcServer:
     """A running OTLP/gRPC server."""
 
-    def __init__(self, server: grpc.aio.Server, health: health_aio.HealthServicer, address: Address) -> None:
+    def __init__(
+        self,
+        server: grpc.aio.Server,
+        health: health_aio.HealthServicer,
+        address: Address,
+        watch: PortWatch | None,
+    ) -> None:
         self._server = server
         self._health = health
+        self._watch = watch
+        self._stack = AsyncExitStack()
         self.address = address
         """Where it listens, with the real port."""
+
+    async def start(self) -> None:
+        """Take calls, and watch the port."""
+        if self._watch is not None:
+            await self._stack.enter_async_context(self._watch.running())
+        await self.set_ready(True)
+        await self._server.start()
 
     async def set_ready(self, is_ready: bool) -> None:
         """What the grpc health service answers from now on; SERVING at the start."""
@@ -58,8 +75,11 @@ class GrpcServer:
 
     async def stop(self, grace_seconds: float) -> None:
         """Take no new calls, let those in flight end within `grace_seconds`, then cut them."""
+        if self._watch is not None:
+            self._watch.end()
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_seconds)
+        await self._stack.aclose()
 
 
 async def serve_grpc(
@@ -70,12 +90,14 @@ async def serve_grpc(
     *,
     address: Address | None = None,
     is_shared: bool = False,
+    silent_seconds: float = SILENT_SECONDS,
 ) -> GrpcServer:
     """Start listening.
 
     Args:
         address: instead of `config.grpc`, when the port is already chosen.
         is_shared: several workers listen on the port (SO_REUSEPORT).
+        silent_seconds: how long nobody calls a shared port before other protocols on it are looked for.
 
     Raises:
         ConfigError: the address cannot be listened on; names the flag.
@@ -83,12 +105,18 @@ async def serve_grpc(
     at = address or parse_address(config.grpc)
     server = grpc.aio.server(options=_options(config, is_shared))
     health = health_aio.HealthServicer()
-    methods = _Methods(config, intake, authenticator, observer or Silent())
+    observer = observer or Silent()
+    methods = _Methods(config, intake, authenticator, observer)
     handlers = (*methods.handlers(), _health_handler(health, config), _OtherMethods(methods.refuse_other))
     server.add_generic_rpc_handlers(handlers)
-    running = GrpcServer(server, health, at._replace(port=_bind(server, at, config)))
-    await running.set_ready(True)
-    await server.start()
+    at = at._replace(port=_bind(server, str(at), config))
+    watch = None
+    if is_shared and is_possible():
+        _bind(server, inner := inner_address(), config)
+        watch = PortWatch(at, inner, config, observer, silent_seconds)
+        methods.on_call = watch.called
+    running = GrpcServer(server, health, at, watch)
+    await running.start()
     return running
 
 
@@ -107,21 +135,25 @@ def _options(config: ReceiverConfig, is_shared: bool) -> list[tuple[str, int]]:
     ]
 
 
-def _bind(server: grpc.aio.Server, address: Address, config: ReceiverConfig) -> int:
+def _bind(server: grpc.aio.Server, address: str, config: ReceiverConfig) -> int:
     try:
         if config.tls is None:
-            return server.add_insecure_port(str(address))
+            return server.add_insecure_port(address)
         tls = config.tls
         credentials = grpc.ssl_server_credentials(
             [(tls.key.read_bytes(), tls.certificate.read_bytes())],
             root_certificates=tls.client_ca.read_bytes() if tls.client_ca else None,
             require_client_auth=tls.client_ca is not None,
         )
-        return server.add_secure_port(str(address), credentials)
+        return server.add_secure_port(address, credentials)
     except RuntimeError as error:
         raise ConfigError(
             f"{address} (receiver.grpc) cannot be listened on, it may be in use: choose another with --grpc"
         ) from error
+
+
+def _nothing() -> None:
+    pass
 
 
 class _Methods:
@@ -134,6 +166,8 @@ class _Methods:
         self._intake = intake
         self._authenticator = authenticator
         self._observer = observer
+        self.on_call: Callable[[], None] = _nothing
+        """Told of every request before it is read."""
 
     def handlers(self) -> tuple[grpc.GenericRpcHandler, ...]:
         return (
@@ -152,6 +186,7 @@ class _Methods:
         )
 
     async def _handle(self, context: Context, signal: str, answer: Answer) -> bytes:
+        self.on_call()
         try:
             await self._authenticator.check(_headers(context))
             with self._intake.budget.share() as share:

@@ -37,7 +37,7 @@ def host_of_peer(peer: str) -> str:
     """The host in gRPC's name of a peer (`ipv4:127.0.0.1:53412`, `ipv6:%5B::1%5D:53412`, `unix:`)."""
     kind, _, address = peer.partition(":")
     if not kind.startswith("ip"):
-        return "127.0.0.1"
+        return ""  # passed on by `receiver.port_watch`
     return address.rpartition(":")[0].removeprefix("%5B").removesuffix("%5D").strip("[]")
 
 

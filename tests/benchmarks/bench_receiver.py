@@ -23,7 +23,7 @@ from processor.call import Batch, Outcome
 from receiver.auth import Open
 from receiver.config import ReceiverConfig
 from receiver.grpc_server import TRACES, serve_grpc
-from receiver.intake import Inflate, Intake
+from receiver.intake import Inflate, Intake, Source
 from receiver.limits import Share
 from receiver.otlp_json import parse
 from receiver.reports import read_body
@@ -78,7 +78,9 @@ def _cpu_seconds(process: psutil.Process) -> float:
 
 
 class _NoIntake(Intake):
-    async def traces(self, body: bytes, inflate: Inflate, share: Share) -> ExportTraceServiceResponse:
+    async def traces(
+        self, body: bytes, inflate: Inflate, share: Share, source: Source
+    ) -> ExportTraceServiceResponse:
         return ExportTraceServiceResponse()
 
 

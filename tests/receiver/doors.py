@@ -177,6 +177,7 @@ async def open_doors(
     authenticator: Authenticator | None = None,
     sink: Sink | None = None,
     is_shared: bool = False,
+    silent_seconds: float = 3600.0,
     **settings: Any,
 ) -> AsyncIterator[Doors]:
     """Both servers on free ports for the length of the block."""
@@ -184,7 +185,9 @@ async def open_doors(
     sink, counts = sink or Sink(), Counts()
     intake = Intake(config, sink.consume, observer=counts)
     check = authenticator or Open()
-    grpc_server = await serve_grpc(config, intake, check, counts, is_shared=is_shared)
+    grpc_server = await serve_grpc(
+        config, intake, check, counts, is_shared=is_shared, silent_seconds=silent_seconds
+    )
     http_server = await serve_http(config, intake, check, counts, is_shared=is_shared)
     options = [("grpc.max_send_message_length", -1)]
     channel = grpc.aio.insecure_channel(str(grpc_server.address), options=options)

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from html import unescape
 
 import grpc
@@ -22,6 +23,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.metrics.export import MetricsData
 
 from receiver.causes import CAUSES
+from receiver.port_watch import SILENT_SECONDS
 from service import keys
 from tests.end_to_end.traffic import make_spans
 from tests.receiver.doors import json_request, request
@@ -58,6 +60,15 @@ class Senders:
     def post(self, body: bytes, headers: Headers, path: str = "/v1/traces") -> None:
         address = f"http://{self.service.http}{path}"
         httpx.post(address, content=body, headers=self.ingest | headers, trust_env=False)
+
+    def http_to_the_grpc_port(self) -> None:
+        """Once nobody has called for a while, every second connection meets us."""
+        time.sleep(SILENT_SECONDS + 2)
+        for _ in range(40):
+            with suppress(httpx.TransportError):  # gRPC itself met this one
+                answer = httpx.post(f"http://{self.service.grpc}/v1/traces", content=b"", trust_env=False)
+                assert (answer.status_code, "send OTLP/HTTP to port 4318" in answer.text) == (503, True)
+                return
 
     def metrics(self) -> None:
         exporter = OTLPMetricExporter(f"http://{self.service.http}/v1/metrics", headers=self.ingest)
@@ -100,6 +111,7 @@ def mistakes(senders: Senders) -> dict[str, Callable[[], None]]:
         "no_genai": lambda: senders.post(framework, PROTOBUF),
         "unread": lambda: senders.post(other.SerializeToString(), PROTOBUF),
         "unknown_rpc": senders.unknown_method,
+        "http_on_grpc_port": senders.http_to_the_grpc_port,
     }
 
 
@@ -113,7 +125,7 @@ def test_every_reason_is_in_the_log_once_and_on_the_pages_and_in_first_call(migr
     with RunningService(migrated_database) as service:
         wanted = mistakes(Senders(service, **secrets))
         waiting = subprocess.Popen(
-            [sys.executable, "-m", "service", "first-call", "--timeout", "30s", "--since", "1m", "--json",
+            [sys.executable, "-m", "service", "first-call", "--timeout", "60s", "--since", "1m", "--json",
              "--database-url", migrated_database],
             cwd=ROOT, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
