@@ -160,6 +160,8 @@ class ModelCall:
     """One entry per field that was read; shared between calls of the same shape, never mutated."""
     flags: int = 0
     """Bits of `Flag`."""
+    sent_data_mode: str = ""
+    """The data mode as sent, where it is no known word: for the operator, not stored."""
     awaits_ancestor: bool = False
     """Its line of ancestors does not reach a root inside its request: one that comes later may name it."""
 

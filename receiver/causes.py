@@ -156,6 +156,12 @@ CAUSES: Final[dict[str, Cause]] = {
         "Check the exporter: OTLP/JSON has its spans under resourceSpans[].scopeSpans[].spans[]",
         is_refused=False,
     ),
+    "unknown_data_mode": Cause(
+        "Calls whose data mode is no known word, which count as real",
+        "Set the tag data_mode to real, test or demo; until then their cost is uncertain and totals say "
+        '"at least"',
+        is_refused=False,
+    ),
     "other_selection": Cause(
         "Calls outside of prod and real, which pages and dashboards show by default",
         "Choose that environment and data mode on the page, or change the resource attribute "

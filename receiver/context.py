@@ -8,11 +8,11 @@ from functools import lru_cache
 
 from google.protobuf.message import DecodeError
 
-from processor.call import REAL, ModelCall, Source
-from processor.calls.inherit import MAX_DEPTH, Offers, Tagged, offers, take
+from processor.call import ModelCall, Source
+from processor.calls.inherit import MAX_DEPTH, Offers, Tagged, offers, set_data_mode, take
 from processor.calls.merge import merged, set_request_label, take_details
 from processor.calls.precedence import ROOT_NAME, WEAK_RESOURCE
-from processor.vocabulary import data_mode_name, environment_name
+from processor.vocabulary import environment_name
 from receiver.dialects.reading import SERVER, Seen
 from receiver.dialects.shapes import Plans
 from receiver.dialects.table import EXPLICIT, INHERITED, RESOURCE, Origin
@@ -190,7 +190,7 @@ class Context:
         """The span's own tags and its resource's, then what is offered better."""
         values, home = seen.reading.values, self._home(seen.resource)
         if "data_mode" in values:
-            call.data_mode = data_mode_name(str(values["data_mode"])) or REAL
+            set_data_mode(call, str(values["data_mode"]))
         found = []
         for name, (value, source) in home.tags.items():
             if name not in values or name == "service_name":
@@ -261,7 +261,7 @@ def _may_label(seen: Seen, name: str, value: object) -> bool:
 
 def _set(call: ModelCall, name: str, value: str) -> None:
     if name == "data_mode":
-        call.data_mode = data_mode_name(value) or call.data_mode
+        set_data_mode(call, value)
     elif name == "attempt":
         call.attempt = int(value) if value.isdigit() else None
     else:

@@ -91,6 +91,8 @@ def findings_in(batch: Batch, outcome: Outcome, nothing: str = "no_genai") -> It
         yield Finding("rejected_spans", reason)
     for unread in {sighting.unread for sighting in batch.sightings if sighting.unread is not None}:
         yield Finding("unread", f"{unread.scope} {unread.version}".strip(), unread.service_name)
+    for service, word in {(c.service_name or "", c.sent_data_mode) for c in batch.calls if c.sent_data_mode}:
+        yield Finding("unknown_data_mode", word, service)
     if outcome.duplicates and not outcome.accepted:
         yield Finding("repeated", "", batch.calls[0].service_name or "" if batch.calls else "")
     if not (batch.calls or batch.sightings or outcome.rejections):

@@ -69,8 +69,11 @@ def _identity(call: Row) -> Check:
 
 def _usage(call: Row) -> Check:
     tokens = f"{number(call['input_tokens'])} in, {number(call['output_tokens'])} out"
-    if call["usage_source"] == "provider" and "usage_lossy" not in call["flags"]:
+    if call["usage_source"] == "provider" and not _DOUBTS & set(call["flags"]):
         return Check("usage", True, f"{tokens}{_origin(call, 'input_tokens')}")
+    if "usage_ambiguous" in call["flags"]:
+        found = f"{tokens}, which may or may not hold the cached tokens or the reasoning beside them"
+        return Check("usage", False, found, "docs/instrumenting.md, Traps: Cached tokens and reasoning")
     if call["usage_source"] == "estimated":
         return Check("usage", False, f"{tokens}, estimated", _USAGE_REMEDY)
     if call["price_status"] == "error_without_usage":
@@ -79,6 +82,7 @@ def _usage(call: Row) -> Check:
     return Check("usage", False, lost, _USAGE_REMEDY)
 
 
+_DOUBTS = frozenset({"usage_lossy", "usage_ambiguous"})
 _USAGE_REMEDY = (
     'for OpenAI streams: client.chat.completions.create(…, stream_options={"include_usage": True})'
 )
@@ -99,6 +103,11 @@ def _price(call: Row) -> Check:
 
 def _data_mode(call: Row) -> Check:
     mode, environment = call["data_mode"], call["environment"]
+    if "data_mode_unknown" in call["flags"]:
+        found = f"no known word{_origin(call, 'data_mode')}: it counts as {mode}, and its cost is uncertain"
+        return Check(
+            "data mode", False, found, 'span.set_attribute("data_mode", "real"), or "test" or "demo"'
+        )
     found = f"{mode}, environment {environment}{_origin(call, 'data_mode')}"
     if (mode, environment) != (REAL, "prod"):
         found += "; pages and dashboards show prod and real unless you choose otherwise"

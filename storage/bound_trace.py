@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from processor.call import ModelCall
+from processor.calls.inherit import SOME_UNKNOWN_MODE
 from processor.calls.precedence import (
     ROOT_LABEL,
     ROOT_NAME,
@@ -260,7 +261,8 @@ def _tag_offer(name: str, value: str, distance: int, node: Node) -> Offer | None
         return Offer(name, value, ancestor_rank(distance), node.span_id, shown)
     if name in _ENDPOINT_RANK:
         return Offer("endpoint_tag", value, _ENDPOINT_RANK[name](distance), node.span_id, shown)
-    if name == "data_mode" and (mode := data_mode_name(value)) is not None:
+    if name == "data_mode":
+        mode = data_mode_name(value) or SOME_UNKNOWN_MODE
         return Offer(name, mode, ancestor_rank(distance), node.span_id, shown)
     if name == "attempt" and value.isdigit() and len(value) < 5:
         return Offer(name, int(value), ancestor_rank(distance), node.span_id, shown)

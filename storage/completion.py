@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from processor.call import UNKNOWN, Flag, ModelCall, Source
+from processor.calls.inherit import sent_data_mode, set_data_mode
 from processor.calls.merge import USAGE, USAGE_FIELD, USAGE_FLAGS
 from processor.calls.precedence import MISSING_USAGE, usage_rank
-from processor.pricing import Charge
+from processor.pricing import UNCERTAIN, Charge
 from processor.tenants import ASSIGNED
 from storage.stored_row import IDENTITY, SERIES, WORST, Rank, Row
 
@@ -55,10 +56,12 @@ def complete(row: Row, offers: Sequence[Offer], price: Price | None = None) -> I
         price: prices the call again where something that a price depends on was taken; without it the price
         stays.
     """
+    doubts = row.call.flags & UNCERTAIN
     taken = [offer for offer in sorted(offers, key=Offer.key) if _take(row, offer)]
     if not taken:
         return ()
-    if price is not None and any(offer.field in _PRICED_BY for offer in taken):
+    is_doubted_otherwise = row.call.flags & UNCERTAIN != doubts
+    if price is not None and (is_doubted_otherwise or any(offer.field in _PRICED_BY for offer in taken)):
         row.charge = price(row.call)
     return (row,)
 
@@ -68,7 +71,7 @@ def duplicate_offers(twin: ModelCall) -> list[Offer]:
     ranks = {source.field: source for source in twin.sources}
     offers = []
     for name in (*TAGS, *_CONTEXT, "provider", "model"):
-        value = getattr(twin, name)
+        value = sent_data_mode(twin) if name == "data_mode" else getattr(twin, name)
         source = ranks.get(name)
         if value not in (None, UNKNOWN) and source is not None and source.attribute != ASSIGNED.attribute:
             offers.append(Offer(name, value, source.rank, twin.span_id, source.attribute))
@@ -82,7 +85,10 @@ def _take(row: Row, offer: Offer) -> bool:
         return _take_usage(row, offer)
     if offer.value in (None, UNKNOWN) or offer.key() >= row.rank(offer.field):
         return False
-    setattr(row.call, offer.field, offer.value)
+    if offer.field == "data_mode":
+        set_data_mode(row.call, str(offer.value))
+    else:
+        setattr(row.call, offer.field, offer.value)
     if offer.field == "latency_us":
         row.call.flags &= ~int(Flag.LATENCY_UNKNOWN)
     _note(row, offer.field, offer.key(), [Source(offer.field, offer.attribute or offer.field, offer.rank)])

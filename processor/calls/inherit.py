@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from processor.call import ModelCall, Source
+from processor.call import REAL, Flag, ModelCall, Source
 from processor.calls.merge import TAGS, field_rank
 from processor.calls.precedence import (
     OWN_LIMIT,
@@ -32,6 +32,9 @@ ENDPOINT_NAMES: Mapping[str, Callable[[int], int]] = {
 }
 """What stands in for an endpoint's tag: the outermost workflow's name, else the nearest agent's or trace's
 name, the root's label, the nearest server's route, the root's name; with the rank by distance."""
+_MODE_UNKNOWN = int(Flag.DATA_MODE_UNKNOWN)
+SOME_UNKNOWN_MODE = "?"
+"""Stands for a data mode that is no known word, where the word itself is not at hand."""
 _NAME_OF_RANK = {49: "workflow", 60: "endpoint_label", 70: "root_label", 71: "http_route", 79: "root_name"}
 
 
@@ -87,8 +90,6 @@ def _offer(name: str, text: str, distance: int, span: Tagged) -> Offer | None:
 
 
 def _value(name: str, text: str) -> str | int | None:
-    if name == "data_mode":
-        return data_mode_name(text)
     if name == "environment":
         return environment_name(text)
     if name == "attempt":
@@ -100,6 +101,9 @@ def take(call: ModelCall, offered: Offers) -> dict[str, Offer]:
     """Give a call what is offered better than what it has; answers what was taken. Ties stay as they are."""
     taken = {name: offer for name, offer in offered.items() if offer.source.rank < field_rank(call, name)}
     for name, offer in taken.items():
+        if name == "data_mode":
+            set_data_mode(call, str(offer.value))
+            continue
         setattr(call, name, offer.value)
         if name == "external_request_id":
             call.request_id_given = True
@@ -109,6 +113,19 @@ def take(call: ModelCall, offered: Offers) -> dict[str, Offer]:
     return taken
 
 
+def set_data_mode(call: ModelCall, sent: str) -> None:
+    """Set a call's data mode from the word that was sent; an unknown one counts as real and is marked."""
+    known = data_mode_name(sent)
+    call.data_mode = known or REAL
+    call.sent_data_mode = "" if known else sent
+    call.flags = call.flags & ~_MODE_UNKNOWN if known else call.flags | _MODE_UNKNOWN
+
+
+def sent_data_mode(call: ModelCall) -> str:
+    """A word that sets the data mode of another call as this one's was set."""
+    return SOME_UNKNOWN_MODE if call.flags & _MODE_UNKNOWN else call.data_mode
+
+
 def tags_of(call: ModelCall) -> Tagged:
     """What a call offers to calls below it: its own tags, and the name that stands in for its endpoint."""
     tags: dict[str, str] = {}
@@ -116,7 +133,8 @@ def tags_of(call: ModelCall) -> Tagged:
     for source in call.sources:
         name = source.field if source.rank < OWN_LIMIT else _NAME_OF_RANK.get(source.rank, "")
         if source.field in TAGS and name and (source.rank < OWN_LIMIT or source.field == "endpoint_tag"):
-            tags[name], attributes[name] = str(getattr(call, source.field)), source.attribute
+            value = sent_data_mode(call) if name == "data_mode" else str(getattr(call, source.field))
+            tags[name], attributes[name] = value, source.attribute
     return Tagged(call.span_id, tags, attributes)
 
 

@@ -119,6 +119,7 @@ def _take(call: ModelCall, other: ModelCall, name: str) -> None:
     if name == "latency_us":
         call.flags &= ~int(Flag.LATENCY_UNKNOWN)
     elif name == "data_mode":
+        call.sent_data_mode = other.sent_data_mode
         call.flags = _flags_of(call, other, int(Flag.DATA_MODE_UNKNOWN))
     elif name == "external_request_id":
         call.request_id_given = True

@@ -112,6 +112,8 @@ def _text(row: Row) -> Text:
         line.append(f" · {row['status']} {row['error_type'] or ''}".rstrip(), style="red")
     if (row["environment"], row["data_mode"]) != ("prod", "real"):
         line.append(f" · {row['environment']}/{row['data_mode']}", style="cyan")
+    if "data_mode_unknown" in row["flags"]:
+        line.append(" · unknown data mode", style="yellow")
     return line
 
 
