@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from processor.regions import special_place
 from processor.vocabulary import model_name, provider_name
 from receiver import attributes
 from receiver.attributes import MAX_SECONDS, Read
@@ -173,6 +174,7 @@ KINDS: dict[str, Kind] = {
     "mapped_mark": _of(
         lambda found: str(found).lower() if isinstance(found, bool) else attributes.as_text(found)
     ),
+    "place": _of(special_place),
     "duration_us": _of(attributes.as_microseconds_of_ms_text),
     "speed": _of(lambda found: "fast" if found == "fast" else None),  # "normal" is no tier
     **dict.fromkeys(COUNT_FIELDS | _OTHER_COUNTS, COUNT),

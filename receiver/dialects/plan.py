@@ -37,7 +37,7 @@ MAX_PLANS = 1024
 
 CALL_TEXTS = (
     "endpoint_tag", "prompt_version", "user_id", "tenant_id", "service_tier", "conversation_id",
-    "response_id", "http_status",
+    "response_id", "http_status", "place",
 )  # fmt: skip
 CALL_USAGE = (
     "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens",

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from processor.admission import LONGEST_CALL_NS, YEAR_2015_NS
 from processor.call import UNKNOWN, Flag, ModelCall
+from processor.regions import is_priced_apart
 from processor.vocabulary import PROVIDERS, provider_name, provider_of_model
 from receiver.attributes import as_microseconds, as_microseconds_of_ms
 from receiver.dialects.litellm import RAW_REQUEST, provider_response_id
@@ -40,6 +41,7 @@ _FINE = (b"", OK)
 _MAX_SKETCHES = 256
 _LATENCY_UNKNOWN = int(Flag.LATENCY_UNKNOWN)
 _CLOCK_MOVED = int(Flag.CLOCK_MOVED)
+_REGION_PRICED = int(Flag.REGION_PRICED)
 _LONGEST_START_NS = 31 * LONGEST_CALL_NS
 """A start so long before its end is no start (of a monotonic clock, or of a clock that was set later)."""
 _head = attrgetter("trace_id", "span_id", "parent_span_id", "name", "kind", "start", "end")
@@ -209,6 +211,7 @@ def _make_call(span: Span, seen: Seen, sketch: Sketch, is_failed: bool, received
         call.conversation_id,
         call.response_id,
         http_status,
+        place,
     ) = plan.call_texts(reading.row)
     call.dialect = plan.dialect
     length = seen.end - seen.start
@@ -220,6 +223,8 @@ def _make_call(span: Span, seen: Seen, sketch: Sketch, is_failed: bool, received
         _mend_start(call, seen)
     if sketch.verdict.flags:
         call.flags |= sketch.verdict.flags
+    if place and is_priced_apart(call.provider, call.model, place):
+        call.flags |= _REGION_PRICED
     if plan.has_timings:
         call.time_to_first_token_us = _first_token(reading.values, plan.origin)
     if plan.has_identifiers:
