@@ -10,6 +10,7 @@ from processor.call import UNKNOWN
 from processor.nearest import Nearest, NearestPrices, missing_money
 from processor.price_book import PriceBook
 from processor.price_yaml import UnpricedModel, snippet
+from processor.prices import PriceVector
 from storage.cardinality import OTHER
 
 
@@ -44,20 +45,25 @@ class Suggestion(NamedTuple):
     Attributes:
         about_pico_usd: what the tokens would have cost at that price: an estimate, never spend; None where no
             known price is near.
+        own: the price that the model has, though not for a class, a tier or a region that was used.
     """
 
     row: Unpriced
     nearest: Nearest | None
     about_pico_usd: int | None
+    own: PriceVector | None = None
 
 
 def suggest(rows: Iterable[Unpriced], book: PriceBook) -> list[Suggestion]:
     """The nearest known price of each row; half a second, since the whole list is searched."""
     prices = NearestPrices(book)
-    return [_suggestion(row, prices) for row in rows]
+    return [_suggestion(row, prices, book) for row in rows]
 
 
-def _suggestion(row: Unpriced, prices: NearestPrices) -> Suggestion:
+def _suggestion(row: Unpriced, prices: NearestPrices, book: PriceBook) -> Suggestion:
+    own = book.lookup(row.provider, row.model, None, int(row.last_seen.timestamp()) * 10**9)
+    if own is not None:
+        return Suggestion(row, None, None, own[0])
     nearest = prices.find(row.provider, row.model) if row.is_nameable else None
     if nearest is None:
         return Suggestion(row, None, None)
@@ -68,11 +74,11 @@ def _suggestion(row: Unpriced, prices: NearestPrices) -> Suggestion:
 def entries(suggestions: Sequence[Suggestion]) -> str:
     """The part of `prices.yaml` that would price the queue; empty when no row of it can be named."""
     models: dict[tuple[str, str], UnpricedModel] = {}
-    for row, nearest, _ in suggestions:
+    for row, nearest, _, own in suggestions:
         if not row.is_nameable:
             continue
         known = models.get((row.provider, row.model))
         first = min(known.first_seen, row.first_seen) if known else row.first_seen
         calls = row.calls + (known.calls if known else 0)
-        models[row.provider, row.model] = UnpricedModel(row.provider, row.model, first, calls, nearest)
+        models[row.provider, row.model] = UnpricedModel(row.provider, row.model, first, calls, nearest, own)
     return snippet(list(models.values())) if models else ""

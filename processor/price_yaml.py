@@ -9,17 +9,22 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from processor.nearest import Nearest
-from processor.prices import ALWAYS, NEVER, Interval, Prices, Rates
+from processor.prices import ALWAYS, NEVER, Interval, Prices, PriceVector, Rates
 
 
 class UnpricedModel(NamedTuple):
-    """A model of the queue, as the snippet needs it."""
+    """A model of the queue, as the snippet needs it.
+
+    Attributes:
+        own: the price that it has, though not for everything that was used.
+    """
 
     provider: str
     model: str
     first_seen: datetime
     calls: int
     nearest: Nearest | None = None
+    own: PriceVector | None = None
 
 
 def snippet(unpriced: Sequence[UnpricedModel]) -> str:
@@ -38,6 +43,11 @@ def _suggestion(model: UnpricedModel) -> Iterator[str]:
     first = f"{model.first_seen.astimezone(UTC):%Y-%m-%d}"
     yield f"  # {model.calls} calls since {first}"
     nearest = model.nearest
+    if model.own is not None:
+        yield "  # it has a price, but not for a class or a tier that was used (`spanledger explain`):"
+        yield "  # add what is missing (output_audio, service_tier, ...) and remove the #"
+        yield from (f"  # {line}" for line in _entry(model, first, _flow(model.own.rates)))
+        return
     if nearest is None:
         yield "  # no known price is near: fill in and remove the #"
         yield from (f"  # {line}" for line in _entry(model, first, '{input: "?", output: "?"}'))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TextIO
 
-from processor.call import ERROR, MISSING, PROVIDER, SUCCESS, UNKNOWN, ModelCall
+from processor.call import ERROR, MISSING, PROVIDER, SUCCESS, UNKNOWN, Flag, ModelCall
 from processor.errors import BadData
 from processor.price_book import PriceBook
 from processor.pricing import Charge, price_call
@@ -19,7 +19,7 @@ REQUIRED: Final = ("provider", "model", "timestamp", "input_tokens", "output_tok
 _COUNTS: Final = tuple(name for name in ModelCall.__slots__ if name.endswith("_tokens"))
 _TEXTS: Final = ("operation", "service_tier", "status")
 _MOST_TOKENS: Final = 1_000_000_000
-RESULT: Final = ("cost_usd", "price_status")
+RESULT: Final = ("cost_usd", "price_status", "price_flags")
 
 
 class PricedRow(NamedTuple):
@@ -29,8 +29,13 @@ class PricedRow(NamedTuple):
     charge: Charge
 
     def written(self) -> dict[str, str]:
-        """The row with `cost_usd` (exact, empty when unknown) and `price_status` appended."""
-        return {**self.row, "cost_usd": exact_usd(self.charge.cost) or "", "price_status": self.charge.status}
+        """The row with `cost_usd` (exact, empty when unknown), `price_status` and `price_flags` appended."""
+        found = (exact_usd(self.charge.cost) or "", self.charge.status, " ".join(self.flags()))
+        return {**self.row, **dict(zip(RESULT, found, strict=True))}
+
+    def flags(self) -> list[str]:
+        """What pricing says of the cost, as `genai.model_call` spells it; empty for a certain one."""
+        return [flag.name.lower() for flag in Flag if self.charge.flags & flag]
 
 
 class CallFile:

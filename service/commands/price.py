@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
         as_json: options.AsJson = False,
         config: options.ConfigFile = None,
     ) -> None:
-        """Price every row of a CSV file, without a database; appends cost_usd and price_status.
+        """Price every row of a CSV file, without a database; appends cost_usd, price_status and price_flags.
 
         Columns: provider, model, timestamp, input_tokens, output_tokens; if there also cache_read_tokens,
         cache_write_tokens, cache_write_1h_tokens, reasoning_tokens, service_tier and so on. Others pass.
@@ -106,7 +106,12 @@ def _as_json(row: PricedRow) -> dict[str, Any]:
     from service.display import exact_usd
 
     charge = row.charge
-    return {**row.row, "cost_usd": exact_usd(charge.cost), "price_status": charge.status}
+    return {
+        **row.row,
+        "cost_usd": exact_usd(charge.cost),
+        "price_status": charge.status,
+        "price_flags": row.flags(),
+    }
 
 
 def _with_progress(rows: Iterator[PricedRow], path: Path) -> Iterator[PricedRow]:

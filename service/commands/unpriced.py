@@ -10,6 +10,8 @@ from service.commands import _options as options
 
 if TYPE_CHECKING:
     from operations.unpriced import Suggestion
+    from processor.nearest import Nearest
+    from processor.prices import PriceVector
 
 
 def register(app: typer.Typer) -> None:
@@ -52,6 +54,7 @@ def _print_json(suggestions: list[Suggestion]) -> None:
     models = [
         ledger.call_json(row._asdict())
         | {
+            "hasPrices": own is not None,
             "estimatedMissingUsd": exact_usd(about),
             "nearest": None
             if nearest is None
@@ -61,7 +64,7 @@ def _print_json(suggestions: list[Suggestion]) -> None:
                 "likeness": round(nearest.likeness, 4),
             },
         }
-        for row, nearest, about in suggestions
+        for row, nearest, about, own in suggestions
     ]
     print_json(models)
 
@@ -84,7 +87,7 @@ def _print(suggestions: list[Suggestion]) -> None:
     out.print(
         table(columns, [_cells(suggestion) for suggestion in suggestions], title="Models without a price")
     )
-    known = [about for _, _, about in suggestions if about is not None]
+    known = [about for _, _, about, _ in suggestions if about is not None]
     unknown = len(suggestions) - len(known)
     more = f", and {unknown} of these rows are near no known price" if unknown else ""
     out.print(
@@ -102,7 +105,7 @@ def _print(suggestions: list[Suggestion]) -> None:
 def _cells(suggestion: Suggestion) -> list[str]:
     from service.display import DASH, instant, number, usd
 
-    row, nearest, about = suggestion
+    row, nearest, about, own = suggestion
     most = "≤ " if row.tokens_at_most else ""
     return [
         row.provider,
@@ -114,5 +117,13 @@ def _cells(suggestion: Suggestion) -> list[str]:
         instant(row.first_seen),
         instant(row.last_seen),
         DASH if about is None else f"~ {usd(about)}",
-        DASH if nearest is None else f"{nearest.vector.provider} {nearest.vector.model}",
+        _priced_as(nearest, own),
     ]
+
+
+def _priced_as(nearest: Nearest | None, own: PriceVector | None) -> str:
+    from service.display import DASH
+
+    if own is not None:
+        return "its own, not for all that was used (`explain`)"
+    return DASH if nearest is None else f"{nearest.vector.provider} {nearest.vector.model}"

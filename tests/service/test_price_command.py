@@ -50,6 +50,17 @@ def test_an_unknown_model_has_an_empty_cost_and_a_reason(tmp_path: Path) -> None
     assert (row["cost_usd"], row["price_status"]) == ("", "unpriced_model")
 
 
+def test_a_cost_that_may_be_wrong_says_why(tmp_path: Path) -> None:
+    header = f"{HEADER},service_tier"
+    sure, unsure = priced(
+        tmp_path,
+        "openai,gpt-4o,2026-11-01T00:00:00Z,1,1,\nopenai,gpt-4o,2026-11-01T00:00:00Z,1,1,scale",
+        header=header,
+    )
+    assert sure["price_flags"] == ""
+    assert set(unsure["price_flags"].split()) == {"rate_missing", "cost_uncertain"}
+
+
 def test_missing_usage_is_no_zero(tmp_path: Path) -> None:
     (row,) = priced(tmp_path, "openai,gpt-4o,2026-11-01T00:00:00Z,,")
     assert (row["cost_usd"], row["price_status"]) == ("", "no_usage")
@@ -72,7 +83,7 @@ def test_the_output_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
         priced(tmp_path, "openai,gpt-4o,2026-11-01,1,1\nopenai,gpt-4o,never,1,1", "-o", str(target))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["calls.csv"]
     priced(tmp_path, "openai,gpt-4o,2026-11-01,1,1", "-o", str(target))
-    assert target.read_text(encoding="utf-8").splitlines()[1].endswith(",0.0000125,priced")
+    assert target.read_text(encoding="utf-8").splitlines()[1].endswith(",0.0000125,priced,")
 
 
 @pytest.mark.parametrize(

@@ -135,3 +135,28 @@ def test_the_queue_is_every_unpriced_call(queue: str) -> None:
         "SELECT count(*)::numeric, sum(input_tokens)::numeric FROM genai.model_call"
         " WHERE price_status = 'unpriced_model'",
     )
+
+
+def test_a_model_with_a_price_says_that_it_lacks_one_for_what_was_used(
+    migrated_database: str, tmp_path: Path
+) -> None:
+    heard = {"input_audio_tokens": 50, "output_audio_tokens": 5}
+    store(migrated_database, call("heard", model="gpt-4o", input_tokens=100, output_tokens=10, **heard))
+    (row,) = run_json("unpriced", "--database-url", migrated_database)
+    assert (row["model"], row["hasPrices"], row["nearest"]) == ("gpt-4o", True, None)
+    shown = run("unpriced", "--database-url", migrated_database).stdout
+    assert "its own, not for all" in " ".join(shown.split())
+    entry = run("unpriced", "--yaml", "--database-url", migrated_database).stdout
+    filled = "".join(
+        f"{line.replace('  # ', '  ', 1)}\n"
+        for line in entry.replace(
+            'output: "10"', 'output: "10", input_audio: "40", output_audio: "80"'
+        ).splitlines()
+        if "calls since" not in line and "it has a price" not in line and "add what" not in line
+    )
+    path = tmp_path / "prices.yaml"
+    path.write_text(filled)
+    priced = price_call(
+        call("heard", model="gpt-4o", input_tokens=100, output_tokens=10, **heard), load_price_book(path)
+    )
+    assert priced.cost == (50 * 2_500_000 + 50 * 40_000_000) + (5 * 10_000_000 + 5 * 80_000_000)
