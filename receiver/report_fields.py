@@ -225,6 +225,8 @@ FIELDS: Final[dict[str, Reader]] = {
     "outputAudioTokens": Reader("output_audio_tokens", _whole, _USAGE),
     "inputImageTokens": Reader("input_image_tokens", _whole, _USAGE),
     "outputImageTokens": Reader("output_image_tokens", _whole, _USAGE),
+    "inputCachedAudioTokens": Reader("input_cached_audio_tokens", _whole, _USAGE),
+    "inputCachedImageTokens": Reader("input_cached_image_tokens", _whole, _USAGE),
     "usageSource": Reader("usage_source", _usage_source),
     "latencyMs": Reader("latency_us", _microseconds),
     "timeToFirstTokenMs": Reader("time_to_first_token_us", _microseconds),

@@ -64,6 +64,8 @@ def test_every_public_field_can_be_sent() -> None:
         "outputAudioTokens": 2,
         "inputImageTokens": 3,
         "outputImageTokens": 4,
+        "inputCachedAudioTokens": 1,
+        "inputCachedImageTokens": 2,
         "usageSource": "estimated",
         "timeToFirstTokenMs": 120.5,
         "errorType": "timeout",
