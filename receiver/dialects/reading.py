@@ -18,7 +18,7 @@ from receiver.dialects.plan import Plan, Reading
 from receiver.dialects.shapes import Emitter
 from receiver.dialects.table import COUNTS, Origin, Values, Verdict
 from receiver.dialects.usage import set_usage
-from receiver.unread import unread_in_events, unread_keys
+from receiver.unread import may_be_unread, unread_in_events, unread_keys
 from receiver.wire import Span
 
 SERVER = 2
@@ -124,7 +124,13 @@ class Sketch(NamedTuple):
 
 def read_span(raw: bytes, emitter: Emitter, received_ns: int, resource: bytes) -> Seen:
     """Parse one span and read it by the tables. Raises `DecodeError`."""
-    return judge_span(*emitter.read(raw), received_ns, resource)
+    span, plan, reading = emitter.read(raw)
+    seen = judge_span(span, plan, reading, received_ns, resource)
+    verdict = seen.verdict
+    if not (verdict.known or verdict.counts) and seen.call is None and may_be_unread(raw):
+        scope = plan.origin.scope
+        seen.unread = unread_keys(span.attributes, scope) or unread_in_events(span.events, scope)
+    return seen
 
 
 def judge_span(span: Span, plan: Plan, reading: Reading, received_ns: int, resource: bytes) -> Seen:
@@ -136,10 +142,6 @@ def judge_span(span: Span, plan: Plan, reading: Reading, received_ns: int, resou
     verdict = seen.verdict = sketch.verdict
     if verdict.counts or verdict.wrapper:
         seen.call = _make_call(span, seen, sketch, is_failed, received_ns)
-    elif not verdict.known:
-        seen.unread = unread_keys(span.attributes, plan.origin.scope)
-        if not seen.unread and span.events:
-            seen.unread = unread_in_events(span.events, plan.origin.scope)
     return seen
 
 
