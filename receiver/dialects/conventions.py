@@ -114,6 +114,9 @@ REASONING: tuple[Row, ...] = (
 )
 """Whether the output includes reasoning where the provider counts it beside the output (Gemini)."""
 
+LOSES_REASONING = ("gemini-cli", "qwen-code")
+"""Emitters whose spans count the candidates of an answer only; their log events have the thoughts as well."""
+
 LOSES_CACHE: tuple[tuple[str, str], ...] = (
     ("opentelemetry.instrumentation.botocore", ""),  # `invoke_model`; `converse` spans carry the counts
     ("opentelemetry.instrumentation.bedrock", ""),  # the same
@@ -171,6 +174,7 @@ def convention(origin: Origin) -> Convention:
             origin.scope.startswith(scope) and origin.version.startswith(version)
             for scope, version in LOSES_CACHE
         ),
+        loses_reasoning=origin.scope.startswith(LOSES_REASONING),
         handles=origin.scope.startswith("codex"),
         estimates=next((e for scope, e in _ESTIMATES if origin.scope.startswith(scope)), ""),
     )

@@ -168,7 +168,8 @@ class Plan:
         self.has_outside = any(key.outside for places in keys.values() for key in places)
         self.counts_plainly = not self.has_outside and _UNPLAIN.isdisjoint(keys)
         self.whole_shapes = whole_shapes(self.convention)
-        self.unconventional = self.convention.loses_cache or bool(self.convention.estimates)
+        told = self.convention
+        self.unconventional = told.loses_cache or told.loses_reasoning or bool(told.estimates)
         self.has_streaming = "streaming" in keys or "vercel_operation" in keys
         self.has_timings = not TIMINGS.isdisjoint(keys)
         self.rare_counts = not RARE_COUNTS.isdisjoint(keys)

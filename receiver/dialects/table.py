@@ -256,11 +256,13 @@ class Convention:
         loses_cache: without cached counts on the span, the provider's may have been lost.
         estimates: which spans may hold the instrumentation's own estimate: `any`, `streams`,
             `streams without cached counts`, or none (empty).
+        loses_reasoning: the output count leaves it out, and nothing on the span shows it.
         handles: the spans are those of handling the answer: their length is not the call's.
     """
 
     cache: str = OPEN
     reasoning: str = OPEN
     loses_cache: bool = False
+    loses_reasoning: bool = False
     estimates: str = ""
     handles: bool = False

@@ -93,6 +93,8 @@ def _repair(call: ModelCall, convention: Convention) -> int:
     if convention.loses_cache and call.cache_read_tokens is None and call.cache_write_tokens is None:
         is_lossy = usage_shape(call.provider, call.model) == ANTHROPIC
         call.flags |= Flag.USAGE_LOSSY if is_lossy else 0
+    if convention.loses_reasoning and call.output_tokens is not None and call.reasoning_tokens is None:
+        call.flags |= Flag.USAGE_LOSSY
     return _mark_estimate(call, convention.estimates)
 
 
