@@ -46,7 +46,7 @@ def mapping(scope: str, keys: Sequence[str]) -> dict[str, object]:
         field = field_of(key)
         if field is not None and "*" not in key and not key.startswith("event→"):
             fields.setdefault(field, key)
-    return {"name": _name(scope), "scope": scope, "input_includes_cache": True, "fields": fields}
+    return {"name": _name(scope), "scope": scope, "fields": fields}
 
 
 def _name(scope: str) -> str:
@@ -66,7 +66,7 @@ def snippet(emitters: Iterable[tuple[str, str, Sequence[str]]]) -> str:
         lines += [
             f"    - name: {entry['name']}",
             f"      scope: {json.dumps(scope, ensure_ascii=False)}  # seen in version {_plain(version)}",
-            "      input_includes_cache: true  # false: cached tokens stand beside the input",
+            "      # input_includes_cache: true, or false; as long as nobody says, what has a cache may be marked",
             "      fields:",
             *(f"        {field}: {json.dumps(key, ensure_ascii=False)}" for field, key in fields.items()),
             *(f"        # what is {_plain(key)}?" for key in keys if key not in fields.values()),

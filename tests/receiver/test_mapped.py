@@ -165,7 +165,7 @@ def test_hostile_names_stay_inside_of_the_snippet() -> None:
     keys = ('a"\nreceiver: x.input_tokens', "b\u2028: [tokens_out", "# what\n  is: this_tokens")
     written = yaml.safe_load(snippet([('scope"\n- x', "1\n  evil: true", keys)]))
     (entry,) = written["receiver"]["dialects"]
-    assert set(entry) == {"name", "scope", "input_includes_cache", "fields"}
+    assert set(entry) == {"name", "scope", "fields"}
 
 
 def test_log_records_of_a_mapped_emitter_are_calls_and_its_others_are_not_unread() -> None:
