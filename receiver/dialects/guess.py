@@ -66,7 +66,7 @@ def snippet(emitters: Iterable[tuple[str, str, Sequence[str]]]) -> str:
         lines += [
             f"    - name: {entry['name']}",
             f"      scope: {json.dumps(scope, ensure_ascii=False)}  # seen in version {_plain(version)}",
-            "      # input_includes_cache: true, or false; as long as nobody says, what has a cache may be marked",
+            "      # input_includes_cache: true or false; until you say, cached calls may be marked",
             "      fields:",
             *(f"        {field}: {json.dumps(key, ensure_ascii=False)}" for field, key in fields.items()),
             *(f"        # what is {_plain(key)}?" for key in keys if key not in fields.values()),
