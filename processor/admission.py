@@ -251,7 +251,7 @@ def _fit_counts(call: ModelCall, max_count: int) -> None:
     if not 0 <= parts | (call.input_tokens or 0) | (call.output_tokens or 0) <= max_count:
         _drop_absurd_counts(call, max_count)
     if parts:
-        _hold_parts_to_totals(call)
+        _hold_parts_to_totals(call, max_count)
 
 
 def _drop_absurd_counts(call: ModelCall, max_count: int) -> None:
@@ -268,7 +268,7 @@ def _priced_with(name: str) -> tuple[str, ...]:
     return (*_OUTPUT_COUNTS, "reasoning_tokens")
 
 
-def _hold_parts_to_totals(call: ModelCall) -> None:
+def _hold_parts_to_totals(call: ModelCall, max_count: int) -> None:
     if call.input_tokens is not None and not _input_parts_fit(call, call.input_tokens):
         _drop(call, (*_INPUT_COUNTS, *_CACHED_PARTS))
     if not _cached_parts_fit(call):
@@ -277,8 +277,12 @@ def _hold_parts_to_totals(call: ModelCall) -> None:
         return
     if (call.output_audio_tokens or 0) + (call.output_image_tokens or 0) > call.output_tokens:
         _drop(call, (*_OUTPUT_COUNTS, "reasoning_tokens"))
-    elif (call.reasoning_tokens or 0) > call.output_tokens:
-        _drop(call, ("reasoning_tokens",))  # reasoning is priced as output: the total still holds
+    elif (thought := call.reasoning_tokens or 0) > call.output_tokens:
+        if thought + call.output_tokens > max_count:
+            _drop(call, (*_OUTPUT_COUNTS, "reasoning_tokens"))
+            return
+        call.output_tokens += thought  # a part cannot exceed its whole: the output was sent without it
+        call.flags |= Flag.USAGE_NORMALISED
 
 
 def _input_parts_fit(call: ModelCall, total: int) -> bool:

@@ -158,6 +158,18 @@ def usage_shape(provider: str, model: str) -> str:
     return XAI if provider == "x_ai" or (provider == UNKNOWN and model.startswith("grok")) else OPENAI
 
 
+def may_cache(provider: str, model: str) -> bool:
+    """Whether an answer of Anthropic's form can have cached tokens: on Bedrock Claude and Nova have a cache.
+
+    Source: https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html; an inference profile
+    does not name its model.
+    """
+    if usage_shape(provider, model) != ANTHROPIC:
+        return False
+    named = provider == "aws.bedrock" and not model.startswith("arn:") and model != UNKNOWN
+    return not named or any(family in model for family in ("claude", "nova"))
+
+
 def whole_shapes(counted: Convention) -> frozenset[str]:
     """The shapes of usage of which an emitter sends totals with all their parts."""
     anthropic = (ANTHROPIC, UNNAMED) if counted.cache == INSIDE else ()

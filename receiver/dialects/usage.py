@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from processor.call import ESTIMATED, PROVIDER, SUCCESS, Flag, ModelCall
 from receiver.dialects.balance import INSIDE, OPEN, OUTSIDE, WRITES_OUTSIDE, Balance, Sent, balance
-from receiver.dialects.conventions import ANTHROPIC, GEMINI, UNNAMED, XAI, usage_shape
+from receiver.dialects.conventions import ANTHROPIC, GEMINI, UNNAMED, XAI, may_cache, usage_shape
 from receiver.dialects.kinds import LIFETIMES
 from receiver.dialects.plan import Plan, Reading
 from receiver.dialects.table import (
@@ -91,8 +91,7 @@ def _complete(call: ModelCall, total: int | None, reasoning: int | None) -> int:
 def _repair(call: ModelCall, convention: Convention) -> int:
     """What only some emitters need."""
     if convention.loses_cache and call.cache_read_tokens is None and call.cache_write_tokens is None:
-        is_lossy = usage_shape(call.provider, call.model) == ANTHROPIC
-        call.flags |= Flag.USAGE_LOSSY if is_lossy else 0
+        call.flags |= Flag.USAGE_LOSSY if may_cache(call.provider, call.model) else 0
     if convention.loses_reasoning and call.output_tokens is not None and call.reasoning_tokens is None:
         call.flags |= Flag.USAGE_LOSSY
     return _mark_estimate(call, convention.estimates)

@@ -139,9 +139,14 @@ def test_input_parts_above_their_total_make_the_input_unknown(parts: dict[str, i
     assert call.flags & Flag.USAGE_INVALID
 
 
-def test_reasoning_above_the_output_costs_only_itself() -> None:
+def test_reasoning_above_the_output_is_outside_of_it_and_is_added() -> None:
     call = admitted(reasoning_tokens=212)
-    assert (call.output_tokens, call.reasoning_tokens) == (211, None)
+    assert (call.output_tokens, call.reasoning_tokens, call.flags) == (423, 212, Flag.USAGE_NORMALISED)
+
+
+def test_reasoning_and_output_that_are_absurd_together_are_no_usage() -> None:
+    call = admitted(output_tokens=5, reasoning_tokens=10**9)
+    assert (call.output_tokens, call.reasoning_tokens, call.flags) == (None, None, Flag.USAGE_INVALID)
     assert call.flags & Flag.USAGE_INVALID
 
 
@@ -162,7 +167,7 @@ def test_after_the_door_counts_are_measured_and_parts_fit(counts: dict[str, int 
         assert (call.cache_write_1h_tokens or 0) <= (call.cache_write_tokens or 0)
     if call.output_tokens is not None:
         assert (call.reasoning_tokens or 0) <= call.output_tokens
-    assert bool(call.flags & Flag.USAGE_INVALID) == (left != counts)
+    assert bool(call.flags & (Flag.USAGE_INVALID | Flag.USAGE_NORMALISED)) == (left != counts)
 
 
 def test_numbers_that_no_column_holds_become_missing() -> None:

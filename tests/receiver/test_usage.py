@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from processor.call import ESTIMATED, PROVIDER, Flag
+from processor.call import Flag
 from receiver.dialects.balance import INSIDE, OUTSIDE
 from receiver.dialects.conventions import CACHE, REASONING
 from tests.receiver.spans import CHAT, read
@@ -413,27 +413,17 @@ def test_a_count_that_is_missing_is_what_the_total_has_beyond_the_other(
     assert bool(call.flags & Flag.USAGE_NORMALISED) == (expected != (sent, answered))
 
 
-# Estimates
-
-
 @pytest.mark.parametrize(
-    ("scope", "more", "source"),
+    ("model", "lossy"),
     [
-        ("openlit.otel.tracing", {"gen_ai.request.is_stream": True}, ESTIMATED),
-        ("openlit.instrumentation.openai", {"gen_ai.request.stream": True}, ESTIMATED),
-        ("openlit.instrumentation.openai", {"gen_ai.request.stream": False}, PROVIDER),
-        (
-            "openlit.instrumentation.openai",
-            {"gen_ai.request.stream": True, "gen_ai.usage.cache_read.input_tokens": 0},
-            PROVIDER,
-        ),
-        ("@traceloop/instrumentation-openai", {}, ESTIMATED),
-        ("opentelemetry.instrumentation.openai.v1", {"gen_ai.is_streaming": True}, PROVIDER),
+        ("anthropic.claude-sonnet-4-20250514-v1:0", True),
+        ("amazon.nova-pro-v1:0", True),
+        ("arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc", True),
+        ("meta.llama3-70b-instruct-v1:0", False),
+        ("mistral.mistral-large-2407-v1:0", False),
     ],
 )
-def test_an_instrumentations_own_estimate_is_not_the_providers_usage(
-    scope: str, more: dict[str, object], source: str
-) -> None:
-    call = read({**CHAT, **more}, scope, "")
-    assert call.usage_source == source
-    assert bool(call.flags & Flag.ESTIMATE_UNMARKED) == (source == ESTIMATED)
+def test_only_a_model_with_a_cache_can_have_lost_its_counts(model: str, lossy: bool) -> None:
+    sent = {**ANTHROPIC, "gen_ai.provider.name": "aws.bedrock", "gen_ai.request.model": model}
+    call = read(sent, "opentelemetry.instrumentation.botocore.bedrock-runtime", "0.66b2")
+    assert call.flags == (Flag.USAGE_LOSSY if lossy else 0)
