@@ -127,8 +127,9 @@ LOSES_CACHE: tuple[tuple[str, str], ...] = (
 
 _ESTIMATES: tuple[tuple[str, str], ...] = (
     # OpenLLMetry 0.40 to 0.62 counts a stream itself where the SDK gives no usage, and adds the first count
-    # of the output to the last: packages/opentelemetry-instrumentation-anthropic, streaming.py
-    ("opentelemetry.instrumentation.anthropic", "streams"),
+    # of the output to the last (packages/opentelemetry-instrumentation-anthropic, streaming.py); a stream of
+    # `messages.stream()` it takes for an answer, counts the prompt itself and names no answering model
+    ("opentelemetry.instrumentation.anthropic", "streams, unanswered"),
     ("openlit.otel.tracing", "streams"),  # 1.34, even when the provider sent usage
     ("openlit", "streams without cached counts"),  # 1.45 writes those only from real usage
     ("@traceloop/instrumentation-openai", "any"),  # a stream's span looks like any other

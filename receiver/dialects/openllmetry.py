@@ -37,6 +37,7 @@ DIALECT = Dialect(
     keys=(
         Key("traceloop_kind", 10, "traceloop.span.kind"),
         Key("request_type", 10, "llm.request.type"),
+        Key("answered_by", 10, "gen_ai.response.model", only="opentelemetry.instrumentation.anthropic"),
         Key("provider", 60, PROPERTIES + "ls_provider"),
         Key("request_model", 70, PROPERTIES + "ls_model_name"),
         *attribute_keys("llm.usage.", 40),

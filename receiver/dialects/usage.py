@@ -66,7 +66,7 @@ def set_usage(call: ModelCall, plan: Plan, reading: Reading, span: Mapping[str, 
             rank = max(rank, _settle(call, call.input_tokens, total, shape, plan, reading, span))
     if not plan.unconventional:
         return rank
-    return max(rank, _repair(call, plan.convention))
+    return max(rank, _repair(call, plan.convention, plan))
 
 
 def _complete(call: ModelCall, total: int | None, reasoning: int | None) -> int:
@@ -88,13 +88,13 @@ def _complete(call: ModelCall, total: int | None, reasoning: int | None) -> int:
     return USAGE_REPAIRED
 
 
-def _repair(call: ModelCall, convention: Convention) -> int:
+def _repair(call: ModelCall, convention: Convention, plan: Plan) -> int:
     """What only some emitters need."""
     if convention.loses_cache and call.cache_read_tokens is None and call.cache_write_tokens is None:
         call.flags |= Flag.USAGE_LOSSY if may_cache(call.provider, call.model) else 0
     if convention.loses_reasoning and call.output_tokens is not None and call.reasoning_tokens is None:
         call.flags |= Flag.USAGE_LOSSY
-    return _mark_estimate(call, convention.estimates)
+    return _mark_estimate(call, convention.estimates, plan)
 
 
 def _written(write: int | None, values: Values) -> int | None:
@@ -220,9 +220,11 @@ def _gemini_rest(found: Balance, thought: int, reasoning: str) -> Balance:
     return Balance(found.cache + rest - outside, outside, is_open, 0)
 
 
-def _mark_estimate(call: ModelCall, which: str) -> int:
+def _mark_estimate(call: ModelCall, which: str, plan: Plan) -> int:
     """Usage that the emitter may have made up is kept, marked, and yields to a twin with the provider's."""
-    if not which or (which != "any" and not call.streaming):
+    is_unanswered = "request_type" in plan.first and "answered_by" not in plan.first
+    may_be = which == "any" or call.streaming or (which == "streams, unanswered" and is_unanswered)
+    if not which or not may_be:
         return USAGE_SENT
     if which == "streams without cached counts" and call.cache_read_tokens is not None:
         return USAGE_SENT

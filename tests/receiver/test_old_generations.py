@@ -141,6 +141,7 @@ class TestOpenLLMetryAnthropicStream:
         "llm.request.type": "chat",
         "gen_ai.system": "Anthropic",
         "gen_ai.request.model": "claude-sonnet-4-5",
+        "gen_ai.response.model": "claude-sonnet-4-5-20250929",
         "gen_ai.usage.prompt_tokens": 9,
         "gen_ai.usage.completion_tokens": 8,
         "llm.usage.total_tokens": 17,
@@ -151,6 +152,10 @@ class TestOpenLLMetryAnthropicStream:
         call = read({**self.SPAN, "llm.is_streaming": True}, self.SCOPE, "0.40.14")
         assert call.usage_source == ESTIMATED
         assert call.flags & Flag.ESTIMATE_UNMARKED
+
+    def test_a_stream_of_the_helper_looks_like_an_answer_that_no_model_gave(self) -> None:
+        span = {key: value for key, value in self.SPAN.items() if key != "gen_ai.response.model"}
+        assert read(span, self.SCOPE, "0.40.14").usage_source == ESTIMATED
 
     def test_that_of_a_whole_answer_is_the_providers(self) -> None:
         call = read({**self.SPAN, "llm.is_streaming": False}, self.SCOPE, "0.40.14")
