@@ -152,7 +152,7 @@ CAUSES: Final[dict[str, Cause]] = {
         is_refused=False,
     ),
     "empty": Cause(
-        "Trace requests without a span",
+        "Requests without a span or log record",
         "Check the exporter: OTLP/JSON has its spans under resourceSpans[].scopeSpans[].spans[]",
         is_refused=False,
     ),

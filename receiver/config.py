@@ -85,7 +85,7 @@ class ReceiverConfig(BaseModel):
         192 * MIB,
         ge=1024,
         description="All requests of a worker that are being read, decoded or committed; above it senders "
-        "are told to come again.",
+        "are told to retry.",
     )
     header_timeout_seconds: float = Field(
         10.0,

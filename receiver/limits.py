@@ -30,8 +30,8 @@ class Share:
     def resize(self, size: int) -> None:
         """Hold `size` bytes from now on. Raises Overloaded when growing finds the house full.
 
-        A request that is alone is taken at any size, as bodies have their own bound: told to come again,
-        one that decodes to more than the whole budget would come for ever.
+        A request that is alone is taken at any size, as bodies have their own bound: told to retry, one that
+        decodes to more than the whole budget would be retried forever.
         """
         growth = size - self.size
         budget = self._budget

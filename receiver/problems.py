@@ -30,7 +30,8 @@ def sender_of(host: str, user_agent: str) -> str:
     A public address may be a person's and is not named.
     """
     program = clean(user_agent.strip().partition(" ")[0]) or "a client without a name"
-    return f"{program} on {_place(host)}"
+    place = _place(host)
+    return f"{program} on {place}" if place else program
 
 
 def host_of_peer(peer: str) -> str:
@@ -45,7 +46,7 @@ def _place(host: str) -> str:
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return "an unknown address"
+        return ""
     address = getattr(address, "ipv4_mapped", None) or address
     if address.is_loopback:
         return "this machine"

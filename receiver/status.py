@@ -35,7 +35,7 @@ HTTP_CODES: Final[dict[grpc.StatusCode, int]] = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: 413,
     grpc.StatusCode.UNAVAILABLE: 503,
 }
-"""Of these only 503 and UNAVAILABLE ask the sender to come again; the others are final."""
+"""Of these only 503 and UNAVAILABLE ask the sender to retry; the others are final."""
 
 _log = logging.getLogger("spanledger.receiver")
 
@@ -73,7 +73,7 @@ def http_code(error: Exception) -> int:
 
 
 def grpc_code(error: Exception) -> grpc.StatusCode:
-    """The code that makes a sender do the right thing: give up on bad data, come again for the rest.
+    """The code that makes a sender do the right thing: give up on bad data, retry the rest.
 
     An error nobody expected is UNAVAILABLE: senders drop their data on UNKNOWN and INTERNAL.
     """

@@ -25,7 +25,7 @@ _RECEIVER = {
     "tls.client_ca": "PEM file; with it every client must show a certificate signed by it.",
     "max_message_bytes": "One request, as sent and again after decompression.",
     "max_bytes_in_flight": "All requests of a worker that are read, decoded or committed; above it senders "
-    "are told to come again.",
+    "are told to retry.",
     "header_timeout_seconds": "To the end of a request's headers.",
     "body_timeout_seconds": "From the end of the headers to the end of the body.",
     "idle_timeout_seconds": "A kept connection without a request.",

@@ -52,9 +52,7 @@ estimates = Counter(
     "Calls without usage: offered, estimated, overflow (no room for the text), failed.",
     ["outcome"],
 )
-refusals = Counter(
-    "spanledger_refusals", "Requests told to come again: overloaded, or storage away.", ["reason"]
-)
+refusals = Counter("spanledger_refusals", "Requests told to retry: overloaded, or storage away.", ["reason"])
 commit_seconds = Histogram(
     "spanledger_commit_seconds",
     "From a decoded request to its commit.",

@@ -279,11 +279,14 @@ async def test_metrics_and_logs_are_noted_as_such(signal: str) -> None:
     [
         ("127.0.0.1", "this machine"), ("::1", "this machine"), ("::ffff:127.0.0.1", "this machine"),
         ("10.1.2.3", "10.1.2.3"), ("fd00::7", "fd00::7"), ("8.8.8.8", "a public address"),
-        ("", "an unknown address"),
     ],
 )  # fmt: skip
 def test_a_sender_is_named_by_program_and_place_but_no_public_address(host: str, place: str) -> None:
     assert sender_of(host, "OTel\n/1.0 (linux; chttp2)") == f"OTel?/1.0 on {place}"
+
+
+def test_a_sender_whose_place_is_unknown_is_named_by_its_program_alone() -> None:
+    assert (sender_of("", "OTel/1.0"), sender_of("", "")) == ("OTel/1.0", "a client without a name")
 
 
 @pytest.mark.parametrize(
