@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
@@ -243,6 +243,7 @@ def test_no_published_spelling_is_passed_over_in_silence(attributes: Attributes)
 _WORDS = st.sampled_from(["acme", "agent", "run", "x", "svc.model", "step"])
 
 
+@settings(deadline=None)
 @given(
     prefix=st.lists(_WORDS, max_size=2).map(".".join),
     key=st.sampled_from(COUNTS),
