@@ -24,6 +24,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(params=EVERY_SERVER)
 def server_kind(request: pytest.FixtureRequest) -> str:
     """`postgres`, then `timescale`: the server that `database` and `migrated_database` are on."""
+    return _available(request)
+
+
+def _available(request: pytest.FixtureRequest) -> str:
     kind: str = request.param
     try:
         servers.server(kind)
@@ -45,6 +49,13 @@ def database(server_kind: str) -> Iterator[str]:
 def migrated_database(server_kind: str) -> Iterator[str]:
     """As `database`, with our migrations and views applied."""
     with servers.fresh_database(server_kind, "migrated", _migrate) as uri:
+        yield uri
+
+
+@pytest.fixture(scope="module", params=EVERY_SERVER)
+def module_database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """As `migrated_database`, one for all tests of a module that only read what it was filled with."""
+    with servers.fresh_database(_available(request), "migrated", _migrate) as uri:
         yield uri
 
 

@@ -24,23 +24,6 @@ RETURNS TABLE (p50_ms double precision, p95_ms double precision) LANGUAGE sql ST
     ) q
 $$;
 
--- Half of the way there and back, from the start to one point of it: both points rounded half up to whole
--- pico-dollars, the halves settled by floors of the running sum. A sum of quotients that should end in exactly one
--- half may fall short of it by 1e-38; the bias of 1e-20 puts that right and moves nothing else.
-CREATE FUNCTION genai.settled(p_there numeric, p_back numeric, p_change numeric)
-RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    -- Times 0.5, not divided by 2: a quotient of 17 digits and more has no decimals.
-    SELECT floor(0.5 * (
-        floor(p_there + 0.50000000000000000001) - floor(p_back + 0.50000000000000000001) + p_change))
-$$;
-
--- `p_amount` for `p_to_count` instead of `p_from_count`; `p_otherwise` where there was nothing. Forty digits.
-CREATE FUNCTION genai.scaled(p_amount numeric, p_from_count numeric, p_to_count numeric, p_otherwise numeric)
-RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN p_from_count = 0 THEN p_otherwise WHEN p_amount = 0 THEN 0
-        ELSE round(p_amount * p_to_count, 40) / p_from_count END
-$$;
-
 -- Endpoints, prompt versions, users and tenants are judged per request, models, families and providers per call (LEDGER §5).
 CREATE FUNCTION genai.judged_per_call(p_dimension text, p_model text, p_provider text)
 RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -142,88 +125,16 @@ CREATE FUNCTION genai.compare(
         FROM usage u
         GROUP BY u.segment, u.provider, u.model
         HAVING sum(u.calls) > sum(u.unpriced_calls)
-    ), class AS (
-        -- From the baseline's cost of each class to what the window's calls, then the window's tokens, would have
-        -- cost, and the same way back.
-        SELECT
-            c.segment, k.class,
-            sum(genai.scaled(k.k0, c.c0, c.c1, k.k1)) AS mix_there,
-            sum(genai.scaled(k.k1, c.c1, c.c0, k.k0)) AS mix_back,
-            sum(genai.scaled(k.k0, k.t0, k.t1, k.k1)) AS tokens_there,
-            sum(genai.scaled(k.k1, k.t1, k.t0, k.k0)) AS tokens_back
-        FROM cell c
-        CROSS JOIN LATERAL (VALUES
-            (1, c.input_t0, c.input_t1, c.input_k0, c.input_k1),
-            (2, c.cache_read_t0, c.cache_read_t1, c.cache_read_k0, c.cache_read_k1),
-            (3, c.cache_write_t0, c.cache_write_t1, c.cache_write_k0, c.cache_write_k1),
-            (4, c.output_t0, c.output_t1, c.output_k0, c.output_k1),
-            (5, c.c0, c.c1, c.other_k0, c.other_k1)
-        ) k (class, t0, t1, k0, k1)
-        WHERE k.k0 <> 0 OR k.k1 <> 0
-        GROUP BY c.segment, k.class
-    ), point AS (
-        SELECT
-            s.*, s.k1 - s.k0 AS change,
-            genai.scaled(s.k0, s.c0, s.c1, 0) AS attempts_there, genai.scaled(s.k1, s.c1, s.c0, 0) AS attempts_back,
-            coalesce(m.mix_there, 0) AS mix_there, coalesce(m.mix_back, 0) AS mix_back,
-            coalesce(m.mix_there + m.there_1, 0) AS there_1, coalesce(m.mix_back + m.back_1, 0) AS back_1,
-            coalesce(m.mix_there + m.there_2, 0) AS there_2, coalesce(m.mix_back + m.back_2, 0) AS back_2,
-            coalesce(m.mix_there + m.there_3, 0) AS there_3, coalesce(m.mix_back + m.back_3, 0) AS back_3,
-            coalesce(m.mix_there + m.there_4, 0) AS there_4, coalesce(m.mix_back + m.back_4, 0) AS back_4,
-            coalesce(m.mix_there + m.there_5, 0) AS there_5, coalesce(m.mix_back + m.back_5, 0) AS back_5
-        FROM (
-            SELECT
-                c.segment, sum(c.c0) AS c0, sum(c.c1) AS c1, sum(c.k0) AS k0, sum(c.k1) AS k1,
-                CASE WHEN genai.judged_per_call(p_dimension, p_model, p_provider) THEN 0 ELSE sum(c.n0) END AS n0,
-                CASE WHEN genai.judged_per_call(p_dimension, p_model, p_provider) THEN 0 ELSE sum(c.n1) END AS n1
-            FROM cell c
-            GROUP BY c.segment
-        ) s
-        LEFT JOIN (
-            SELECT
-                k.segment, sum(k.mix_there) AS mix_there, sum(k.mix_back) AS mix_back,
-                sum(CASE WHEN k.class <= 1 THEN k.tokens_there - k.mix_there ELSE 0 END) AS there_1,
-                sum(CASE WHEN k.class <= 1 THEN k.tokens_back - k.mix_back ELSE 0 END) AS back_1,
-                sum(CASE WHEN k.class <= 2 THEN k.tokens_there - k.mix_there ELSE 0 END) AS there_2,
-                sum(CASE WHEN k.class <= 2 THEN k.tokens_back - k.mix_back ELSE 0 END) AS back_2,
-                sum(CASE WHEN k.class <= 3 THEN k.tokens_there - k.mix_there ELSE 0 END) AS there_3,
-                sum(CASE WHEN k.class <= 3 THEN k.tokens_back - k.mix_back ELSE 0 END) AS back_3,
-                sum(CASE WHEN k.class <= 4 THEN k.tokens_there - k.mix_there ELSE 0 END) AS there_4,
-                sum(CASE WHEN k.class <= 4 THEN k.tokens_back - k.mix_back ELSE 0 END) AS back_4,
-                sum(CASE WHEN k.class <= 5 THEN k.tokens_there - k.mix_there ELSE 0 END) AS there_5,
-                sum(CASE WHEN k.class <= 5 THEN k.tokens_back - k.mix_back ELSE 0 END) AS back_5
-            FROM class k
-            GROUP BY k.segment
-        ) m ON m.segment = s.segment
-        WHERE s.c0 > 0 AND s.c1 > 0
-    ), way AS (
-        SELECT
-            p.segment, p.change,
-            genai.settled(
-                CASE WHEN p.n0 = 0 OR p.n1 = 0 THEN p.attempts_there ELSE genai.scaled(p.k0, p.n0, p.n1, 0) END,
-                CASE WHEN p.n0 = 0 OR p.n1 = 0 THEN p.attempts_back ELSE genai.scaled(p.k1, p.n1, p.n0, 0) END,
-                p.change) AS volume,
-            genai.settled(p.attempts_there, p.attempts_back, p.change) AS attempts,
-            genai.settled(p.mix_there, p.mix_back, p.change) AS mix,
-            genai.settled(p.there_1, p.back_1, p.change) AS tokens_1,
-            genai.settled(p.there_2, p.back_2, p.change) AS tokens_2,
-            genai.settled(p.there_3, p.back_3, p.change) AS tokens_3,
-            genai.settled(p.there_4, p.back_4, p.change) AS tokens_4,
-            genai.settled(p.there_5, p.back_5, p.change) AS tokens_5
-        FROM point p
     ), term AS (
-        SELECT
-            w.segment, w.volume, w.attempts - w.volume AS attempts, w.mix - w.attempts AS mix,
-            w.tokens_1 - w.mix AS input_tokens, w.tokens_2 - w.tokens_1 AS cache_read_tokens,
-            w.tokens_3 - w.tokens_2 AS cache_write_tokens, w.tokens_4 - w.tokens_3 AS output_tokens,
-            w.tokens_5 - w.tokens_4 AS other_tokens, w.change - w.tokens_5 AS price, 0 AS new, 0 AS gone
-        FROM way w
-        UNION ALL
-        SELECT c.segment, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-            CASE WHEN sum(c.c0) = 0 THEN sum(c.k1) ELSE 0 END, CASE WHEN sum(c.c1) = 0 THEN -sum(c.k0) ELSE 0 END
-        FROM cell c
-        GROUP BY c.segment
-        HAVING sum(c.c0) = 0 OR sum(c.c1) = 0
+        SELECT t.*
+        FROM (SELECT array_agg(ROW(
+                c.segment, c.n0, c.n1, c.c0, c.c1, c.k0, c.k1,
+                ARRAY[c.input_t0, c.cache_read_t0, c.cache_write_t0, c.output_t0, c.c0],
+                ARRAY[c.input_t1, c.cache_read_t1, c.cache_write_t1, c.output_t1, c.c1],
+                ARRAY[c.input_k0, c.cache_read_k0, c.cache_write_k0, c.output_k0, c.other_k0],
+                ARRAY[c.input_k1, c.cache_read_k1, c.cache_write_k1, c.output_k1, c.other_k1])::genai.model_cell) AS cells
+            FROM cell c OFFSET 0) g
+        CROSS JOIN LATERAL genai.terms_of(g.cells, genai.judged_per_call(p_dimension, p_model, p_provider)) t
     ), change AS (
         SELECT
             is_total, segment, coalesce(c.cost, 0) AS cost, coalesce(b.cost, 0) AS baseline_cost,

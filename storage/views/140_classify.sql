@@ -21,12 +21,6 @@ RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT genai.count_text(p_before) || ' -> ' || genai.count_text(p_after) || ' ' || p_what
 $$;
 
--- By cell (endpoint, prompt version, model) and by identity, both windows side by side; money in USD. What is nobody's
--- value (`unknown`, `__other__`, `__erased__`) is never named as a cause.
-CREATE FUNCTION genai.is_named(p_value text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT p_value NOT IN ('unknown', '__other__', '__erased__')
-$$;
-
 -- One row. New and gone endpoints count as volume. A deploy needs, beside its share in the change of the cost per
 -- request, that this change is `p_min_change` of what the requests would have cost: else any version that is new on the
 -- day of a rush of requests would explain the rush. A version is new that made at most `p_new_share` of its calls of
