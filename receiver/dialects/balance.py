@@ -69,8 +69,9 @@ def balance(sent: Sent, cache: str, reasoning: str) -> Balance:
         reasoning: how it counts reasoning: INSIDE, OUTSIDE or OPEN.
     """
     gap = 0 if sent.total is None else sent.total - sent.input - sent.output
-    if cache and reasoning and not gap and _is_plain(sent):
-        return Balance(_expected_cache(sent, cache), _expected_reasoning(sent, reasoning))
+    if not gap and _is_plain(sent):  # only the emitter can tell: the usual case, without listing the answers
+        is_open = bool((not cache and (sent.read or sent.write)) or (not reasoning and sent.reasoning))
+        return Balance(_expected_cache(sent, cache), _expected_reasoning(sent, reasoning), is_open)
     possible = _possible(sent)
     possible = _kept(possible, lambda pair: _agrees_with_inputs(sent, pair[0]))
     explained = [pair for pair in possible if _agrees_with_total(sent, gap, pair)] if gap else possible

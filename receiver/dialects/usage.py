@@ -139,9 +139,10 @@ def _settle(
         call.cache_write_tokens or 0,
         call.reasoning_tokens or 0,
         total,
-        reading.values.get("uncached_tokens"),
-        reading.values.get("whole_input_tokens"),
     )
+    if not plan.counts_plainly:
+        values = reading.values
+        counts = counts._replace(fresh=values.get("uncached_tokens"), whole=values.get("whole_input_tokens"))
     cache = _cache_counted(plan, reading, shape)
     reasoning = _reasoning_counted(counts, plan, reading, shape)
     found = balance(counts, cache, reasoning)
