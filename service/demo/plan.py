@@ -98,6 +98,10 @@ def make_plan(anchor: datetime, seed: int = 7, scale: float = 1.0) -> Plan:
         _request(rng, shop.PRODUCT_QA, minutes_ago, anchor, _storm(rng))
         for minutes_ago in _storm_minutes(rng, round(shop.STORM_REQUESTS * scale))
     ]
+    requests += [
+        _request(rng, shop.AGENT, minutes_ago, anchor, [_agent_outcome(rng)], shop.ENGINEERING)
+        for minutes_ago in _minutes(rng, shop.AGENT, anchor, round(shop.AGENT.per_day * scale))
+    ]
     requests.sort(key=lambda request: request.calls[0].start_ns)
     return Plan(anchor, seed, requests)
 
@@ -126,9 +130,10 @@ def _request(
     minutes_ago: float,
     anchor: datetime,
     outcomes: Sequence[str] | None = None,
+    tenant: Tenant | None = None,
 ) -> PlannedRequest:
     prompt = feature.prompt_at(minutes_ago / 60)
-    tenant = rng.choices(shop.TENANTS, [tenant.requests for tenant in shop.TENANTS])[0]
+    tenant = tenant or rng.choices(shop.TENANTS, [tenant.requests for tenant in shop.TENANTS])[0]
     start_ns = int(anchor.timestamp()) * 10**9 - int(minutes_ago * shop.MINUTE_NS)
     outcomes = outcomes or _outcomes(rng, feature)
     return PlannedRequest(
@@ -148,6 +153,11 @@ def _outcomes(rng: random.Random, feature: Feature) -> list[str]:
         tries.append(rng.choice((RATE_LIMITED, SERVER_ERROR)))
     last = INTERRUPTED if feature.streaming and rng.random() < INTERRUPTED_SHARE else OK
     return [*tries, last]
+
+
+def _agent_outcome(rng: random.Random) -> str:
+    """Claude Code tells a request once, when its tries are over."""
+    return RATE_LIMITED if rng.random() < shop.AGENT_ERROR_SHARE else OK
 
 
 def _storm(rng: random.Random) -> list[str]:

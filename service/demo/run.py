@@ -19,6 +19,7 @@ from types import FrameType
 
 import psycopg
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 from opentelemetry.sdk.trace.export import SpanExporter
 from rich.console import Console
@@ -32,7 +33,7 @@ from rich.progress import (
 )
 
 from service import ledger
-from service.demo import history, questions, screen
+from service.demo import agent, history, questions, screen
 from service.demo.grafana import Program, find, running
 from service.demo.plan import Plan, make_plan
 from service.demo.stage import RESOURCE, Ports, Stage, StageError, choose_ports, directory
@@ -133,8 +134,9 @@ def _start(console: Console, stage: Stage, seed: int) -> tuple[Plan, tuple[int, 
         service = step("PostgreSQL and the service", stage.start_postgres, stage.start_service)
         planned = pool.submit(make_plan, datetime.now(UTC), seed)
         plan = planned.result()
-        spans_due = sum(history.span_count(plan, service) for service in history.SERVICES)
-        day = progress.add_task("24 hours of spans by OTLP", total=spans_due, start=False)
+        due = sum(history.span_count(plan, service) for service in history.SERVICES)
+        due += agent.event_count(plan)
+        day = progress.add_task("24 hours of spans and events by OTLP", total=due, start=False)
         service.result()
         progress.start_task(day)
         started = time.monotonic()
@@ -142,6 +144,7 @@ def _start(console: Console, stage: Stage, seed: int) -> tuple[Plan, tuple[int, 
             pool.submit(_send, plan, name, exporter, lambda n: progress.advance(day, n))
             for name, exporter in _exporters(stage.ports).items()
         ]
+        sending.append(pool.submit(_send_events, plan, stage.ports, lambda n: progress.advance(day, n)))
         sent = sum(future.result() for future in sending)
         seconds = time.monotonic() - started
         shop.result()
@@ -153,6 +156,15 @@ def _send(plan: Plan, service: str, exporter: SpanExporter, progress: Callable[[
         return history.send(plan, service, exporter, RESOURCE, progress)
     finally:
         exporter.shutdown()
+
+
+def _send_events(plan: Plan, ports: Ports, progress: Callable[[int], None]) -> int:
+    """The developer's part of the day, as log events."""
+    exporter = OTLPLogExporter(endpoint=f"http://127.0.0.1:{ports.http}/v1/logs", timeout=30)
+    try:
+        return agent.send(plan, exporter, RESOURCE, progress)
+    finally:
+        exporter.shutdown()  # type: ignore[no-untyped-call]
 
 
 def _exporters(ports: Ports) -> dict[str, SpanExporter]:

@@ -51,10 +51,12 @@ def _headline(plan: Plan, answers: Answers, delivery: Delivery) -> RenderableTyp
     line.append(f" in 24 hours until {plan.anchor:%Y-%m-%d %H:%M} UTC: ")
     line.append(f"{day.calls:,} calls", style="bold")
     line.append(f" of {day.requests:,} requests, {day.errors:,} errors")
-    twice = sum(1 for request, _ in plan.calls() if request.model.provider == "anthropic")
+    twice = sum(1 for request, _ in plan.calls() if request.model is shop.SONNET)
+    events = sum(1 for request, _ in plan.calls() if request.feature is shop.AGENT)
     how = (
-        f"{delivery.spans:,} spans came in by OTLP in {delivery.seconds:.1f} s. The Anthropic SDK traces "
-        f"itself and was instrumented too: {twice:,} calls came as two spans each, and count once. All "
+        f"{delivery.spans:,} spans and log events came in by OTLP in {delivery.seconds:.1f} s. The Anthropic "
+        f"SDK traces itself and was instrumented too: {twice:,} calls came as two spans each, and count "
+        f"once. {events:,} calls are log events of a developer's Claude Code. All "
         f"{delivery.figures:,} figures asked of the ledger equal the plan that the day was made from, to the "
         "last 10⁻¹² dollar."
     )

@@ -39,6 +39,7 @@ EMBEDDING = Model("text-embedding-3-small", "text-embedding-3-small", "openai", 
 SONNET = Model(
     "claude-sonnet-4-6", "claude-sonnet-4-6", "anthropic", 3_000_000, 300_000, 3_750_000, 15_000_000
 )
+OPUS = Model("claude-opus-5", "claude-opus-5", "anthropic", 5_000_000, 500_000, 6_250_000, 25_000_000)
 OWN_MODEL = Model("gpt-oss-20b-catalog", "gpt-oss-20b-catalog", "openai", None)
 """An open model that the shop tuned and runs behind an OpenAI-compatible address. No list has its price."""
 
@@ -189,6 +190,20 @@ FEATURES = (ANSWER, TRIAGE, ASSIST, REFUND, PRODUCT_QA, CHECKOUT, SEARCH, DESCRI
 BY_TAG = {feature.tag: feature for feature in FEATURES}
 
 
+AGENT = Feature(
+    "shop-api",
+    "claude-code",
+    "",
+    OPUS,
+    (Prompt("2.1.216", "", 120),),
+    per_day=14,
+    input_tokens=9_000,
+    cached=92,
+)
+"""A developer's work with Claude Code on one repository; no customer asks it (`service.demo.agent`)."""
+AGENT_ERROR_SHARE = 0.06
+
+
 class Tenant(NamedTuple):
     """A customer of the shop's platform.
 
@@ -213,6 +228,9 @@ TENANTS = (
     Tenant("wayland", 8, users=12),
     Tenant("soylent", 6, users=8),
 )
+
+ENGINEERING = Tenant("engineering", 0, users=1)
+"""The shop's own developers."""
 
 # Requests by hour of the day (UTC), in parts: quiet at night, busiest before noon.
 DAY_CURVE = (30, 26, 24, 22, 24, 28, 36, 48, 64, 78, 86, 88, 80, 76, 80, 84, 82, 80, 76, 72, 66, 56, 46, 36)
