@@ -24,7 +24,7 @@ _LOOK_SECONDS: Final = 1.0
 _LOG_SECONDS: Final = 60.0
 _CALM_LOG_SECONDS: Final = 3600.0
 """Between two lines about what was not refused, while calls are counted: it may be as intended."""
-_SELECTION_SECONDS: Final = 60.0
+_SELECTION_EVERY: Final = timedelta(minutes=1)
 
 Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
 
@@ -63,6 +63,10 @@ class Lines:
         log.log(level, "%s: %d (%s). To fix: %s", title, times, _whose(problems), change)
 
 
+def _minute_of(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)
+
+
 def _whose(problems: Iterable[Problem]) -> str:
     """The sender with the most requests, and how many others there are."""
     sums: dict[tuple[str, ...], Problem] = {}
@@ -92,7 +96,7 @@ class ProblemKeeper:
         self._receiver = f"{socket.gethostname()} {endpoints.get('ops', '')}".strip()
         self._unstored = Tally()
         self._cleared: frozenset[str] = frozenset()
-        self._looked = datetime.now(UTC)
+        self._looked = _minute_of(datetime.now(UTC))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -115,7 +119,7 @@ class ProblemKeeper:
         """One round. What the database cannot take now stays in memory for the next one."""
         try:
             self._tell(self.noted.drain())
-            if datetime.now(UTC) - self._looked > timedelta(seconds=_SELECTION_SECONDS):
+            if datetime.now(UTC) - self._looked >= _SELECTION_EVERY:
                 self._tell(News(self._outside_default(), [], False))
             self._store()
         except psycopg.Error:
@@ -129,8 +133,8 @@ class ProblemKeeper:
         self._unstored.add(news)
 
     def _outside_default(self) -> list[Problem]:
-        """Calls of the minutes since the last look, when none of the last hour is prod and real."""
-        start, self._looked = self._looked, datetime.now(UTC)
+        """Calls of the whole minutes since the last look, when none of the last hour is prod and real."""
+        start, self._looked = self._looked, _minute_of(datetime.now(UTC))
         with self._connect() as connection:
             found = ledger.rows(connection, "outside_default", start=start, end=self._looked)
         now = time.time()

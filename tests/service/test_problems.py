@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -173,21 +174,21 @@ def test_a_service_whose_first_call_came_later_is_taken_off_the_list(migrated_da
 
 
 async def test_calls_that_are_all_elsewhere_are_said_to_be_outside_of_the_default_selection(
-    migrated_database: str, monkeypatch: pytest.MonkeyPatch
+    migrated_database: str,
 ) -> None:
-    report = REPORT | {"dataMode": "test", "environment": "staging"}
-    await consume(migrated_database, Batch([read_report(report, time.time_ns(), "")], spans=1))
+    minute_ago = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+    elsewhere = REPORT | {"dataMode": "test", "environment": "staging", "time": minute_ago}
+    await consume(migrated_database, Batch([read_report(elsewhere, time.time_ns(), "")], spans=1))
     keeper = ProblemKeeper(Tally(), connector(migrated_database), ENDPOINTS)
-    monkeypatch.setattr(problems, "_SELECTION_SECONDS", -1.0)
-    keeper._looked = keeper._looked - problems.timedelta(minutes=5)
+    keeper._looked -= timedelta(minutes=2)
     keeper.keep()
 
     [problem] = keeper.totals.listed()
     assert (problem.cause, problem.detail) == ("other_selection", "environment staging, data mode test")
 
-    usual = read_report(REPORT | {"attempt": 2}, time.time_ns(), "")
+    usual = read_report(REPORT | {"attempt": 2, "time": minute_ago}, time.time_ns(), "")
     await consume(migrated_database, Batch([usual], spans=1))
-    keeper._looked = keeper._looked - problems.timedelta(minutes=5)
+    keeper._looked -= timedelta(minutes=2)
     keeper.keep()
     assert keeper.totals.listed()[0].requests == 1, "prod and real calls are there now"
 
@@ -214,3 +215,31 @@ def test_every_cause_is_in_the_documentation() -> None:
     document = (ROOT / "docs/instrumenting.md").read_text()
 
     assert [name for name, cause in CAUSES.items() if f"| {cause.title} (`{name}`) |" not in document] == []
+
+
+async def test_the_first_page_says_why_nothing_arrives_by_cause_at_its_busiest_sender(
+    migrated_database: str,
+) -> None:
+    keeper = ProblemKeeper(Tally(), connector(migrated_database), ENDPOINTS)
+    for sender, times in (("quiet", 1), ("busy", 3), ("alike", 1)):
+        for _ in range(times):
+            keeper.noted.note("wrong_path", "http", detail=f"/{sender}", sender=f"<{sender}>/1")
+    keeper.keep()
+
+    page = (await get(status(migrated_database), "/", {"accept": "text/html"})).text
+
+    assert '<b class="bad">Requests to a path that does not exist</b> (5): <bdi>/busy</bdi>' in page
+    assert "&lt;busy&gt;/1" in page
+    assert "and 2 more" in page
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 without a path" in page
+
+
+async def test_the_first_page_names_what_was_refused_beside_the_calls(migrated_database: str) -> None:
+    await consume(migrated_database, Batch([read_report(REPORT, time.time_ns(), "")], spans=1))
+    ProblemKeeper(noted("no_key", "metrics"), connector(migrated_database), ENDPOINTS).keep()
+
+    page = (await get(status(migrated_database), "/", {"accept": "text/html"})).text
+
+    assert "Not counted in this window: Requests without an API key (1)." in page
+    assert "Metrics, which are not counted" not in page, "as it may be intended"
+    assert "Why nothing arrives" not in page
