@@ -11,7 +11,9 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
+from processor.models import library_provider
 from processor.price_layers import Alias, Discount, Free, ModelKey, Pattern, PriceLayers
+from processor.price_sources.billing_facts import gaps_of
 from processor.prices import (
     ALWAYS,
     NEVER,
@@ -149,6 +151,7 @@ class _Reader:
             raise entry.error("usd_per_mtok is missing")
         bands = [(-1, self._rates(key, values["usd_per_mtok"], values.get("usd_per_call")))]
         bands += self._above(key, values)
+        gaps = gaps_of(library_provider(key.provider), key.model)
         vectors = tuple(
             price_vector(
                 *key,
@@ -156,6 +159,7 @@ class _Reader:
                 service_tier=tier,
                 span=span,
                 input_tokens_gt=above,
+                gaps=gaps,
                 origin=_origin(entry, values),
             )
             for above, rates in bands

@@ -240,7 +240,7 @@ def flagged(prices: Iterable[Interval], flags: int, priced: bool = True) -> Pric
 def _flagged(vector: PriceVector, flags: int, priced: bool) -> PriceVector:
     if vector.free:
         return vector
-    gaps = vector.gaps._replace(flags=vector.gaps.flags | flags, priced=priced)
+    gaps = vector.gaps._replace(flags=vector.gaps.flags | flags, priced=vector.gaps.priced and priced)
     return replace(vector, gaps=gaps, weights=weights_of(vector.rates, gaps))
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from processor.prices import Gaps
+
 CHECKED: Final = "2026-11-29"
 
 
@@ -83,6 +85,11 @@ _TIER_FACTORS: Final = (
     ("anthropic", "fast", "claude-opus-4-7", 6, "https://openrouter.ai/anthropic/claude-opus-4.7-fast"),
 )
 """(provider, tier, model, factor, source): every rate of the tier is so many times the standard one."""
+
+
+def gaps_of(provider: str, model: str) -> Gaps:
+    """What is known of a model's price beside its rates."""
+    return Gaps(included=included(provider, model), assumed=assumed(provider, model))
 
 
 def included(provider: str, model: str) -> frozenset[str]:

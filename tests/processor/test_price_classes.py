@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from processor.price_book import PriceBook
 from processor.price_classes import class_costs
 from processor.prices import ALWAYS, NEVER, Gaps, Interval, Rates, price_vector
 from processor.pricing import price_call
-from tests.processor.pricing_cases import a_call, default_book
+from tests.processor.pricing_cases import a_call, book_of, default_book
 
 MILLION = 10**6
 
@@ -118,6 +119,16 @@ def test_video_that_no_span_tells_makes_the_cost_uncertain() -> None:
         "modality_unknown",
         "cost_uncertain",
     }
+
+
+def test_what_a_vendor_includes_holds_for_an_own_price_too(tmp_path: Path) -> None:
+    price = '{usd_per_mtok: {input: "1", output: "2"}}'
+    book = book_of(
+        tmp_path, f"version: 1\nmodels:\n  - {{provider: openai, model: gpt-4o, prices: [{price}]}}\n"
+    )
+    seen = price_call(a_call("openai", "gpt-4o", 1000, 0, input_image_tokens=500), book)
+    assert (seen.cost, seen.flags) == (1000 * MILLION, 0)
+    assert price_call(a_call("openai", "gpt-4o", 1000, 0, input_audio_tokens=500), book).cost is None
 
 
 def test_what_is_free_stays_free() -> None:

@@ -70,6 +70,11 @@ def test_fast_mode_without_a_price_has_none() -> None:
     )
 
 
+def test_fast_mode_without_a_price_has_none_in_any_region() -> None:
+    model = "us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0"
+    assert charge("aws.bedrock", model, "fast").cost is None
+
+
 def test_a_tier_before_its_first_price_is_marked() -> None:
     early = a_call("openai", "gpt-4.1", service_tier="batch", time_ns=at("2026-09-01"))
     assert price_call(early, default_book()).flags == MARKED
