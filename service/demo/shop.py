@@ -220,7 +220,7 @@ class Tenant(NamedTuple):
 
 HEAVY_TENANT = "northwind"
 TENANTS = (
-    Tenant(HEAVY_TENANT, 20, context=3.7, users=30),
+    Tenant(HEAVY_TENANT, 20, context=3.76, users=30),
     Tenant("globex", 24),
     Tenant("initech", 18),
     Tenant("umbrella", 14),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -80,3 +82,14 @@ def test_every_agent_is_switched_on_by_three_variables_and_the_address() -> None
     assert {"CLAUDE_CODE_ENABLE_TELEMETRY", "GEMINI_TELEMETRY_ENABLED", "COPILOT_OTEL_ENABLED"} <= set(
         VARIABLES
     )
+
+
+@pytest.mark.postgres
+def test_first_call_recognises_a_log_event(ledger: str, tmp_path: Path) -> None:
+    command = ["first-call", "--since", "1h", "--timeout", "5s", "--json", "--database-url", ledger]
+    done = subprocess.run(
+        [sys.executable, "-m", "service", *command, "--data-dir", str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    shown = json.loads(done.stdout)
+    assert shown["call"]["dialect"] in AGENTS, done.stdout

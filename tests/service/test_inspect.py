@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 
 from processor.errors import BadData
 from service.__main__ import build
+from tests.coding_agents.sessions import AGENTS, session
 from tests.receiver.captures import CAPTURES, ROOT
-from tests.receiver.spans import CHAT, Made, request
+from tests.receiver.spans import CHAT, T0, Made, request
 
 VERCEL = ROOT / "vercel-ai-v5" / "stream_anthropic.pb"
 TWINS = ROOT / "openinference-anthropic" / "anthropic_using_attributes.pb"
@@ -161,3 +162,21 @@ def test_a_wrapper_without_an_inner_call_is_shown_as_the_call_that_it_will_be(tm
 def test_a_wrapper_of_a_call_stays_uncounted(tmp_path: Path) -> None:
     found = inspected(tmp_path, Made(WRAPPER, span_id=1), Made(CHAT, span_id=2, parent=1))
     assert [call["spanId"] for call in found["calls"]] == [f"{2:016x}"]
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_a_payload_of_logs_is_read_in_both_its_forms(agent: str, tmp_path: Path) -> None:
+    told = session(agent, T0)
+    message = told.log_request()
+    binary, text = tmp_path / "logs.pb", tmp_path / "logs.json"
+    binary.write_bytes(message.SerializeToString())
+    text.write_text(json.dumps(MessageToDict(message)))  # without ids there is no base64 in it
+
+    shown = [
+        json.loads(line) for line in run("--raw-identities", "--json", str(binary), str(text)).splitlines()
+    ]
+    assert shown[0]["calls"] == shown[1]["calls"]
+    assert len(shown[0]["calls"]) == len(told.calls)
+    assert len(shown[0]["notCounted"]) == len(told.records()) - len(told.calls)
+    assert {left["reason"] for left in shown[0]["notCounted"]} == {"tells of no model call"}
+    assert all("from_log" in call["flags"] for call in shown[0]["calls"])
