@@ -1,5 +1,5 @@
--- Unread spans of traces that prove to lie around or inside of a counted call, as far as the spans between have come:
--- they repeat its usage and leave the figures. Parameter: traces.
+-- Unread spans of traces that prove to lie around or inside of a counted call, as far as the spans between have come, or
+-- that are counted now since their vocabulary is mapped: they leave the figures. Parameter: traces.
 WITH RECURSIVE unread AS MATERIALIZED (
     SELECT u.trace_id, u.span_id, u.key
     FROM unnest(%s::uuid[]) AS t (trace_id) JOIN _genai.unread_span u ON u.trace_id = t.trace_id AND NOT u.repeats
@@ -18,7 +18,8 @@ WITH RECURSIVE unread AS MATERIALIZED (
     FROM line l JOIN span s ON s.trace_id = l.trace_id AND s.span_id = l.above AND l.depth < 64
 ), repeating AS MATERIALIZED (
     SELECT u.key FROM unread u
-    WHERE EXISTS (SELECT FROM line l WHERE l.is_call AND l.trace_id = u.trace_id AND l.above = u.span_id)
+    WHERE EXISTS (
+            SELECT FROM line l WHERE l.is_call AND l.trace_id = u.trace_id AND u.span_id IN (l.above, l.begun))
         OR EXISTS (
             SELECT FROM line l JOIN span c ON c.is_call AND c.trace_id = l.trace_id AND c.span_id = l.above
             WHERE NOT l.is_call AND l.trace_id = u.trace_id AND l.begun = u.span_id)

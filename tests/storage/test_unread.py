@@ -235,6 +235,16 @@ def _truth(tree: list[tuple[str, int]]) -> int:
     )
 
 
+def test_a_span_that_comes_again_once_its_vocabulary_is_mapped_is_counted_and_no_longer_unread(
+    migrated_database: str, writer: Writer
+) -> None:
+    write(writer, sighting("t/own"), sighting("t/other"))
+    write(writer, counted("t/own"))
+    bind(migrated_database)
+    assert spans(migrated_database) == 1
+    assert rows(migrated_database, "SELECT count(*) FROM genai.model_call") == [(1,)]
+
+
 def test_usage_beside_a_call_of_its_trace_stays(migrated_database: str, writer: Writer) -> None:
     write(writer, sighting("t/own", parent="t/root"))
     write(writer, counted("t/call", "t/root"))
