@@ -203,3 +203,7 @@ def test_the_command_says_why_a_cost_is_uncertain_or_missing(migrated_database: 
     assert "≥" not in explain(migrated_database, "req_sure")
     counted = "SELECT sum(uncertain_calls)::bigint, sum(unpriced_calls)::bigint FROM genai.usage_hour"
     assert rows(migrated_database, counted) == [(2, 1)]
+    top = ["top", "model", "--from", "2026-09-01", "--to", "2026-10-01", "--database-url", migrated_database]
+    shown = CliRunner().invoke(build(), top, catch_exceptions=False).stdout
+    assert "≥ $" in shown.replace("\u00a0", " ")
+    assert "2 calls without certain usage or price" in shown
