@@ -4,6 +4,7 @@ Source: https://github.com/firebase/genkit, `js/core/src/tracing/instrumentation
 `go/core/tracing/tracing.go`, `py/packages/genkit` (2026-04); the usage is in the output,
 `js/ai/src/model-types.ts`.
 Gemini's thoughts stand outside of the output, as in Google's own object.
+`tests/fixtures/emitters/genkit-0.12.0-python.pb` is as exported.
 It does not tell: cache writes, audio and image tokens, the model that answered, the id of the response.
 """
 
@@ -23,7 +24,9 @@ DIALECT = Dialect(
     keys=(
         Key("genkit_type", 10, "genkit:metadata:subtype"),
         Key("genkit_type", 11, "genkit:type"),
+        Key("model", 44, "genkit:input", ("model",)),  # of the helper `generate`, which waits for its models
         Key("model", 45, "genkit:name"),
+        Key("request_model", 82, "genkit:input", ("model",)),
         Key("request_model", 83, "genkit:name"),
         *usage_object_keys("genkit:output", 77, "usage"),
         Key("conversation_id", 75, "genkit:sessionId"),

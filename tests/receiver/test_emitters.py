@@ -142,6 +142,21 @@ class TestGenkit:
         assert (call.provider, call.model) == ("gcp.gemini", "gemini-2.5-flash")
         assert counts(call) == (1000, 171, 400, None, 71)
 
+    def test_as_exported_by_python_0_12(self) -> None:
+        batch = decode((EXPORTED / "genkit-0.12.0-python.pb").read_bytes(), T0 * 2)
+        (call,) = batch.calls
+        assert (call.provider, call.model) == ("gcp.gemini", "gemini-2.5-flash")
+        assert counts(call) == (1000, 171, 400, None, 71)
+        assert [sighting.name for sighting in batch.sightings] == ["generate"]
+
+    def test_the_helper_alone_names_the_model_that_it_asked(self) -> None:
+        asked = {"genkit:input": json.dumps({"model": "googleai/gemini-2.5-flash", "messages": []})}
+        helper = {**self.span(name="generate"), **asked, "genkit:type": "util"}
+        helper.pop("genkit:metadata:subtype")
+        (sighting,) = decoded(Made(helper, kind=1)).sightings
+        assert sighting.call is not None
+        assert (sighting.wrapper, sighting.call.model) == (True, "gemini-2.5-flash")
+
     def test_the_flow_and_the_helper_around_it_are_none(self) -> None:
         flow = {"genkit:type": "action", "genkit:metadata:subtype": "flow", "genkit:name": "menu"}
         helper = {**self.span(name="generate"), "genkit:type": "util"}
