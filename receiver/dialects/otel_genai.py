@@ -99,7 +99,8 @@ DIALECT = Dialect(
     keys=(
         Key("otel_operation", 10, "gen_ai.operation.name"),
         Key("provider", 10, "gen_ai.provider.name"),
-        Key("provider", 20, "gen_ai.system"),
+        # Claude Code writes `anthropic` for every cloud: there the model's id names the provider.
+        Key("provider", 20, "gen_ai.system", never="com.anthropic.claude_code"),
         Key("model", 10, "gen_ai.response.model"),
         Key("model", 70, "gen_ai.request.model"),
         Key("request_model", 10, "gen_ai.request.model"),

@@ -44,6 +44,19 @@ def test_fast_mode_is_a_tier_of_its_own_and_normal_speed_is_none() -> None:
     assert one_call(Made(told | {"speed": "normal"}, scope=CLAUDE_SPANS)).service_tier is None
 
 
+@pytest.mark.parametrize(
+    ("model", "provider"),
+    [
+        ("claude-opus-5", "anthropic"),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "aws.bedrock"),
+        ("global.anthropic.claude-haiku-4-5-20251001-v1:0", "aws.bedrock"),
+    ],
+)
+def test_the_models_id_names_the_cloud_since_claude_code_does_not(model: str, provider: str) -> None:
+    told = {"span.type": "llm_request", "model": model, "gen_ai.system": "anthropic", "input_tokens": 1}
+    assert one_call(Made(told, scope=CLAUDE_SPANS)).provider == provider
+
+
 def test_a_request_that_was_given_up_is_cancelled() -> None:
     told = {"span.type": "llm_request", "model": "claude-opus-5", "gen_ai.system": "anthropic",
             "success": False, "error": "Request was aborted."}  # fmt: skip
