@@ -223,3 +223,32 @@ def test_an_agents_other_events_with_counts_are_no_unread_usage() -> None:
     batch = decoded(record(turn), scope="copilot-chat")
     assert not batch.calls
     assert not batch.sightings
+
+
+def test_qwen_code_counts_its_thoughts_in_the_answer_and_its_total_says_so() -> None:
+    told = {
+        "event.name": "qwen-code.api_response", "session.id": "s-1", "model": "qwen3-coder-plus",
+        "auth_type": "openai", "input_token_count": 1000, "output_token_count": 200,
+        "cached_content_token_count": 400, "thoughts_token_count": 50, "tool_token_count": 0,
+        "total_token_count": 1200, "duration_ms": 900,
+    }  # fmt: skip
+    call = one(record(told), scope="qwen-code")
+    assert (call.dialect, call.input_tokens, call.output_tokens) == ("gemini_cli", 1000, 200)
+    assert (call.cache_read_tokens, call.reasoning_tokens) == (400, 50)
+
+
+def test_codex_over_a_websocket_tells_a_failed_request_and_no_other_event() -> None:
+    told = {"conversation.id": "c-1", "model": "gpt-5.5", "duration_ms": "120"}
+    failed = told | {"event.name": "codex.websocket_request", "success": "false", "error.message": "closed"}
+    done = told | {"event.name": "codex.websocket_request", "success": "true"}
+    connected = told | {"event.name": "codex.websocket_connect", "error.message": "refused"}
+    batch = decoded(record(failed), record(done), record(connected), scope="codex_otel.log_only")
+    assert [(call.status, call.model) for call in batch.calls] == [("error", "gpt-5.5")]
+    assert not batch.sightings
+
+
+def test_a_completed_response_whose_usage_was_unreadable_is_no_failure() -> None:
+    told = {"event.name": "codex.sse_event", "event.kind": "response.completed", "model": "gpt-5.5",
+            "error.message": "failed to parse ResponseCompleted"}  # fmt: skip
+    call = one(record(told), scope="codex_otel.log_only")
+    assert (call.status, call.input_tokens, call.usage_source) == ("success", None, "missing")
