@@ -1,9 +1,9 @@
 """Genkit (JavaScript, Go, Python): `genkit:*`; a model is an action of subtype `model`, named `plugin/model`.
 
-Source: https://github.com/firebase/genkit, `js/core/src/tracing/instrumentation.ts`, `js/core/src/action.ts`,
-`go/core/tracing/tracing.go`, `py/packages/genkit` (2026-04); the usage is in the output,
-`js/ai/src/model-types.ts`.
-Gemini's thoughts stand outside of the output, as in Google's own object.
+Source: https://github.com/firebase/genkit, `js/core/src/tracing/instrumentation.ts`,
+`js/core/src/action.ts`, `go/core/tracing/tracing.go`, `py/packages/genkit` (2026-04); the usage is in the
+output, `js/ai/src/model-types.ts`. Gemini's thoughts stand outside of the output, as in Google's own
+object.
 `tests/fixtures/emitters/genkit-0.12.0-python.pb` is as exported.
 It does not tell: cache writes, audio and image tokens, the model that answered, the id of the response.
 """

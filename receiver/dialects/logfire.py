@@ -1,12 +1,10 @@
 """Logfire 4 and 5 with pydantic-ai 0.4 and 2: OpenTelemetry keys, usage also in `response_data` or `details`.
 
 Before 4.19 the spans of the OpenAI and Anthropic SDKs name no operation, Anthropic's no provider either:
-what makes
-them calls is the request in `request_data`, and the scope (`logfire.anthropic`) says whose SDK it was.
-Source:
-https://github.com/pydantic/logfire, v4.1.0, `logfire/_internal/integrations/llm_providers`. They do not
-tell: the id
-of the response; for Anthropic's streams any usage.
+what makes them calls is the request in `request_data`, and the scope (`logfire.anthropic`) says whose SDK
+it was.
+Source: https://github.com/pydantic/logfire, v4.1.0, `logfire/_internal/integrations/llm_providers`. They do
+not tell: the id of the response; for Anthropic's streams any usage.
 
 A streamed call is two spans: a `span` without usage that ends at the first byte and, unlinked, a `log` span
 of no length with the usage and the real `duration`.

@@ -1,8 +1,8 @@
 """Mastra: OpenTelemetry keys with `mastra.span.type`.
 
 Until September 2026 the span `chat {model}` is the whole loop of an agent with the sum of its requests
-(`model_generation`); since then there is one `chat` span per request (`model_inference`) and the loop has no
-usage.
+(`model_generation`); since then there is one `chat` span per request (`model_inference`) and the loop has
+no usage.
 
 Source: https://github.com/mastra-ai/mastra, `observability/otel-exporter/src/gen-ai-semantics.ts`; pull
 request 23910.

@@ -1,8 +1,7 @@
 """Sentry's AI spans: `gen_ai.*` with `gen_ai.operation.type`, and the older `ai.*` of its SDKs.
 
-Source: https://github.com/getsentry/sentry-conventions, `model/attributes/{ai,gen_ai}` (2026-08).
-Input includes cached tokens, output includes reasoning (briefs of `gen_ai.usage.input_tokens`,
-`output_tokens`).
+Source: https://github.com/getsentry/sentry-conventions, `model/attributes/{ai,gen_ai}` (2026-08). Input
+includes cached tokens, output includes reasoning (briefs of `gen_ai.usage.input_tokens`, `output_tokens`).
 It does not tell: the lifetime of cache writes; audio and image tokens.
 """
 

@@ -1,14 +1,12 @@
 """How counts are spelled: the one table that every dialect takes its keys of counts from.
 
 A count has an attribute of its own (`ATTRIBUTES`, by prefix), or stands inside a usage object (`INSIDE`).
-Within a
-field the first spelling that is there wins; alternatives are never added.
+Within a field the first spelling that is there wins; alternatives are never added.
 
 Sources:
     `gen_ai.usage.`: OpenTelemetry GenAI conventions, old and new
     (https://github.com/open-telemetry/semantic-conventions-genai, `model/gen-ai/registry.yaml`); Sentry and
-    OpenRouter
-    (https://github.com/getsentry/sentry-conventions, `model/attributes/gen_ai`;
+    OpenRouter (https://github.com/getsentry/sentry-conventions, `model/attributes/gen_ai`;
     https://openrouter.ai/docs/guides/features/broadcast/otel-collector); LiveKit 1.0 to 1.7
     (https://github.com/livekit/agents, `telemetry/trace_types.py`); Mastra 1.x
     (https://github.com/mastra-ai/mastra, `observability/otel-exporter/src/gen-ai-semantics.ts`); OpenLIT 1.4x
@@ -194,8 +192,7 @@ def _each(*names: str) -> tuple[Path, ...]:
 INSIDE: Final[Mapping[str, tuple[Path, ...]]] = {
     "input_tokens": _each(
         "prompt_tokens", "input_tokens", "inputTokens", "promptTokens", "promptTokenCount",
-        "prompt_token_count",
-        "input",
+        "prompt_token_count", "input",
     ),
     "output_tokens": _each(
         "completion_tokens", "output_tokens", "outputTokens", "completionTokens", "candidatesTokenCount",
