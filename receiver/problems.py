@@ -14,6 +14,7 @@ from receiver.causes import CAUSES
 from receiver.status import Misdirected
 
 _KEY: Final = re.compile(r"sl_[A-Za-z0-9_-]{8,}")
+_FIELD: Final = re.compile(r"[A-Za-z0-9_.\[\]]{1,60}")
 _MAX_TEXT: Final = 100
 
 
@@ -103,7 +104,11 @@ def findings_in(batch: Batch, outcome: Outcome, nothing: str = "no_genai") -> It
 
 
 def cause_of(error: Exception) -> tuple[str, str] | None:
-    """Cause and detail of a refusal; None where the sender did nothing wrong."""
+    """Cause and detail of a refusal; None where the sender did nothing wrong.
+
+    The text of a refusal may quote a value to its sender, who has it; here it would reach the log, so of bad
+    data only the field is named.
+    """
     match error:
         case Unauthenticated():
             return error.cause, error.hint
@@ -114,9 +119,9 @@ def cause_of(error: Exception) -> tuple[str, str] | None:
         case TooLarge():
             return "too_large", str(error)
         case Unreadable():
-            return error.cause, str(error) if error.cause == "unreadable_body" else ""
+            return error.cause, ""
         case BadData():
-            return "unreadable_body", str(error)
+            return "unreadable_body", error.field if _FIELD.fullmatch(error.field) else ""
         case _:
             return None
 

@@ -22,7 +22,7 @@ from receiver.causes import CAUSES
 from receiver.config import TlsConfig
 from receiver.problems import clean, host_of_peer, sender_of
 from tests.end_to_end.traffic import make_spans
-from tests.receiver.doors import EXPORT, Doors, Sink, json_request, open_doors, request, span
+from tests.receiver.doors import EXPORT, REPORT, Doors, Sink, json_request, open_doors, request, span
 
 KEY = "sl_the-one-good-key-of-this-test-0123456789"
 WRONG = "sl_qqqwwweeerrrtttyyyuuuiiiooopppaaasss"
@@ -88,7 +88,7 @@ async def test_a_missing_or_wrong_key_is_noted_by_its_mistake_and_never_in_full(
         ("/v1/traces", {}, gzip.compress(b"\n\0", mtime=0), "undeclared_gzip", "/v1/traces"),
         ("/v1/traces", {}, b'{"resourceSpans": []}', "json_as_protobuf", "/v1/traces"),
         ("/v1/traces", {"content-type": "application/json"}, b"\n\2\n\0", "protobuf_as_json", "/v1/traces"),
-        ("/v1/traces", {}, b"\xff\xff\xff", "unreadable_body", "body: not an OTLP ExportTraceServiceRequest"),
+        ("/v1/traces", {}, b"\xff\xff\xff", "unreadable_body", "/v1/traces"),
         ("/v1/traces", {}, b"", "empty", ""),
     ],
 )  # fmt: skip
@@ -105,6 +105,17 @@ async def test_the_answer_to_gzip_without_its_header_says_what_to_add() -> None:
         answer = await doors.post(gzip.compress(request().SerializeToString(), mtime=0))
         assert answer.status_code == 400
         assert "content-encoding: gzip" in answer.text
+
+
+async def test_of_a_refused_value_only_its_field_is_noted() -> None:
+    async with open_doors() as doors:
+        for value in ("CANARY-of-a-prompt", "sl_x"):
+            answer = await doors.post(REPORT | {"inputTokens": value}, "/v1/telemetry")
+            assert answer.status_code == 400
+        await doors.post(json_request(startTimeUnixNano="CANARY-of-a-prompt"))
+        assert "CANARY" not in str(doors.counts.notes)
+        assert [cause for cause, *_ in causes(doors)] == ["unreadable_body"] * 2 + ["rejected_spans"]
+        assert "inputTokens" in doors.counts.notes[0][2]
 
 
 async def test_a_wrong_method_is_noted() -> None:
