@@ -55,14 +55,14 @@ class Home:
         """Whether the resource itself says it, and not only a tool's setting that stands there."""
         return self.environment is not None and not self.weak
 
-    def with_own(self, base: tuple[Source, ...]) -> tuple[Source, ...]:
+    def with_own(self, base: tuple[Source, ...], dialect: str) -> tuple[Source, ...]:
         """A call's sources and this resource's; the same tuple for the same sources."""
         known = self.shared.get(id(base))
         if known is None or known[0] is not base:
             if len(self.shared) >= _MAX_SHARED:
                 self.shared.clear()
             own = (self.environment[1],) if self.environment is not None else ()
-            known = base, _shared((*base, *(place[1] for place in self.tags.values()), *own))
+            known = base, _shared(dialect, (*base, *(place[1] for place in self.tags.values()), *own))
             self.shared[id(base)] = known
         return known[1]
 
@@ -156,7 +156,7 @@ class Context:
         call.awaits_ancestor = bool(seen.parent_span_id) and (not own or bool(own[-1].parent_span_id))
         line = dict.fromkeys(a for m in members for a in self.lineage(m.trace_id, m.parent_span_id))
         take(call, offers(map(self.tagged, line)))
-        call.sources = _shared(call.sources)
+        call.sources = _shared(call.dialect, call.sources)
         set_request_label(call, _label(seen))
         return call
 
@@ -174,7 +174,7 @@ class Context:
         if line or not home.is_plain or not has_only_endpoint:
             return False
         call.environment, call.service_name = home.environment_name, home.service_name
-        call.sources = home.with_own(call.sources)
+        call.sources = home.with_own(call.sources, call.dialect)
         if call.external_request_id is None:
             call.external_request_id = call.response_id or _label(seen)
         return True
@@ -205,7 +205,7 @@ class Context:
         if "endpoint_tag" not in values:
             take(call, offers((self.tagged(seen),), start=0))
         take(call, offered)
-        call.sources = _shared(call.sources)
+        call.sources = _shared(call.dialect, call.sources)
 
 
 def _calls(spans: Sequence[Seen]) -> list[ModelCall]:
@@ -222,8 +222,8 @@ def _environment(seen: Seen, home: Home) -> tuple[str, Source] | None:
 
 
 @lru_cache(maxsize=4096)
-def _shared(sources: tuple[Source, ...]) -> tuple[Source, ...]:
-    """One tuple for all equal ones: storage knows a reading by the identity of its sources."""
+def _shared(dialect: str, sources: tuple[Source, ...]) -> tuple[Source, ...]:
+    """One tuple for all equal ones of a dialect: storage knows a reading by the identity of its sources."""
     return sources
 
 

@@ -263,13 +263,13 @@ class _Decoder:
         ]
 
     def _links(self) -> frozenset[int]:
-        """Spans without tags between one that is kept and ancestors that are not here: they lead there."""
+        """Spans without tags that lead from one that is kept to ancestors elsewhere, or to the same call."""
         links: set[int] = set()
         for seen in list(self._seen.values()):
             if seen is None or seen.verdict is NOT_GENAI:
                 continue
             line = self._context.lineage(seen.trace_id, seen.parent_span_id)
-            if line and not line[-1].is_root:
+            if line and (seen.group or not line[-1].is_root):
                 links.update(map(id, line))
         return frozenset(links)
 

@@ -78,6 +78,7 @@ class Pipeline:
             batch.rejections.append(rejection)
         batch.calls = kept
         batch.sightings = [admit_sighting(sighting, rules) for sighting in batch.sightings]
+        batch.readings = [admit_sighting(reading, rules) for reading in batch.readings]
         for place, sighting in enumerate(batch.sightings):
             if sighting.unread is not None:
                 batch.sightings[place] = _admit_unread(sighting, sighting.unread, batch, rules)

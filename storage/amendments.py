@@ -55,11 +55,13 @@ class Amendment(NamedTuple):
 
     Attributes:
         places: the rows, as `change` wants them. If one is not there (any more), the amendment does nothing.
-        change: what becomes of them.
+        change: what becomes of them. Rows that it begins (`begun_row`) are stored as well.
+        is_partial: rows that are not there come to `change` as None instead.
     """
 
     places: tuple[Place, ...]
     change: Change
+    is_partial: bool = False
 
 
 @dataclass(slots=True)
@@ -133,6 +135,7 @@ class Booking:
         measure: what the rows lose and gain, where one statement says both; else what they are booked as is
             measured before and after.
         lines: signed (calls, pico-USD) by line.
+        begins: some of the rows are new.
     """
 
     places: Sequence[Place]
@@ -142,6 +145,7 @@ class Booking:
     measure: bytes | None
     lines: Mapping[Line, tuple[int, int]]
     applied: Applied = field(default_factory=Applied)
+    begins: bool = False
 
 
 class Amender:
@@ -269,6 +273,8 @@ class Amender:
         else:
             conn.execute(MEASURE_AMENDED, {"sign": -1, **span})
             conn.execute(booking.update, span)
+            if booking.begins:
+                conn.execute(INSERT_AMENDED, span)
             conn.execute(MEASURE_AMENDED, {"sign": 1, **span})
         self._write_lines(booking)
         is_folded = min(place.time_us for place in booking.places) < floors["identity_hour"]
@@ -298,8 +304,8 @@ class Amender:
         changed: dict[Place, Row] = {}
         applied = Applied()
         for amendment in batch:
-            found = [rows[place] for place in amendment.places if place in rows]
-            if len(found) < len(amendment.places):
+            found = [rows.get(place) for place in amendment.places]
+            if None in found and not (amendment.is_partial and any(found)):
                 applied.missing += 1
                 continue
             changed |= {row.place: row for row in amendment.change(*found)}
@@ -319,7 +325,8 @@ class Amender:
         applied.rows = len(rows)
         applied.calls = sum(calls for calls, _ in lines.values())
         applied.cost_pico_usd = sum(cost for _, cost in lines.values())
-        return Booking(places, COPY_AMENDED, feed, UPDATE_CALLS, None, lines, applied)
+        begins = any(row.is_begun for row in rows)
+        return Booking(places, COPY_AMENDED, feed, UPDATE_CALLS, None, lines, applied, begins)
 
     def open_run(self) -> int:
         """The run of this amender in the ledger's book, opened in this transaction if need be."""
@@ -367,6 +374,7 @@ class Amender:
 READ_FLOORS = query("read_floors")
 CREATE_AMENDING, MEASURE_AMENDED = query("create_amending"), query("measure_amended")
 SLICE_AMENDED, UPDATE_CALLS = query("slice_amended"), query("update_calls")
+INSERT_AMENDED = query("insert_amended")
 ADD_MINUTES, ADD_HOURS = query("add_minutes"), query("add_hours")
 ADD_IDENTITY_HOURS = query("add_amended_identity_hours")
 ADD_IDENTITY_DAYS = query("add_amended_identity_days")

@@ -20,20 +20,19 @@ from typing import Any, NamedTuple, Self
 
 import psycopg
 
-from processor.call import UNKNOWN, Batch, Flag
+from processor.call import OWN, UNKNOWN, Batch, Flag
 from processor.errors import StorageUnavailable
 from processor.tenants import Tenants
 from storage.amendments import Amender, Amendment
-from storage.bound_calls import Component, Span, Trace, components, unserved
+from storage.bound_calls import Component, Part, Seat, Span, Trace, components, unserved
 from storage.bound_trace import LONGEST_US, QUIET_US, Node, Session, is_closed, sessions
-from storage.completion import Price
 from storage.identities import assignments
 from storage.keys import claimed_ms, own_key
-from storage.nested import settle, take_half
 from storage.queries import query
+from storage.resolve import place_of, places_of, settle
 from storage.rows import postgres_us
 from storage.sightings import call_of
-from storage.stored_row import Place, instant
+from storage.stored_row import Place, Price, bounds, instant
 from storage.unread import retract_repeated
 from storage.wire import (
     TimestampArray,
@@ -50,6 +49,8 @@ log = logging.getLogger(__name__)
 SLICE = 5_000
 """Arrivals a transaction: as many as ingest commits at once."""
 WRAPPERS = 1_000
+MAX_REACH = 8
+"""Steps from trace to trace by spans that are one call; a chain that is longer is cut."""
 FORGOTTEN_ROWS = 20_000
 GRACE_US = 5_000_000
 """A wrapper is counted this long after its window, so that what was received inside it is committed first."""
@@ -188,21 +189,45 @@ class Binder:
             dirty.setdefault(arrival.trace_id, []).append(arrival)
         nodes = self._nodes(conn, dirty)
         _drop_lonely(conn, nodes)
+        self._reach_out(conn, nodes)
         parts = [
-            (trace, session, {a.span_id for a in dirty[trace] if first <= a.received_us <= last})
+            Part(trace, session, [a.span_id for a in dirty.get(trace, ()) if first <= a.received_us <= last])
             for trace, found in nodes.items()
             for session, first, last in _sessions(found)
         ]
-        promoted = _promoted(conn, parts)
-        served: set[Span] = set()
-        found: list[Component] = []
-        for trace, session, spans in parts:
-            touched = set[Place]().union(*(session.touched_by(span) for span in spans))
-            found += components(trace, session, touched, promoted)
-            served |= {(trace, node.span_id) for place in touched for node in session.served_by(place)}
-        changed = self._amend(found)
-        _serve(conn, served)
+        made = components(parts, _promoted(conn, parts))
+        changed = self._amend(made)
+        seats = [seat for component in made for seat in component.seats]
+        _serve(conn, {(s.trace, node.span_id) for s in seats for node in s.session.served_by(s.node)})
         return changed
+
+    def _reach_out(self, conn: Connection, nodes: dict[Trace, list[Node]]) -> None:
+        """Add the traces of spans that ingest found to be one call with a span of these traces."""
+        asked: set[Place] = set()
+        for _ in range(MAX_REACH):
+            found = [node for spans in nodes.values() for node in spans]
+            places = {place for node in found for place in (node.place, node.of) if place is not None}
+            if places <= asked:
+                return
+            self._add_places(conn, nodes, places - {node.place for node in found})
+            keys = uuid_array([place.call_key for place in places - asked])
+            asked |= places
+            traces = {row[0] for row in conn.execute(READ_DUPLICATES, (keys,), binary=True)} - nodes.keys()
+            if traces:
+                nodes |= self._nodes(conn, dict.fromkeys(traces, ()))
+
+    def _add_places(self, conn: Connection, nodes: dict[Trace, list[Node]], places: set[Place]) -> None:
+        """Add counted calls that late binding need not look at for themselves, with their traces."""
+        if not places:
+            return
+        times, keys = zip(*sorted(places), strict=True)
+        values = bounds(places) | {"times": timestamp_array(list(times)), "keys": uuid_array(list(keys))}
+        found = [_placed(row) for row in conn.execute(READ_PLACES, values, binary=True)]
+        new = {trace for trace, _ in found} - nodes.keys()
+        if new:
+            nodes |= self._nodes(conn, dict.fromkeys(new, ()))
+        for trace, node in found:
+            nodes.setdefault(trace, []).append(node)
 
     def _nodes(self, conn: Connection, dirty: Mapping[Trace, Sequence[Arrival]]) -> dict[Trace, list[Node]]:
         """All spans known of these traces; a call that is alone needs no look and is left out."""
@@ -222,9 +247,9 @@ class Binder:
     def _amend(self, components: Sequence[Component]) -> int:
         by_kind: dict[str, list[Amendment]] = {}
         for component in components:
-            places = tuple(one.place for one in component.known)
-            change = settle(component.known, self._price, self._price_map_id, self._tenants)
-            by_kind.setdefault(component.kind, []).append(Amendment(places, change))
+            places = tuple(places_of(component.seats))
+            change = settle(component.seats, self._price, self._price_map_id, self._tenants)
+            by_kind.setdefault(component.kind, []).append(Amendment(places, change, is_partial=True))
         return sum(self._amender(kind).apply(made).rows for kind, made in sorted(by_kind.items()))
 
     # Wrappers
@@ -267,8 +292,17 @@ class Binder:
         found = conn.execute(FIND_LOG, values, binary=True).fetchone()
         if found is None:
             return False
-        amendment = Amendment((Place(found[0], found[1]),), take_half(half))
-        return self._amender("merge").apply([amendment]).missing == 0
+        log = Node(found[2], found[3] or b"", 0, Place(found[0], found[1]))
+        return self._amender("merge").apply([self._stream(node, log, found[4])]).missing == 0
+
+    def _stream(self, half: Node, log: Node, trace: Trace) -> Amendment:
+        """The call of a stream that two spans tell: it is counted where it began, as long as its log says."""
+        document = {name: value for name, value in (half.document or {}).items() if name != "latency_us"}
+        document["flags"] = document.get("flags", 0) | Flag.LATENCY_UNKNOWN
+        half = half._replace(document=document)
+        seats = [Seat(b"", Session([half]), half), Seat(trace, Session([log]), log)]
+        change = settle(seats, self._price, self._price_map_id, self._tenants, [(seats[0], seats[1])])
+        return Amendment(tuple(places_of(seats)), change, is_partial=True)
 
     def _count(self, conn: Connection, waiting: Sequence[tuple[Trace, Node]]) -> None:
         if not waiting:
@@ -327,6 +361,7 @@ READ_ARRIVALS, SETTLE_ARRIVALS = query("read_arrivals"), query("settle_arrivals"
 READ_OPEN_CALLS, READ_SIGHTINGS = query("read_open_calls"), query("read_sightings")
 FIND_PROMOTIONS, ADD_PROMOTIONS = query("find_promotions"), query("add_promotions")
 FIND_LOG = query("find_stream_log")
+READ_DUPLICATES, READ_PLACES = query("read_duplicates"), query("read_places")
 ANY_PROMOTION = b"SELECT 1 FROM _genai.promotion LIMIT 1"
 SERVE_WRAPPERS, FORGET = query("serve_wrappers"), query("forget_quiet_traces")
 
@@ -344,8 +379,10 @@ def _open_call(row: Sequence[Any]) -> Node:
 def _sighting(row: Sequence[Any]) -> Node:
     _, span, parent, received_us, call, time_us, wrapper, name, tags, attributes, document = row
     of = Place(time_us, call) if call else None
+    is_counted = of is None and document is not None and document.get("part") == OWN
+    place = place_of(call_of(document)) if is_counted else None
     return Node(
-        span, parent or b"", received_us, None, of, wrapper, name, tags or {}, attributes or {}, document
+        span, parent or b"", received_us, place, of, wrapper, name, tags or {}, attributes or {}, document
     )
 
 
@@ -361,21 +398,25 @@ def _drop_lonely(conn: Connection, nodes: dict[Trace, list[Node]]) -> None:
         del nodes[span[0]]
 
 
+def _placed(row: Sequence[Any]) -> tuple[Trace, Node]:
+    trace, span, parent, call, time_us, received_us = row
+    return trace, Node(span, parent or b"", received_us, Place(time_us, call))
+
+
 def _sessions(nodes: Iterable[Node]) -> Iterable[tuple[Session, int, int]]:
-    """Sessions of more than one span, with their first and last receipt: one alone knows nothing new."""
+    """Sessions with their first and last receipt."""
     for spans in sessions(nodes):
-        if len(spans) > 1 or spans[0].of is not None or spans[0].parent:
-            yield Session(spans), spans[0].received_us, spans[-1].received_us
+        yield Session(spans), spans[0].received_us, spans[-1].received_us
 
 
-def _promoted(conn: Connection, parts: Iterable[tuple[Trace, Session, set[bytes]]]) -> dict[Span, Place]:
+def _promoted(conn: Connection, parts: Iterable[Part]) -> dict[Span, Place]:
     """The promoted wrappers above what has just come."""
     asked = {
-        (trace, above)
-        for trace, session, spans in parts
-        for span in spans
-        if span in session.nodes
-        for above in session.spans_above(session.nodes[span])
+        (part.trace, above)
+        for part in parts
+        for span in part.arrived
+        if span in part.session.nodes
+        for above in part.session.spans_above(part.session.nodes[span])
     }
     return _find_promotions(conn, asked)
 

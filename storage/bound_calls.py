@@ -1,11 +1,12 @@
-"""Which counted calls of a session are settled together, and which of its wrappers stand for a call."""
+"""Which stored calls are settled together, and which of a trace's wrappers stand for a call."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from storage.bound_trace import Knowledge, Node, Session
+from storage.bound_trace import Node, Session
 from storage.stored_row import Place
 
 Trace = bytes
@@ -13,64 +14,115 @@ Span = tuple[bytes, bytes]
 """(trace id, span id)"""
 
 
-class Component(NamedTuple):
-    """Calls of a session that are settled together, and what is known of each, inner first."""
+@dataclass(slots=True, eq=False)
+class Seat:
+    """A call, or a span that is the same call as one, in its trace."""
 
-    kind: str
-    known: Sequence[Knowledge]
+    trace: Trace
+    session: Session
+    node: Node
+    promoted: list[Place] = field(default_factory=list)
+    """Wrappers around it that were counted when their window had run out."""
 
 
-def components(
-    trace: Trace, session: Session, touched: Collection[Place], promoted: Mapping[Span, Place]
-) -> list[Component]:
-    """Touched calls, each with the counted calls around it; calls that share one are settled together."""
-    known = {place: session.knowledge(place) for place in touched}
-    for one in list(known.values()):
-        for outer in one.outers:
-            if outer not in known:
-                known[outer] = session.knowledge(outer)
-        node = session.by_place.get(one.place)
-        above = session.spans_above(node) if node is not None else []
-        one.promoted = [
-            promoted[trace, span]
-            for span in above
-            if (trace, span) in promoted and promoted[trace, span] not in one.outers
-        ]
-    made = []
-    for group in _linked(known):
-        if not any(one.says_something() for one in group):
-            continue
-        group.sort(key=lambda one: (-one.depth, one.place))
-        around = {place for one in group for place in one.promoted} - {one.place for one in group}
-        members = [*group, *(Knowledge(place, b"") for place in sorted(around))]
-        made.append(Component(_kind(group), members))
+class Part(NamedTuple):
+    """A session of a trace and what of it has just come."""
+
+    trace: Trace
+    session: Session
+    arrived: Sequence[bytes]
+
+
+@dataclass(slots=True)
+class Component:
+    """Calls that are settled together, since one of them may be the same as another."""
+
+    seats: list[Seat]
+
+    @property
+    def kind(self) -> str:
+        """What the ledger's book calls such a change."""
+        if sum(seat.node.place is not None for seat in self.seats) + len(self.promoted) > 1:
+            return "retract"
+        first = self.seats[0]
+        is_alone = len(self.seats) == 1 and not first.session.details(first.node)
+        return "tag" if is_alone else "merge"
+
+    @property
+    def promoted(self) -> set[Place]:
+        return {place for seat in self.seats for place in seat.promoted}
+
+
+def components(parts: Iterable[Part], promoted: Mapping[Span, Place]) -> list[Component]:
+    """The calls that what came may change, each with all that may be the same call.
+
+    Args:
+        promoted: wrappers that were counted already, by trace and span.
+    """
+    parts = list(parts)
+    neighbours = _Neighbours(parts)
+    made: list[Component] = []
+    met: set[int] = set()
+    for part in parts:
+        for span_id in part.arrived:
+            for node in part.session.touched_by(span_id):
+                seats = neighbours.around(node, met)
+                if seats:
+                    _find_promoted(seats, promoted)
+                    made.append(Component(seats))
     return made
 
 
-def _linked(known: Mapping[Place, Knowledge]) -> list[list[Knowledge]]:
-    """Groups of calls that lie in one another."""
-    group_of: dict[Place, list[Knowledge]] = {}
-    for one in known.values():
-        group = group_of.setdefault(one.place, [one])
-        for outer in one.outers:
-            other = group_of.setdefault(outer, [known[outer]])
-            if other is not group:
-                group += other
-                group_of |= dict.fromkeys((member.place for member in other), group)
-    return list({id(group): group for group in group_of.values()}.values())
+class _Neighbours:
+    """Which calls may be the same: those around and inside of it, and those that ingest put together."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._seats: dict[int, Seat] = {}
+        self._by_place: dict[Place, list[Seat]] = {}
+        self._inside: dict[int, list[Node]] = {}
+        for trace, session, _ in parts:
+            for node in session.calls:
+                self._add(Seat(trace, session, node))
+
+    def _add(self, seat: Seat) -> None:
+        node = seat.node
+        self._seats[id(node)] = seat
+        for place in {node.place, node.of} - {None}:
+            self._by_place.setdefault(place, []).append(seat)  # type: ignore[arg-type]
+        for above in seat.session.line(node):
+            if above.is_call:
+                self._inside.setdefault(id(above), []).append(node)
+
+    def around(self, node: Node, met: set[int]) -> list[Seat]:
+        """This call and all that lead from one to the next; none of those met before."""
+        found: list[Seat] = []
+        waiting = [node]
+        while waiting:
+            node = waiting.pop()
+            if id(node) in met:
+                continue
+            met.add(id(node))
+            seat = self._seats[id(node)]
+            found.append(seat)
+            waiting += [above for above in seat.session.line(node) if above.is_call]
+            waiting += self._inside.get(id(node), ())
+            for place in (node.place, node.of):
+                waiting += [other.node for other in self._by_place.get(place, ())] if place else []
+        return found
 
 
-def _kind(group: Iterable[Knowledge]) -> str:
-    """What the ledger's book calls such a change."""
-    group = list(group)
-    if any(one.outers or one.promoted for one in group):
-        return "retract"
-    return "merge" if any(one.twins or one.raws for one in group) else "tag"
+def _find_promoted(seats: Sequence[Seat], promoted: Mapping[Span, Place]) -> None:
+    if not promoted:
+        return
+    here = {seat.node.place for seat in seats}
+    for seat in seats:
+        above = (promoted.get((seat.trace, span)) for span in seat.session.spans_above(seat.node))
+        seat.promoted = [place for place in above if place is not None and place not in here]
 
 
 def unserved(session: Session, wrappers: Sequence[Node]) -> list[Node]:
-    """Wrappers that nothing serves: no call below them (above, for a raw request), nor another wrapper."""
-    served = {node.span_id for place in session.by_place for node in session.served_by(place)}
+    """Wrappers that nothing serves: no call below them (above, for a detail), nor another wrapper."""
+    served = {node.span_id for call in session.calls for node in session.served_by(call)}
     inside = {above.span_id for node in wrappers for above in session.line(node)}
     return [
         n

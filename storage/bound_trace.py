@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-from processor.call import ModelCall
-from processor.calls.inherit import SOME_UNKNOWN_MODE
-from processor.calls.precedence import (
-    ROOT_LABEL,
-    ROOT_NAME,
-    ancestor_rank,
-    label_rank,
-    route_rank,
-    workflow_rank,
-)
-from processor.vocabulary import data_mode_name
-from storage.completion import Offer, duplicate_offers
+from processor.call import DETAIL, DUPLICATE, ELSEWHERE, HALF, OWN, ModelCall
+from processor.calls.inherit import MAX_DEPTH
 from storage.sightings import call_of
 from storage.stored_row import Place
 
 QUIET_US, LONGEST_US = 15 * 60 * 1_000_000, 2 * 3600 * 1_000_000
 """Spans of a trace are bound while each comes at most 15 min after the one before, for at most 2 h."""
-MAX_DEPTH = 64
-"""Ancestors looked at, as inside a request."""
-RAW_REQUEST = "raw_gen_ai_request"
-"""LiteLLM's second span of a call, below the one that is counted (receiver/halves.py)."""
-HALVES = "logfire"
-"""The dialect that tells a streamed call in two unlinked spans of one trace (receiver/halves.py)."""
-
-_OWN_TAGS = ("user_id", "tenant_id", "conversation_id", "prompt_version", "endpoint_tag")
-_LAST = b"\xff" * 8
-"""Before a span id: loses every tie, for a span around the call; nothing at all wins every tie."""
 
 
 class Node(NamedTuple):
@@ -58,14 +37,24 @@ class Node(NamedTuple):
     document: Mapping[str, Any] | None = None
 
     @property
-    def is_raw(self) -> bool:
-        """LiteLLM's raw request, which belongs to the call on its parent."""
-        return self.name == RAW_REQUEST and self.document is not None
+    def part(self) -> str:
+        """What it is of a call that several spans tell (`processor.call.Sighting.part`)."""
+        return "" if self.document is None else self.document.get("part", "")
+
+    @property
+    def is_call(self) -> bool:
+        """A counted call, or the same call as one."""
+        return self.place is not None or self.part in (OWN, DUPLICATE, ELSEWHERE)
+
+    @property
+    def is_detail(self) -> bool:
+        """Belongs to the call on its parent."""
+        return self.place is None and self.part == DETAIL
 
     @property
     def is_half(self) -> bool:
         """The half of a streamed call that waits for the other, which is in a trace of its own."""
-        return self.wrapper and self.document is not None and self.document["dialect"].startswith(HALVES)
+        return self.wrapper and self.part == HALF
 
 
 def sessions(nodes: Iterable[Node]) -> Iterator[list[Node]]:
@@ -93,35 +82,6 @@ def _by_receipt(node: Node) -> int:
     return node.received_us
 
 
-@dataclass(slots=True)
-class Knowledge:
-    """What a session knows about one counted call beside its row.
-
-    Attributes:
-        outers: counted calls around it, the nearest first.
-        offers: tags of its ancestors.
-        twins: readings of its duplicates, each with the key that decides ties.
-        twin_offers: tags of its duplicates' ancestors.
-        raws: LiteLLM's raw requests below it.
-    """
-
-    place: Place
-    span_id: bytes
-    depth: int = 0
-    outers: list[Place] = field(default_factory=list)
-    promoted: list[Place] = field(default_factory=list)
-    offers: list[Offer] = field(default_factory=list)
-    twins: list[tuple[ModelCall, bytes]] = field(default_factory=list)
-    twin_offers: list[Offer] = field(default_factory=list)
-    raws: list[ModelCall] = field(default_factory=list)
-
-    def says_something(self) -> bool:
-        """False if the row cannot change by it."""
-        return bool(
-            self.outers or self.promoted or self.offers or self.twins or self.twin_offers or self.raws
-        )
-
-
 class Session:
     """The spans of one trace that may be bound to each other."""
 
@@ -130,26 +90,24 @@ class Session:
         for node in nodes:
             self.nodes[node.span_id] = _merged(self.nodes.get(node.span_id), node)
         self._children: dict[bytes, list[Node]] = {}
-        self._twins: dict[Place, list[Node]] = {}
-        self.by_place: dict[Place, Node] = {}
         for node in self.nodes.values():
             self._children.setdefault(node.parent, []).append(node)
-            if node.place is not None:
-                self.by_place[node.place] = node
-            if node.of is not None:
-                self._twins.setdefault(node.of, []).append(node)
+        self.calls = [node for node in self.nodes.values() if node.is_call]
 
     def line(self, node: Node) -> list[Node]:
         """The ancestors that have come, the nearest first."""
         return list(islice(self._up(node), MAX_DEPTH))
 
-    def _root_offers(self, node: Node, line: Sequence[Node]) -> list[Offer]:
+    def roots(self, node: Node) -> list[Node]:
         """Where the line has a gap: the trace's root is above everything in it, however far."""
+        line = self.line(node)
         top = line[-1] if line else node
-        if not top.parent:
-            return []
-        roots = (root for root in self._children.get(b"", ()) if root.tags)
-        return [offer for root in roots for offer in tag_offers([root], start=MAX_DEPTH)]
+        return [root for root in self._children.get(b"", ()) if not root.is_call] if top.parent else []
+
+    def details(self, node: Node) -> list[ModelCall]:
+        """What the spans below a call that belong to it say."""
+        below = self._children.get(node.span_id, ())
+        return [call_of(n.document) for n in below if n.is_detail and n.document is not None]
 
     def _up(self, node: Node) -> Iterator[Node]:
         met = {node.span_id}
@@ -166,128 +124,36 @@ class Session:
         return [n.span_id for n in line] + ([top.parent] if top.parent else [])
 
     def above_calls(self) -> set[bytes]:
-        """Ids of all spans above counted calls, whether they have come or not."""
-        return {span for node in self.by_place.values() for span in self.spans_above(node)}
+        """Ids of all spans above calls, whether they have come or not."""
+        return {span for node in self.calls for span in self.spans_above(node)}
 
-    def touched_by(self, span_id: bytes) -> set[Place]:
-        """The counted calls that may change because this span came."""
-        touched: set[Place] = set()
+    def touched_by(self, span_id: bytes) -> list[Node]:
+        """The calls that may change because this span came."""
+        touched: list[Node] = []
         waiting, met = [span_id], set[bytes]()
         while waiting:
             node = self.nodes.get(waiting.pop())
             if node is None or node.span_id in met:
                 continue
             met.add(node.span_id)
-            waiting += [child.span_id for child in self._children.get(node.span_id, ())]
             if not node.parent and node.tags:
-                touched |= self.by_place.keys()
-            if node.of is not None:
-                touched.add(node.of)
-                waiting += [self.by_place[node.of].span_id] if node.of in self.by_place else []
-            if node.place is not None:
-                touched.add(node.place)
+                return self.calls
+            waiting += [child.span_id for child in self._children.get(node.span_id, ())]
+            if node.is_call:
+                touched.append(node)
             parent = self.nodes.get(node.parent)
-            if node.is_raw and parent is not None and parent.place is not None:
-                touched.add(parent.place)
+            if node.is_detail and parent is not None and parent.is_call:
+                touched.append(parent)
         return touched
 
-    def knowledge(self, place: Place) -> Knowledge:
-        """What the session knows about the call at a place."""
-        node = self.by_place.get(place)
-        if node is None:
-            known, line = Knowledge(place, b""), []
-        else:
-            line = self.line(node)
-            known = Knowledge(place, node.span_id, len(line))
-            known.outers = [n.place for n in line if n.place is not None]
-            known.offers = tag_offers([node, *line]) + self._root_offers(node, line)
-            below = self._children.get(node.span_id, ())
-            known.raws = [call_of(n.document) for n in below if n.is_raw and n.document is not None]
-        above = {n.span_id for n in line}
-        for twin in sorted(self._twins.get(place, ()), key=lambda n: n.span_id):
-            self._add_twin(known, twin, above)
-        return known
-
-    def _add_twin(self, known: Knowledge, twin: Node, above: set[bytes]) -> None:
-        """A duplicate's own reading, then its ancestors that are not the call's own, farther than these."""
-        line = self.line(twin)
-        inside = known.span_id and any(n.span_id == known.span_id for n in line)
-        tie = b"" if inside else _LAST + twin.span_id if twin.span_id in above else twin.span_id
-        if twin.document is not None:
-            known.twins.append((call_of(twin.document), tie))
-        if inside or twin.span_id in above:
-            return
-        known.twin_offers += tag_offers([twin, *line], start=len(above) + 1)
-
-    def served_by(self, place: Place) -> list[Node]:
-        """Wrappers that need not wait any more: this call is counted below them (or above a raw one)."""
-        node = self.by_place.get(place)
-        if node is None:
-            return []
-        served = [n for n in self.line(node) if n.wrapper and not n.is_raw]
-        return served + [n for n in self._children.get(node.span_id, ()) if n.wrapper and n.is_raw]
-
-
-def tag_offers(line: Sequence[Node], start: int = 0) -> list[Offer]:
-    """What spans offer to the first of them, or to a call `start` places before it; itself offers nothing."""
-    offers: list[Offer] = []
-    names: set[str] = set()
-    for distance, node in enumerate(line, start):
-        if distance == 0 or not node.tags:
-            continue
-        for name, value in node.tags.items():
-            if name in names:
-                continue
-            offer = _tag_offer(name, value, distance, node)
-            if offer is not None:
-                offers.append(offer)
-                if name in _OWN_TAGS:
-                    names.add(name)
-    return offers
-
-
-_ENDPOINT_RANK: Mapping[str, Callable[[int], int]] = {
-    "workflow": workflow_rank,
-    "endpoint_label": label_rank,
-    "root_label": lambda distance: ROOT_LABEL,
-    "http_route": route_rank,
-    "root_name": lambda distance: ROOT_NAME,
-}
-
-
-def _tag_offer(name: str, value: str, distance: int, node: Node) -> Offer | None:
-    shown = node.attributes.get(name, name)
-    if name in _OWN_TAGS:
-        return Offer(name, value, ancestor_rank(distance), node.span_id, shown)
-    if name in _ENDPOINT_RANK:
-        return Offer("endpoint_tag", value, _ENDPOINT_RANK[name](distance), node.span_id, shown)
-    if name == "data_mode":
-        mode = data_mode_name(value) or SOME_UNKNOWN_MODE
-        return Offer(name, mode, ancestor_rank(distance), node.span_id, shown)
-    if name == "attempt" and value.isdigit() and len(value) < 5:
-        return Offer(name, int(value), ancestor_rank(distance), node.span_id, shown)
-    return None  # a logical request is counted where its first call stands, at ingest (LEDGER §5)
-
-
-def reading_offers(twin: ModelCall, tie: bytes) -> list[Offer]:
-    """What a duplicate's own attributes say; what it had from ancestors comes from these themselves.
-
-    Args:
-        tie: stands for its span id where ranks are equal.
-    """
-    offers = [o for o in duplicate_offers(twin) if not 20 <= o.rank < 50]
-    status = next((s.rank for s in twin.sources if s.field == "status"), 60)
-    offers.append(Offer("status", twin.status, status, twin.span_id, "<span status>"))
-    return [offer._replace(span_id=tie) for offer in offers]
-
-
-def outer_tie(span_id: bytes) -> bytes:
-    """The key of a span around the call: the inner one wins where ranks are equal."""
-    return _LAST + span_id
+    def served_by(self, node: Node) -> list[Node]:
+        """Wrappers that need not wait any more: this call is below them (or above its details)."""
+        served = [n for n in self.line(node) if n.wrapper and not n.is_detail]
+        return served + [n for n in self._children.get(node.span_id, ()) if n.wrapper and n.is_detail]
 
 
 def _merged(known: Node | None, node: Node) -> Node:
-    """One span told twice: a resend, or a wrapper that was counted after all."""
+    """One span told twice: a resend, a counted span and what it says itself, a wrapper that was counted."""
     if known is None:
         return node
     first, second = (known, node) if known.place is not None or node.place is None else (node, known)

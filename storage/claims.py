@@ -11,19 +11,18 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from processor.call import MISSING, PROVIDER, Flag, ModelCall
+from processor.call import Flag, ModelCall
+from processor.calls.precedence import usage_rank
+from processor.calls.same_call import Times, overlap, reach, same_by_id
 from processor.calls.telling import TELLINGS
 from storage.keys import claimed_ms, is_strong, own_key, repeat_keys, request_keys, response_keys
 from storage.queries import query
+from storage.sightings import Spot
 from storage.wire import POSTGRES_EPOCH_US, timestamp_array, uuid_array
 
 Connection = psycopg.Connection[Any]
 
-TOLERANCE_US = 10_000_000
-"""Clocks and streams: two spans of one call may miss each other by this much (LEDGER §1)."""
-
-_LATENCY_UNKNOWN, _FROM_LOG = int(Flag.LATENCY_UNKNOWN), int(Flag.FROM_LOG)
-_RANK = {PROVIDER: 10, MISSING: 80}
+_FROM_LOG = int(Flag.FROM_LOG)
 
 INSERT_KEYS, INSERT_NEW_KEYS = query("insert_keys"), query("insert_new_keys")
 FIND_OWNERS, POINT_KEYS = query("find_owners"), query("point_keys")
@@ -60,16 +59,16 @@ class Twin(NamedTuple):
 
     call: bytes
     time_us: int
-    start_us: int
-    end_us: int
+    times: Times
     tokens: tuple[int | None, int | None]
     is_stored: bool
     """False for a call of this batch."""
     from_log: bool = False
 
-    def overlaps(self, other: Twin) -> bool:
-        """True if both can be the same call in time."""
-        return self.start_us <= other.end_us + TOLERANCE_US and other.start_us <= self.end_us + TOLERANCE_US
+    @property
+    def spot(self) -> Spot:
+        """Where it stands."""
+        return self.call, self.time_us
 
 
 class Claims:
@@ -81,6 +80,7 @@ class Claims:
         is_accepted: False for a resend or a duplicate.
         twins: call index → the counted call it is a duplicate of (resends are not in it).
         repeated: indexes of calls whose response id was seen before without overlap.
+        further: index of an accepted call → the first counted call whose response id it has as well.
         requests: 1 where the call counts a logical request, else 0.
     """
 
@@ -91,6 +91,7 @@ class Claims:
         self.is_accepted = [True] * len(calls)
         self.twins: dict[int, Twin] = {}
         self.repeated: set[int] = set()
+        self.further: dict[int, Twin] = {}
         self.requests = [1] * len(calls)
         self._keys: list[tuple[bytes, ...]] = []
         self._request_keys: list[tuple[bytes, ...]] = []
@@ -198,7 +199,7 @@ class _Slow:
 
     def _rank(self, index: int) -> tuple[int, int]:
         """The better usage first, then the order of arrival (LEDGER §2, §6)."""
-        return _RANK.get(self.claims.calls[index].usage_source, 70), index
+        return usage_rank(self.claims.calls[index]), index
 
     def _decide_one(self, index: int, stored: dict[bytes, Twin], further: list[int]) -> None:
         claims = self.claims
@@ -215,6 +216,7 @@ class _Slow:
             return
         if known:
             further.append(index)
+            claims.further[index] = min(known, key=lambda twin: (twin.time_us, twin.call))
             if is_strong(claims.calls[index].response_id or ""):
                 claims.repeated.add(index)
         self.accepted_own.add(own)
@@ -223,11 +225,10 @@ class _Slow:
 
     def _is_same(self, index: int, mine: Twin, twin: Twin) -> bool:
         """Overlap joins a strong id; a weak one (within its trace) needs the same tokens too."""
-        if not mine.overlaps(twin):
-            return False
-        if not self.claims.calls[index].response_id:
-            return mine.from_log != twin.from_log  # known by what a span and a record both tell
-        return is_strong(self.claims.calls[index].response_id or "") or mine.tokens == twin.tokens
+        if not self.claims.calls[index].response_id:  # known by what a span and a record both tell
+            return overlap(mine.times, twin.times) and mine.from_log != twin.from_log
+        strong = is_strong(self.claims.calls[index].response_id or "")
+        return same_by_id(mine.times, twin.times, strong, (mine.tokens, twin.tokens))
 
     def _claim_further(self, conn: Connection, further: list[int], care: Care) -> None:
         """A known response id without overlap: the call claims its own key and the id's minute."""
@@ -258,17 +259,18 @@ class _Slow:
         if same is not None:
             claims.is_accepted[index] = False
             claims.repeated.discard(index)
+            claims.further.pop(index, None)
             if same.call != claims.own[index]:
                 claims.twins[index] = same
 
     def _point_to_twins(self, conn: Connection, stored: dict[bytes, Twin]) -> None:
-        """Keys that a duplicate has just claimed lead to the counted call instead."""
+        """Keys that this batch has just claimed lead to the call that was accepted first with them."""
         claims = self.claims
-        moved = {
-            key: claims.twins[index]
-            for key, index in claims._owners.items()
-            if index in claims.twins and key not in stored
-        }
+        moved: dict[bytes, Twin] = {}
+        for key, index in claims._owners.items():
+            first = claims.twins.get(index) or next(iter(self.accepted_by_key.get(key, ())), None)
+            if key not in stored and first is not None and first.call != claims.own[index]:
+                moved[key] = first
         self._point(conn, moved)
 
     def _point(self, conn: Connection, moved: dict[bytes, Twin]) -> None:
@@ -279,36 +281,23 @@ class _Slow:
 
     def _as_twin(self, index: int) -> Twin:
         call, time_us = self.claims.calls[index], self.claims.times_us[index]
-        return twin(
-            self.claims.own[index],
-            time_us,
-            call.latency_us,
-            call.flags,
-            (call.input_tokens, call.output_tokens),
-            is_stored=False,
-        )
-
-
-def twin(
-    call: bytes,
-    time_us: int,
-    latency_us: int | None,
-    flags: int,
-    tokens: tuple[int | None, int | None],
-    *,
-    is_stored: bool,
-) -> Twin:
-    """A call in time; a span without length reaches back by its latency (LEDGER §1)."""
-    length = latency_us or 0
-    start_us = time_us - length if flags & _LATENCY_UNKNOWN else time_us
-    from_log = bool(flags & _FROM_LOG)
-    return Twin(call, time_us, start_us, time_us + length, tokens, is_stored, from_log)
+        claimed_us = (call.claimed_time_ns or call.time_ns) // 1000 - POSTGRES_EPOCH_US
+        times = reach(claimed_us, call.latency_us, call.flags)
+        tokens, from_log = (call.input_tokens, call.output_tokens), bool(call.flags & _FROM_LOG)
+        return Twin(self.claims.own[index], time_us, times, tokens, is_stored=False, from_log=from_log)
 
 
 def find_owners(conn: Connection, keys: Iterable[bytes]) -> dict[bytes, Twin]:
     """The calls that had claimed these keys before this transaction."""
     rows = conn.execute(FIND_OWNERS, (uuid_array(list(keys)),), binary=True)
     return {
-        key: twin(call, time_us, latency_us, flags or 0, (inputs, outputs), is_stored=True)
-        for key, call, time_us, latency_us, flags, inputs, outputs in rows
+        key: Twin(
+            call,
+            time_us,
+            reach(claimed_us, latency_us, flags or 0),
+            (inputs, outputs),
+            is_stored=True,
+            from_log=bool((flags or 0) & _FROM_LOG),
+        )
+        for key, call, time_us, claimed_us, latency_us, flags, inputs, outputs in rows
     }

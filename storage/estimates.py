@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from processor.call import ESTIMATED, ModelCall
-from processor.calls.merge import USAGE, USAGE_FIELD
+from processor.calls.merge import USAGE, USAGE_FIELD, take_usage
+from processor.calls.precedence import usage_rank
 from processor.estimate import RANK, is_own
 from storage.amendments import Change
-from storage.completion import Offer, Price, complete
-from storage.stored_row import Row
+from storage.stored_row import Price, Row
 
 
 def estimate(counted: ModelCall, price: Price, price_map_id: int | None = None) -> Change:
@@ -23,12 +23,14 @@ def estimate(counted: ModelCall, price: Price, price_map_id: int | None = None) 
     """
 
     def change(row: Row) -> Iterable[Row]:
-        if row.merged_into is not None:
+        if row.merged_into is not None or usage_rank(row.call) <= RANK:
             return ()
-        changed = list(complete(row, [Offer(USAGE_FIELD, counted, RANK, row.call.span_id)], price))
-        if changed and price_map_id is not None:
+        take_usage(row.call, counted)
+        row.completed[USAGE_FIELD] = RANK, row.call.span_id.hex()
+        row.charge = price(row.call)
+        if price_map_id is not None:
             row.price_map_id = price_map_id
-        return changed
+        return (row,)
 
     return change
 

@@ -8,8 +8,7 @@ from dataclasses import fields
 from struct import Struct
 from typing import Any
 
-from processor.call import ModelCall, Rejection, Sighting, Source
-from storage.claims import Twin
+from processor.call import DUPLICATE, ModelCall, Rejection, Sighting, Source
 from storage.rows import postgres_us
 from storage.wire import COPY_HEADER, COPY_TRAILER, LENGTH, NULL, pack_int8, text_field
 
@@ -21,8 +20,16 @@ MAX_TEXT = 500
 """Names, reasons and details are for reading; longer ones are cut."""
 
 
-def sighting_row(sighting: Sighting, received_ns: int, twin: Twin | None = None) -> bytes | None:
-    """One sighting as a COPY row; None when its ids are no ids (nothing could be bound to it)."""
+Spot = tuple[bytes, int]
+"""Where a counted call stands: its key, and its time in microseconds since 2000."""
+
+
+def sighting_row(sighting: Sighting, received_ns: int, of: Spot | None = None) -> bytes | None:
+    """One sighting as a COPY row; None when its ids are no ids (nothing could be bound to it).
+
+    Args:
+        of: the counted call that it is one call with.
+    """
     if len(sighting.trace_id) != 16 or len(sighting.span_id) != 8:
         return None
     parent = sighting.parent_span_id
@@ -34,23 +41,34 @@ def sighting_row(sighting: Sighting, received_ns: int, twin: Twin | None = None)
             LENGTH[8] + sighting.span_id,
             LENGTH[8] + parent if len(parent) == 8 else NULL,
             _TRUE if sighting.wrapper else _FALSE,
-            LENGTH[16] + twin.call if twin else NULL,
-            pack_int8(8, twin.time_us) if twin else NULL,
+            LENGTH[16] + of[0] if of else NULL,
+            pack_int8(8, of[1]) if of else NULL,
             text_field(clean(sighting.name)),
             text_field(clean(sighting.reason)),
             _jsonb(dict(sighting.tags)) if sighting.tags else NULL,
-            _jsonb(call_document(sighting.call)) if sighting.call is not None else NULL,
+            _jsonb(_document(sighting, sighting.call)) if sighting.call is not None else NULL,
             _jsonb(dict(sighting.attributes)) if sighting.attributes else NULL,
         )
     )
 
 
-def duplicate_row(call: ModelCall, received_ns: int, twin: Twin) -> bytes | None:
+def duplicate(call: ModelCall) -> Sighting:
     """A duplicate with its own reading, kept beside the call it is the same as (LEDGER §6)."""
-    seen = Sighting(
-        call.trace_id, call.span_id, call.parent_span_id, call.dialect, "the same call was counted", call=call
+    reason = "the same call was counted"
+    return Sighting(
+        call.trace_id, call.span_id, call.parent_span_id, call.dialect, reason, call=call, part=DUPLICATE
     )
-    return sighting_row(seen, received_ns, twin)
+
+
+def further(call: ModelCall) -> Sighting:
+    """That a counted call's response id was met before: what comes between them may make them one."""
+    reason = "the response id was counted before, at another time"
+    return Sighting(call.trace_id, call.span_id, call.parent_span_id, call.dialect, reason)
+
+
+def _document(sighting: Sighting, call: ModelCall) -> dict[str, object]:
+    document = call_document(call)
+    return document | {"part": sighting.part} if sighting.part else document
 
 
 def mark_row(span: ModelCall | Sighting, received_ns: int) -> bytes | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from struct import Struct
@@ -13,7 +13,7 @@ import psycopg
 from psycopg.rows import namedtuple_row
 from psycopg.types.json import Jsonb
 
-from processor.call import UNKNOWN, ModelCall, Source
+from processor.call import UNKNOWN, Flag, ModelCall, Source
 from processor.calls.merge import USAGE
 from processor.pricing import PRICE_FLAGS, Charge
 from storage.cardinality import TENANT
@@ -30,11 +30,11 @@ SERIES = (
     "environment", "data_mode", "service_name", "endpoint_tag", "prompt_version", "provider", "model",
 )  # fmt: skip
 IDENTITY = ("tenant_id", "user_id")
-_SHAPE = (
+SHAPE = (
     "operation", "request_model", "service_tier", "error_type", "http_status", "streaming",
     "request_id_given", "status", "usage_source", "dialect", "sources",
 )  # fmt: skip
-_OTHERS = (
+OTHERS = (
     "latency_us", "time_to_first_token_us", "reported_cost_pico_usd", "external_request_id", "response_id",
     "conversation_id", "attempt",
 )  # fmt: skip
@@ -47,8 +47,8 @@ COSTS = (
 )  # fmt: skip
 COLUMNS = (
     "time", "call_key", "series_id", "identity_id", "folded", "shape_id", "flags", "status", "usage_source",
-    "requests", *USAGE, *_OTHERS, "price_status", *COSTS, "price_vector_id", "price_map_id", "merged_into",
-    "completed",
+    "requests", *USAGE, *OTHERS, "price_status", *COSTS, "price_vector_id", "price_map_id", "merged_into",
+    "completed", "received_at", "trace_id", "span_id", "parent_span_id", "claimed_time",
 )  # fmt: skip
 """Columns of `pg_temp.amended` that `columns_of` fills."""
 COPY_AMENDED = f"COPY pg_temp.amended ({', '.join(COLUMNS)}) FROM STDIN".encode()
@@ -56,6 +56,9 @@ COPY_AMENDED = f"COPY pg_temp.amended ({', '.join(COLUMNS)}) FROM STDIN".encode(
 STATUS_NAME = {code: name for name, code in STATUS.items()}
 USAGE_SOURCE_NAME = {code: name for name, code in USAGE_SOURCE.items()}
 PRICE_STATUS_NAME = {code: name for name, code in PRICE_STATUS.items()}
+
+Price = Callable[[ModelCall], Charge]
+"""What a call costs by the price map in force."""
 
 _unpack_pieces = Struct("!4xq4xq4xq4xq4xh4xh4xq4xq4xh").unpack
 Rank = tuple[int, str]
@@ -98,6 +101,7 @@ class Row:
         requests: 1 where the call counts a logical request.
         merged_into: the call that this row proved to be a duplicate of; it then counts for nothing.
         completed: fields that were taken from other spans → their rank.
+        own: what the span itself says where another span's usage, model or provider stands.
         line: where its money stands now, for the ledger's book.
     """
 
@@ -107,6 +111,7 @@ class Row:
     requests: int
     merged_into: bytes | None
     completed: dict[str, Rank]
+    own: Mapping[str, Any]
     price_map_id: int | None
     ids: Ids
     line: Line
@@ -123,6 +128,11 @@ class Row:
         ranks = (source.rank for source in self.call.sources if source.field == field)
         return min(ranks, default=_UNSAID), self.call.span_id.hex()
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether it is not stored yet."""
+        return self.ids.shape == 0
+
     def counts(self) -> tuple[int, int]:
         """Calls and pico-USD that it counts as changed."""
         return (0, 0) if self.merged_into else (1, self.charge.cost or 0)
@@ -137,6 +147,30 @@ class Row:
         return tuple(a != b for a, b in zip(now, self._dimensions, strict=True))  # type: ignore[return-value]
 
 
+def begun_row(place: Place, call: ModelCall, charge: Charge, requests: int, price_map_id: int | None) -> Row:
+    """A row that an amendment begins: nothing of it was booked before."""
+    call.flags |= BEGUN_BY_AMENDMENT
+    nothing: tuple[object, ...] = ()
+    return Row(
+        place=place,
+        call=call,
+        charge=charge,
+        requests=requests,
+        merged_into=None,
+        completed={},
+        own={},
+        price_map_id=price_map_id,
+        ids=Ids(0, 0, 0, 0),
+        line=line_of(place.time_us, call),
+        booked=(0, 0),
+        _dimensions=(nothing, nothing, nothing),
+    )
+
+
+BEGUN_BY_AMENDMENT = 1 << 30
+"""Bit of a row's flags beside those of `Flag`, shown nowhere: ingest booked nothing for it, as for a promoted
+wrapper, so its first booking is a line of the ledger's book."""
+_OWN = "own"
 WORST: Rank = (1_000, "")
 _UNSAID = 60
 """Rank of a value that no source line tells of: a default or a fallback."""
@@ -216,7 +250,7 @@ def _row(row: Any, dialect: str, sources: tuple[Source, ...]) -> Row:
         usage_source=USAGE_SOURCE_NAME[row.usage_source],
         flags=row.flags & ~PRICE_FLAGS,
     )
-    for name in (*SERIES, *IDENTITY, *_SHAPE[:7], *USAGE, *_OTHERS):
+    for name in (*SERIES, *IDENTITY, *SHAPE[:7], *USAGE, *OTHERS):
         value = getattr(row, name)
         setattr(call, name, None if value == UNKNOWN and name in _TAGS else value)
     charge = Charge(
@@ -230,7 +264,9 @@ def _row(row: Any, dialect: str, sources: tuple[Source, ...]) -> Row:
         row.price_vector_id,
         row.flags & PRICE_FLAGS,
     )
-    completed = {field: (int(rank), str(span)) for field, (rank, span) in (row.completed or {}).items()}
+    document = dict(row.completed or {})
+    own = document.pop(_OWN, {})
+    completed = {field: (int(rank), str(span)) for field, (rank, span) in document.items()}
     return Row(
         place=Place(row.time_us, row.call_key),
         call=call,
@@ -238,6 +274,7 @@ def _row(row: Any, dialect: str, sources: tuple[Source, ...]) -> Row:
         requests=row.requests,
         merged_into=row.merged_into,
         completed=completed,
+        own=own,
         price_map_id=row.price_map_id,
         ids=Ids(row.series_id, row.identity_id, row.folded, row.shape_id),
         line=line_of(row.time_us, call),
@@ -250,7 +287,7 @@ def _dimensions(call: ModelCall) -> tuple[tuple[object, ...], tuple[object, ...]
     return (
         tuple(getattr(call, name) for name in SERIES),
         tuple(getattr(call, name) for name in IDENTITY),
-        tuple(getattr(call, name) for name in _SHAPE),
+        tuple(getattr(call, name) for name in SHAPE),
     )
 
 
@@ -296,13 +333,18 @@ def columns_of(row: Row, ids: Ids) -> list[object]:
         USAGE_SOURCE[call.usage_source],
         row.requests,
         *(getattr(call, name) for name in USAGE),
-        *(getattr(call, name) for name in _OTHERS),
+        *(getattr(call, name) for name in OTHERS),
         PRICE_STATUS[charge.status],
         *costs_of(charge),
         charge.vector_id,
         row.price_map_id,
         None if row.merged_into is None else UUID(bytes=row.merged_into),
-        _document(row.completed),
+        _document(row),
+        instant(call.received_ns // 1000 - POSTGRES_EPOCH_US),
+        UUID(bytes=call.trace_id) if call.trace_id else None,
+        int.from_bytes(call.span_id, "big", signed=True) if call.span_id else None,
+        int.from_bytes(call.parent_span_id, "big", signed=True) if call.parent_span_id else None,
+        instant(call.claimed_time_ns // 1000 - POSTGRES_EPOCH_US) if call.flags & Flag.CLOCK_MOVED else None,
     ]
 
 
@@ -320,5 +362,8 @@ def costs_of(charge: Charge) -> tuple[int | None, ...]:
     )
 
 
-def _document(completed: Mapping[str, Rank]) -> Jsonb | None:
-    return Jsonb({field: list(rank) for field, rank in completed.items()}) if completed else None
+def _document(row: Row) -> Jsonb | None:
+    if not row.completed:
+        return None
+    document: dict[str, object] = {field: list(rank) for field, rank in row.completed.items()}
+    return Jsonb(document | ({_OWN: dict(row.own)} if row.own else {}))

@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from processor.call import Batch, Flag, ModelCall, Outcome, Rejection, Unread
+from processor.call import OWN, Batch, Flag, ModelCall, Outcome, Rejection, Sighting, Unread
 from processor.errors import StorageUnavailable
 from processor.pricing import Charge
 from storage.cardinality import Admission
@@ -26,7 +26,7 @@ from storage.connection import Connection, connect, cut, describe, is_race, is_t
 from storage.freshness import Freshness
 from storage.queries import query
 from storage.rows import COPY_STAGING, REQUESTS, pack_row, postgres_us
-from storage.sightings import copy_data, duplicate_row, mark_row, rejection_row, sighting_row
+from storage.sightings import Spot, copy_data, duplicate, further, mark_row, rejection_row, sighting_row
 from storage.unread import add_unread
 from storage.wire import (
     COPY_HEADER,
@@ -204,10 +204,10 @@ class Writer:
         claims = Claims(calls)
         claims.settle(conn, self._care)
         accepted = [i for i, is_accepted in enumerate(claims.is_accepted) if is_accepted]
+        joined = _joined_spans(calls, claims, extras.joined)
         if accepted:
             self._stage(conn, load, accepted, claims)
-        duplicates = [duplicate_row(calls[i], calls[i].received_ns, twin) for i, twin in claims.twins.items()]
-        _copy(conn, COPY_SIGHTINGS, copy_data([*duplicates, *extras.sightings]))
+        _copy(conn, COPY_SIGHTINGS, copy_data([*joined, *extras.sightings]))
         marks = [mark_row(calls[i], calls[i].received_ns) for i in claims.twins]
         _copy(conn, COPY_ARRIVALS, copy_data([*marks, *extras.marks]))
         add_unread(conn, extras.unread, floors)
@@ -331,17 +331,55 @@ class _Extras(NamedTuple):
     """What a transaction stores beside its calls, packed."""
 
     sightings: Sequence[bytes | None] = ()
+    joined: Sequence[tuple[Sighting, int]] = ()
+    """Spans that are one call with a counted one of the same request, with their receipts."""
     marks: Sequence[bytes | None] = ()
     unread: Sequence[tuple[Unread, int]] = ()
     quarantine: bytes | None = None
 
 
 def _extras(batches: list[Batch]) -> _Extras:
-    sightings = [sighting_row(s, _received(b)) for b in batches for s in b.sightings]
+    sightings = [sighting_row(s, _received(b)) for b in batches for s in b.sightings if s.of is None]
+    joined = [(s, _received(b)) for b in batches for s in (*b.readings, *b.sightings) if s.of is not None]
     marks = [mark_row(s, _received(b)) for b in batches for s in b.sightings]
     rejected = [rejection_row(r, _received(b)) for b in batches for r in b.rejections[:MAX_QUARANTINED]]
     unread = [(s.unread, _received(b)) for b in batches for s in b.sightings if s.unread is not None]
-    return _Extras(sightings, marks, unread, copy_data(rejected[:MAX_QUARANTINED]))
+    return _Extras(sightings, joined, marks, unread, copy_data(rejected[:MAX_QUARANTINED]))
+
+
+def _joined_spans(
+    calls: Sequence[ModelCall], claims: Claims, joined: Sequence[tuple[Sighting, int]]
+) -> list[bytes | None]:
+    """Rows of the spans that are one call with a counted one, each with the place of that call."""
+    spots: dict[tuple[bytes, bytes] | None, Spot] = {}
+    if joined:
+        for index, call in enumerate(calls):
+            twin = claims.twins.get(index)
+            own = claims.own[index], claims.times_us[index]
+            spots[call.trace_id, call.span_id] = own if twin is None else twin.spot
+    duplicates = {(calls[index].trace_id, calls[index].span_id) for index in claims.twins}
+    read = {sighting.of for sighting, _ in joined if sighting.part == OWN}
+    rows = [
+        sighting_row(
+            sighting,
+            received_ns,
+            None if _is_itself(sighting) and sighting.of not in duplicates else spots.get(sighting.of),
+        )
+        for sighting, received_ns in joined
+    ]
+    for index, twin in claims.twins.items():
+        call = calls[index]
+        if (call.trace_id, call.span_id) not in read:  # else what it says itself is among them
+            rows.append(sighting_row(duplicate(call), call.received_ns, twin.spot))
+    for index, first in claims.further.items():
+        calls[index].awaits_ancestor = True  # so that late binding looks at it
+        rows.append(sighting_row(further(calls[index]), calls[index].received_ns, first.spot))
+    return rows
+
+
+def _is_itself(sighting: Sighting) -> bool:
+    """Whether it is the counted span itself: what that one says, or the same span sent twice."""
+    return sighting.of == (sighting.trace_id, sighting.span_id)
 
 
 def _load(priced: Sequence[Priced]) -> tuple[list[Batch], Load]:

@@ -19,7 +19,7 @@ TOLERANCE_US = 10_000_000
 _CONTAINED_US = 50_000
 """Failed calls have neither id nor usage: only spans that lie one within the other are one, within 50 ms."""
 
-_CLOCK_MOVED, _LATENCY_UNKNOWN = int(Flag.CLOCK_MOVED), int(Flag.LATENCY_UNKNOWN)
+_LATENCY_UNKNOWN = int(Flag.LATENCY_UNKNOWN)
 _PROMOTED, _FROM_LOG = int(Flag.PROMOTED), int(Flag.FROM_LOG)
 
 
@@ -50,9 +50,7 @@ Times = tuple[int, int]
 
 def times(call: ModelCall) -> Times:
     """When a call was; a span of no length reaches back by its latency (LEDGER §1)."""
-    is_moved = call.flags & _CLOCK_MOVED
-    start = (call.claimed_time_ns if is_moved else call.claimed_time_ns or call.time_ns) // 1000
-    return reach(start, call.latency_us, call.flags)
+    return reach((call.claimed_time_ns or call.time_ns) // 1000, call.latency_us, call.flags)
 
 
 def reach(start_us: int, latency_us: int | None, flags: int) -> Times:

@@ -15,10 +15,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from processor.call import HALF, Flag, ModelCall
+from processor.call import HALF, Flag, ModelCall, Source
 from processor.calls.same_call import is_bare
 from receiver.dialects.spellings import attribute_keys, usage_object_keys
 from receiver.dialects.table import COUNTS, Dialect, Key, Values, Verdict, repeats_usage
+from receiver.dialects.table import DIALECT as DIALECT_RANK
 
 if TYPE_CHECKING:
     from receiver.dialects.reading import Seen
@@ -104,6 +105,7 @@ def _place_log(log: Seen) -> None:
     call.time_ns = _begin(log)
     call.latency_us = (log.start - call.time_ns) // 1000 or None
     call.streaming = True
+    call.sources = (*call.sources, Source("time_ns", "duration", DIALECT_RANK))
     if call.latency_us is not None:
         call.flags &= ~Flag.LATENCY_UNKNOWN
 

@@ -11,7 +11,7 @@ FROM (
         0::bigint AS first_cost_pico_usd
     FROM _genai.model_call m WHERE m.merged_into IS NULL
     UNION ALL
-    SELECT m.time, coalesce(m.first_series_id, m.series_id), 0, 0, CASE WHEN m.flags & 4096 = 0 THEN 1 ELSE 0 END,
+    SELECT m.time, coalesce(m.first_series_id, m.series_id), 0, 0, CASE WHEN m.flags & 1073745920 = 0 THEN 1 ELSE 0 END,
         coalesce(m.first_cost_pico_usd, 0)
     FROM _genai.model_call m
 ) m

@@ -5,7 +5,7 @@
 -- own line of the book, not here.
 CREATE VIEW genai.first_booking AS
 SELECT m.time, date_bin('1 day', m.time, 'epoch')::date AS day, s.environment, s.data_mode, s.provider, s.model, m.received_at,
-    CASE WHEN m.flags & 4096 = 0 THEN 1 ELSE 0 END::bigint AS calls, m.first_cost_pico_usd, false AS is_closed
+    CASE WHEN m.flags & 1073745920 = 0 THEN 1 ELSE 0 END::bigint AS calls, m.first_cost_pico_usd, false AS is_closed
 FROM _genai.model_call m JOIN _genai.series s ON s.id = coalesce(m.first_series_id, m.series_id)
 WHERE m.time >= (SELECT f.time FROM _genai.floor f WHERE f.level = 'raw')
 UNION ALL

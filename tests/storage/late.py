@@ -51,6 +51,7 @@ class Late:
         rules = replace(RULES, tenants=self.tenants)
         batch.calls = [call for call in batch.calls if admit(call, rules) is None]
         batch.sightings = [admit_sighting(sighting, rules) for sighting in batch.sightings]
+        batch.readings = [admit_sighting(reading, rules) for reading in batch.readings]
         self.writers[receiver].write([(batch, [price(call) for call in batch.calls])])
 
     def bind(self, minute: float = 1) -> Bound:
@@ -93,7 +94,7 @@ def assert_the_books_balance(dsn: str) -> None:
             SELECT m.time::date AS day, s.line_id AS line, 1 AS calls, coalesce(m.cost_pico_usd, 0) AS cost
             FROM _genai.model_call m JOIN _genai.series s ON s.id = m.series_id WHERE m.merged_into IS NULL
             UNION ALL
-            SELECT m.time::date, s.line_id, CASE WHEN m.flags & 4096 = 0 THEN -1 ELSE 0 END,
+            SELECT m.time::date, s.line_id, CASE WHEN m.flags & 1073745920 = 0 THEN -1 ELSE 0 END,
                 -coalesce(m.first_cost_pico_usd, 0)
             FROM _genai.model_call m JOIN _genai.series s ON s.id = coalesce(m.first_series_id, m.series_id)
             UNION ALL

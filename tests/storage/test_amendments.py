@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
-from hypothesis import HealthCheck, given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -20,10 +19,10 @@ from hypothesis.stateful import (
 )
 
 from processor.call import MISSING, ModelCall
+from processor.calls.merge import take_usage
 from processor.pricing import Charge
 from storage.amendments import Amender, Amendment, retract, set_fields
 from storage.cardinality import ENDPOINT
-from storage.completion import Offer, complete, duplicate_offers
 from storage.keys import own_key
 from storage.retention import Periods, keep
 from storage.rows import postgres_us
@@ -127,19 +126,23 @@ def test_a_retracted_duplicate_counts_for_nothing_and_hands_its_request_on(migra
     ]
 
 
-def test_usage_of_a_twin_is_taken_whole_and_priced_again(migrated_database: str) -> None:
+def with_usage_of(other: ModelCall, charge: Charge) -> Callable[[Row], Iterable[Row]]:
+    """A change that gives a row another reading's usage and a price."""
+
+    def change(row: Row) -> Iterable[Row]:
+        take_usage(row.call, other)
+        row.charge = charge
+        return (row,)
+
+    return change
+
+
+def test_usage_of_a_duplicate_is_taken_whole_and_booked_at_its_price(migrated_database: str) -> None:
     lost = call("lost", input_tokens=None, output_tokens=None, usage_source=MISSING, sources=())
     stored(migrated_database, [lost], Charge("no_usage"))
-    twin = call(
-        "twin", input_tokens=700, output_tokens=20, cache_read_tokens=100, endpoint_tag="twin.endpoint"
-    )
-    offers = duplicate_offers(twin)
+    other = call("other", input_tokens=700, output_tokens=20, cache_read_tokens=100)
     priced = Charge("priced", 90, 70, 0, 0, 20, 0, 7)
-    applied = amend(
-        migrated_database,
-        "merge",
-        Amendment((place(lost),), lambda row: complete(row, offers, lambda _: priced)),
-    )
+    applied = amend(migrated_database, "merge", Amendment((place(lost),), with_usage_of(other, priced)))
     assert (applied.calls, applied.cost_pico_usd) == (0, 90)
     query = """
         SELECT input_tokens, output_tokens, cache_read_tokens, usage_source, cost_pico_usd,
@@ -201,45 +204,6 @@ def test_a_value_beyond_the_cap_of_its_day_is_booked_as_other(migrated_database:
 # Any interleaving
 
 TAGS = ("endpoint_tag", "tenant_id", "environment", "prompt_version")
-offered = st.lists(
-    st.tuples(
-        st.integers(0, 4),  # which call
-        st.sampled_from(TAGS),
-        st.sampled_from(["x", "y", "z"]),
-        st.sampled_from([0, 10, 21, 22, 60]),
-        st.integers(1, 3),  # whose span
-    ),
-    max_size=14,
-)
-
-
-def offer_change(field: str, text: str, rank: int, span: int) -> Callable[[Row], Iterable[Row]]:
-    """A change that offers one tag."""
-    return lambda row: complete(row, [Offer(field, text, rank, bytes([span]) * 8)])
-
-
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
-@given(offers=offered, seed=st.randoms(use_true_random=False))
-def test_the_end_state_does_not_depend_on_the_order_of_offers(
-    migrated_database: str, offers: list[tuple[int, str, str, int, int]], seed: random.Random
-) -> None:
-    ends = []
-    for _ in range(2):
-        with psycopg.connect(migrated_database, autocommit=True) as connection:
-            connection.execute(f"TRUNCATE {TABLES}".encode())
-        made = [call(str(n), endpoint_tag=None, tenant_id=None, prompt_version=None) for n in range(5)]
-        stored(migrated_database, made)
-        # One value per source: a span does not contradict itself.
-        told = sorted({(n, field, rank, span): text for n, field, text, rank, span in offers}.items())
-        seed.shuffle(told)
-        for (n, field, rank, span), text in told:
-            amend(
-                migrated_database, "tag", Amendment((place(made[n]),), offer_change(field, text, rank, span))
-            )
-        query = f"SELECT span_id, {', '.join(TAGS)} FROM genai.model_call ORDER BY 1"  # noqa: S608
-        ends.append(rows(migrated_database, query))
-        assert_the_book_adds_up(migrated_database)
-    assert ends[0] == ends[1]
 
 
 class Ledger(RuleBasedStateMachine):

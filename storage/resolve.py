@@ -1,0 +1,402 @@
+"""Stored calls brought to what all known spans say together, by the rule of `processor.calls` (LEDGER §6).
+
+A row is worked out anew from what each span itself says, never from what an earlier merge left: so it does
+not depend on the order in which spans came. What a span gave that is no longer known stays in the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field
+
+from processor.call import ELSEWHERE, REAL, UNKNOWN, Flag, ModelCall
+from processor.calls.inherit import MAX_DEPTH, Tagged, is_inherited, offers, tags_of, take
+from processor.calls.merge import (
+    TAGS,
+    USAGE,
+    USAGE_FIELD,
+    USAGE_FLAGS,
+    drop_usage,
+    merged,
+    set_request_label,
+    take_details,
+    take_usage,
+)
+from processor.calls.precedence import MISSING_USAGE, usage_rank
+from processor.calls.same_call import SpanReading, groups, times
+from processor.pricing import UNCERTAIN
+from processor.response_id import is_strong_response_id
+from processor.tenants import Tenants, is_assigned
+from storage.amendments import Change
+from storage.bound_calls import Seat
+from storage.bound_trace import Node, Session
+from storage.estimates import is_estimated
+from storage.keys import claimed_ms, own_key
+from storage.rows import postgres_us
+from storage.sightings import call_document, call_of
+from storage.stored_row import (
+    BEGUN_BY_AMENDMENT,
+    IDENTITY,
+    OTHERS,
+    SERIES,
+    SHAPE,
+    Place,
+    Price,
+    Row,
+    begun_row,
+)
+
+_EXTERNAL = "external_request_id"
+_DEFAULTS: Mapping[str, object] = {
+    "provider": UNKNOWN, "model": UNKNOWN, "environment": "prod", "data_mode": REAL,
+}  # fmt: skip
+_REPEATED, _PROMOTED = int(Flag.RESPONSE_REPEATED), int(Flag.PROMOTED)
+_KEPT_FLAGS = int(Flag.RAW_IDENTITY | Flag.TEXT_CUT | Flag.TEXT_CLEANED) | _REPEATED | _PROMOTED
+_KEPT_FLAGS |= BEGUN_BY_AMENDMENT
+"""Flags of the row and not of one of its readings."""
+_LATENCY_UNKNOWN = int(Flag.LATENCY_UNKNOWN)
+_PRICED_BY = (
+    "provider", "model", "request_model", "service_tier", "operation", "status", "usage_source", *USAGE,
+)  # fmt: skip
+_STORED = (*SERIES, *IDENTITY, *USAGE, *OTHERS, "flags", *(name for name in SHAPE if name != "sources"))
+
+
+@dataclass(slots=True, eq=False)
+class _Member:
+    """A span of the component that is a call: what it says, and its row if it has one."""
+
+    reading: SpanReading
+    place: Place
+    row: Row | None
+    line: Sequence[Tagged] = ()
+    roots: Sequence[Tagged] = ()
+    session: Session | None = None
+    of: Place | None = None
+    is_elsewhere: bool = False
+    above: list[SpanReading] = field(default_factory=list)
+
+
+def settle(
+    seats: Sequence[Seat],
+    price: Price,
+    price_map_id: int | None,
+    tenants: Tenants,
+    linked: Sequence[tuple[Seat, Seat]] = (),
+) -> Change:
+    """The change that brings these spans' rows, where they are there, to what the spans say together.
+
+    Args:
+        linked: pairs that are one call although their readings do not show it; the first is the counted one.
+    """
+
+    def change(*rows: Row | None) -> Iterable[Row]:
+        members = _members(seats, {row.place: row for row in rows if row is not None})
+        links = _links(members, linked)
+        of_reading = {id(member.reading): member for member in members.values()}
+        settled = [
+            [of_reading[id(one)] for one in group]
+            for group in groups([member.reading for member in members.values()], links)
+        ]
+        changed: dict[Place, Row] = {}
+        for group in settled:
+            changed |= {row.place: row for row in _Group(group, price, price_map_id, tenants).settle()}
+        return (changed | {row.place: row for row in _mark_repeated(settled)}).values()
+
+    return change
+
+
+def places_of(seats: Iterable[Seat]) -> list[Place]:
+    """Where rows of these spans stand, or may stand."""
+    found: set[Place] = set()
+    for seat in seats:
+        found |= {place for place in (seat.node.place, seat.node.of, *seat.promoted) if place is not None}
+        if seat.node.place is None and seat.node.document is not None:
+            found.add(place_of(call_of(seat.node.document)))
+    return sorted(found)
+
+
+def place_of(call: ModelCall) -> Place:
+    """Where the row of a span stands if it is the counted one."""
+    return Place(postgres_us(call.time_ns), own_key(call, claimed_ms(call)))
+
+
+def _members(seats: Sequence[Seat], rows: Mapping[Place, Row]) -> dict[int, _Member]:
+    keys = {place.call_key for place in rows}
+    members: dict[int, _Member] = {}
+    for seat in seats:
+        member = _member(seat, rows)
+        if member is not None and _is_known(member, rows, keys):
+            members[id(seat.node)] = member
+    seated = {member.place for member in members.values()}
+    for place in {seat.node.of for seat in seats} - seated:
+        if place is not None and (alone := rows.get(place)) is not None:  # a report or record without a trace
+            members[id(alone)] = _Member(SpanReading(own_reading(alone)), place, alone)
+    for seat in seats:
+        member = members.get(id(seat.node))
+        if member is None:
+            continue
+        line = seat.session.line(seat.node)
+        member.above = [members[id(node)].reading for node in line if id(node) in members]
+        for place in seat.promoted:
+            if (row := rows.get(place)) is not None:
+                outer = members.setdefault(id(row), _Member(SpanReading(own_reading(row)), place, row))
+                member.above.append(outer.reading)
+        member.reading.above = member.above
+        member.line = [_tagged(node, members.get(id(node))) for node in line]
+        member.roots = [_tagged(node, members.get(id(node))) for node in seat.session.roots(seat.node)]
+    return members
+
+
+def _is_known(member: _Member, rows: Mapping[Place, Row], keys: set[bytes]) -> bool:
+    """Whether what became of a span is all here: its row, or the row of the call that it was found to be."""
+    if member.row is None:
+        return member.of in rows
+    return member.row.merged_into is None or member.row.merged_into in keys
+
+
+def _member(seat: Seat, rows: Mapping[Place, Row]) -> _Member | None:
+    node = seat.node
+    said = None if node.document is None else call_of(node.document)
+    place = node.place or (place_of(said) if said is not None else None)
+    row = None if place is None else rows.get(place)
+    if place is None or (row is None and said is None):
+        return None
+    if said is None:
+        assert row is not None
+        own = own_reading(row)
+    else:
+        own = _without_inherited(said)
+        own.flags |= 0 if row is None else row.call.flags & _PROMOTED
+    own = take_details(own, seat.session.details(node))
+    is_elsewhere = node.part == ELSEWHERE
+    return _Member(SpanReading(own), place, row, session=seat.session, of=node.of, is_elsewhere=is_elsewhere)
+
+
+def _tagged(node: Node, member: _Member | None) -> Tagged:
+    """What a span offers; a request is counted at ingest, so its id is not given to calls that come later."""
+    if member is not None:
+        span = tags_of(member.reading.call)
+    else:
+        span = Tagged(node.span_id, node.tags, node.attributes)
+    if _EXTERNAL not in span.tags:
+        return span
+    return span._replace(tags={name: value for name, value in span.tags.items() if name != _EXTERNAL})
+
+
+def _links(
+    members: Mapping[int, _Member], linked: Sequence[tuple[Seat, Seat]]
+) -> list[tuple[SpanReading, SpanReading]]:
+    """Pairs that a request showed to be one call, or the caller says; the second is like one around it."""
+    by_place = {member.place: member for member in members.values()}
+    pairs = [(by_place.get(m.of), m) for m in members.values() if m.is_elsewhere and m.of is not None]
+    pairs += [(members.get(id(one.node)), members.get(id(other.node))) for one, other in linked]  # type: ignore[misc]
+    found = [(one, other) for one, other in pairs if one is not None and other is not None]
+    for one, other in found:
+        one.above.append(other.reading)
+    return [(one.reading, other.reading) for one, other in found]
+
+
+def own_reading(row: Row) -> ModelCall:
+    """What a row's span itself says: without what other spans gave it."""
+    call = _without_inherited(row.call)
+    gone = set(row.completed)
+    if USAGE_FIELD in gone or is_estimated(call):
+        drop_usage(call)
+    for name in gone - {USAGE_FIELD}:
+        _forget(call, name)
+    call.sources = tuple(source for source in call.sources if source.field not in gone)
+    if "usage" in row.own:
+        take_usage(call, call_of(row.own["usage"]))
+    for name in ("provider", "model"):
+        if name in gone and name in row.own:
+            setattr(call, name, row.own[name])
+    if "label" in row.own:
+        call.external_request_id, call.request_id_given = row.own["label"], False
+    if is_assigned(call):
+        _forget(call, "tenant_id")
+    return call
+
+
+def _without_inherited(call: ModelCall) -> ModelCall:
+    call = copy(call)
+    inherited = {source.field for source in call.sources if is_inherited(source)}
+    for name in inherited:
+        _forget(call, name)
+    call.sources = tuple(source for source in call.sources if source.field not in inherited)
+    return call
+
+
+def _forget(call: ModelCall, name: str) -> None:
+    setattr(call, name, _DEFAULTS.get(name))
+    if name == "latency_us":
+        call.flags |= _LATENCY_UNKNOWN
+    elif name == "data_mode":
+        call.flags &= ~int(Flag.DATA_MODE_UNKNOWN)
+    elif name == _EXTERNAL:
+        call.request_id_given = False
+
+
+def _mark_repeated(settled: Sequence[Sequence[_Member]]) -> Iterable[Row]:
+    """Of the calls with one strong response id the first is the answer, the others repeat it (LEDGER §1)."""
+    by_id: dict[str, list[tuple[tuple[int, int], Row]]] = {}
+    joined: set[str] = set()
+    for group in settled:
+        row = next((m.row for m in group if m.row is not None and m.row.merged_into is None), None)
+        calls = [m.reading.call for m in group]
+        for response_id in {call.response_id for call in calls if call.response_id}:
+            if row is not None and is_strong_response_id(response_id):
+                same = [times(call) for call in calls if call.response_id == response_id]
+                by_id.setdefault(response_id, []).append((min(same), row))
+                joined |= {response_id} if len(same) > 1 else set()
+    for response_id, found in by_id.items():
+        if len(found) > 1 or response_id in joined:  # a call that is alone keeps what ingest saw
+            yield from _number_repeated([row for _, row in sorted(found, key=lambda f: (f[0], f[1].place))])
+
+
+def _number_repeated(rows: Sequence[Row]) -> Iterable[Row]:
+    for number, row in enumerate(rows):
+        flags = row.call.flags & ~_REPEATED | (_REPEATED if number else 0)
+        if flags != row.call.flags:
+            row.call.flags = flags
+            yield row
+
+
+class _Group:
+    """The spans of one call, the one that is counted first."""
+
+    def __init__(
+        self, members: Sequence[_Member], price: Price, price_map_id: int | None, tenants: Tenants
+    ) -> None:
+        self._members = members
+        self._rows = [member.row for member in members if member.row is not None]
+        self._price, self._price_map_id, self._tenants = price, price_map_id, tenants
+
+    def settle(self) -> Iterable[Row]:
+        """The rows that change."""
+        counted = self._members[0]
+        shown = min(self._rows, key=lambda row: row.merged_into is not None, default=None)
+        row = counted.row
+        if row is None:
+            row = counted.row = self._begin(counted, shown)
+        shown = shown or row
+        requests = self._requests(row, shown)
+        call, completed = self._call(row)
+        is_changed = self._write(row, call, completed) or row.requests != requests or row.is_begun
+        row.requests = requests
+        if row.merged_into is not None:
+            row.merged_into, is_changed = None, True
+        if is_changed:
+            yield row
+        for other in self._rows:
+            if other is not row and other.merged_into != row.place.call_key:
+                other.merged_into = row.place.call_key
+                yield other
+
+    def _begin(self, counted: _Member, shown: Row | None) -> Row:
+        """A row for a span that ingest did not count; `shown` is the row that stood for its call."""
+        call = copy(counted.reading.call)
+        if shown is None:
+            return begun_row(counted.place, call, self._price(call), 1, self._price_map_id)
+        call.flags |= shown.call.flags & _REPEATED
+        return begun_row(counted.place, call, shown.charge, shown.requests, shown.price_map_id)
+
+    def _call(self, row: Row) -> tuple[ModelCall, dict[str, tuple[int, str]]]:
+        """What the spans say together, and the fields that are not the counted span's own."""
+        counted, *others = self._members
+        others = [m for m in others if not m.reading.call.flags & _PROMOTED]
+        told = [m.reading.call for m in others]
+        line = list(_by_span((counted, *others)))
+        roots = [root for member in (counted, *others) for root in member.roots]
+        known = {m.reading.call.span_id.hex() for m in self._members}
+        known |= {span.hex() for m in self._members if m.session is not None for span in m.session.nodes}
+        rows = [m.row for m in (counted, *others) if m.row is not None and not m.row.is_begun]
+        remembered = [_memory(one, known, (*line, *roots)) for one in rows]
+        call, taken = merged([counted.reading.call, *remembered, *told])
+        offered = {**offers(roots, start=MAX_DEPTH)}
+        for name, offer in offers(line).items():
+            if name not in offered or offer.source.rank <= offered[name].source.rank:
+                offered[name] = offer
+        inherited = take(call, offered)
+        set_request_label(call)
+        self._tenants.assign(call)
+        completed = {name: (rank, giver.span_id.hex()) for name, (rank, giver) in taken.items()}
+        for name in [name for name, (_, giver) in taken.items() if not giver.span_id]:
+            ranks = (one.completed[name] for one in self._rows if name in one.completed)
+            completed[name] = next(ranks, (0, ""))
+        completed |= {name: (offer.source.rank, offer.giver.hex()) for name, offer in inherited.items()}
+        return call, completed
+
+    def _write(self, row: Row, call: ModelCall, completed: Mapping[str, tuple[int, str]]) -> bool:
+        """Put the call into its row; True if that changes what is stored."""
+        before = row.call
+        call.flags = call.flags & ~_KEPT_FLAGS | (before.flags | call.flags) & _KEPT_FLAGS
+        if set(call.sources) == set(before.sources):
+            call.sources = before.sources
+        noted = {
+            name: rank
+            for name, rank in completed.items()
+            if row.is_begun or name in row.completed or not _is_equal(name, before, call)
+        }
+        own = self._own_facts(noted)
+        changes = [name for name in _STORED if getattr(before, name) != getattr(call, name)]
+        is_noted = noted == row.completed and (own == row.own or not noted)
+        if not changes and call.sources is before.sources and is_noted and not row.is_begun:
+            return False
+        row.completed, row.own, row.call = noted, own, call
+        is_repriced = (before.flags ^ call.flags) & UNCERTAIN
+        if row.is_begun or is_repriced or any(getattr(before, n) != getattr(call, n) for n in _PRICED_BY):
+            row.charge = self._price(call)
+            row.price_map_id = row.price_map_id if self._price_map_id is None else self._price_map_id
+        return True
+
+    def _own_facts(self, noted: Mapping[str, object]) -> dict[str, object]:
+        """What the counted span itself says where another's value stands: the rule compares own readings."""
+        own, facts = self._members[0].reading.call, dict[str, object]()
+        if USAGE_FIELD in noted and usage_rank(own) < MISSING_USAGE:
+            usage = ModelCall(usage_source=own.usage_source, flags=own.flags & USAGE_FLAGS)
+            for name in USAGE:
+                setattr(usage, name, getattr(own, name))
+            usage.sources = tuple(source for source in own.sources if source.field in USAGE)
+            facts["usage"] = call_document(usage)
+        if not own.request_id_given and not {"response_id", _EXTERNAL}.isdisjoint(noted):
+            facts["label"] = own.external_request_id
+        return facts | {n: getattr(own, n) for n in ("provider", "model") if n in noted}
+
+    def _requests(self, row: Row, shown: Row) -> int:
+        """1 where the group counts a logical request: the one of the application's id, if a span has it."""
+        given = [one.requests for one in self._rows if one.call.request_id_given]
+        return max(given) if given else max(row.requests, shown.requests)
+
+
+def _by_span(members: Sequence[_Member]) -> Iterable[Tagged]:
+    met: set[bytes] = set()
+    for member in members:
+        for span in member.line:
+            key = member.reading.call.trace_id + span.span_id
+            if key not in met:
+                met.add(key)
+                yield span
+
+
+def _is_equal(name: str, one: ModelCall, other: ModelCall) -> bool:
+    names = USAGE if name == USAGE_FIELD else (name,)
+    return all(getattr(one, n) == getattr(other, n) for n in names)
+
+
+def _memory(row: Row, known: set[str], around: Sequence[Tagged]) -> ModelCall:
+    """What a row took from spans that are not known any more, as a reading of a span without an id."""
+    found = (offer for span in around for offer in offers((span,)).values())
+    offered = {(offer.source.field, str(offer.value)) for offer in found}
+    call, memory = row.call, ModelCall(status=row.call.status, time_ns=row.call.time_ns)
+    kept = {name for name, (_, giver) in row.completed.items() if giver not in known}
+    kept |= {source.field for source in call.sources if is_inherited(source)} - set(row.completed)
+    kept = {name for name in kept if name not in TAGS or (name, str(getattr(call, name))) not in offered}
+    if USAGE_FIELD in kept or is_estimated(call):
+        take_usage(memory, call)
+    for name in kept - {USAGE_FIELD}:
+        setattr(memory, name, getattr(call, name))
+    memory.request_id_given = _EXTERNAL in kept
+    sources = (source for source in call.sources if source.field in kept and source.field not in USAGE)
+    memory.sources = (*memory.sources, *sources)
+    return memory

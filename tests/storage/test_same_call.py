@@ -1,0 +1,262 @@
+"""One rule for the same call: however its spans come, they end in the same rows, rollups and journal.
+
+Spans that provoke every rule are sent twice: all in one request, and split, shuffled and repeated over two
+receivers with late binding in between. Left out is what the ledger documents as different (docs/ledger.md,
+"Where a split shows"), and columns that say when or how a call came: `received_at`, `promoted`, first costs.
+Requests are compared as a sum, since each is counted where its first committed call stands (LEDGER §5).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.receiver.spans import CHAT, Made
+from tests.storage.late import Late, late_ledger
+
+EXAMPLES = 2_000 if os.environ.get("SPANLEDGER_TEST_FULL_SIZE") else 100
+COLUMNS = (
+    "trace_id", "span_id", "parent_span_id", "time", "provider", "model", "request_model", "operation",
+    "endpoint_tag", "prompt_version", "user_id", "tenant_id", "conversation_id", "attempt", "environment",
+    "data_mode", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
+    "cache_write_1h_tokens", "reasoning_tokens", "input_audio_tokens", "output_audio_tokens",
+    "input_image_tokens", "output_image_tokens", "usage_source", "latency_ms", "time_to_first_token_ms",
+    "status", "error_type", "http_status", "streaming", "service_tier", "reported_cost_usd", "response_id",
+    "external_request_id", "request_id_given", "cost_pico_usd", "input_cost_pico_usd",
+    "cache_read_cost_pico_usd", "cache_write_cost_pico_usd", "output_cost_pico_usd", "other_cost_pico_usd",
+    "price_status", "array_remove(flags, 'promoted') AS flags", "dialect", "sources",
+)  # fmt: skip
+_numbers = count(1)
+
+STRONG, OTHER, WEAK = "msg_01AbCdEfGhIjKlMn", "msg_02ZyXwVuTsRqPoNm", "chatcmpl-42"
+LOSSY, SDK = ("openinference.instrumentation.anthropic", "0.1.5"), ("com.anthropic.sdk.python", "2")
+ESTIMATING, PLAIN = ("openlit.otel.tracing", "1.34"), ("test", "1")
+CLAUDE = {**CHAT, "gen_ai.provider.name": "anthropic", "gen_ai.request.model": "claude-sonnet-4"}
+INPUT, OUTPUT = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"
+CACHED = {INPUT: 150, "gen_ai.usage.cache_read.input_tokens": 50}
+NO_USAGE = {INPUT: None, OUTPUT: None}
+TAGS = ("prompt_version", "tenant.id", "user.id", "session.id", "endpoint_tag")
+
+
+def review(reading: str) -> Made:
+    """The two spans of one Anthropic call that ended in three ways."""
+    known = {**CLAUDE, "gen_ai.response.id": STRONG}
+    if reading == "A":
+        return Made(known, span_id=3, parent=2, trace=b"1", start=5, end=900, scope=LOSSY)
+    return Made({**known, **CACHED}, span_id=2, trace=b"1", end=1000, scope=SDK)
+
+
+@st.composite
+def calls(draw: st.DrawFn, span_id: int) -> Made:
+    """A call: with a strong, a weak or no id; with the provider's, a part of, estimated or no usage."""
+    attributes: dict[str, object] = {**draw(st.sampled_from([CHAT, CLAUDE]))}
+    response_id = draw(st.sampled_from([None, None, STRONG, STRONG, OTHER, WEAK]))
+    attributes |= {} if response_id is None else {"gen_ai.response.id": response_id}
+    attributes |= draw(
+        st.sampled_from([{}, {}, CACHED, {"gen_ai.usage.reasoning.output_tokens": 7}, {INPUT: 37}, NO_USAGE])
+    )
+    attributes |= draw(
+        st.sampled_from(
+            [{}, {}, {"gen_ai.response.model": "m-2"}, {"gen_ai.request.stream": True},
+             {"gen_ai.response.time_to_first_chunk": 0.25}, {"openai.response.service_tier": "flex"}]
+        )
+    )  # fmt: skip
+    attributes |= draw(tags)
+    trace = draw(st.sampled_from([b"1", b"1", b"2"]))
+    if trace == b"2" and OUTPUT in attributes and attributes[OUTPUT] is not None:
+        attributes[OUTPUT] = 21  # else it may be taken for a call of the other trace without an id
+    start = draw(st.sampled_from([0, 0, 10, 500, 9_000, 21_000, 40_000, 62_000]))
+    return Made(
+        {key: value for key, value in attributes.items() if value is not None},
+        span_id,
+        draw(st.integers(0, 7)),
+        trace,
+        start=start,
+        end=start + draw(st.sampled_from([400, 1_000, 8_000, 25_000])),
+        failed=trace == b"1" and draw(st.sampled_from([False, False, False, True])),
+        scope=draw(st.sampled_from([PLAIN, SDK, LOSSY, ESTIMATING])),
+    )
+
+
+tags = st.dictionaries(st.sampled_from(TAGS), st.sampled_from(["x", "y"]), max_size=2)
+
+
+@st.composite
+def around(draw: st.DrawFn, span_id: int) -> Made:
+    """What lies around calls: agents with tags, wrappers, LiteLLM's span and its raw requests."""
+    kind = draw(st.sampled_from(["agent", "agent", "wrapper", "litellm", "raw"]))
+    found: dict[str, Any] = {"trace": draw(st.sampled_from([b"1", b"1", b"2"])), "end": 30_000}
+    if kind in ("litellm", "raw"):
+        found["trace"] = b"1"
+    said = dict(draw(tags))
+    parent = draw(st.integers(0, 7))
+    if kind == "agent":
+        said |= {"gen_ai.operation.name": "invoke_agent"}
+        said |= draw(st.sampled_from([{}, {"gen_ai.agent.name": "helper"}, {"genai.environment": "staging"}]))
+        return Made(said, span_id, parent, name=f"agent {span_id}", kind=1, **found)
+    if kind == "wrapper":
+        said = {
+            "ai.operationId": "ai.generateText", "ai.model.id": "gpt-4o-mini",
+            "ai.model.provider": "openai.chat",
+            "ai.usage.promptTokens": 100, "ai.usage.completionTokens": 20,
+        }  # fmt: skip
+        return Made(said, span_id, parent, name="ai.generateText", scope=("ai", ""), **found)
+    if kind == "litellm":
+        said |= {**CHAT, "litellm.call_id": f"call-{span_id}", "llm.request.type": "completion"}
+        return Made(said, span_id, parent, name="litellm_request", scope=("litellm", ""), **found)
+    raw = {
+        "llm.openai.id": f"chatcmpl-raw{span_id:09x}",
+        "llm.openai.usage": "{'prompt_tokens': 100, 'completion_tokens': 20}",
+    }
+    return Made(raw, span_id, parent, name="raw_gen_ai_request", scope=("litellm", ""), **found)
+
+
+@st.composite
+def traces(draw: st.DrawFn) -> list[Made]:
+    """Up to seven spans in two traces, without a cycle of parents."""
+    size = draw(st.integers(1, 7))
+    spans = [draw(st.one_of(calls(n), calls(n), around(n))) for n in range(1, size + 1)]
+    by_id = {span.span_id: span for span in spans}
+    for span in spans:
+        parent = by_id.get(span.parent)
+        if parent is not None and (parent.trace != span.trace or _is_above(span.span_id, parent, by_id)):
+            span.parent = 0
+    return [span for span in spans if span.name != "raw_gen_ai_request" or _has_call(span, by_id)]
+
+
+def _is_above(span_id: int, span: Made | None, by_id: dict[int, Made]) -> bool:
+    met: set[int] = set()
+    while span is not None and span.span_id not in met:
+        if span.span_id == span_id:
+            return True
+        met.add(span.span_id)
+        span = by_id.get(span.parent)
+    return False
+
+
+def _has_call(raw: Made, by_id: dict[int, Made]) -> bool:
+    """Whether a raw request is below a LiteLLM call; without one it is a wrapper of its own."""
+    parent = by_id.get(raw.parent)
+    return parent is not None and parent.name == "litellm_request"
+
+
+class Deliveries:
+    """Deliveries of the same spans side by side in one ledger, apart by trace, response id and service."""
+
+    def __init__(self, late: Late) -> None:
+        self.late = late
+        self._number = 0
+
+    def begin(self) -> None:
+        self._number = 0xABC00000 + next(_numbers)  # in hex it is in no span id
+
+    def own(self, span: Made) -> Made:
+        """The span as it is sent in this delivery."""
+        number = self._number
+        attributes = dict(span.attributes)
+        if str(attributes.get("gen_ai.response.id", "")).startswith("msg_"):
+            attributes["gen_ai.response.id"] = f"{attributes['gen_ai.response.id']}{number:08x}"
+        if "llm.openai.id" in attributes:
+            attributes["llm.openai.id"] = f"{attributes['llm.openai.id']}{number:08x}"
+        if "external_request_id" in attributes:
+            attributes["external_request_id"] = f"{attributes['external_request_id']}{number:08x}"
+        trace = span.trace.rjust(8, b"t") + number.to_bytes(8, "big")
+        return replace(span, attributes=attributes, trace=trace, resource={"service.name": f"s{number:08x}"})
+
+    def send(self, spans: Sequence[Made], minute: float, receiver: int) -> None:
+        self.late.send(*map(self.own, spans), minute=minute, receiver=receiver)
+
+    def settle(self) -> None:
+        """Bind until nothing can change any more."""
+        for minute in (40, 80, 400, 401):
+            self.late.bind(minute)
+
+    def state(self) -> dict[str, dict[str, Any]]:
+        """What the rows say, by span, as every delivery would say it; and the requests in all."""
+        suffix = f"{self._number:08x}"
+        query = f"SELECT {', '.join(COLUMNS)}, requests FROM genai.model_call WHERE service_name = %s"  # noqa: S608
+        stored = self.late.rows(query, f"s{suffix}")
+        found = [dict(zip((*NAMES, "requests"), row, strict=True)) for row in stored]
+        requests = sum(row.pop("requests") for row in found)
+        plain = [{name: _plain(value, suffix) for name, value in row.items()} for row in found]
+        return {f"{row['trace_id']}/{row['span_id']}": row for row in plain} | {"all": {"requests": requests}}
+
+
+NAMES = [column.rpartition(" AS ")[2] for column in COLUMNS]
+
+
+def differences(one: dict[str, dict[str, Any]], other: dict[str, dict[str, Any]]) -> list[Any]:
+    """Where two states differ: rows that only one has, and columns."""
+    only = [("only in one", span) for span in sorted(one.keys() ^ other.keys())]
+    return only + [
+        (span, name, value, other[span][name])
+        for span in sorted(one.keys() & other.keys())
+        for name, value in one[span].items()
+        if value != other[span][name]
+    ]
+
+
+def _plain(value: Any, suffix: str) -> Any:
+    if isinstance(value, str):
+        return value.replace(suffix, "")
+    return sorted(map(str, value)) if isinstance(value, list) else value
+
+
+@pytest.fixture
+def deliveries(migrated_database: str) -> Iterator[Deliveries]:
+    with late_ledger(migrated_database) as late:
+        yield Deliveries(late)
+
+
+@pytest.mark.parametrize("pieces", [["AB"], ["A", "B"], ["B", "A"], ["AB", "A"], ["B", "AB"]], ids=str)
+def test_the_same_two_spans_are_the_same_row(deliveries: Deliveries, pieces: list[str]) -> None:
+    for minute, piece in enumerate(pieces):
+        if minute == 0:
+            deliveries.begin()
+        deliveries.send([review(reading) for reading in piece], minute, minute % 2)
+        deliveries.late.bind(minute)
+    deliveries.settle()
+    columns = "span_id, input_tokens, cache_read_tokens, flags, latency_ms"
+    assert deliveries.late.rows(f"SELECT {columns} FROM genai.model_call") == [  # noqa: S608
+        ("0" * 15 + "3", 150, 50, [], 895.0)
+    ]
+
+
+def play(deliveries: Deliveries, spans: list[Made], data: st.DataObject) -> None:
+    """Send the spans in drawn pieces, each once or twice, within the window, binding now and then."""
+    pieces: list[list[Made]] = []
+    for span in data.draw(st.permutations(spans)):
+        for _ in range(data.draw(st.sampled_from([1, 1, 1, 2]))):
+            if pieces and data.draw(st.booleans()):
+                data.draw(st.sampled_from(pieces)).append(span)
+            else:
+                pieces.append([span])
+    minute = 0
+    for piece in pieces:
+        deliveries.send(piece, minute, data.draw(st.integers(0, 1)))
+        minute += data.draw(st.sampled_from([0, 0, 3]))
+        if data.draw(st.booleans()):
+            deliveries.late.bind(minute)
+    deliveries.settle()
+
+
+def test_any_split_order_and_repetition_ends_in_the_same_rows(deliveries: Deliveries) -> None:
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(spans=traces(), data=st.data())
+    def check(spans: list[Made], data: st.DataObject) -> None:
+        deliveries.begin()
+        deliveries.send(spans, 0, 0)
+        deliveries.settle()
+        whole = deliveries.state()
+        deliveries.begin()
+        play(deliveries, spans, data)
+        assert differences(whole, deliveries.state()) == []
+
+    check()
