@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.rows import class_row
 
+from operations.drivers import Driver, drivers
 from operations.exactness import at_least
 
 DIMENSIONS = ("endpoint", "prompt_version", "user", "tenant", "model", "provider", "service")
@@ -157,6 +158,7 @@ class Comparison(NamedTuple):
     """The answer; `total` is None when neither window has a call.
 
     Attributes:
+        drivers: the combinations that explain the change, of the measure that its class is about.
         unread_spans: spans of the window with usage that no rule reads, also where there is no call.
     """
 
@@ -164,10 +166,11 @@ class Comparison(NamedTuple):
     segments: list[Change]
     spike: Spike | None
     unread_spans: int = 0
+    drivers: list[Driver] = []  # noqa: RUF012 - never changed
 
 
 def compare(connection: psycopg.Connection[Any], question: Question, limit: int = 20) -> Comparison:
-    """Ask both functions in one snapshot, so that the class speaks about the same numbers.
+    """Ask all functions in one snapshot, so that class and drivers speak about the same numbers.
 
     Args:
         limit: segments at most, the largest change first; the total counts all.
@@ -187,7 +190,8 @@ def compare(connection: psycopg.Connection[Any], question: Question, limit: int 
         if not changes:
             return Comparison(None, [], None, _unread(connection, values))
         spike = connection.cursor(row_factory=class_row(Spike)).execute(_query("classify"), values).fetchone()
-    return Comparison(changes[0], changes[1:], spike, changes[0].unread_spans)
+        found = drivers(connection, values, spike.name) if spike else []
+    return Comparison(changes[0], changes[1:], spike, changes[0].unread_spans, found)
 
 
 def _unread(connection: psycopg.Connection[Any], values: Mapping[str, object]) -> int:
@@ -197,7 +201,7 @@ def _unread(connection: psycopg.Connection[Any], values: Mapping[str, object]) -
     return int(found[0]) if found else 0
 
 
-def as_json(change: Change) -> dict[str, object]:
+def as_json(change: Change | Driver) -> dict[str, object]:
     """The row with money as text with every digit."""
     values = {field.name: getattr(change, field.name) for field in fields(change)}
     return {name: f"{value:f}" if isinstance(value, Decimal) else value for name, value in values.items()}

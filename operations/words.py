@@ -16,12 +16,12 @@ DASH = "—"
 
 MEANING = {
     "volume": "more or fewer requests",
-    "attempts": "more or fewer calls for a request",
+    "attempts": "calls per request (retries, agent steps)",
     "mix": "other models",
     "tokens": "more or fewer tokens for a call",
     "price": "another price for the same tokens",
-    "new": "what was not there before",
-    "gone": "what is not there any more",
+    "new": "new in this window",
+    "gone": "no longer present",
 }
 CLASSES = {
     "token": "tokens",
@@ -29,6 +29,9 @@ CLASSES = {
     "identity_concentration": "identity concentration",
     "retry_storm": "retry storm",
     "unknown_model": "unknown model",
+    "moved_alike": "moved alike",
+    "too_little_data": "too little data",
+    "no_baseline": "no baseline",
 }
 _DEEPER = {
     "endpoint": "prompt_version", "prompt_version": "model", "service": "endpoint", "provider": "model",

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from operations.compare import TERMS, TOKEN_CLASSES, Change, Comparison, Question, Spike
+from operations.drivers import Driver
 from operations.exactness import reasons
 from operations.words import (
     CLASSES,
@@ -22,6 +23,7 @@ from operations.words import (
     doubts,
     iso,
     mean,
+    number,
     printable,
     ratio,
     scope,
@@ -52,7 +54,7 @@ def show(out: Console, question: Question, answer: Comparison) -> None:
     out.print(headline(total, answer.spike))
     explained = waterfall(total)
     out.print(explained if _fits(out, explained) else waterfall(total, explain=False))
-    if line := driver(question, answer):
+    if line := drivers(answer):
         out.print(line)
     if answer.segments:
         out.print(fitting(out, question, answer.segments))
@@ -125,22 +127,31 @@ def _colour(amount: Decimal) -> str:
     return "red" if amount > 0 else "green" if amount < 0 else "default"
 
 
-def driver(question: Question, answer: Comparison) -> Text | None:
-    """The segment and the term behind most of the change."""
-    total = answer.total
-    if total is None or not total.delta_usd or total.top_segment is None:
+def drivers(answer: Comparison) -> Text | None:
+    """Whose the change is: every combination with its dollars beyond what all did."""
+    if not answer.drivers:
         return None
-    worst = next((segment for segment in answer.segments if segment.segment == total.top_segment), None)
-    if worst is None or worst.share_of_delta is None:
-        return None
-    kind = question.dimension.replace("_", " ")
-    text = Text.assemble(
-        "\nTop driver: ", f"{kind} ", (printable(worst.segment), "bold"),
-        f", {signed(worst.delta_usd)} = {worst.share_of_delta:.1%} of the change",
+    first = answer.drivers[0]
+    what = "spend" if first.measure == "spend" else "cost per request"
+    text = Text(f"\nDrivers of {what}, beyond what everything else did (× {first.drift_ratio:.2f}):\n")
+    for each in answer.drivers:
+        text.append_text(_driver(each))
+    if first.source != "calls":
+        text.append("  From sums by the hour, not by every dimension: calls are gone or too many.\n", "dim")
+    return text
+
+
+def _driver(each: Driver) -> Text:
+    part = "" if each.share_of_change is None else f" = {each.share_of_change:.1%} of the change"
+    line = Text.assemble(
+        f"  {each.place}. ", (printable(each.name), "bold"), " ",
+        (signed(each.excess_usd), _colour(each.excess_usd)), part,
+        f", requests {arrow(number(each.baseline_requests), number(each.requests))}",
+        f", {usd(each.baseline_cost_per_request_usd, 6)} → {usd(each.cost_per_request_usd, 6)} each",
     )  # fmt: skip
-    if worst.top_term and worst.top_term_usd is not None:
-        text.append(f", mostly {worst.top_term} ({signed(worst.top_term_usd)}: {MEANING[worst.top_term]})")
-    return text.append(".\n")
+    if each.top_term:
+        line.append(f", mostly {each.top_term} ({MEANING[each.top_term]})")
+    return line.append("\n")
 
 
 def fitting(out: Console, question: Question, rows: list[Change]) -> Table:

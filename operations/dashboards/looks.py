@@ -38,6 +38,10 @@ CHANGE_STEPS: Steps = [(None, GREEN), (0.000001, ORANGE)]
 
 CLASSES = {
     "unclear": ("unclear", NEUTRAL),
+    "steady": ("steady", GREEN),
+    "moved_alike": ("moved alike", YELLOW),
+    "too_little_data": ("too little data", NEUTRAL),
+    "no_baseline": ("no baseline", NEUTRAL),
     "unknown_model": ("unknown model", ORANGE),
     "retry_storm": ("retry storm", RED),
     "abuse": ("abuse", RED),

@@ -6,7 +6,7 @@ import shlex
 from typing import Any
 
 from operations import words
-from operations.compare import DIMENSIONS, Change, Comparison, Focus, Question
+from operations.compare import DIMENSIONS, Comparison, Focus, Question
 from operations.compare import compare as ask
 from operations.pages import ledger
 from operations.pages.asked import Links
@@ -41,7 +41,7 @@ def compare_page(
     total = answer.total
     return render(
         "compare.html", service=service, links=links, question=question, total=total,
-        answer=answer, waterfall=waterfall(total) if total else None, driver=_driver(question, answer),
+        answer=answer, waterfall=waterfall(total) if total else None, drivers=answer.drivers,
         chart=chart, step=step,
         calls=calls, state=state, outside=outside, doubts=words.doubts(question, total) if total else [],
         evidence=_evidence(answer), focus_of=lambda row: focus(question, row.segment), dimensions=DIMENSIONS,
@@ -56,14 +56,6 @@ def focus(question: Question, segment: str) -> dict[str, str] | None:
     if getattr(question.focus, question.dimension) == segment:
         return None
     return {question.dimension: segment, "by": further[0] if further else question.dimension}
-
-
-def _driver(question: Question, answer: Comparison) -> Change | None:
-    """The segment behind most of the change."""
-    total = answer.total
-    if total is None or not total.delta_usd:
-        return None
-    return next((row for row in answer.segments if row.segment == total.top_segment), None)
 
 
 def _evidence(answer: Comparison) -> list[tuple[str, str]]:

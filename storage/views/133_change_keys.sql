@@ -36,6 +36,7 @@ $$;
 -- pool cost, by its share of the requests now. A replaced version is no volume.
 -- Cost per request: `before` is what the window's requests would have cost at the cell's own cost per request; a new cell
 -- takes that of its kin (same endpoint, model and tenant, then less), known as if from half of their requests.
+-- Cells without a price are not judged.
 -- The variance of a request's cost: of a call's tokens (cv2, from the squares of all calls; where a cell's own
 -- squares say more than 2, from these: one giant call is no trend) and of the number of calls.
 CREATE FUNCTION genai.change_cells(
@@ -135,9 +136,11 @@ CREATE FUNCTION genai.change_cells(
             greatest(q.square * coalesce(k.pooled_requests, k.r0), CASE WHEN q.own > 0 THEN k.q0 END) AS beta, 1e-4 AS gamma
         WHERE p_measure = 'spend'
         UNION ALL
-        SELECT CASE WHEN k.r1 > 0 AND k.unit IS NOT NULL THEN k.unit * k.r1 ELSE 0 END,
-            CASE WHEN k.r1 > 0 AND k.unit IS NOT NULL THEN k.f1 ELSE 0 END, q.weight, 0, 0,
+        SELECT CASE WHEN j.is_judged THEN k.unit * k.r1 ELSE 0 END, CASE WHEN j.is_judged THEN k.f1 ELSE 0 END, q.weight, 0, 0,
             1e-4 + q.relative * (1 + k.r1 / CASE WHEN k.r0 > 0 THEN k.r0 ELSE greatest(3, k.kin_requests / 2) END) / greatest(k.r1, 1)
+        FROM (
+            SELECT k.r1 > 0 AND k.unit IS NOT NULL AND 2 * (k.unpriced0 + k.unpriced1) <= k.c0 + k.c1 AS is_judged
+        ) j
         WHERE p_measure = 'cost_per_request'
     ) x
     JOIN value e ON e.dimension = 0 AND e.value = k.endpoint_tag

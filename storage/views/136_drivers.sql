@@ -12,7 +12,8 @@ CREATE FUNCTION genai.driver_cells(
     source text, service_name text, endpoint_tag text, prompt_version text, provider text, model text, tenant_id text,
     user_id text, n0 numeric, n1 numeric, c0 numeric, c1 numeric, k0 numeric, k1 numeric, successes0 numeric,
     successes1 numeric, errors0 numeric, errors1 numeric, unpriced0 numeric, unpriced1 numeric, tokens0 numeric[],
-    tokens1 numeric[], costs0 numeric[], costs1 numeric[], before double precision, now double precision
+    tokens1 numeric[], costs0 numeric[], costs1 numeric[], before double precision, now double precision,
+    variance double precision
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH cell AS MATERIALIZED (
         SELECT c.* FROM genai.change_cells(
@@ -28,6 +29,8 @@ CREATE FUNCTION genai.driver_cells(
             SELECT FROM found w
             WHERE w.place <> f.place AND w.mask <> f.mask AND w.mask & f.mask = w.mask AND f.key & w.mask = w.key
                 AND sign(w.excess) = sign(f.excess))
+    ), alike AS MATERIALIZED (
+        SELECT d.drift FROM given g CROSS JOIN LATERAL genai.drift_of(g.cells) d WHERE NOT EXISTS (SELECT FROM found)
     ), past AS MATERIALIZED (
         -- The places of a driver that is new; what was replaced there stands for its past.
         SELECT DISTINCT d.place, c.service_name, c.endpoint_tag
@@ -36,7 +39,7 @@ CREATE FUNCTION genai.driver_cells(
         GROUP BY d.place, c.service_name, c.endpoint_tag
         HAVING bool_and(c.is_new)
     ), member AS (
-        SELECT d.place, d.mask, d.gain, d.drift, row_number() OVER (PARTITION BY (c.cell).key ORDER BY d.place) = 1 AS own,
+        SELECT d.place, d.mask, d.gain, coalesce(d.drift, (SELECT a.drift FROM alike a)) AS drift, row_number() OVER (PARTITION BY (c.cell).key ORDER BY d.place) = 1 AS own,
             false AS replaced, c
         FROM cell c LEFT JOIN driver d ON (c.cell).key & d.mask = d.key
         UNION ALL
@@ -47,7 +50,8 @@ CREATE FUNCTION genai.driver_cells(
         (m.c).prompt_version, (m.c).provider, (m.c).model, (m.c).tenant_id, (m.c).user_id, (m.c).n0, (m.c).n1, (m.c).c0,
         (m.c).c1, (m.c).k0, (m.c).k1, (m.c).successes0, (m.c).successes1, (m.c).errors0, (m.c).errors1,
         (m.c).unpriced0, (m.c).unpriced1, (m.c).tokens0, (m.c).tokens1, (m.c).costs0, (m.c).costs1,
-        ((m.c).cell).before, ((m.c).cell).now
+        ((m.c).cell).before, ((m.c).cell).now,
+        ((m.c).cell).alpha + ((m.c).cell).beta + ((m.c).cell).gamma * power((((m.c).cell).before + ((m.c).cell).now) / 2, 2)
     FROM member m
 $$;
 

@@ -15,7 +15,8 @@ CREATE AGGREGATE genai.add_up (numeric[]) (
 -- `drift` tells what everything else did alike. Money in USD. `excess_usd` is what the driver added beyond that drift:
 -- the excesses of all drivers and the drift's sum to the change of the measure (of spend; for `cost_per_request` of what
 -- the window's requests would have cost before). `ratio` is what its cost (per request) did, the drift `drift_ratio`;
--- `strength` is the gain in log-likelihood, 7 at least. Of a version or model that is new and replaced others
+-- `strength` is the gain in log-likelihood, 7 at least; the drift's row has that of the whole change against the noise of
+-- its calls, and as `drift_ratio`, where nothing stands out, what most cells did. Of a version or model that is new and replaced others
 -- (`is_new`) cost per request, tokens per call and terms are set against those. The terms are those of `compare` with the driver as filters. `source`: `calls`, or the rollup that
 -- answered in their stead.
 CREATE FUNCTION genai.drivers(
@@ -46,7 +47,9 @@ CREATE FUNCTION genai.drivers(
             sum(c.now) FILTER (WHERE c.place IS NULL) / nullif(sum(c.before) FILTER (WHERE c.place IS NULL), 0),
             min(c.round_drift), 1) AS ratio,
             sum(c.now) FILTER (WHERE c.own) - sum(c.before) FILTER (WHERE c.own) AS change,
-            sum(c.before) FILTER (WHERE c.own) AS before
+            sum(c.before) FILTER (WHERE c.own) AS before,
+            CASE WHEN count(c.place) = 0 THEN min(c.round_drift) END AS alike,
+            power(sum(c.now - c.before) FILTER (WHERE c.own), 2) / nullif(2 * sum(c.variance) FILTER (WHERE c.own), 0) AS gain
         FROM cell c
     ), term AS (
         SELECT t.*
@@ -115,7 +118,7 @@ CREATE FUNCTION genai.drivers(
     UNION ALL
     SELECT NULL, 'drift', 'everything else', NULL, NULL, NULL, NULL, NULL, NULL, NULL, false,
         round(((d.ratio - 1) * d.before)::numeric * 1e-12, 12), (d.ratio - 1) * d.before / nullif(d.change, 0), d.ratio,
-        d.ratio, NULL, c.k1 * 1e-12, c.k0 * 1e-12, (c.k1 - c.k0) * 1e-12, c.n1::bigint, c.n0::bigint, c.c1::bigint,
+        coalesce(d.alike, d.ratio), d.gain, c.k1 * 1e-12, c.k0 * 1e-12, (c.k1 - c.k0) * 1e-12, c.n1::bigint, c.n0::bigint, c.c1::bigint,
         c.c0::bigint, round(c.k1 * 1e-12 / nullif(c.n1, 0), 12), round(c.k0 * 1e-12 / nullif(c.n0, 0), 12),
         c.errors1::bigint, c.errors0::bigint, c.successes1::bigint, c.successes0::bigint, c.unpriced1::bigint,
         NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, c.source

@@ -65,18 +65,6 @@ RETURNS TABLE (complete_to timestamptz, state text, notice text) LANGUAGE sql ST
     ) f
 $$;
 
--- Usage by hour and series; `last_seen` of a series is an index lookup.
-CREATE VIEW genai.series_seen AS
-SELECT s.id, s.environment, s.data_mode, s.service_name, s.endpoint_tag, s.prompt_version, s.provider, s.model,
-    first.bucket AS first_seen, last.bucket AS last_seen
-FROM _genai.series s
-CROSS JOIN LATERAL (
-    SELECT u.bucket FROM _genai.usage_hour u WHERE u.series_id = s.id ORDER BY u.bucket LIMIT 1
-) first
-CROSS JOIN LATERAL (
-    SELECT u.bucket FROM _genai.usage_hour u WHERE u.series_id = s.id ORDER BY u.bucket DESC LIMIT 1
-) last;
-
 -- Environments and data modes that the selection leaves out, with their calls in the range; hours for `last_seen`.
 CREATE FUNCTION genai.data_outside(p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text)
 RETURNS TABLE (environment text, data_mode text, calls bigint, last_seen timestamptz)

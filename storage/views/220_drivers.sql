@@ -12,7 +12,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         p_model, NULL, p_service, 0) t
     CROSS JOIN LATERAL (VALUES
         (1, 'volume', 'more or fewer requests', t.volume_usd),
-        (2, 'attempts', 'more or fewer calls for a request', t.attempts_usd),
+        (2, 'attempts', 'calls per request (retries, agent steps)', t.attempts_usd),
         (3, 'mix', 'other models', t.mix_usd),
         (4, 'tokens: input', 'more or fewer input tokens for a call', t.input_tokens_usd),
         (5, 'tokens: cache read', 'more or fewer tokens read from the cache', t.cache_read_tokens_usd),
@@ -20,8 +20,8 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         (7, 'tokens: output', 'longer or shorter answers', t.output_tokens_usd),
         (8, 'tokens: other', 'per-call fees and the like', t.other_tokens_usd),
         (9, 'price', 'another price for the same tokens', t.price_usd),
-        (10, 'new', 'endpoints that were not there before', t.new_usd),
-        (11, 'gone', 'endpoints that are not there any more', t.gone_usd),
+        (10, 'new', 'endpoints that are new in this window', t.new_usd),
+        (11, 'gone', 'endpoints no longer present', t.gone_usd),
         (12, 'change', 'the sum of the terms, exactly', t.delta_usd)
     ) v (place, term, meaning, usd)
     WHERE t.is_total AND (v.usd <> 0 OR v.place IN (1, 12))
@@ -96,8 +96,9 @@ CREATE FUNCTION genai.change_by_focus(
     ORDER BY abs(p.k1 - p.k0) DESC, p.kind, p.name
 $$;
 
--- One row: the kind of the change in words and its driver, with the dashboard and the focus of a single click. The
--- driver is the subject of the class where it has one, else the endpoint that changed most.
+-- One row: the class of the change, its sentences, and the first driver with the dashboard and the focus of a single click:
+-- of the cost per request where the class is about that, else of spend. An identity that the class names comes first; where
+-- there is no driver, the endpoint that changed most; where nothing stands out, nobody.
 CREATE FUNCTION genai.top_driver(
     p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
     p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text
@@ -105,41 +106,48 @@ CREATE FUNCTION genai.top_driver(
     class text, kind text, name text, sentence text, focus_uid text, endpoint text, prompt_version text,
     "user" text, tenant text, model text, delta_usd numeric, cost_usd numeric, baseline_cost_usd numeric
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT d.class, d.kind,
-        CASE d.kind WHEN 'prompt version' THEN d.endpoint || ' · ' || d.prompt_version WHEN 'user' THEN d."user"
-            WHEN 'tenant' THEN d.tenant WHEN 'model' THEN d.model ELSE d.endpoint END,
+    WITH spike AS MATERIALIZED (
+        SELECT c.*, c.class IN ('steady', 'too_little_data', 'no_baseline', 'moved_alike') AS is_nobodys,
+            CASE c.class WHEN 'abuse' THEN c.evidence -> 'added_calls_by' ->> 'kind'
+                WHEN 'identity_concentration' THEN c.evidence -> 'cost_by' ->> 'kind' END AS identity,
+            c.evidence -> CASE genai.measure_of(c.class) WHEN 'spend' THEN 'spend_driver' ELSE 'unit_driver' END AS driver
+        FROM genai.classify(
+            p_from, p_to, p_baseline, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model,
+            NULL, p_service) c
+    ), driver AS (
+        SELECT s.class, s.sentence, s.delta_usd, s.cost_usd, s.baseline_cost_usd, f.*
+        FROM spike s
+        CROSS JOIN LATERAL (
+            SELECT NULL AS endpoint, NULL AS prompt_version, CASE WHEN s.identity = 'user' THEN s.subject END AS "user",
+                CASE WHEN s.identity = 'tenant' THEN s.subject END AS tenant, NULL AS model
+            WHERE s.identity IS NOT NULL
+            UNION ALL
+            SELECT NULL, NULL, NULL, NULL, substr(s.subject, strpos(s.subject, '/') + 1) WHERE s.class = 'unknown_model'
+            UNION ALL
+            SELECT s.evidence -> 'deploy' ->> 'endpoint_tag', s.subject, NULL, NULL, NULL
+            WHERE s.class = 'deploy' AND s.driver ->> 'prompt_version' IS DISTINCT FROM s.subject
+            UNION ALL
+            SELECT s.driver ->> 'endpoint', s.driver ->> 'prompt_version', s.driver ->> 'user', s.driver ->> 'tenant',
+                s.driver ->> 'model'
+            WHERE s.driver ->> 'name' IS NOT NULL AND s.identity IS NULL AND s.class <> 'unknown_model'
+                AND (s.class <> 'deploy' OR s.driver ->> 'prompt_version' = s.subject)
+            UNION ALL
+            SELECT CASE WHEN NOT s.is_nobodys THEN s.evidence ->> 'top_endpoint' END, NULL, NULL, NULL, NULL
+            WHERE s.driver ->> 'name' IS NULL AND s.identity IS NULL AND s.class NOT IN ('unknown_model', 'deploy')
+        ) f
+    )
+    SELECT d.class, k.kind, coalesce(nullif(concat_ws(' · ', d.endpoint, d.prompt_version, d.model, d.tenant, d."user"), ''), '—'),
         d.sentence,
-        CASE d.kind WHEN 'prompt version' THEN 'spanledger-prompts' WHEN 'user' THEN 'spanledger-users'
+        CASE k.kind WHEN 'prompt version' THEN 'spanledger-prompts' WHEN 'user' THEN 'spanledger-users'
             WHEN 'tenant' THEN 'spanledger-users' WHEN 'model' THEN 'spanledger-models' ELSE 'spanledger-endpoints' END,
         coalesce(d.endpoint, genai.panel_focus(p_endpoint)), coalesce(d.prompt_version, genai.panel_focus(p_prompt_version)),
         coalesce(d."user", genai.panel_focus(p_user)), coalesce(d.tenant, genai.panel_focus(p_tenant)),
         coalesce(d.model, genai.panel_focus(p_model)), d.delta_usd, d.cost_usd, d.baseline_cost_usd
-    FROM (
-        SELECT c.class, c.sentence, c.delta_usd, c.cost_usd, c.baseline_cost_usd,
-            CASE
-                WHEN c.class = 'deploy' THEN 'prompt version'
-                WHEN c.class = 'abuse' THEN c.evidence -> 'added_calls_by' ->> 'kind'
-                WHEN c.class = 'identity_concentration' THEN c.evidence -> 'cost_by' ->> 'kind'
-                WHEN c.class IN ('unknown_model', 'model_mix') THEN 'model'
-                ELSE 'endpoint'
-            END AS kind,
-            CASE
-                WHEN c.class = 'deploy' THEN c.evidence -> 'deploy' ->> 'endpoint_tag'
-                WHEN c.class NOT IN ('abuse', 'identity_concentration', 'unknown_model', 'model_mix')
-                    THEN c.evidence ->> 'top_endpoint'
-            END AS endpoint,
-            CASE WHEN c.class = 'deploy' THEN c.subject END AS prompt_version,
-            CASE WHEN c.class = 'abuse' AND c.evidence -> 'added_calls_by' ->> 'kind' = 'user'
-                OR c.class = 'identity_concentration' AND c.evidence -> 'cost_by' ->> 'kind' = 'user'
-                THEN c.subject END AS "user",
-            CASE WHEN c.class = 'abuse' AND c.evidence -> 'added_calls_by' ->> 'kind' = 'tenant'
-                OR c.class = 'identity_concentration' AND c.evidence -> 'cost_by' ->> 'kind' = 'tenant'
-                THEN c.subject END AS tenant,
-            CASE WHEN c.class IN ('unknown_model', 'model_mix')
-                THEN substr(c.subject, strpos(c.subject, '/') + 1) END AS model
-        FROM genai.classify(
-            p_from, p_to, p_baseline, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model,
-            NULL, p_service) c
-    ) d
-    WHERE coalesce(d.endpoint, d.prompt_version, d."user", d.tenant, d.model) IS NOT NULL
+    FROM driver d
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN d.prompt_version IS NOT NULL THEN 'prompt version' WHEN d."user" IS NOT NULL THEN 'user'
+            WHEN d.tenant IS NOT NULL THEN 'tenant' WHEN d.endpoint IS NOT NULL THEN 'endpoint'
+            WHEN d.model IS NOT NULL THEN 'model' ELSE 'nobody' END AS kind
+    ) k
+    LIMIT 1
 $$;

@@ -52,18 +52,18 @@ ONE = replace(CALL, user="h:abuser", tenant="acme")
 ONE_FAILING = replace(ONE, status="error")
 
 INCIDENTS: dict[str, tuple[str, str | None, list[Call], list[Call]]] = {
-    "twice the requests": ("volume", None, traffic(BEFORE), traffic(NOW, 400)),
-    "half the requests": ("volume", None, traffic(BEFORE, 400), traffic(NOW)),
+    "twice the requests": ("moved_alike", None, traffic(BEFORE), traffic(NOW, 400)),
+    "half the requests": ("moved_alike", None, traffic(BEFORE, 400), traffic(NOW)),
     "requests of a new endpoint": (
         "volume", None, traffic(BEFORE), traffic(NOW) + traffic(NOW, 150, replace(CALL, endpoint="search")),
     ),
-    "five percent more": ("unclear", None, traffic(BEFORE), traffic(NOW, 210)),
-    "too few calls before": ("unclear", None, traffic(BEFORE, 49), traffic(NOW, 200)),
-    "just enough calls before": ("volume", None, traffic(BEFORE, 50), traffic(NOW, 200)),
+    "five percent more": ("steady", None, traffic(BEFORE), traffic(NOW, 210)),
+    "too few calls before": ("too_little_data", None, traffic(BEFORE, 49), traffic(NOW, 200)),
+    "just enough calls before": ("moved_alike", None, traffic(BEFORE, 50), traffic(NOW, 200)),
     "twice the tokens": ("token", None, traffic(BEFORE), traffic(NOW, like=tokens(2))),
     "dearer tokens": ("price", None, traffic(BEFORE), traffic(NOW, like=tokens(1, price=1.5))),
-    "a third each of volume and tokens and price": (
-        "unclear", None, traffic(BEFORE), traffic(NOW, 240, tokens(1.2, price=1.2)),
+    "tokens and price a fifth up each": (
+        "price", None, traffic(BEFORE), traffic(NOW, 240, tokens(1.2, price=1.2)),
     ),
     "half the calls on a dear model": (
         "model_mix", "openai/large", traffic(BEFORE) + traffic(BEFORE, 10, LARGE),
@@ -101,10 +101,10 @@ INCIDENTS: dict[str, tuple[str, str | None, list[Call], list[Call]]] = {
         "retry_storm", None, traffic(BEFORE), traffic(NOW) + traffic(NOW, 200, RETRY),
     ),
     "retries that cost nothing": (
-        "unclear", None, traffic(BEFORE), traffic(NOW) + traffic(NOW, 200, FREE_RETRY),
+        "steady", None, traffic(BEFORE), traffic(NOW) + traffic(NOW, 200, FREE_RETRY),
     ),
     "more retries but far more requests": (
-        "volume", None, traffic(BEFORE), traffic(NOW, 500) + traffic(NOW, 60, RETRY),
+        "moved_alike", None, traffic(BEFORE), traffic(NOW, 500) + traffic(NOW, 60, RETRY),
     ),
     "one user's failing rush": (
         "abuse", "h:abuser", traffic(BEFORE),
@@ -114,7 +114,7 @@ INCIDENTS: dict[str, tuple[str, str | None, list[Call], list[Call]]] = {
         "identity_concentration", "h:abuser", traffic(BEFORE), traffic(NOW) + traffic(NOW, 300, ONE),
     ),
     "everybody's failing rush": (
-        "volume", None, traffic(BEFORE), traffic(NOW) + traffic(NOW, 300, replace(CALL, status="error")),
+        "moved_alike", None, traffic(BEFORE), traffic(NOW) + traffic(NOW, 300, replace(CALL, status="error")),
     ),
     "one user's failing rush where failures are usual": (
         "identity_concentration", "h:abuser",
@@ -129,7 +129,7 @@ INCIDENTS: dict[str, tuple[str, str | None, list[Call], list[Call]]] = {
         "identity_concentration", "acme", traffic(BEFORE),
         traffic(NOW) + traffic(NOW, 300, replace(CALL, tenant="acme")),
     ),
-    "the only user there is": ("volume", None, traffic(BEFORE, like=ONE), traffic(NOW, 400, ONE)),
+    "the only user there is": ("moved_alike", None, traffic(BEFORE, like=ONE), traffic(NOW, 400, ONE)),
     "a rush of nobody": (
         "volume", None, traffic(BEFORE),
         traffic(NOW) + [replace(c, user="unknown", tenant="unknown") for c in traffic(NOW, 300)],
@@ -139,11 +139,11 @@ INCIDENTS: dict[str, tuple[str, str | None, list[Call], list[Call]]] = {
         traffic(NOW, 300) + traffic(NOW, 60, UNKNOWN_MODEL),
     ),
     "a model that never had a price": (
-        "volume", None, traffic(BEFORE) + traffic(BEFORE, 40, UNKNOWN_MODEL),
+        "moved_alike", None, traffic(BEFORE) + traffic(BEFORE, 40, UNKNOWN_MODEL),
         traffic(NOW, 400) + traffic(NOW, 120, UNKNOWN_MODEL),
     ),
     "a few calls without a price": (
-        "volume", None, traffic(BEFORE), traffic(NOW, 400) + traffic(NOW, 20, UNKNOWN_MODEL),
+        "moved_alike", None, traffic(BEFORE), traffic(NOW, 400) + traffic(NOW, 20, UNKNOWN_MODEL),
     ),
 }  # fmt: skip
 
@@ -182,3 +182,37 @@ def test_each_incident_is_named_and_no_near_miss_is(all_incidents: psycopg.Conne
     found = {name: classify(all_incidents, env=name) for name in INCIDENTS}
     answers = {name: (row["class"], row["subject"]) for name, row in found.items()}
     assert answers == {name: INCIDENTS[name][:2] for name in answers}
+
+
+def test_both_questions_are_told_as_a_person_would(all_incidents: psycopg.Connection[Any]) -> None:
+    told = {
+        "twice the requests": "Requests rose 100 % (200 → 400), adding $0.0004; everything moved alike,"
+        " × 2.00. Each request costs what it did ($0.000002).",
+        "a new version that writes far more on a busy day": "Requests rose 100 % (200 → 400), adding"
+        " $0.00046. Each request costs 30 % more ($0.000002 → $0.0000026), because v2 writes 30 % more.",
+        "five percent more": "Steady. Requests barely changed (200 → 210). Each request costs what it did"
+        " ($0.000002).",
+        "too few calls before": "Too little data (49 of 50 requests in the baseline): no cause is named.",
+        "each request tried twice": "Requests barely changed (200 → 200). Each request costs twice as much"
+        " ($0.000002 → $0.000004), because calls for one success went from 1.00 to 2.00.",
+    }
+    assert {name: classify(all_incidents, env=name)["sentence"] for name in told} == told
+
+
+def test_without_data_before_there_is_no_baseline(migrated_database: str) -> None:
+    fill(migrated_database, traffic(NOW))
+    with psycopg.connect(migrated_database, row_factory=dict_row, autocommit=True) as connection:
+        row = classify(connection)
+    assert row["class"] == "no_baseline"
+    assert row["sentence"] == "No data before 4 May 2026, 12:00 UTC: no baseline."
+
+
+def test_a_costlier_deploy_is_named_on_a_falling_evening(migrated_database: str) -> None:
+    fill(migrated_database, traffic(BEFORE, 464) + traffic(NOW, 217, tokens(1.21, like=V2)))
+    with psycopg.connect(migrated_database, row_factory=dict_row, autocommit=True) as connection:
+        row = classify(connection)
+    assert (row["class"], row["subject"]) == ("deploy", "v2")
+    assert row["sentence"] == (
+        "Requests fell 53 % (464 → 217), saving $0.00055. Each request costs 21 % more"
+        " ($0.000002 → $0.0000024), because v2 writes 21 % more."
+    )

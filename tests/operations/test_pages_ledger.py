@@ -143,7 +143,8 @@ def test_the_story_has_the_figures_of_the_command_line(
         assert words.exactly(Decimal(segment["delta_usd"])) in titles
         assert words.usd(Decimal(segment["cost_usd"])) in page.text
     assert answer["class"]["sentence"] in page.text
-    assert f"Top driver: {question.dimension.replace('_', ' ')} {total['top_segment']}" in page.text
+    for driver in answer["drivers"]:
+        assert f"{driver['name']} , {words.signed(Decimal(driver['excess_usd']))}" in page.text
 
 
 def test_the_steps_lead_from_before_to_now_without_a_rest(
@@ -360,7 +361,7 @@ def test_compare_writes_the_page_to_send_around(
     done = CliRunner().invoke(build(), [*arguments, "--by", "model", "--provider", "openai"])
     assert done.exit_code == 0, done.output
     page = read(file.read_text())
-    assert "Top driver: model" in page.text
+    assert "Each call costs" in page.text
     assert page.links() == []
 
     config.write_text("public_url: https://ledger.example/spend\n")

@@ -1,0 +1,154 @@
+-- A change in a person's words (LEDGER §25): two questions, each with its sentence. It decides nothing.
+
+-- Money in a sentence: cents, or six places where cents would say nothing.
+CREATE FUNCTION genai.usd_text(p_usd numeric) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN p_usd < 0 THEN '-$' ELSE '$' END || CASE
+        WHEN abs(p_usd) >= 1 OR p_usd = 0 THEN to_char(abs(p_usd), 'FM999,999,999,990.00')
+        ELSE to_char(abs(p_usd), 'FM0.000000') END
+$$;
+
+CREATE FUNCTION genai.percent_text(p_ratio numeric) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(to_char(p_ratio * 100, 'FM999,999,990') || ' %', 'none')
+$$;
+
+CREATE FUNCTION genai.count_text(p_count numeric) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT to_char(p_count, 'FM999,999,999,999,990')
+$$;
+
+-- A cost of a request: cents, or two digits that say something.
+CREATE FUNCTION genai.unit_text(p_usd numeric) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN p_usd = 0 THEN '$0.00' WHEN abs(p_usd) >= 1 THEN genai.usd_text(p_usd)
+        ELSE '$' || trim_scale(round(p_usd, 1 - floor(log(abs(p_usd)))::integer))::text END
+$$;
+
+-- A sum of money with its cents, or as a small one.
+CREATE FUNCTION genai.sum_text(p_usd numeric) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN abs(p_usd) >= 0.01 THEN '$' || to_char(abs(p_usd), 'FM999,999,999,990.00') ELSE genai.unit_text(abs(p_usd)) END
+$$;
+
+-- `twice as much`, `2.4 times as much`, `40 % more`, `half as much`, `30 % less`.
+CREATE FUNCTION genai.factor_text(p_ratio numeric) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN p_ratio BETWEEN 1.9 AND 2.1 THEN 'twice as much'
+        WHEN p_ratio >= 1.9 THEN to_char(p_ratio, 'FM999,990.0') || ' times as much'
+        WHEN p_ratio >= 1 THEN genai.percent_text(p_ratio - 1) || ' more'
+        WHEN p_ratio BETWEEN 0.48 AND 0.52 THEN 'half as much'
+        ELSE genai.percent_text(1 - p_ratio) || ' less' END
+$$;
+
+-- What the first driver of the cost per request does: from its row in the evidence.
+CREATE FUNCTION genai.unit_reason(p_driver jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE t.term
+        WHEN 'attempts' THEN 'makes ' || to_char(v.calls, 'FM990.00') || ' calls for a request instead of '
+            || to_char(v.calls_before, 'FM990.00')
+        WHEN 'mix' THEN 'is answered by ' || CASE WHEN t.usd > 0 THEN 'more expensive' ELSE 'cheaper' END || ' models'
+        WHEN 'price' THEN 'pays another price for the same tokens'
+        WHEN 'output' THEN 'writes ' || genai.factor_text(v.written)
+        WHEN 'input' THEN 'reads ' || genai.factor_text(v.read)
+        ELSE 'costs ' || genai.factor_text(v.unit) || ' a request' END
+    FROM (
+        SELECT (p_driver ->> 'calls')::numeric / nullif((p_driver ->> 'requests')::numeric, 0) AS calls,
+            (p_driver ->> 'baseline_calls')::numeric / nullif((p_driver ->> 'baseline_requests')::numeric, 0) AS calls_before,
+            (p_driver ->> 'output_tokens_per_call')::numeric
+                / nullif((p_driver ->> 'baseline_output_tokens_per_call')::numeric, 0) AS written,
+            (p_driver ->> 'input_tokens_per_call')::numeric
+                / nullif((p_driver ->> 'baseline_input_tokens_per_call')::numeric, 0) AS read,
+            (p_driver ->> 'cost_per_request_usd')::numeric
+                / nullif((p_driver ->> 'baseline_cost_per_request_usd')::numeric, 0) AS unit
+    ) v
+    LEFT JOIN LATERAL (
+        SELECT x.term, x.usd
+        FROM (VALUES ('attempts', (p_driver ->> 'attempts_usd')::numeric, v.calls_before IS NOT NULL),
+            ('mix', (p_driver ->> 'mix_usd')::numeric, true), ('price', (p_driver ->> 'price_usd')::numeric, true),
+            ('output', (p_driver ->> 'output_tokens_usd')::numeric, v.written IS NOT NULL),
+            ('input', (p_driver ->> 'input_tokens_usd')::numeric, v.read IS NOT NULL)) x (term, usd, is_known)
+        WHERE x.is_known AND x.usd <> 0
+        ORDER BY x.usd * sign(v.unit - 1) DESC LIMIT 1
+    ) t ON true
+$$;
+
+-- How many: `Requests fell 53 % (464 → 217), saving $1.67.`
+CREATE FUNCTION genai.volume_sentence(e jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN NOT (e ->> 'requests_moved')::boolean
+        THEN v.noun || ' barely changed (' || genai.count_text(v.n0) || ' → ' || genai.count_text(v.n1) || ').'
+        ELSE v.noun || CASE WHEN v.n1 > v.n0 THEN ' rose ' ELSE ' fell ' END
+            || CASE WHEN v.n1 >= 3 * v.n0 THEN 'to ' || to_char(v.n1 / v.n0, 'FM999,990.0') || ' times as many'
+                ELSE genai.percent_text(abs(v.n1 / v.n0 - 1)) END
+            || ' (' || genai.count_text(v.n0) || ' → ' || genai.count_text(v.n1) || '), '
+            || CASE WHEN v.usd < 0 THEN 'saving ' ELSE 'adding ' END || genai.sum_text(v.usd)
+            || CASE WHEN e -> 'spend_driver' ->> 'name' IS NOT NULL AND (e -> 'spend_driver' ->> 'top_term') IN ('volume', 'new', 'gone')
+                AND sign((e -> 'spend_driver' ->> 'excess_usd')::numeric) = sign(v.usd)
+                THEN ', most of it from ' || (e -> 'spend_driver' ->> 'name') || ' ('
+                    || genai.count_text((e -> 'spend_driver' ->> 'baseline_requests')::numeric) || ' → '
+                    || genai.count_text((e -> 'spend_driver' ->> 'requests')::numeric) || ')'
+                WHEN (e ->> 'moved_alike')::boolean AND NOT (e ->> 'unit_moved')::boolean THEN '; everything moved alike, × '
+                    || to_char((e ->> 'drift_ratio')::numeric, 'FM999,990.00')
+                ELSE '' END || '.' END
+    FROM (
+        SELECT (e ->> 'requests')::numeric AS n1, (e ->> 'baseline_requests')::numeric AS n0,
+            (e ->> 'more_usd')::numeric AS usd, CASE WHEN (e ->> 'per_call')::boolean THEN 'Calls' ELSE 'Requests' END AS noun
+    ) v
+$$;
+
+-- How much each: `Each request costs 21 % more ($0.0061 → $0.0074), because answer_v8 writes twice as much.`
+CREATE FUNCTION genai.unit_sentence(p_class text, e jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN v.u0 IS NULL OR v.u1 IS NULL OR p_class = 'unknown_model' THEN ''
+        WHEN NOT (e ->> 'unit_moved')::boolean THEN ' Each ' || v.noun || ' costs what it did (' || genai.unit_text(v.u0)
+            || CASE WHEN genai.unit_text(v.u0) <> genai.unit_text(v.u1) THEN ' → ' || genai.unit_text(v.u1) ELSE '' END || ').'
+        ELSE ' Each ' || v.noun || ' costs ' || CASE WHEN v.u0 = 0 THEN 'more' ELSE genai.factor_text(v.u1 / v.u0) END
+            || ' (' || genai.unit_text(v.u0) || ' → ' || genai.unit_text(v.u1) || ')' || coalesce(', because ' || CASE
+            WHEN p_class = 'retry_storm' THEN 'calls for one success went from '
+                || coalesce(to_char((e ->> 'baseline_attempts_per_success')::numeric, 'FM9990.00'), 'none') || ' to '
+                || coalesce(to_char((e ->> 'attempts_per_success')::numeric, 'FM9990.00'), 'none')
+            WHEN p_class = 'deploy' THEN coalesce(
+                CASE WHEN e -> 'unit_driver' ->> 'prompt_version' = e -> 'deploy' ->> 'prompt_version'
+                    THEN (e -> 'deploy' ->> 'prompt_version') || ' ' || genai.unit_reason(e -> 'unit_driver') END,
+                'the new version ' || (e -> 'deploy' ->> 'prompt_version') || ' of ' || (e -> 'deploy' ->> 'endpoint_tag')
+                || ' costs ' || genai.unit_text((e -> 'deploy' ->> 'new_unit_usd')::numeric) || ' instead of '
+                || genai.unit_text((e -> 'deploy' ->> 'unit_usd')::numeric))
+            WHEN p_class = 'model_mix' THEN 'calls moved to ' || (e -> 'model' ->> 'model') || ' ('
+                || genai.count_text((e -> 'model' ->> 'c0')::numeric) || ' → '
+                || genai.count_text((e -> 'model' ->> 'c1')::numeric) || ' calls)'
+            WHEN p_class = 'price' THEN 'the same tokens cost ' || genai.sum_text((e ->> 'price_usd')::numeric)
+                || CASE WHEN (e ->> 'price_usd')::numeric > 0 THEN ' more' ELSE ' less' END
+            WHEN (e -> 'unit_driver' ->> 'share_of_change')::numeric >= 0.4
+                THEN (e -> 'unit_driver' ->> 'name') || ' ' || genai.unit_reason(e -> 'unit_driver')
+            WHEN p_class = 'token' THEN 'tokens per ' || v.noun || ' went from '
+                || genai.count_text((e ->> 'baseline_tokens_per_request')::numeric) || ' to '
+                || genai.count_text((e ->> 'tokens_per_request')::numeric)
+            END, '') || '.' END
+    FROM (
+        SELECT (e ->> 'cost_per_request_usd')::numeric AS u1, (e ->> 'baseline_cost_per_request_usd')::numeric AS u0,
+            CASE WHEN (e ->> 'per_call')::boolean THEN 'call' ELSE 'request' END AS noun
+    ) v
+$$;
+
+-- A class and its evidence as a person would say them.
+CREATE FUNCTION genai.spike_sentence(p_class text, p_subject text, e jsonb)
+RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE p_class
+        WHEN 'no_baseline' THEN 'No data before ' || to_char((e ->> 'data_from')::timestamptz AT TIME ZONE 'UTC', 'FMDD FMMonth YYYY, HH24:MI')
+            || ' UTC: no baseline.'
+        WHEN 'too_little_data' THEN 'Too little data ('
+            || genai.count_text(least((e ->> 'requests')::numeric, (e ->> 'baseline_requests')::numeric)) || ' of '
+            || genai.count_text((e ->> 'needed')::numeric) || ' requests'
+            || CASE WHEN (e ->> 'requests')::numeric < (e ->> 'baseline_requests')::numeric THEN '' ELSE ' in the baseline' END
+            || '): no cause is named.'
+        WHEN 'steady' THEN 'Steady. ' || genai.volume_sentence(e) || genai.unit_sentence(p_class, e)
+        ELSE CASE p_class
+            WHEN 'unknown_model' THEN genai.percent_text((e ->> 'unpriced_share')::numeric) || ' of the calls have no price ('
+                || genai.percent_text((e ->> 'baseline_unpriced_share')::numeric) || ' before), most of them ' || p_subject
+                || ': about ' || genai.sum_text((e ->> 'unpriced_estimate_usd')::numeric) || ' is in no total. '
+            WHEN 'abuse' THEN initcap(e -> 'added_calls_by' ->> 'kind') || ' ' || p_subject || ' made '
+                || genai.percent_text((e -> 'added_calls_by' ->> 'share')::numeric) || ' of the added calls ('
+                || genai.count_text((e -> 'added_calls_by' ->> 'c0')::numeric) || ' → '
+                || genai.count_text((e -> 'added_calls_by' ->> 'c1')::numeric) || ') while errors went from '
+                || genai.percent_text((e ->> 'baseline_error_share')::numeric) || ' to '
+                || genai.percent_text((e ->> 'error_share')::numeric) || '. '
+            WHEN 'identity_concentration' THEN initcap(e -> 'cost_by' ->> 'kind') || ' ' || p_subject || ' is '
+                || genai.percent_text((e -> 'cost_by' ->> 'share')::numeric) || ' of the change and went from '
+                || genai.percent_text((e -> 'cost_by' ->> 'baseline_cost_share')::numeric) || ' to '
+                || genai.percent_text((e -> 'cost_by' ->> 'cost_share')::numeric) || ' of the cost. '
+            ELSE '' END || genai.volume_sentence(e) || genai.unit_sentence(p_class, e)
+    END
+$$;
