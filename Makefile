@@ -27,8 +27,8 @@ check: lint ## before a commit: style, types, imports and the tests that need no
 bench: $(DEV) ## measure every budget of the design and print it beside the figure (ARGS=--json)
 	@$(RUN) -m tests.benchmarks.run $(ARGS)
 
-soak: $(DEV) timescale ## the end-to-end tests at full size: 100 000 spans, twenty kills
-	@SPANLEDGER_TEST_FULL_SIZE=1 $(RUN) -m pytest tests/end_to_end --timeout 3600 $(ARGS)
+soak: $(DEV) timescale ## the end-to-end tests and the same-call property at full size
+	@SPANLEDGER_TEST_FULL_SIZE=1 $(RUN) -m pytest tests/end_to_end tests/storage/test_same_call.py --timeout 3600 $(ARGS)
 
 proto: $(DEV) ## generate receiver/telemetry_pb2* from proto/
 	@$(RUN) -m receiver.generate

@@ -102,7 +102,8 @@ class Session:
         """Where the line has a gap: the trace's root is above everything in it, however far."""
         line = self.line(node)
         top = line[-1] if line else node
-        return [root for root in self._children.get(b"", ()) if not root.is_call] if top.parent else []
+        roots = (root for root in self._children.get(b"", ()) if not root.is_call)
+        return sorted(roots, key=lambda root: root.span_id) if top.parent else []
 
     def details(self, node: Node) -> list[ModelCall]:
         """What the spans below a call that belong to it say."""
