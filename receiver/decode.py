@@ -286,7 +286,7 @@ class _Decoder:
             seen.verdict.reason if unread is None else unread_reason(unread.keys),
             tuple(tagged.tags.items()),
             waits,
-            seen.call if waits or seen.part else None,
+            seen.call if waits or seen.part or seen.verdict is RAW else None,
             tuple(tagged.attributes.items()),
             unread,
             DETAIL if seen.verdict is RAW else seen.part,
