@@ -174,11 +174,32 @@ def _join_by_id(members: Sequence[SpanReading], sets: _Sets) -> None:
             scope = b"" if is_strong_response_id(response_id) else one.call.trace_id
             named.setdefault((response_id, scope), []).append(one)
     for (_, trace), same in named.items():
-        for place, one in enumerate(same):
-            for other in same[:place]:
-                tokens = _tokens(one.call), _tokens(other.call)
-                if same_by_id(times(one.call), times(other.call), not trace, tokens):
-                    sets.join(other, one)
+        if trace:
+            _join_weak(same, sets)
+        else:
+            _join_overlapping(same, sets)
+
+
+def _join_weak(same: Sequence[SpanReading], sets: _Sets) -> None:
+    """Spans with one weak id: those with the same counts, and those without counts beside all others."""
+    by_tokens: dict[tuple[int | None, int | None], list[SpanReading]] = {(None, None): []}
+    for one in same:
+        by_tokens.setdefault(_tokens(one.call), []).append(one)
+    untold = by_tokens.pop((None, None))
+    for alike in by_tokens.values() or [[]]:
+        _join_overlapping([*alike, *untold], sets)
+
+
+def _join_overlapping(spans: Sequence[SpanReading], sets: _Sets) -> None:
+    """Join what overlaps, directly or through others, in one pass by start: a request may hold thousands."""
+    latest: SpanReading | None = None
+    latest_end = 0
+    for one in sorted(spans, key=lambda one: times(one.call)):
+        start, end = times(one.call)
+        if latest is not None and start <= latest_end + TOLERANCE_US:
+            sets.join(latest, one)
+        if latest is None or end > latest_end:
+            latest, latest_end = one, end
 
 
 def _join_nested(members: Sequence[SpanReading], sets: _Sets) -> None:
