@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
         database_url: options.DatabaseUrl = None,
         data_dir: options.DataDir = None,
     ) -> None:
-        """List spend by endpoint, prompt version, user, tenant or model, dearest first."""
+        """List spend by endpoint, prompt version, user, tenant or model, most expensive first."""
         from service import ledger
 
         asked = ledger.Window(*options.bounds(last, start, end), environment, data_mode)

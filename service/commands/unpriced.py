@@ -20,14 +20,14 @@ def register(app: typer.Typer) -> None:
     @app.command(rich_help_panel="Ask the ledger")
     def unpriced(
         as_yaml: Annotated[
-            bool, typer.Option("--yaml", help="Only a prices.yaml with them, to be checked.")
+            bool, typer.Option("--yaml", help="Print a prices.yaml for them, to check.")
         ] = False,
         as_json: options.AsJson = False,
         config: options.ConfigFile = None,
         database_url: options.DatabaseUrl = None,
         data_dir: options.DataDir = None,
     ) -> None:
-        """List the models that no price is known for, in every environment and data mode.
+        """List the models without a known price, in every environment and data mode.
 
         The missing money is an estimate by the nearest known price and never part of any total.
         """

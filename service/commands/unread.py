@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
     @app.command(rich_help_panel="Ask the ledger")
     def unread(
         as_yaml: Annotated[
-            bool, typer.Option("--yaml", help="Only a receiver.dialects with them, to be completed.")
+            bool, typer.Option("--yaml", help="Print a receiver.dialects block for them, to complete.")
         ] = False,
         as_json: options.AsJson = False,
         config: options.ConfigFile = None,
