@@ -36,7 +36,7 @@ from receiver.dialects.reading import NOT_GENAI, OUTGOING, RAW, Seen, read_span
 from receiver.dialects.shapes import Emitter, Plans
 from receiver.dialects.table import ApplicationKeys, Dialect
 from receiver.framing import Frame, id_fault, needles_for, origin_of
-from receiver.join import join
+from receiver.join import RESENT, join
 from receiver.unread import UNREAD, names_usage, repeats, unread_reason
 from receiver.wire import parse_span
 
@@ -252,7 +252,8 @@ class _Decoder:
         return frozenset(id(a) for seen in counted for a in lineage(seen.trace_id, seen.parent_span_id))
 
     def _uncounted(self) -> list[Seen]:
-        uncounted = [seen for seen in self._seen.values() if seen is not None and not seen.verdict.counts]
+        rest = (seen for seen in self._seen.values() if seen is not None and not seen.verdict.counts)
+        uncounted = [seen for seen in rest if seen.verdict is not RESENT]
         links = self._links() if uncounted else frozenset()
         return [
             seen

@@ -11,6 +11,8 @@ from receiver.dialects.logfire import pair_streams
 from receiver.dialects.reading import RAW, Seen
 from receiver.dialects.table import Verdict
 
+RESENT = Verdict(False, "the same span again in one request")
+
 Find = Callable[[bytes, bytes], Seen | None]
 Lineage = Callable[[bytes, bytes], Sequence[Seen]]
 
@@ -21,10 +23,11 @@ def join(spans: Sequence[Seen], find: Find, lineage: Lineage) -> None:
     if raws:
         settle_raw_requests(raws, find)
     halves = [seen for seen in spans if seen.plan.is_logfire and seen.verdict.counts]
-    pairs = pair_streams(halves) if halves else []
+    pairs = pair_streams(_once(halves)) if halves else []
     alive = [seen for seen in spans if seen.verdict.counts]
     if len(alive) < 2 or (not pairs and _are_apart(alive)):
         return
+    alive = _once(alive)
     read = {id(seen): _reading(seen) for seen in alive}
     seen_of = {id(one): seen for seen in alive if (one := read[id(seen)]) is not None}
     for seen in alive:
@@ -37,6 +40,15 @@ def join(spans: Sequence[Seen], find: Find, lineage: Lineage) -> None:
     for group in groups(read.values(), linked):
         if len(group) > 1:
             _settle([seen_of[id(one)] for one in group])
+
+
+def _once(alive: list[Seen]) -> list[Seen]:
+    """Each span once: beside an original that joins another, a copy would be a call of its own."""
+    kept: dict[tuple[bytes, bytes], Seen] = {}
+    for seen in alive:
+        if kept.setdefault((seen.trace_id, seen.span_id), seen) is not seen:
+            seen.verdict, seen.call = RESENT, None
+    return list(kept.values())
 
 
 def _are_apart(alive: list[Seen]) -> bool:

@@ -246,3 +246,12 @@ def test_twice_equals_once() -> None:
     assert facts(decode(body, T0)) == facts(decode(body, T0))
     doubled = decode(body + body, T0)
     assert {call.span_id for call in doubled.calls} == {call.span_id for call in decode(body, T0).calls}
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_span_told_twice_in_one_request_joins_its_call_once(order: tuple[int, ...]) -> None:
+    outer = Made({**CHAT, "gen_ai.response.id": "msg_01AbCdEfGhIjKlMn"}, span_id=5)
+    inner = Made(CHAT, span_id=6, parent=5, end=900)
+    spans = [outer, inner, inner]
+    batch = decoded(*(spans[place] for place in order))
+    assert [call.span_id[-1] for call in batch.calls] == [6]
