@@ -67,10 +67,12 @@ def read_payload(path: Path) -> Traces | Logs:
     """Read an export request of traces or logs, binary or OTLP/JSON; its bytes tell which.
 
     Raises:
-        BadData: the file is neither.
+        BadData: the file is neither; for JSON, says what it holds instead.
     """
     body = path.read_bytes()
     if body.lstrip()[:1] == b"{":
+        if b'"resourceSpans"' not in body and b'"resourceLogs"' not in body:
+            raise BadData(path.name, _why_not_read(body))
         is_logs = b'"resourceLogs"' in body and b'"resourceSpans"' not in body
         return otlp_json.parse_logs(body) if is_logs else otlp_json.parse(body)
     try:
@@ -79,6 +81,15 @@ def read_payload(path: Path) -> Traces | Logs:
         return Parsed(ExportTraceServiceRequest.FromString(body), [])
     except (DecodeError, BadData) as error:
         raise BadData(path.name, "neither an OTLP export request nor its JSON form") from error
+
+
+def _why_not_read(body: bytes) -> str:
+    """Why a JSON file holds no call: OTLP/JSON ignores unknown keys, so nothing else would say it."""
+    if b'"resource_spans"' in body or b'"resource_logs"' in body:
+        return "has snake_case keys, which OTLP/JSON ignores; write resourceSpans, traceId, startTimeUnixNano"
+    if b'"resourceMetrics"' in body:
+        return "holds metrics, which are not counted; calls are read from spans and log events"
+    return "is no OTLP/JSON request: it has neither resourceSpans nor resourceLogs"
 
 
 def inspect_payload(

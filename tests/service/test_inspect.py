@@ -47,6 +47,24 @@ def test_every_span_that_is_not_counted_has_a_name_and_a_reason() -> None:
     assert "same response id" in left["reason"]
 
 
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ('{"resource_spans": []}', "snake_case"),
+        ('{"resource_logs": []}', "snake_case"),
+        ('{"resourceMetrics": []}', "metrics"),
+        ('{"hello": 1}', "neither resourceSpans nor resourceLogs"),
+    ],
+)
+def test_json_that_holds_no_spans_or_logs_is_refused_with_what_it_holds(
+    tmp_path: Path, body: str, reason: str
+) -> None:
+    file = tmp_path / "payload.json"
+    file.write_text(body)
+    with pytest.raises(BadData, match=reason):
+        run(str(file))
+
+
 def test_identities_are_shown_as_they_would_be_stored(tmp_path: Path) -> None:
     (call,) = json.loads(run("--data-dir", str(tmp_path), "--json", str(VERCEL)))["calls"]
     assert call["userId"].startswith("h:")
