@@ -42,7 +42,7 @@ $$;
 
 -- How noisy the cells are around a drift, and a better drift. phi: how much more or less the calls scatter than a compound
 -- Poisson process, from the half of the cells with the least signal; tau2: the square of a relative spread that every
--- cell has beside it, from the other half (their median; of few cells the lower quartile, for one cause may be half of
+-- cell has beside it, from the other half (their median; of few cells the lowest tenth, for one cause may be half of
 -- them; 0.455 is the median of chi-square with one degree of freedom). The next drift
 -- weighs every cell by its information and leaves out those four deviations away.
 CREATE FUNCTION genai.noise_around(p_cells genai.change_cell[], p_drift double precision)
@@ -59,7 +59,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         FROM cell c
     ), spread AS MATERIALIZED (
         SELECT p.phi, CASE WHEN max(o.cells) < 10 THEN 0 ELSE greatest(0.0,
-            min(o.tau2) FILTER (WHERE o.reached >= o.whole * CASE WHEN o.cells < 100 THEN 0.25 ELSE 0.5 END)) END::float8 AS tau2
+            min(o.tau2) FILTER (WHERE o.reached >= o.whole * CASE WHEN o.cells < 100 THEN 0.1 ELSE 0.5 END)) END::float8 AS tau2
         FROM poisson p
         LEFT JOIN LATERAL (
             SELECT t.tau2, t.cells, sum(t.signal) OVER (ORDER BY t.tau2) AS reached, sum(t.signal) OVER () AS whole
@@ -128,13 +128,14 @@ CREATE FUNCTION genai.best_combination(
             GROUP BY k.mask, c.key & k.mask
         ) g
     ), candidate AS (
-        SELECT b.*, b.gain - ln(greatest(b.choices, 1)) AS score, bit_count(b.mask::bit(64)) / 10 AS dimensions
+        -- The same cells by another name are the same finding: it scores as the best of its names.
+        SELECT b.*, max(b.gain - ln(greatest(b.choices, 1))) OVER (PARTITION BY round(b.gain::numeric, 6), b.cells) AS best, b.gain - ln(greatest(b.choices, 1)) AS score, bit_count(b.mask::bit(64)) / 10 AS dimensions
         FROM combination b CROSS JOIN whole w
         WHERE b.gain >= p_gain AND b.gain - ln(greatest(b.choices, 1)) > 3 AND b.cells < w.cells
             AND abs(b.excess) >= greatest(w.spent * CASE WHEN p_largest > 0 THEN p_matter ELSE p_first END,
                 0.08 * p_largest)
             AND genai.is_nameable(b.key, b.mask)
-        ORDER BY round((b.gain - ln(greatest(b.choices, 1)))::numeric, 6) DESC, b.covered, bit_count(b.mask::bit(64)), b.mask
+        ORDER BY best DESC, b.covered, bit_count(b.mask::bit(64)), b.mask
         LIMIT 20
     )
     SELECT b.mask, b.key, b.gain, b.score, b.excess, n.drift, n.phi, n.tau2
@@ -146,7 +147,7 @@ CREATE FUNCTION genai.best_combination(
     ) strongest
     WHERE b.cells = 1 OR (b.pull - strongest.pull) * sign(b.excess) > 0
         AND power(b.pull - strongest.pull, 2) >= 0.5 * p_gain * (b.signal - strongest.signal)
-    ORDER BY round(b.score::numeric, 6) DESC, b.covered, b.dimensions, b.mask
+    ORDER BY b.best DESC, b.covered, b.dimensions, b.mask
     LIMIT 1
 $$;
 

@@ -8,6 +8,9 @@ $$;
 -- Calls of both windows that are read one by one; where there are more, or where they are gone, rollups answer.
 CREATE FUNCTION genai.most_calls_read() RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT 1000000::bigint';
 
+-- Cells that are searched: tenants by spend, as long as there is room; the others stand together.
+CREATE FUNCTION genai.most_cells() RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT 5000::bigint';
+
 -- Where the cells come from: `calls` (every dimension, and how much the cost of a call scatters), else the rollup that
 -- `window_source` names: by service, endpoint, prompt version and model, or with a filter on user or tenant by tenant,
 -- user, endpoint and model.
@@ -141,6 +144,18 @@ CREATE FUNCTION genai.cells_of_change(
             p_from, p_to, p_baseline, p_env, p_data_mode, 'endpoint', p_endpoint, p_prompt_version, p_user, p_tenant,
             p_model, p_provider, p_service) r
         WHERE (SELECT s.name FROM source s) <> 'calls'
+    ), kept AS MATERIALIZED (
+        SELECT t.tenant_id
+        FROM (
+            SELECT c.tenant_id, sum(count(*)) OVER (ORDER BY sum(c.cost) DESC, c.tenant_id) AS cells
+            FROM (
+                SELECT u.service_name, u.endpoint_tag, u.prompt_version, u.provider, u.model, u.tenant_id, sum(u.cost) AS cost
+                FROM usage u
+                GROUP BY u.service_name, u.endpoint_tag, u.prompt_version, u.provider, u.model, u.tenant_id
+            ) c
+            GROUP BY c.tenant_id
+        ) t
+        WHERE t.cells <= genai.most_cells()
     ), person AS MATERIALIZED (
         SELECT x.*, sum(x.k0) OVER () AS all_k0, sum(x.k1) OVER () AS all_k1, sum(x.n0) OVER () AS all_n0,
             sum(x.n1) OVER () AS all_n1, row_number() OVER (ORDER BY x.k0 + x.k1 DESC, x.user_id) AS place
@@ -166,8 +181,8 @@ CREATE FUNCTION genai.cells_of_change(
     )
     SELECT (SELECT s.name FROM source s), x.*
     FROM (
-        SELECT u.service_name, u.endpoint_tag, u.prompt_version, u.provider, u.model, u.tenant_id,
-            a.user_id,
+        SELECT u.service_name, u.endpoint_tag, u.prompt_version, u.provider, u.model,
+            coalesce(k.tenant_id, '__other__') AS tenant_id, a.user_id,
             sum(u.requests * (1 - u.side)) AS n0, sum(u.requests * u.side) AS n1,
             sum(u.calls * (1 - u.side)) AS c0, sum(u.calls * u.side) AS c1,
             sum(u.cost * (1 - u.side)) AS k0, sum(u.cost * u.side) AS k1,
@@ -187,6 +202,7 @@ CREATE FUNCTION genai.cells_of_change(
             FROM usage u
         ) u
         LEFT JOIN apart a ON a.user_id = u.user_id
-        GROUP BY u.service_name, u.endpoint_tag, u.prompt_version, u.provider, u.model, u.tenant_id, a.user_id
+        LEFT JOIN kept k ON k.tenant_id = u.tenant_id
+        GROUP BY u.service_name, u.endpoint_tag, u.prompt_version, u.provider, u.model, k.tenant_id, a.user_id
     ) x
 $$;

@@ -69,6 +69,15 @@ CREATE FUNCTION genai.change_cells(
             (4, c.service_name), (5, c.user_id)) d (dimension, value)
         WHERE d.value IS NOT NULL
         GROUP BY d.dimension, d.value
+    ), code AS MATERIALIZED (
+        -- Looked up by value: joins of what has no statistics would be nested loops.
+        SELECT jsonb_object_agg(v.value, v.code) FILTER (WHERE v.dimension = 0) AS endpoints,
+            jsonb_object_agg(v.value, v.code) FILTER (WHERE v.dimension = 1) AS prompt_versions,
+            jsonb_object_agg(v.value, v.code) FILTER (WHERE v.dimension = 2) AS models,
+            jsonb_object_agg(v.value, v.code) FILTER (WHERE v.dimension = 3) AS tenants,
+            jsonb_object_agg(v.value, v.code) FILTER (WHERE v.dimension = 4) AS services,
+            jsonb_object_agg(v.value, v.code) FILTER (WHERE v.dimension = 5) AS users
+        FROM value v
     ), scatter AS MATERIALIZED (
         SELECT CASE WHEN min(c.source) = 'calls' THEN greatest(coalesce(
             sum(greatest(c.q0 - c.f0 * c.f0 / nullif(c.c0, 0)::float8, 0) + greatest(c.q1 - c.f1 * c.f1 / nullif(c.c1, 0)::float8, 0))
@@ -117,10 +126,13 @@ CREATE FUNCTION genai.change_cells(
         k.n0, k.n1, k.c0, k.c1, k.k0, k.k1, k.successes0, k.successes1, k.errors0, k.errors1, k.unpriced0, k.unpriced1,
         k.tokens0, k.tokens1, k.costs0, k.costs1, k.is_new, k.is_gone,
         ROW(
-            e.code | (v.code << 10) | (m.code << 20) | (t.code << 30) | (s.code << 40) | (coalesce(u.code, 0) << 50),
+            (o.endpoints -> k.endpoint_tag)::bigint | ((o.prompt_versions -> k.prompt_version)::bigint << 10)
+            | ((o.models -> k.full_model)::bigint << 20) | ((o.tenants -> coalesce(k.tenant_id, 'unknown'))::bigint << 30)
+            | ((o.services -> k.service_name)::bigint << 40) | (coalesce((o.users -> k.user_id)::bigint, 0) << 50),
             x.before, x.now, x.weight, x.alpha, x.beta, x.gamma)::genai.change_cell
     FROM kin k
     CROSS JOIN scatter z
+    CROSS JOIN code o
     CROSS JOIN LATERAL (
         SELECT y.own, power(y.cost, 2) * (k.attempts * z.cv2 + greatest(k.attempts - 1, 0) + k.attempts * k.attempts) AS square,
             greatest(z.cv2, y.own) / greatest(k.attempts, 1) + greatest(k.attempts - 1, 0) / power(greatest(k.attempts, 1), 2) AS relative,
@@ -143,10 +155,4 @@ CREATE FUNCTION genai.change_cells(
         ) j
         WHERE p_measure = 'cost_per_request'
     ) x
-    JOIN value e ON e.dimension = 0 AND e.value = k.endpoint_tag
-    JOIN value v ON v.dimension = 1 AND v.value = k.prompt_version
-    JOIN value m ON m.dimension = 2 AND m.value = k.full_model
-    JOIN value t ON t.dimension = 3 AND t.value = coalesce(k.tenant_id, 'unknown')
-    JOIN value s ON s.dimension = 4 AND s.value = k.service_name
-    LEFT JOIN value u ON u.dimension = 5 AND u.value = k.user_id
 $$;

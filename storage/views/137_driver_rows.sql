@@ -1,16 +1,5 @@
 -- The contract's function on drivers.
 
-CREATE FUNCTION genai.added_up(p_sums numeric[], p_next numeric[])
-RETURNS numeric[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT ARRAY[p_sums[1] + p_next[1], p_sums[2] + p_next[2], p_sums[3] + p_next[3], p_sums[4] + p_next[4],
-        p_sums[5] + p_next[5]]
-$$;
-
--- Five sums at once, for the five classes of tokens and cost.
-CREATE AGGREGATE genai.add_up (numeric[]) (
-    SFUNC = genai.added_up, STYPE = numeric[], INITCOND = '{0,0,0,0,0}', PARALLEL = SAFE
-);
-
 -- The ranked drivers of a change, most dollars first; no row: nothing stands out. With `p_with_drift` a last row of kind
 -- `drift` tells what everything else did alike. Money in USD. `excess_usd` is what the driver added beyond that drift:
 -- the excesses of all drivers and the drift's sum to the change of the measure (of spend; for `cost_per_request` of what
@@ -57,7 +46,10 @@ CREATE FUNCTION genai.drivers(
             SELECT array_agg(m.cell) AS cells
             FROM (
                 SELECT ROW(c.place::text, sum(c.n0), sum(c.n1), sum(c.c0), sum(c.c1), sum(c.k0), sum(c.k1),
-                    genai.add_up(c.tokens0), genai.add_up(c.tokens1), genai.add_up(c.costs0), genai.add_up(c.costs1)
+                    ARRAY[sum(c.tokens0[1]), sum(c.tokens0[2]), sum(c.tokens0[3]), sum(c.tokens0[4]), sum(c.tokens0[5])],
+                    ARRAY[sum(c.tokens1[1]), sum(c.tokens1[2]), sum(c.tokens1[3]), sum(c.tokens1[4]), sum(c.tokens1[5])],
+                    ARRAY[sum(c.costs0[1]), sum(c.costs0[2]), sum(c.costs0[3]), sum(c.costs0[4]), sum(c.costs0[5])],
+                    ARRAY[sum(c.costs1[1]), sum(c.costs1[2]), sum(c.costs1[3]), sum(c.costs1[4]), sum(c.costs1[5])]
                     )::genai.model_cell AS cell
                 FROM cell c
                 WHERE c.place IS NOT NULL

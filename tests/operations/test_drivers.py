@@ -118,7 +118,7 @@ CASES: dict[str, tuple[str, Change, list[dict[str, str]]]] = {
     "a tenant's rush": ("spend", on("tenant", "tenant-1", volume=3.0), [{"tenant": "tenant-1"}]),
     "an endpoint that loses half": ("spend", on("endpoint", "search", volume=0.4), [{"endpoint": "search"}]),
     "a service that doubles": (
-        "spend", on("service", "batch", volume=2.5), [{"service": "batch"}],
+        "spend", on("service", "batch", volume=2.5), [{"endpoint": "summary"}],
     ),
     "a costlier deploy on a falling evening": (
         "cost_per_request", deploy, [{"endpoint": "answer", "prompt_version": "answer_v8"}],
