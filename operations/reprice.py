@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.types.json import Jsonb
 
-from processor.errors import BadData
-from processor.price_book import PriceBook
-from processor.pricing import UNPRICED_MODEL, Charge, price_call
+from processor.calls.errors import BadData
+from processor.pricing.book import PriceBook
+from processor.pricing.charge import UNPRICED_MODEL, Charge, price_call
 from storage.amendments import Amender, Applied, Booking
 from storage.queries import query
 from storage.repricing import COPY_PRICES, MEASURE_PRICES, UPDATE_PRICES, PricedRow, Prices, Span, feed_prices

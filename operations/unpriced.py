@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from processor.call import UNKNOWN
-from processor.nearest import Nearest, NearestPrices, missing_money
-from processor.price_book import PriceBook
-from processor.price_yaml import UnpricedModel, snippet
-from processor.prices import PriceVector
+from processor.calls.call import UNKNOWN
+from processor.pricing.book import PriceBook
+from processor.pricing.nearest import Nearest, NearestPrices, missing_money
+from processor.pricing.suggest import UnpricedModel, snippet
+from processor.pricing.vectors import PriceVector
 from storage.cardinality import OTHER
 
 

@@ -26,7 +26,7 @@ MAX_DOCUMENT_BYTES = 262_144
 _PICO = Decimal(10) ** 12
 _MAX_COST = 2**63 - 1
 MAX_SECONDS = 86_400
-"""No model call lasts longer (`processor.admission.LONGEST_CALL_NS`)."""
+"""No model call lasts longer (`processor.calls.admission.LONGEST_CALL_NS`)."""
 _COUNT_TEXT = re.compile(r"\s*([0-9]{1,10})(?:\.0+)?\s*", re.ASCII)
 _MAX_DEPTH = 6
 _FIRST_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*"([^"\\]{1,200})"')

@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Iterable, Mapping
 from typing import Final, Protocol
 
-from processor.errors import PipelineError
+from processor.calls.errors import PipelineError
 
 _SCHEMES: Final = frozenset({"basic", "digest", "token", "apikey", "api-key", "negotiate"})
 """Schemes that may be named in a hint; any other first word may be the key itself."""

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from processor.call import ERROR, MISSING, Batch, ModelCall
+from processor.calls.call import ERROR, MISSING, Batch, ModelCall
 from receiver.attributes import plain
 from receiver.decode import DEFAULT, DecodeOptions, decode
 from receiver.framing import Frame

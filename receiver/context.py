@@ -8,11 +8,11 @@ from functools import lru_cache
 
 from google.protobuf.message import DecodeError
 
-from processor.call import ModelCall, Source
+from processor.calls.call import ModelCall, Source
 from processor.calls.inherit import MAX_DEPTH, Offers, Tagged, offers, set_data_mode, take
 from processor.calls.merge import merged, set_request_label, take_details
 from processor.calls.precedence import ROOT_NAME, WEAK_RESOURCE
-from processor.vocabulary import environment_name
+from processor.calls.vocabulary import environment_name
 from receiver.dialects.reading import SERVER, Seen
 from receiver.dialects.shapes import Plans
 from receiver.dialects.table import EXPLICIT, INHERITED, RESOURCE, Origin

@@ -13,7 +13,7 @@ from functools import lru_cache
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from processor.call import (
+from processor.calls.call import (
     DETAIL,
     DUPLICATE,
     ELSEWHERE,
@@ -28,7 +28,7 @@ from processor.call import (
     Unread,
 )
 from processor.calls.precedence import ancestor_rank
-from processor.vocabulary import provider_of_model
+from processor.calls.vocabulary import provider_of_model
 from receiver.config import ReceiverConfig
 from receiver.context import BINDING, Context, Home, read_home
 from receiver.dialects.mapped import compile_dialects, looked_for

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from processor.errors import BadData
+from processor.calls.errors import BadData
 from receiver.dialects.table import Origin
 from receiver.wire import parse_request, parse_scope, parse_span
 

@@ -22,7 +22,7 @@ from grpc_health.v1 import health_pb2
 from grpc_health.v1.health import aio as health_aio
 from grpc_status import rpc_status
 
-from processor.errors import BadData, ConfigError, PipelineError, Retryable
+from processor.calls.errors import BadData, ConfigError, PipelineError, Retryable
 from receiver.auth import Authenticator
 from receiver.config import Address, ReceiverConfig, parse_address
 from receiver.intake import Intake, Source, uncounted_metrics

@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 
-from processor.errors import BadData, PipelineError, Retryable, TooLarge
+from processor.calls.errors import BadData, PipelineError, Retryable, TooLarge
 from receiver.auth import Authenticator, Unauthenticated, basic_as_bearer
 from receiver.config import ReceiverConfig
 from receiver.intake import Inflate, Intake, Source, plain, uncounted_metrics

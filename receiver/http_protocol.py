@@ -11,7 +11,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from processor.errors import Overloaded
+from processor.calls.errors import Overloaded
 from receiver.config import ReceiverConfig
 from receiver.http2_refusal import PREFACE, GrpcRefusal
 from receiver.observe import CUT, Observer

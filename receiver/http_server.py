@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import uvicorn
 
-from processor.errors import ConfigError
+from processor.calls.errors import ConfigError
 from receiver.auth import Authenticator
 from receiver.config import Address, ReceiverConfig, parse_address
 from receiver.http_app import HttpApp

@@ -15,8 +15,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from processor.call import Batch, Consume, Outcome, Rejection
-from processor.errors import BadData, TooLarge
+from processor.calls.call import Batch, Consume, Outcome, Rejection
+from processor.calls.errors import BadData, TooLarge
 from receiver import otlp_json
 from receiver.config import ReceiverConfig
 from receiver.decode import decode, decode_options

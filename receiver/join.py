@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from processor.call import DUPLICATE, ELSEWHERE
+from processor.calls.call import DUPLICATE, ELSEWHERE
 from processor.calls.same_call import SpanReading, find_apart, groups
 from receiver.dialects.litellm import settle_raw_requests
 from receiver.dialects.logfire import pair_streams

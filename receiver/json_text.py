@@ -7,7 +7,7 @@ import re
 from decimal import Decimal
 from typing import Final, NoReturn
 
-from processor.errors import BadData
+from processor.calls.errors import BadData
 
 _MAX_CONTAINERS: Final = 2_000_000
 """Objects and arrays in one body. Each costs Python 60 to 240 bytes, two bytes cost the sender nothing: an

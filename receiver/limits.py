@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from processor.errors import BadData, Overloaded, TooLarge
+from processor.calls.errors import BadData, Overloaded, TooLarge
 
 _STEP: Final = 1 << 20
 """Bytes inflated at a time: what a bomb can take beyond the limit."""

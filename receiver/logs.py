@@ -16,7 +16,7 @@ from hashlib import blake2b
 
 from google.protobuf.message import DecodeError
 
-from processor.call import UNKNOWN, Batch, Flag, ModelCall, Rejection, Sighting, Unread
+from processor.calls.call import UNKNOWN, Batch, Flag, ModelCall, Rejection, Sighting, Unread
 from receiver import attributes
 from receiver.context import Context
 from receiver.decode import CALL_BYTES, DEFAULT, SIGHTING_BYTES, DecodeOptions, Tables, tables_of

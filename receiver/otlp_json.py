@@ -23,8 +23,8 @@ from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from processor.call import Rejection
-from processor.errors import BadData
+from processor.calls.call import Rejection
+from processor.calls.errors import BadData
 from receiver.json_text import clean, read_json
 from receiver.report_fields import kind
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from processor.call import Batch, Outcome
-from processor.errors import BadData, TooLarge
+from processor.calls.call import Batch, Outcome
+from processor.calls.errors import BadData, TooLarge
 from receiver.auth import Forbidden, Unauthenticated, start_of_key
 from receiver.causes import CAUSES
 from receiver.status import Misdirected

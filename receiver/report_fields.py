@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Final, NamedTuple
 
-from processor.call import CANCELLED, ERROR, ESTIMATED, MISSING, PROVIDER, SUCCESS, UNKNOWN
-from processor.vocabulary import data_mode_name, environment_name, provider_name
+from processor.calls.call import CANCELLED, ERROR, ESTIMATED, MISSING, PROVIDER, SUCCESS, UNKNOWN
+from processor.calls.vocabulary import data_mode_name, environment_name, provider_name
 from receiver.json_text import clean
 
 _MAX_INT: Final = 2**63 - 1

@@ -10,8 +10,8 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
-from processor.call import MISSING, Batch, ModelCall, Rejection, Source
-from processor.errors import BadData
+from processor.calls.call import MISSING, Batch, ModelCall, Rejection, Source
+from processor.calls.errors import BadData
 from receiver import report_fields
 from receiver.json_text import read_json
 from receiver.report_fields import FIELDS, Reader

@@ -16,7 +16,7 @@ import grpc
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from processor.errors import BadData, PipelineError, Retryable, TooLarge
+from processor.calls.errors import BadData, PipelineError, Retryable, TooLarge
 from receiver.auth import Forbidden, Unauthenticated
 from receiver.reports import NothingUsable
 

@@ -17,8 +17,8 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 
-from processor.call import UNREAD as WORD
-from processor.vocabulary import PROVIDERS, provider_of_model
+from processor.calls.call import UNREAD as WORD
+from processor.calls.vocabulary import PROVIDERS, provider_of_model
 from receiver import attributes
 from receiver.dialects.table import Verdict
 from receiver.wire import parse_event, parse_resource, parse_value

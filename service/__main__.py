@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from processor.errors import ConfigError, PipelineError
+from processor.calls.errors import ConfigError, PipelineError
 from service import commands
 
 OTHER = "Other"

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from processor.errors import BadData
+from processor.calls.errors import BadData
 from service import ledger
 from service.display import Column, console, exact_usd, number, percent, print_json, table, usd
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import psycopg
 
-from processor.price_map import PriceBook
-from processor.pricing import price_call
+from processor.pricing.charge import price_call
+from processor.pricing.load import PriceBook
 from service.housekeeping import Housekeeper, Task
 from service.price_records import VectorKeeper
 from storage.binding import Binder, Bound

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TextIO
 
-from processor.call import ERROR, MISSING, PROVIDER, SUCCESS, UNKNOWN, Flag, ModelCall
-from processor.errors import BadData
-from processor.price_book import PriceBook
-from processor.pricing import Charge, price_call
-from processor.vocabulary import provider_name
+from processor.calls.call import ERROR, MISSING, PROVIDER, SUCCESS, UNKNOWN, Flag, ModelCall
+from processor.calls.errors import BadData
+from processor.calls.vocabulary import provider_name
+from processor.pricing.book import PriceBook
+from processor.pricing.charge import Charge, price_call
 from service.display import exact_usd
 
 REQUIRED: Final = ("provider", "model", "timestamp", "input_tokens", "output_tokens")

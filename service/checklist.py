@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from processor.call import REAL, UNKNOWN
+from processor.calls.call import REAL, UNKNOWN
 from service.display import number, usd
 from service.ledger import Row
 

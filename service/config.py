@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from processor.errors import ConfigError
+from processor.calls.errors import ConfigError
 from receiver.config import ReceiverConfig, parse_address
 from service.config_source import FILE_VARIABLE, Settings, add_environment, add_file, validate
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from processor.errors import ConfigError
+from processor.calls.errors import ConfigError
 
 PREFIX = "SPANLEDGER_"
 TEST_PREFIX = "SPANLEDGER_TEST_"

@@ -19,11 +19,11 @@ from functools import partial
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from processor.call import Batch, Consume, ModelCall, Outcome
-from processor.errors import StorageUnavailable
-from processor.estimate import Estimator
-from processor.price_book import PriceBook
-from processor.pricing import price_call
+from processor.calls.call import Batch, Consume, ModelCall, Outcome
+from processor.calls.errors import StorageUnavailable
+from processor.calls.estimate import Estimator
+from processor.pricing.book import PriceBook
+from processor.pricing.charge import price_call
 from receiver.content import TextBatch, Texts, decode_with_texts
 from service import metrics
 from service.config import EstimateConfig

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, NamedTuple, Self, TypeVar
 from urllib.parse import urlsplit
 
-from processor.errors import ConfigError
+from processor.calls.errors import ConfigError
 from service.grafana_files import Json, Names, committed, renamed
 
 try:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from processor.errors import ConfigError
+from processor.calls.errors import ConfigError
 
 DASHBOARDS = Path(__file__).parents[1] / "dashboards"
 HOUSE = "spanledger"

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from processor.errors import StorageUnavailable
+from processor.calls.errors import StorageUnavailable
 from receiver.status import log_fault
 from service import ledger, metrics
 from service.config import Config, RetentionConfig

@@ -6,8 +6,8 @@ import os
 import secrets
 from pathlib import Path
 
-from processor.errors import ConfigError
-from processor.identity import MIN_KEY_BYTES, IdentityRules, Mode, identity_rules
+from processor.calls.errors import ConfigError
+from processor.calls.identity import MIN_KEY_BYTES, IdentityRules, Mode, identity_rules
 from service.config import Config
 
 _NOTE = """\

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from processor.errors import ConfigError
-from processor.identity_map import load_identity_map
+from processor.calls.errors import ConfigError
+from processor.calls.identity_map import load_identity_map
 from service import display, ledger
 from service.config import Config
 from service.display import Column, console, exact_usd, number, table, usd

@@ -13,11 +13,11 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from processor.admission import Admission, admit
-from processor.call import Batch, Flag, ModelCall
-from processor.errors import BadData
-from processor.price_book import PriceBook
-from processor.pricing import Charge, price_call
+from processor.calls.admission import Admission, admit
+from processor.calls.call import Batch, Flag, ModelCall
+from processor.calls.errors import BadData
+from processor.pricing.book import PriceBook
+from processor.pricing.charge import Charge, price_call
 from receiver import otlp_json
 from receiver.decode import DEFAULT, DecodeOptions, decode_message, unread_names
 from receiver.logs import holds_logs

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-from processor.admission import Admission, admit
-from processor.call import Batch
-from processor.price_book import PriceBook
-from processor.pricing import price_call
+from processor.calls.admission import Admission, admit
+from processor.calls.call import Batch
+from processor.pricing.book import PriceBook
+from processor.pricing.charge import price_call
 from receiver.decode import DEFAULT, DecodeOptions
 from receiver.logs import NAME, decode_logs
 from service.inspection import Counted, Inspection, Logs, NotCounted, Traces, inspect_payload

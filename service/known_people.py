@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, suppress
 
 import psycopg
 
-from processor.admission import Admission
-from processor.identity import Kind
+from processor.calls.admission import Admission
+from processor.calls.identity import Kind
 from storage.erasure import erased_hashes
 from storage.identities import assignments
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.rows import dict_row
 
-from processor.errors import ConfigError, StorageUnavailable
+from processor.calls.errors import ConfigError, StorageUnavailable
 from service.config import Config
 from service.display import exact_usd
 

@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from operations.pages.answers import PAGES, Answer
 from operations.pages.render import Service
-from processor.errors import PipelineError, Retryable
+from processor.calls.errors import PipelineError, Retryable
 from receiver.auth import Forbidden, basic_as_bearer
 from receiver.status import log_fault
 from service import ledger, metrics

@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 
-from processor.admission import Admission, admit, admit_sighting, admit_unread
-from processor.call import Batch, ModelCall, Outcome, Rejection, Sighting, Unread
-from processor.errors import Overloaded, Retryable
-from processor.price_map import PriceBook
-from processor.pricing import Charge, price_call
+from processor.calls.admission import Admission, admit, admit_sighting, admit_unread
+from processor.calls.call import Batch, ModelCall, Outcome, Rejection, Sighting, Unread
+from processor.calls.errors import Overloaded, Retryable
+from processor.pricing.charge import Charge, price_call
+from processor.pricing.load import PriceBook
 from service import metrics
 
 log = logging.getLogger("spanledger.pipeline")

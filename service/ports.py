@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from processor.errors import ConfigError
+from processor.calls.errors import ConfigError
 from receiver.config import Address
 
 

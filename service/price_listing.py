@@ -10,7 +10,7 @@ import typer
 from service.commands import _options as options
 
 if TYPE_CHECKING:
-    from processor.prices import PriceVector
+    from processor.pricing.vectors import PriceVector
 
 _MAX_AGE_DAYS = 90
 
@@ -36,7 +36,7 @@ def add(group: typer.Typer) -> None:
         config: options.ConfigFile = None,
     ) -> None:
         """List prices that nobody has checked for long, or ever; the oldest first."""
-        from processor.price_book import stale_vectors
+        from processor.pricing.book import stale_vectors
 
         today = datetime.now(UTC).date()
         vectors = stale_vectors(_in_force(config, today), today, days)
@@ -49,8 +49,8 @@ def add(group: typer.Typer) -> None:
 
 
 def _in_force(config: options.ConfigFile, today: date) -> list[PriceVector]:
-    from processor.price_map import load_price_book
-    from processor.prices import midnight_ns
+    from processor.pricing.load import load_price_book
+    from processor.pricing.vectors import midnight_ns
 
     now = midnight_ns(today)
     book = load_price_book(options.configuration(config).prices.file)

@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from processor.price_book import PriceBook
-from processor.prices import ALWAYS, NEVER, PriceVector
+from processor.pricing.book import PriceBook
+from processor.pricing.vectors import ALWAYS, NEVER, PriceVector
 from service import ledger
 from service.version import version
 

@@ -18,9 +18,9 @@ import psycopg
 import uvloop
 from psycopg_pool import ConnectionPool
 
-from processor.errors import ConfigError, StorageUnavailable
-from processor.identity_map import load_identity_map
-from processor.price_map import PriceBook, load_price_book
+from processor.calls.errors import ConfigError, StorageUnavailable
+from processor.calls.identity_map import load_identity_map
+from processor.pricing.load import PriceBook, load_price_book
 from receiver.config import Address, parse_address
 from service import keys, ledger, ports
 from service.binding import binding

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from processor.errors import ConfigError, PipelineError
-from processor.identity_map import load_identity_map
-from processor.price_map import load_price_book
+from processor.calls.errors import ConfigError, PipelineError
+from processor.calls.identity_map import load_identity_map
+from processor.pricing.load import load_price_book
 from service import keys, ledger
 from service.config import Config
 from service.identity_keys import key_file, load_identity_rules, load_keys

@@ -8,8 +8,8 @@ from typing import Any
 
 import psycopg
 
-from processor.price_diff import Timelines, stored_timelines
-from processor.prices import (
+from processor.pricing.diff import Timelines, stored_timelines
+from processor.pricing.vectors import (
     ALWAYS,
     NEVER,
     Interval,

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from processor.errors import ConfigError
+from processor.calls.errors import ConfigError
 from service import metrics
 from service.state import WorkerState
 from service.tally import News, Tally

@@ -22,10 +22,10 @@ from typing import Any
 import psycopg
 import uvloop
 
-from processor.admission import Admission
-from processor.call import Consume
-from processor.errors import ConfigError, PipelineError
-from processor.price_map import PriceBook, load_price_book
+from processor.calls.admission import Admission
+from processor.calls.call import Consume
+from processor.calls.errors import ConfigError, PipelineError
+from processor.pricing.load import PriceBook, load_price_book
 from receiver.config import Address
 from receiver.decode import decode, decode_options
 from receiver.grpc_server import GrpcServer, serve_grpc

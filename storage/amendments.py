@@ -25,7 +25,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 
-from processor.errors import StorageUnavailable
+from processor.calls.errors import StorageUnavailable
 from storage.cardinality import Admission
 from storage.catalog import Catalog
 from storage.connection import connect, describe, is_transient

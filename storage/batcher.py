@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
-from processor.call import Batch, Outcome
-from processor.errors import Overloaded, Retryable, StorageUnavailable
-from processor.pricing import Charge
+from processor.calls.call import Batch, Outcome
+from processor.calls.errors import Overloaded, Retryable, StorageUnavailable
+from processor.pricing.charge import Charge
 from storage.writer import MAX_CALLS, Writer
 
 log = logging.getLogger(__name__)

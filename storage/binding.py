@@ -20,9 +20,9 @@ from typing import Any, NamedTuple, Self
 
 import psycopg
 
-from processor.call import OWN, UNKNOWN, Batch, Flag
-from processor.errors import StorageUnavailable
-from processor.tenants import Tenants
+from processor.calls.call import OWN, UNKNOWN, Batch, Flag
+from processor.calls.errors import StorageUnavailable
+from processor.calls.tenants import Tenants
 from storage.amendments import Amender, Amendment
 from storage.bound_calls import Component, Part, Seat, Span, Trace, components, unserved
 from storage.bound_trace import LONGEST_US, QUIET_US, Node, Session, is_closed, sessions

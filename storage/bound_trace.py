@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-from processor.call import DETAIL, DUPLICATE, ELSEWHERE, HALF, OWN, ModelCall
+from processor.calls.call import DETAIL, DUPLICATE, ELSEWHERE, HALF, OWN, ModelCall
 from processor.calls.inherit import MAX_DEPTH
 from storage.sightings import call_of
 from storage.stored_row import Place
@@ -38,7 +38,7 @@ class Node(NamedTuple):
 
     @property
     def part(self) -> str:
-        """What it is of a call that several spans tell (`processor.call.Sighting.part`)."""
+        """What it is of a call that several spans tell (`processor.calls.call.Sighting.part`)."""
         return "" if self.document is None else self.document.get("part", "")
 
     @property

@@ -8,8 +8,8 @@ from typing import Any
 
 import psycopg
 
-from processor.call import UNKNOWN
-from processor.identity import ERASED
+from processor.calls.call import UNKNOWN
+from processor.calls.identity import ERASED
 
 OTHER = "__other__"
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import psycopg
 
-from processor.call import UNKNOWN, ModelCall, Source
+from processor.calls.call import UNKNOWN, ModelCall, Source
 from storage.cardinality import MODEL, OTHER, TENANT, USER, Admission
 from storage.keys import dictionary_id
 from storage.rows import STATUS, USAGE_SOURCE

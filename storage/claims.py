@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from processor.call import Flag, ModelCall
+from processor.calls.call import Flag, ModelCall
 from processor.calls.precedence import usage_rank
 from processor.calls.same_call import Times, overlap, reach, same_by_id
 from processor.calls.telling import TELLINGS

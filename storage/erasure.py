@@ -17,9 +17,9 @@ import psycopg
 from psycopg.rows import namedtuple_row
 from psycopg.types.json import Jsonb
 
-from processor.admission import fit_text
-from processor.errors import BadData
-from processor.identity import ERASED, Kind, value_hash
+from processor.calls.admission import fit_text
+from processor.calls.errors import BadData
+from processor.calls.identity import ERASED, Kind, value_hash
 from storage.amendments import (
     ADD_LINES,
     OPEN_RUN,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from processor.call import ESTIMATED, ModelCall
+from processor.calls.call import ESTIMATED, ModelCall
+from processor.calls.estimate import RANK, is_own
 from processor.calls.merge import USAGE, USAGE_FIELD, take_usage
 from processor.calls.precedence import usage_rank
-from processor.estimate import RANK, is_own
 from storage.amendments import Change
 from storage.stored_row import Price, Row
 

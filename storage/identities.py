@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from processor.identity import ERASED
-from processor.identity_map import IdentityMap
-from processor.tenants import Assignment, Tenants
+from processor.calls.identity import ERASED
+from processor.calls.identity_map import IdentityMap
+from processor.calls.tenants import Assignment, Tenants
 from storage.amendments import Amender, Amendment, Change
 from storage.days import days_of_calls
 from storage.queries import query

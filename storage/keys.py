@@ -7,9 +7,9 @@ from functools import lru_cache
 from xxhash import xxh3_64_intdigest
 from xxhash import xxh3_128_digest as hash128  # 0.08 us; hashlib's quickest takes 0.6, three times a call
 
-from processor.call import Flag, ModelCall
+from processor.calls.call import Flag, ModelCall
+from processor.calls.response_id import is_strong_response_id
 from processor.calls.telling import telling
-from processor.response_id import is_strong_response_id
 
 _MS = 1_000_000
 _HOUR_MS = 3_600_000

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 import psycopg
 from psycopg import sql
 
-from processor.errors import ConfigError, StorageUnavailable
+from processor.calls.errors import ConfigError, StorageUnavailable
 from storage.measures import write_out
 from storage.reader import grant_reader
 

@@ -13,9 +13,9 @@ from uuid import UUID
 
 import psycopg
 
-from processor.call import ModelCall
+from processor.calls.call import ModelCall
 from processor.calls.merge import USAGE
-from processor.pricing import PRICE_FLAGS, Charge
+from processor.pricing.charge import PRICE_FLAGS, Charge
 from storage.queries import query
 from storage.rows import PRICE_STATUS
 from storage.stored_row import (

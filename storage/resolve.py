@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 
-from processor.call import ELSEWHERE, REAL, UNKNOWN, Flag, ModelCall
+from processor.calls.call import ELSEWHERE, REAL, UNKNOWN, Flag, ModelCall
 from processor.calls.inherit import MAX_DEPTH, Tagged, is_inherited, offers, tags_of, take
 from processor.calls.merge import (
     TAGS,
@@ -24,10 +24,10 @@ from processor.calls.merge import (
     take_usage,
 )
 from processor.calls.precedence import MISSING_USAGE, usage_rank
+from processor.calls.response_id import is_strong_response_id
 from processor.calls.same_call import SpanReading, groups, times
-from processor.pricing import UNCERTAIN
-from processor.response_id import is_strong_response_id
-from processor.tenants import Tenants, is_assigned
+from processor.calls.tenants import Tenants, is_assigned
+from processor.pricing.charge import UNCERTAIN
 from storage.amendments import Change
 from storage.bound_calls import Seat
 from storage.bound_trace import Node, Session

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from processor.errors import ConfigError
+from processor.calls.errors import ConfigError
 from storage.queries import query
 
 log = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from struct import Struct
 
-from processor.call import CANCELLED, ERROR, ESTIMATED, MISSING, PROVIDER, SUCCESS, ModelCall
-from processor.pricing import Charge
+from processor.calls.call import CANCELLED, ERROR, ESTIMATED, MISSING, PROVIDER, SUCCESS, ModelCall
+from processor.pricing.charge import Charge
 from storage.wire import LENGTH, NULL, POSTGRES_EPOCH_US, pack_int2, pack_int4, pack_int8, text_field
 
 STATUS = {SUCCESS: 1, ERROR: 2, CANCELLED: 3}

@@ -8,7 +8,7 @@ from dataclasses import fields
 from struct import Struct
 from typing import Any
 
-from processor.call import DUPLICATE, ModelCall, Rejection, Sighting, Source
+from processor.calls.call import DUPLICATE, ModelCall, Rejection, Sighting, Source
 from storage.rows import postgres_us
 from storage.wire import COPY_HEADER, COPY_TRAILER, LENGTH, NULL, pack_int8, text_field
 

@@ -13,9 +13,9 @@ import psycopg
 from psycopg.rows import namedtuple_row
 from psycopg.types.json import Jsonb
 
-from processor.call import UNKNOWN, Flag, ModelCall, Source
+from processor.calls.call import UNKNOWN, Flag, ModelCall, Source
 from processor.calls.merge import USAGE
-from processor.pricing import PRICE_FLAGS, Charge
+from processor.pricing.charge import PRICE_FLAGS, Charge
 from storage.cardinality import TENANT
 from storage.catalog import Catalog
 from storage.queries import query

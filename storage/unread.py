@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from processor.call import Unread
+from processor.calls.call import Unread
 from storage.cardinality import OTHER
 from storage.keys import dictionary_id, unread_key
 from storage.queries import query

@@ -16,9 +16,9 @@ from typing import NamedTuple, TypeVar
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from processor.call import OWN, Batch, Flag, ModelCall, Outcome, Rejection, Sighting, Unread
-from processor.errors import StorageUnavailable
-from processor.pricing import Charge
+from processor.calls.call import OWN, Batch, Flag, ModelCall, Outcome, Rejection, Sighting, Unread
+from processor.calls.errors import StorageUnavailable
+from processor.pricing.charge import Charge
 from storage.cardinality import Admission
 from storage.catalog import Catalog
 from storage.claims import Care, Claims, SeenBefore

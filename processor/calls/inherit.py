@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from processor.call import REAL, Flag, ModelCall, Source
+from processor.calls.call import REAL, Flag, ModelCall, Source
 from processor.calls.merge import TAGS, field_rank
 from processor.calls.precedence import (
     OWN_LIMIT,
@@ -18,7 +18,7 @@ from processor.calls.precedence import (
     route_rank,
     workflow_rank,
 )
-from processor.vocabulary import data_mode_name, environment_name
+from processor.calls.vocabulary import data_mode_name, environment_name
 
 MAX_DEPTH = 64
 """Ancestors looked at: no agent nests deeper, and a cycle of parents must end."""

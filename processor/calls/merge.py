@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 
-from processor.call import MISSING as NO_USAGE
-from processor.call import UNKNOWN, Flag, ModelCall
+from processor.calls.call import MISSING as NO_USAGE
+from processor.calls.call import UNKNOWN, Flag, ModelCall
 from processor.calls.precedence import MISSING, MISSING_USAGE, UNSAID, source_rank, usage_rank
 
 USAGE = (

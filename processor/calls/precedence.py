@@ -5,7 +5,7 @@ The same line of ancestors and the same spans of one call have the same ranks ho
 
 from __future__ import annotations
 
-from processor.call import ESTIMATED, PROVIDER, Flag, ModelCall, Source
+from processor.calls.call import ESTIMATED, PROVIDER, Flag, ModelCall, Source
 
 OWN_LIMIT, RESOURCE, WEAK_RESOURCE = 20, 50, 55
 """Below the first: the span's own key. Then the resource's, and an environment that the resource only

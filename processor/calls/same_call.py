@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from processor.call import ERROR, UNKNOWN, Flag, ModelCall
+from processor.calls.call import ERROR, UNKNOWN, Flag, ModelCall
+from processor.calls.response_id import is_strong_response_id
 from processor.calls.telling import telling
-from processor.response_id import is_strong_response_id
 
 TOLERANCE_US = 10_000_000
 """LEDGER §1: ten seconds between spans of one call, for clocks and streams."""

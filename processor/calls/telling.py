@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from processor.call import ModelCall
+from processor.calls.call import ModelCall
 
 
 def telling(call: ModelCall) -> str:

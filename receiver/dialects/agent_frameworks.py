@@ -11,7 +11,7 @@ Source: https://github.com/google/adk-python, `src/google/adk/telemetry/tracing.
 
 from __future__ import annotations
 
-from processor.call import Flag
+from processor.calls.call import Flag
 from receiver.dialects.spellings import usage_object_keys
 from receiver.dialects.table import Dialect, Key, Values, Verdict
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from processor.call import UNKNOWN
+from processor.calls.call import UNKNOWN
 from receiver.dialects.balance import INSIDE, OPEN, OUTSIDE
 from receiver.dialects.table import Convention, Origin
 

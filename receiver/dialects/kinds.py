@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from processor.regions import special_place
-from processor.vocabulary import model_name, provider_name
+from processor.calls.regions import special_place
+from processor.calls.vocabulary import model_name, provider_name
 from receiver import attributes
 from receiver.attributes import MAX_SECONDS, Read
 

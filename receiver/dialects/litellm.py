@@ -11,7 +11,7 @@ import binascii
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from processor.call import DETAIL
+from processor.calls.call import DETAIL
 from receiver.dialects.spellings import usage_object_keys
 from receiver.dialects.table import COUNTS, Dialect, Key, Values, Verdict, metadata, metadata_document
 

@@ -1,6 +1,6 @@
 """LiveKit Agents 1.x: OpenTelemetry keys with audio, text and cached tokens told apart; `lk.*` beside them.
 
-The provider is a display name or the host of the client (`api.openai.com`), read by `processor.vocabulary`.
+The provider is a display name or the host of the client (`api.openai.com`): see `processor.calls.vocabulary`.
 
 Source: https://github.com/livekit/agents, `livekit/agents/telemetry/{trace_types,utils}.py`, `llm/llm.py`
 (1.7.0).

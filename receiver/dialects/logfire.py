@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from processor.call import HALF, Flag, ModelCall, Source
+from processor.calls.call import HALF, Flag, ModelCall, Source
 from processor.calls.same_call import is_bare
 from receiver.dialects.spellings import attribute_keys, usage_object_keys
 from receiver.dialects.table import COUNTS, Dialect, Key, Values, Verdict, repeats_usage

@@ -11,7 +11,7 @@ It does not tell: the lifetime of cache writes, image tokens; in the sums: how m
 
 from __future__ import annotations
 
-from processor.call import Flag
+from processor.calls.call import Flag
 from receiver.dialects.table import COUNTS, Dialect, Key, Values, Verdict
 
 _LOOP = Verdict(True, flags=int(Flag.SEVERAL_CALLS))

@@ -6,7 +6,7 @@ import re
 
 from google.protobuf.message import DecodeError
 
-from processor.call import CANCELLED, ERROR, ModelCall
+from processor.calls.call import CANCELLED, ERROR, ModelCall
 from receiver import attributes
 from receiver.dialects.table import Values
 from receiver.wire import Span, parse_event, parse_status

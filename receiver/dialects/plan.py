@@ -11,7 +11,7 @@ from operator import getitem, itemgetter
 from types import MappingProxyType
 from typing import Any
 
-from processor.call import Source
+from processor.calls.call import Source
 from receiver.attributes import INVALID
 from receiver.dialects import DIALECTS
 from receiver.dialects.candidates import Documents, Routes, candidates, search

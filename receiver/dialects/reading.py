@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
-from processor.admission import LONGEST_CALL_NS, YEAR_2015_NS
-from processor.call import UNKNOWN, Flag, ModelCall
-from processor.regions import is_priced_apart
-from processor.vocabulary import PROVIDERS, provider_name, provider_of_model
+from processor.calls.admission import LONGEST_CALL_NS, YEAR_2015_NS
+from processor.calls.call import UNKNOWN, Flag, ModelCall
+from processor.calls.regions import is_priced_apart
+from processor.calls.vocabulary import PROVIDERS, provider_name, provider_of_model
 from receiver.attributes import as_microseconds, as_microseconds_of_ms
 from receiver.dialects.litellm import RAW_REQUEST, provider_response_id
 from receiver.dialects.otel_genai import operation_name
@@ -56,7 +56,7 @@ class Seen:
         counted: the call that is counted, where other spans had a part in it; `call` is what this span says.
         group: all spans of this call, the counted one first; empty where it is alone (`receiver.join`).
         details: detail spans below it that belong to this call.
-        part: what the span is of a call that several spans tell (`processor.call.Sighting.part`).
+        part: what the span is of a call that several spans tell (`processor.calls.call.Sighting.part`).
         unread: keys that speak of a model call on a span which no rule knows.
     """
 

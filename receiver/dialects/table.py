@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from receiver.dialects.balance import OPEN
 
 EXPLICIT, DIALECT, ANCESTOR, RESOURCE, FALLBACK = 0, 10, 20, 50, 60
-"""Ranks of `processor.call.Source` (LEDGER §6): lower is better. An ancestor's is 20 + its distance."""
+"""Ranks of `processor.calls.call.Source` (LEDGER §6): lower is better. An ancestor's is 20 + its distance."""
 
 USAGE_SENT, USAGE_REPAIRED, USAGE_AMBIGUOUS, USAGE_ESTIMATED = 10, 30, 50, 70
 """Ranks of usage fields: the provider's, repaired by arithmetic, of two possible readings the likelier, the
@@ -55,7 +55,7 @@ class Verdict(NamedTuple):
     Attributes:
         wrapper: it stands for a call whose emitter may have sent no inner span.
         known: a rule says that it is no call; without one, usage on the span is unread (`receiver.unread`).
-        flags: bits of `processor.call.Flag` that its call gets.
+        flags: bits of `processor.calls.call.Flag` that its call gets.
     """
 
     counts: bool

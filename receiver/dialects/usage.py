@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from processor.call import ESTIMATED, PROVIDER, SUCCESS, Flag, ModelCall
+from processor.calls.call import ESTIMATED, PROVIDER, SUCCESS, Flag, ModelCall
 from receiver.dialects.balance import INSIDE, OPEN, OUTSIDE, WRITES_OUTSIDE, Balance, Sent, balance
 from receiver.dialects.conventions import ANTHROPIC, GEMINI, UNNAMED, XAI, may_cache, usage_shape
 from receiver.dialects.kinds import LIFETIMES

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from processor.errors import ConfigError
+from processor.calls.errors import ConfigError
 from service.commands import _options as options
 
 

@@ -76,7 +76,7 @@ def _erase(config: Config, what: str, value: str, apply: bool) -> tuple[Reach, E
 
 
 def _identity(config: Config, kind: str, value: str) -> Identity:
-    from processor.identity import Kind
+    from processor.calls.identity import Kind
     from service.identity_keys import load_identity_rules
     from storage.erasure import Identity
 

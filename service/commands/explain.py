@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
 
         The sum is computed again from the row and the stored price, and held against what was booked.
         """
-        from processor.errors import BadData
+        from processor.calls.errors import BadData
         from service import ledger
 
         lower, upper = options.bounds(last, start, end)

@@ -10,7 +10,7 @@ import typer
 from service.commands import _options as options
 
 if TYPE_CHECKING:
-    from processor.identity import Protector
+    from processor.calls.identity import Protector
 
 
 def register(app: typer.Typer) -> None:

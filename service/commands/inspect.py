@@ -10,7 +10,7 @@ import typer
 from service.commands import _options as options
 
 if TYPE_CHECKING:
-    from processor.admission import Admission
+    from processor.calls.admission import Admission
     from service.config import Config
     from service.inspection import Counted, Inspection
 
@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
 
         Nothing is stored and no database is needed. Fields without a value are left out.
         """
-        from processor.price_map import load_price_book
+        from processor.pricing.load import load_price_book
         from receiver.decode import decode_options
         from service.inspection import read_payload
         from service.inspection_logs import inspect_any
@@ -60,7 +60,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _rules(settings: Config) -> Admission:
-    from processor.admission import Admission
+    from processor.calls.admission import Admission
     from service.identity_keys import load_identity_rules
 
     return Admission(load_identity_rules(settings))
@@ -81,7 +81,7 @@ def _print_json(file: Path, found: Inspection) -> None:
 
 
 def _print_tables(file: Path, found: Inspection) -> None:
-    from processor.call import Flag
+    from processor.calls.call import Flag
     from service.display import Column, console, table
 
     out = console()

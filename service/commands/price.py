@@ -14,7 +14,7 @@ import typer
 from service.commands import _options as options
 
 if TYPE_CHECKING:
-    from processor.price_book import PriceBook
+    from processor.pricing.book import PriceBook
     from service.call_file import CallFile, PricedRow
 
 _LONG_FILE_LINES = 50_000
@@ -41,14 +41,14 @@ def register(app: typer.Typer) -> None:
         Columns: provider, model, timestamp, input_tokens, output_tokens; if there also cache_read_tokens,
         cache_write_tokens, cache_write_1h_tokens, reasoning_tokens, service_tier and so on. Others pass.
         """
-        from processor.price_map import load_price_book
+        from processor.pricing.load import load_price_book
 
         book = load_price_book(prices or options.configuration(config).prices.file)
         _price(file, book, output, as_json)
 
 
 def _price(path: Path, book: PriceBook, output: Path | None, as_json: bool) -> None:
-    from processor.errors import BadData
+    from processor.calls.errors import BadData
     from service.call_file import CallFile
 
     try:

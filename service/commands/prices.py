@@ -11,8 +11,8 @@ from service import price_listing
 from service.commands import _options as options
 
 if TYPE_CHECKING:
-    from processor.price_diff import Change, Timelines
-    from processor.prices import Rates
+    from processor.pricing.diff import Change, Timelines
+    from processor.pricing.vectors import Rates
 
 _SHOWN = 40
 
@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
         data_dir: options.DataDir = None,
     ) -> None:
         """Print the `frozen:` section that keeps the old prices of the past: for calls that arrive late."""
-        from processor.price_diff import frozen_prices
+        from processor.pricing.diff import frozen_prices
 
         known, changes, until_ns = _compared(options.configuration(config, database_url, data_dir))
         if changes:
@@ -55,8 +55,8 @@ def register(app: typer.Typer) -> None:
 
 
 def _compared(settings: Any) -> tuple[Timelines, list[Change], int]:
-    from processor.price_diff import price_changes
-    from processor.price_map import load_price_book
+    from processor.pricing.diff import price_changes
+    from processor.pricing.load import load_price_book
     from service import ledger, stored_prices
 
     book = load_price_book(settings.prices.file)
@@ -144,6 +144,6 @@ def _table(rates: Rates | None) -> dict[str, str] | None:
 def _day(time_ns: int) -> str | None:
     from datetime import UTC, datetime
 
-    from processor.prices import ALWAYS, NEVER
+    from processor.pricing.vectors import ALWAYS, NEVER
 
     return None if time_ns in (ALWAYS, NEVER) else f"{datetime.fromtimestamp(time_ns // 10**9, UTC):%Y-%m-%d}"

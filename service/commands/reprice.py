@@ -57,7 +57,7 @@ def register(app: typer.Typer) -> None:
 
 def _preview(settings: Any, scope: Scope) -> Report:
     from operations.reprice import count, preview
-    from processor.price_map import load_price_book
+    from processor.pricing.load import load_price_book
     from service import ledger
 
     book = load_price_book(settings.prices.file)
@@ -72,7 +72,7 @@ def _apply(settings: Any, scope: Scope, why: str) -> Report:
     import socket
 
     from operations.reprice import apply, count
-    from processor.price_map import load_price_book
+    from processor.pricing.load import load_price_book
     from service import ledger, price_records
 
     book = load_price_book(settings.prices.file)

@@ -84,7 +84,7 @@ def _json(row: Row) -> Text:
 def _text(row: Row) -> Text:
     from rich.text import Text
 
-    from processor.call import UNREAD
+    from processor.calls.call import UNREAD
     from service.display import number, usd
 
     if "model" not in row:

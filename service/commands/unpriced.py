@@ -10,8 +10,8 @@ from service.commands import _options as options
 
 if TYPE_CHECKING:
     from operations.unpriced import Suggestion
-    from processor.nearest import Nearest
-    from processor.prices import PriceVector
+    from processor.pricing.nearest import Nearest
+    from processor.pricing.vectors import PriceVector
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
         The missing money is an estimate by the nearest known price and never part of any total.
         """
         from operations.unpriced import Unpriced, entries, suggest
-        from processor.price_map import load_price_book
+        from processor.pricing.load import load_price_book
         from service import ledger
 
         settings = options.configuration(config, database_url, data_dir)

@@ -1,5 +1,5 @@
 -- Why a call costs what it costs, recomputed from its row and its price alone (docs/changes.md): one row per part of the
--- bill. Nothing of processor/pricing.py is used, so that the two can be held against each other.
+-- bill. Nothing of processor/pricing/charge.py is used, so that the two can be held against each other.
 
 -- The parts of a bill. Fresh input is what was neither read from a cache nor written to one. Audio and images leave fresh
 -- input and cache reads, at their own price or the price of what includes them; what a row does not say to be cached is

@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from processor.call import Batch, Sighting
-from processor.price_map import load_price_book
-from processor.pricing import price_call
+from processor.calls.call import Batch, Sighting
+from processor.pricing.charge import price_call
+from processor.pricing.load import load_price_book
 from service.embedded import EmbeddedPostgres
 from storage.binding import Binder
 from storage.migrate import migrate

@@ -8,11 +8,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from processor.admission import Admission, admit
-from processor.call import PROVIDER, ModelCall
-from processor.identity import Mode, Protector, identity_rules
-from processor.price_map import load_price_book
-from processor.pricing import price_call
+from processor.calls.admission import Admission, admit
+from processor.calls.call import PROVIDER, ModelCall
+from processor.calls.identity import Mode, Protector, identity_rules
+from processor.pricing.charge import price_call
+from processor.pricing.load import load_price_book
 from tests.benchmarks.figure import Figure, cpu_us_per_item
 from tests.benchmarks.load import MODELS
 
@@ -24,7 +24,7 @@ def peak():
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 before = peak()
 begun = time.process_time()
-from processor.price_map import load_price_book
+from processor.pricing.load import load_price_book
 book = load_price_book()
 for provider, model in (("openai", "gpt-4o-mini"), ("anthropic", "claude-sonnet-4-5"), ("aws.bedrock", "x")):
     book.lookup(provider, model, None, time.time_ns())

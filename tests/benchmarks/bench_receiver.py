@@ -19,7 +19,7 @@ import psutil
 import uvloop
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from processor.call import Batch, Outcome
+from processor.calls.call import Batch, Outcome
 from receiver.auth import Open
 from receiver.config import ReceiverConfig
 from receiver.grpc_server import TRACES, serve_grpc

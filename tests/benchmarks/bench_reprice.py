@@ -19,9 +19,9 @@ from pathlib import Path
 import psycopg
 
 from operations.reprice import Scope, apply, preview
-from processor.call import Batch, ModelCall
-from processor.price_map import load_price_book
-from processor.pricing import price_call
+from processor.calls.call import Batch, ModelCall
+from processor.pricing.charge import price_call
+from processor.pricing.load import load_price_book
 from service.embedded import EmbeddedPostgres
 from storage.migrate import migrate
 from storage.writer import Writer

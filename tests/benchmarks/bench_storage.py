@@ -14,11 +14,11 @@ from typing import Any
 
 import psycopg
 
-from processor.admission import Admission, admit
-from processor.call import Batch, ModelCall
-from processor.identity import identity_rules
-from processor.price_map import load_price_book
-from processor.pricing import Charge, price_call
+from processor.calls.admission import Admission, admit
+from processor.calls.call import Batch, ModelCall
+from processor.calls.identity import identity_rules
+from processor.pricing.charge import Charge, price_call
+from processor.pricing.load import load_price_book
 from receiver.decode import decode
 from service.embedded import EmbeddedPostgres
 from storage import claims, writer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from processor.call import Batch, Sighting, Unread
+from processor.calls.call import Batch, Sighting, Unread
 from service.demo.plan import INTERRUPTED, OK, Plan, PlannedCall, PlannedRequest, make_plan
 from service.demo.shop import pseudonym
 from service.demo.truth import cost_of

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from processor.admission import Admission, admit
-from processor.call import Batch
-from processor.identity import identity_rules
-from processor.price_map import load_price_book
-from processor.pricing import price_call
+from processor.calls.admission import Admission, admit
+from processor.calls.call import Batch
+from processor.calls.identity import identity_rules
+from processor.pricing.charge import price_call
+from processor.pricing.load import load_price_book
 from receiver.reports import read_report
 from service.__main__ import build
 from storage.writer import Writer

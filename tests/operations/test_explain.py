@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from processor.call import ESTIMATED, PROVIDER, Batch, ModelCall, Source
-from processor.price_book import PriceBook
-from processor.price_map import load_price_book
-from processor.pricing import price_call
+from processor.calls.call import ESTIMATED, PROVIDER, Batch, ModelCall, Source
+from processor.pricing.book import PriceBook
+from processor.pricing.charge import price_call
+from processor.pricing.load import load_price_book
 from service.__main__ import build
 from service.price_records import VectorKeeper, register
 from storage.writer import Writer
@@ -183,7 +183,7 @@ def test_a_call_without_a_price_says_why(migrated_database: str, book: PriceBook
 
 
 def test_an_id_that_is_not_there_is_told_with_the_window(migrated_database: str) -> None:
-    from processor.errors import BadData
+    from processor.calls.errors import BadData
 
     with pytest.raises(BadData, match="no call of 'nothing' started between 2026-09-01"):
         explain(migrated_database, "nothing")

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from processor.call import ERROR
-from processor.models import version_of
+from processor.calls.call import ERROR
+from processor.calls.model_ids import version_of
 from service.__main__ import build
 from tests.processor.pricing_cases import library
 from tests.storage.ledger import call, rows

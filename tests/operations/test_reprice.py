@@ -19,11 +19,11 @@ from typer.testing import CliRunner
 
 from operations import reprice
 from operations.reprice import Scope, apply, preview
-from processor.call import Batch, ModelCall
-from processor.errors import BadData
-from processor.price_book import PriceBook
-from processor.price_map import load_price_book
-from processor.pricing import price_call
+from processor.calls.call import Batch, ModelCall
+from processor.calls.errors import BadData
+from processor.pricing.book import PriceBook
+from processor.pricing.charge import price_call
+from processor.pricing.load import load_price_book
 from service.__main__ import build
 from storage.amendments import Amender, Amendment, retract, set_fields
 from storage.retention import Periods, keep
@@ -203,7 +203,7 @@ REPRICER = textwrap.dedent("""
     import sys, time
     from pathlib import Path
     from operations import reprice
-    from processor.price_map import load_price_book
+    from processor.pricing.load import load_price_book
     from tests.operations.test_reprice import SCOPE
     reprice.BATCH = 10
     reprice.apply(sys.argv[1], load_price_book(Path(sys.argv[2])), SCOPE, price_map_id=None,

@@ -16,7 +16,7 @@ from operations.pages.asked import Links
 from operations.pages.compare import compare_page
 from operations.pages.home import home_page
 from operations.pages.render import Service
-from processor.call import Batch, Sighting, Unread
+from processor.calls.call import Batch, Sighting, Unread
 from service.__main__ import build
 from service.ledger import rows
 from storage.writer import Writer

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from processor.call import PROVIDER, ModelCall
-from processor.price_book import PriceBook
-from processor.price_map import load_price_book
-from processor.price_sources.genai_prices import GenaiPrices
+from processor.calls.call import PROVIDER, ModelCall
+from processor.pricing.book import PriceBook
+from processor.pricing.load import load_price_book
+from processor.pricing.sources.genai_prices import GenaiPrices
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "pricing"
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.admission import Admission, admit, fit_text
-from processor.call import Flag, ModelCall
-from processor.identity import identity_rules, keyed_hash
+from processor.calls.admission import Admission, admit, fit_text
+from processor.calls.call import Flag, ModelCall
+from processor.calls.identity import identity_rules, keyed_hash
 
 KEY = b"a deployment key of the tests"
 SECOND, DAY = 10**9, 86_400 * 10**9

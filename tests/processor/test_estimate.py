@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from processor.call import ESTIMATED, MISSING, ModelCall, Source
-from processor.errors import ConfigError
-from processor.estimate import PROXY, VOCABULARY, Estimator, vocabulary_of
-from processor.pricing import price_call
+from processor.calls.call import ESTIMATED, MISSING, ModelCall, Source
+from processor.calls.errors import ConfigError
+from processor.calls.estimate import PROXY, VOCABULARY, Estimator, vocabulary_of
+from processor.pricing.charge import price_call
 from tests.processor.pricing_cases import a_call, default_book
 
 

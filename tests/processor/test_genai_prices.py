@@ -11,12 +11,12 @@ import pytest
 from genai_prices.data import providers
 from genai_prices.types import ModelInfo, Provider, Usage
 
-from processor.call import ModelCall
-from processor.errors import ConfigError
-from processor.models import providers_of, sells
-from processor.price_sources.genai_prices import REVIEWED
-from processor.price_sources.genai_records import Records, read_records
-from processor.pricing import price_call
+from processor.calls.call import ModelCall
+from processor.calls.errors import ConfigError
+from processor.calls.model_ids import providers_of, sells
+from processor.pricing.charge import price_call
+from processor.pricing.sources.genai_prices import REVIEWED
+from processor.pricing.sources.genai_records import Records, read_records
 from tests.processor.pricing_cases import a_call, at, default_book, library
 
 MOMENTS = ["2024-06-01T12:00:00", "2025-07-01T00:00:00", "2026-03-01T00:00:00", "2026-11-20T12:00:00"]
@@ -110,7 +110,7 @@ def _call(
 
 def test_reading_the_list_needs_none_of_the_package_itself() -> None:
     code = (
-        "import sys; from processor.price_map import load_price_book; load_price_book().every_vector();"
+        "import sys; from processor.pricing.load import load_price_book; load_price_book().every_vector();"
         "sys.exit('genai_prices' in sys.modules or 'pydantic' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

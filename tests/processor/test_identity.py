@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.errors import ConfigError
-from processor.identity import (
+from processor.calls.errors import ConfigError
+from processor.calls.identity import (
     ERASED,
     HASH_HEX_DIGITS,
     Kind,
@@ -163,7 +163,7 @@ def test_any_text_is_protected_twice_alike(value: str, mode: Mode, kind: Kind) -
 
 
 def test_memory_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("processor.identity._CACHE_LIMIT", 10)
+    monkeypatch.setattr("processor.calls.identity._CACHE_LIMIT", 10)
     protect = protector(Mode.HASH)
     for number in range(100):
         protect(f"user-{number}")

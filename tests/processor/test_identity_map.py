@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from processor.errors import ConfigError
-from processor.identity import Kind, identity_rules
-from processor.identity_map import Label, load_identity_map
-from processor.tenants import Assignment
+from processor.calls.errors import ConfigError
+from processor.calls.identity import Kind, identity_rules
+from processor.calls.identity_map import Label, load_identity_map
+from processor.calls.tenants import Assignment
 
 RULES = identity_rules([b"a key of the tests"])
 

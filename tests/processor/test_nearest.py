@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.nearest import NearestPrices, missing_money
-from processor.price_file import read_price_map
-from processor.price_yaml import UnpricedModel, snippet
-from processor.pricing import price_call
+from processor.pricing.charge import price_call
+from processor.pricing.nearest import NearestPrices, missing_money
+from processor.pricing.price_map import read_price_map
+from processor.pricing.suggest import UnpricedModel, snippet
 from tests.processor.pricing_cases import a_call, at, book_of, default_book
 
 SEEN = datetime(2026, 11, 3, 22, 30, tzinfo=UTC)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.call import Flag
-from processor.price_book import PriceBook
-from processor.price_classes import class_costs
-from processor.prices import ALWAYS, NEVER, Gaps, Interval, Rates, price_vector
-from processor.pricing import price_call
+from processor.calls.call import Flag
+from processor.pricing.book import PriceBook
+from processor.pricing.charge import price_call
+from processor.pricing.classes import class_costs
+from processor.pricing.vectors import ALWAYS, NEVER, Gaps, Interval, Rates, price_vector
 from tests.processor.pricing_cases import a_call, book_of, default_book
 
 MILLION = 10**6

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.price_book import PriceBook, stale_vectors
-from processor.price_layers import discounted_rate
-from processor.price_map import load_price_book
-from processor.pricing import Charge, price_call
+from processor.pricing.book import PriceBook, stale_vectors
+from processor.pricing.charge import Charge, price_call
+from processor.pricing.load import load_price_book
+from processor.pricing.resolve import discounted_rate
 from tests.processor.pricing_cases import NOW, a_call, at, book_of, default_book, library
 
 DISCOUNTED = """
@@ -281,7 +281,7 @@ models:
 
 
 def test_unknown_names_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("processor.price_book._UNKNOWN_LIMIT", 10)
+    monkeypatch.setattr("processor.pricing.book._UNKNOWN_LIMIT", 10)
     book = load_price_book(None, library())
     known = price_call(a_call(), book)
     for number in range(100):

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.errors import ConfigError
-from processor.price_file import read_price_map
-from processor.price_map import load_price_book
+from processor.calls.errors import ConfigError
+from processor.pricing.load import load_price_book
+from processor.pricing.price_map import read_price_map
 from tests.processor.pricing_cases import book_of, library
 
 PRICE = 'prices: [{usd_per_mtok: {input: "1", output: "1"}}]'

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.call import CANCELLED, ERROR, ESTIMATED, MISSING, Flag
-from processor.price_book import PriceBook
-from processor.prices import ALWAYS, NEVER, Interval, Rates, price_vector
-from processor.pricing import PRICE_FLAGS, UNCERTAIN, Charge, price_call
+from processor.calls.call import CANCELLED, ERROR, ESTIMATED, MISSING, Flag
+from processor.pricing.book import PriceBook
+from processor.pricing.charge import PRICE_FLAGS, UNCERTAIN, Charge, price_call
+from processor.pricing.vectors import ALWAYS, NEVER, Interval, Rates, price_vector
 from tests.processor.pricing_cases import FIXTURES, NOW, a_call, at, book_of, default_book
 
 with (FIXTURES / "examples.csv").open(encoding="utf-8") as file:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from processor.price_book import PriceBook
-from processor.pricing import price_call
+from processor.pricing.book import PriceBook
+from processor.pricing.charge import price_call
 from tests.processor.pricing_cases import a_call, at, book_of, default_book, library
 
 PAGE = (Path(__file__).parents[2] / "docs" / "pricing.md").read_text(encoding="utf-8")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from processor.call import Flag
-from processor.pricing import price_call
-from processor.regions import is_priced_apart, special_place
+from processor.calls.call import Flag
+from processor.calls.regions import is_priced_apart, special_place
+from processor.pricing.charge import price_call
 from tests.processor.pricing_cases import a_call, default_book
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from processor.response_id import is_strong_response_id
+from processor.calls.response_id import is_strong_response_id
 
 
 @pytest.mark.parametrize(

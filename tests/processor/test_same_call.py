@@ -8,7 +8,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.call import PROVIDER, ModelCall
+from processor.calls.call import PROVIDER, ModelCall
 from processor.calls.same_call import SpanReading, groups, same_by_id, times
 
 SECOND_NS = 1_000_000_000

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from processor.call import Flag
-from processor.price_book import PriceBook
-from processor.pricing import Charge, price_call
-from processor.service_tiers import standard_tier
+from processor.calls.call import Flag
+from processor.calls.service_tiers import standard_tier
+from processor.pricing.book import PriceBook
+from processor.pricing.charge import Charge, price_call
 from tests.processor.pricing_cases import a_call, at, book_of, default_book
 
 MARKED = int(Flag.RATE_MISSING | Flag.COST_UNCERTAIN)

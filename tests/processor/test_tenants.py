@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from processor.admission import Admission, admit
-from processor.call import ModelCall, Source
-from processor.identity import ERASED, Mode, identity_rules
-from processor.tenants import ASSIGNED, Assignment, Tenants, is_assigned
+from processor.calls.admission import Admission, admit
+from processor.calls.call import ModelCall, Source
+from processor.calls.identity import ERASED, Mode, identity_rules
+from processor.calls.tenants import ASSIGNED, Assignment, Tenants, is_assigned
 
 TENANTS = Tenants(
     [Assignment("jane", "globex", 200), Assignment("jane", "acme"), Assignment("ken", "acme", 200)]

@@ -7,7 +7,7 @@ from itertools import permutations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.call import Flag, ModelCall
+from processor.calls.call import Flag, ModelCall
 from processor.calls.same_call import SpanReading, groups
 
 _SECOND = 1_000_000_000

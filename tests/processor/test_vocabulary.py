@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from processor.vocabulary import (
+from processor.calls.vocabulary import (
     FRAMEWORKS,
     PROVIDERS,
     data_mode_name,

@@ -22,7 +22,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from processor.call import Batch, ModelCall, Outcome, Rejection
+from processor.calls.call import Batch, ModelCall, Outcome, Rejection
 from receiver.auth import Authenticator, Open
 from receiver.config import Address, ReceiverConfig
 from receiver.grpc_server import GrpcServer, serve_grpc

@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from processor.call import Batch, ModelCall
+from processor.calls.call import Batch, ModelCall
 from receiver.decode import decode
 
 T0 = 1_790_000_000_000_000_000

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from processor.call import ERROR, ESTIMATED, SUCCESS, Batch, Flag, ModelCall
-from processor.vocabulary import provider_name
+from processor.calls.call import ERROR, ESTIMATED, SUCCESS, Batch, Flag, ModelCall
+from processor.calls.vocabulary import provider_name
 from receiver.decode import decode
 from tests.receiver.captures import CAPTURES, IN_PARTS, Capture
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from processor.call import Batch, Flag, ModelCall, Outcome
+from processor.calls.call import Batch, Flag, ModelCall, Outcome
 from processor.calls.inherit import set_data_mode
 from processor.calls.merge import merged
 from receiver.problems import Finding, findings_in

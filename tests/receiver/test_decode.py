@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from processor.errors import BadData
+from processor.calls.errors import BadData
 from receiver.decode import decode, decode_message
 from receiver.dialects.plan import MAX_PLANS
 from receiver.dialects.shapes import MAX_SHAPE, Plans

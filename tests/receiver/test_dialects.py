@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from processor.call import CANCELLED, ERROR, MISSING, Flag
+from processor.calls.call import CANCELLED, ERROR, MISSING, Flag
 from tests.receiver.spans import CHAT, Made, decoded, read
 
 # Step 1: does this span count?

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from processor.call import ERROR, Flag, ModelCall
+from processor.calls.call import ERROR, Flag, ModelCall
 from receiver.decode import decode
 from tests.receiver.spans import CHAT, T0, Made, decoded, one_call, read
 

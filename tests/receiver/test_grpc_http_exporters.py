@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from processor.errors import Overloaded
+from processor.calls.errors import Overloaded
 from receiver.config import TlsConfig
 from tests.receiver.doors import Doors, Sink, open_doors, request
 from tests.receiver.test_auth import KEY, keys

@@ -14,8 +14,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from processor.call import Rejection
-from processor.errors import ConfigError, Overloaded, StorageUnavailable
+from processor.calls.call import Rejection
+from processor.calls.errors import ConfigError, Overloaded, StorageUnavailable
 from receiver.grpc_server import LOGS, METRICS, TELEMETRY, TRACES, serve_grpc
 from receiver.problems import told_to_sender
 from receiver.telemetry_pb2 import ModelCall, ReportRequest, ReportResponse

@@ -15,8 +15,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from processor.call import Rejection
-from processor.errors import ConfigError, Overloaded, StorageUnavailable
+from processor.calls.call import Rejection
+from processor.calls.errors import ConfigError, Overloaded, StorageUnavailable
 from receiver.http_server import serve_http
 from receiver.problems import told_to_sender
 from receiver.reports import read_report

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processor.call import Batch, Flag, ModelCall
+from processor.calls.call import Batch, Flag, ModelCall
 from receiver.decode import decode
 from tests.receiver.captures import CAPTURES, Capture
 from tests.receiver.spans import CHAT, T0, Made, decoded, ids, one_call, request

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processor.errors import BadData, Overloaded, TooLarge
+from processor.calls.errors import BadData, Overloaded, TooLarge
 from receiver.limits import Budget, gunzip, inflate_grpc
 
 MIB = 1 << 20

@@ -9,8 +9,8 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-from processor.call import Batch, Flag, ModelCall
-from processor.errors import BadData
+from processor.calls.call import Batch, Flag, ModelCall
+from processor.calls.errors import BadData
 from receiver.logs import EVENTS, NEEDLES, decode_logs, holds_logs
 from tests.coding_agents.sessions import AGENTS, CANARY, session
 from tests.receiver.spans import T0, any_value, pairs

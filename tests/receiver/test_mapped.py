@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processor.call import Batch, Flag
+from processor.calls.call import Batch, Flag
 from receiver.decode import DecodeOptions, decode_message
 from receiver.dialect_config import FIELDS as FIELD_NAMES
 from receiver.dialect_config import DialectConfig

@@ -18,8 +18,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from processor.call import Rejection
-from processor.errors import BadData
+from processor.calls.call import Rejection
+from processor.calls.errors import BadData
 from receiver.decode import decode_message
 from receiver.otlp_json import parse
 from tests.receiver.doors import json_request

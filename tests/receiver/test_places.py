@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from processor.call import Flag
+from processor.calls.call import Flag
 from tests.receiver.spans import read
 
 CALL = {

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 
-from processor.call import Rejection
+from processor.calls.call import Rejection
 from receiver.auth import HashedKeys
 from receiver.causes import CAUSES
 from receiver.config import TlsConfig

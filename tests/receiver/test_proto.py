@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 
-from processor.call import ModelCall
+from processor.calls.call import ModelCall
 from receiver import telemetry_pb2
 from receiver.generate import OUTPUTS, ROOT, generate
 from receiver.report_fields import FIELDS

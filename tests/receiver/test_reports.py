@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processor.errors import BadData
+from processor.calls.errors import BadData
 from receiver.report_fields import FIELDS
 from receiver.reports import MAX_RECORDS, read_body, read_report
 from tests.receiver.doors import REPORT

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.call import Flag, ModelCall
+from processor.calls.call import Flag, ModelCall
 from receiver.dialects import DIALECTS
 from receiver.dialects.kinds import COUNT_FIELDS
 from receiver.dialects.spellings import ATTRIBUTES, INSIDE, OUTSIDE

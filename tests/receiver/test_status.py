@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from processor.errors import BadData, Overloaded, Retryable, StorageUnavailable, TooLarge
+from processor.calls.errors import BadData, Overloaded, Retryable, StorageUnavailable, TooLarge
 from receiver.auth import Forbidden, Unauthenticated
 from receiver.reports import NothingUsable, Refused
 from receiver.status import (

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.admission import YEAR_2015_NS, Admission, admit
-from processor.call import Flag, ModelCall, Rejection
-from processor.identity import identity_rules
+from processor.calls.admission import YEAR_2015_NS, Admission, admit
+from processor.calls.call import Flag, ModelCall, Rejection
+from processor.calls.identity import identity_rules
 from receiver.decode import decode
 from tests.receiver.spans import CHAT, T0, Made, request
 

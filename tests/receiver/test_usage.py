@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from processor.call import Flag
+from processor.calls.call import Flag
 from receiver.dialects.balance import INSIDE, OUTSIDE
 from receiver.dialects.conventions import CACHE, REASONING
 from tests.receiver.spans import CHAT, read

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from processor.call import ESTIMATED, PROVIDER, Flag
+from processor.calls.call import ESTIMATED, PROVIDER, Flag
 from tests.receiver.spans import CHAT, read
 
 

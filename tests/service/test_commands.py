@@ -18,10 +18,10 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from psycopg.rows import dict_row
 from typer.testing import CliRunner, Result
 
-from processor.admission import Admission
-from processor.call import Batch
-from processor.identity import identity_rules
-from processor.price_map import load_price_book
+from processor.calls.admission import Admission
+from processor.calls.call import Batch
+from processor.calls.identity import identity_rules
+from processor.pricing.load import load_price_book
 from receiver.decode import decode
 from receiver.reports import read_report
 from service.__main__ import build

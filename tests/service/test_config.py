@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from processor.errors import ConfigError
+from processor.calls.errors import ConfigError
 from service import config_page
 from service.config import Config, duration_text, load_config
 from service.config_source import leaves, variable

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from rich.console import Console
 
-from processor.call import ModelCall
+from processor.calls.call import ModelCall
 from service.demo import history, questions, screen, shop, truth
 from service.demo.plan import OK, make_plan
 from service.demo.stage import Process, telemetry
@@ -76,8 +76,8 @@ def test_the_findings_are_planted_at_any_hour(anchor: datetime, seed: int) -> No
 
 
 def test_the_list_prices_of_the_demo_are_those_of_the_price_book() -> None:
-    price_map = pytest.importorskip("processor.price_map")
-    from processor.pricing import price_call
+    price_map = pytest.importorskip("processor.pricing.load")
+    from processor.pricing.charge import price_call
 
     book = price_map.load_price_book(None)
     for request, call in make_plan(NOON_TUESDAY, scale=0.1).calls():

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from processor.admission import Admission
-from processor.errors import BadData
-from processor.identity import ERASED
+from processor.calls.admission import Admission
+from processor.calls.errors import BadData
+from processor.calls.identity import ERASED
 from service.__main__ import build
 from service.commands import erase as command
 from service.config import load_config

@@ -12,8 +12,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from processor.call import Batch, ModelCall, Outcome
-from processor.price_map import load_price_book
+from processor.calls.call import Batch, ModelCall, Outcome
+from processor.pricing.load import load_price_book
 from receiver.content import TextBatch, Texts
 from service import metrics
 from service.config import EstimateConfig

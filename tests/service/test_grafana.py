@@ -12,7 +12,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from processor.errors import ConfigError
+from processor.calls.errors import ConfigError
 from service.__main__ import build
 from service.grafana_files import DASHBOARDS, committed, names, renamed
 

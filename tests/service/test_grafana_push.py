@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from processor.errors import ConfigError
+from processor.calls.errors import ConfigError
 from service.grafana_files import Names, committed, names, renamed
 from tests.servers import NOT_HERE
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from processor.admission import Admission
-from processor.errors import ConfigError
+from processor.calls.admission import Admission
+from processor.calls.errors import ConfigError
 from service import identity_moves
 from service.config import load_config
 from service.identity_keys import load_identity_rules

@@ -13,8 +13,8 @@ import httpx
 import psycopg
 import pytest
 
-from processor.call import Batch
-from processor.price_map import load_price_book
+from processor.calls.call import Batch
+from processor.pricing.load import load_price_book
 from receiver.reports import read_report
 from service import keys
 from service.keys import KeyRing

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from processor.admission import Admission
-from processor.call import Batch, ModelCall, Outcome, Rejection, Sighting
-from processor.errors import Overloaded, StorageUnavailable
-from processor.identity import identity_rules
-from processor.price_map import load_price_book
-from processor.pricing import Charge
+from processor.calls.admission import Admission
+from processor.calls.call import Batch, ModelCall, Outcome, Rejection, Sighting
+from processor.calls.errors import Overloaded, StorageUnavailable
+from processor.calls.identity import identity_rules
+from processor.pricing.charge import Charge
+from processor.pricing.load import load_price_book
 from service import metrics
 from service.pipeline import Pipeline
 

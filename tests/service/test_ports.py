@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from processor.errors import ConfigError
+from processor.calls.errors import ConfigError
 from receiver.config import Address, parse_address
 from service.ports import Listener, actual, refuse_open_doors, reserve, shared_socket
 

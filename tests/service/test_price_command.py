@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from processor.errors import BadData, ConfigError
-from processor.identity import keyed_hash
+from processor.calls.errors import BadData, ConfigError
+from processor.calls.identity import keyed_hash
 from service.__main__ import build
 
 EXAMPLES = Path(__file__).parent.parent / "fixtures" / "pricing" / "examples.csv"

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 from typer.testing import CliRunner
 
-from processor.price_map import load_price_book
+from processor.pricing.load import load_price_book
 from service.__main__ import build
 from service.price_records import register
 

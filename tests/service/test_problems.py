@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from processor.call import Batch
+from processor.calls.call import Batch
 from receiver.causes import CAUSES
 from receiver.reports import read_report
 from service import problems

@@ -11,9 +11,9 @@ import pytest
 
 from operations import reprice
 from operations.reprice import Scope
-from processor.call import UNKNOWN, Batch, ModelCall
-from processor.price_map import load_price_book
-from processor.pricing import price_call
+from processor.calls.call import UNKNOWN, Batch, ModelCall
+from processor.pricing.charge import price_call
+from processor.pricing.load import load_price_book
 from storage.retention import Periods, keep
 from storage.writer import Writer
 from tests.service.test_commands import run, run_json

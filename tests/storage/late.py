@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from processor.admission import Admission, admit, admit_sighting
-from processor.call import ModelCall
-from processor.identity import Mode, identity_rules
-from processor.pricing import Charge
-from processor.tenants import Tenants
+from processor.calls.admission import Admission, admit, admit_sighting
+from processor.calls.call import ModelCall
+from processor.calls.identity import Mode, identity_rules
+from processor.calls.tenants import Tenants
+from processor.pricing.charge import Charge
 from receiver.decode import decode
 from storage.binding import Binder, Bound
 from storage.writer import Writer

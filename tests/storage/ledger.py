@@ -8,8 +8,8 @@ from typing import Any
 
 import psycopg
 
-from processor.call import PROVIDER, Batch, ModelCall, Outcome, Source
-from processor.pricing import Charge
+from processor.calls.call import PROVIDER, Batch, ModelCall, Outcome, Source
+from processor.pricing.charge import Charge
 from storage.writer import Writer
 
 SECOND_NS = 1_000_000_000

@@ -18,9 +18,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from processor.call import MISSING, ModelCall
+from processor.calls.call import MISSING, ModelCall
 from processor.calls.merge import take_usage
-from processor.pricing import Charge
+from processor.pricing.charge import Charge
 from storage.amendments import Amender, Amendment, retract, set_fields
 from storage.cardinality import ENDPOINT
 from storage.keys import own_key

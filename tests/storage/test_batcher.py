@@ -13,8 +13,8 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from processor.call import Batch
-from processor.errors import Overloaded, StorageUnavailable
+from processor.calls.call import Batch
+from processor.calls.errors import Overloaded, StorageUnavailable
 from storage import batcher as module
 from storage.batcher import Batcher
 from tests.storage.ledger import PRICED, assert_rollups_equal_rows, call, totals, value

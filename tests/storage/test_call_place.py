@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from processor.call import Flag
+from processor.calls.call import Flag
 from storage.writer import Writer
 from tests.storage.ledger import NOON_NS, SECOND_NS, call, rows, value, write
 

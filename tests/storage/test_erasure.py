@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processor.call import Batch, ModelCall, Rejection, Sighting
-from processor.errors import BadData
-from processor.identity import ERASED, Kind, value_hash
+from processor.calls.call import Batch, ModelCall, Rejection, Sighting
+from processor.calls.errors import BadData
+from processor.calls.identity import ERASED, Kind, value_hash
 from storage.cardinality import TENANT, USER
 from storage.connection import connect
 from storage.erasure import (

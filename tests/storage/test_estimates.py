@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from processor.call import ESTIMATED, ModelCall, Source
+from processor.calls.call import ESTIMATED, ModelCall, Source
 from storage.amendments import Amender, Amendment
 from storage.estimates import estimate
 from storage.stored_row import Place

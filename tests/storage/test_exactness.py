@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processor.call import Batch, ModelCall
-from processor.pricing import Charge
+from processor.calls.call import Batch, ModelCall
+from processor.pricing.charge import Charge
 from storage.writer import Writer
 from tests.storage.ledger import NOON_NS, SECOND_NS, assert_rollups_equal_rows, call, rows
 

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from processor.call import ModelCall, Source
-from processor.identity import ERASED, Kind
-from processor.identity_map import IdentityMap, Label
-from processor.tenants import Assignment, Tenants
+from processor.calls.call import ModelCall, Source
+from processor.calls.identity import ERASED, Kind
+from processor.calls.identity_map import IdentityMap, Label
+from processor.calls.tenants import Assignment, Tenants
 from storage import identities
 from storage.connection import connect
 from storage.erasure import Identity, erase_identity

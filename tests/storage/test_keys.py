@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from processor.call import Flag
+from processor.calls.call import Flag
 from storage.keys import (
     REQUEST_BUCKET_MS,
     REQUEST_REACH_MS,

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from processor.errors import ConfigError, StorageUnavailable
+from processor.calls.errors import ConfigError, StorageUnavailable
 from storage import migrate as migration
 from storage.migrate import migrate, migrations, view_checksum
 from storage.reader import READER

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from processor.call import Sighting
-from processor.errors import ConfigError
+from processor.calls.call import Sighting
+from processor.calls.errors import ConfigError
 from storage.amendments import Amender, Amendment, retract, set_fields
 from storage.queries import query
 from storage.retention import Periods, end_long_reads, keep

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processor.call import Batch, ModelCall, Sighting, Unread
-from processor.pricing import Charge
+from processor.calls.call import Batch, ModelCall, Sighting, Unread
+from processor.pricing.charge import Charge
 from receiver.decode import decode_message
 from storage import unread
 from storage.binding import Binder

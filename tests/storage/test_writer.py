@@ -10,8 +10,8 @@ from decimal import Decimal
 import psycopg
 import pytest
 
-from processor.call import CANCELLED, ERROR, MISSING, Batch, Flag
-from processor.pricing import Charge
+from processor.calls.call import CANCELLED, ERROR, MISSING, Batch, Flag
+from processor.pricing.charge import Charge
 from storage.writer import Writer
 from tests.storage.ledger import (
     NOON_NS,

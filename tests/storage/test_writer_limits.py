@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from processor.call import Batch, Rejection, Sighting
-from processor.errors import StorageUnavailable
-from processor.pricing import Charge
+from processor.calls.call import Batch, Rejection, Sighting
+from processor.calls.errors import StorageUnavailable
+from processor.pricing.charge import Charge
 from storage.writer import Writer
 from tests.storage.ledger import (
     NOON_NS,

@@ -15,12 +15,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from processor.admission import fit_text
-from processor.errors import ConfigError
-from processor.identity import IdentityRules, Kind
-from processor.prices import midnight_ns
-from processor.strict_yaml import Value, read_yaml
-from processor.tenants import Assignment
+from processor.calls.admission import fit_text
+from processor.calls.errors import ConfigError
+from processor.calls.identity import IdentityRules, Kind
+from processor.calls.strict_yaml import Value, read_yaml
+from processor.calls.tenants import Assignment
+from processor.pricing.vectors import midnight_ns
 
 _MAX_LABEL_BYTES: Final = 200
 

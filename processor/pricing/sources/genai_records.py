@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from processor.errors import ConfigError
+from processor.calls.errors import ConfigError
 
 PACKAGE: Final = "genai-prices"
 _MODULE: Final = "genai_prices"

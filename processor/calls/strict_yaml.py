@@ -11,7 +11,7 @@ from typing import Final
 
 import yaml
 
-from processor.errors import ConfigError
+from processor.calls.errors import ConfigError
 
 _QUOTES: Final = ("'", '"')
 _DECIMAL: Final = re.compile(r"\d{1,12}(?:\.\d{1,18})?")

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from processor.nearest import Nearest
-from processor.prices import ALWAYS, NEVER, Interval, Prices, PriceVector, Rates
+from processor.pricing.nearest import Nearest
+from processor.pricing.vectors import ALWAYS, NEVER, Interval, Prices, PriceVector, Rates
 
 
 class UnpricedModel(NamedTuple):

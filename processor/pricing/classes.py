@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from processor.call import Flag, ModelCall
-from processor.prices import PriceVector, Rates
+from processor.calls.call import Flag, ModelCall
+from processor.pricing.vectors import PriceVector, Rates
 
 _RATE_MISSING: Final = int(Flag.RATE_MISSING)
 _CACHE_PRICE_ASSUMED: Final = int(Flag.CACHE_PRICE_ASSUMED)

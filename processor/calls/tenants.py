@@ -14,8 +14,8 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from processor.call import ModelCall, Source
-from processor.identity import ERASED
+from processor.calls.call import ModelCall, Source
+from processor.calls.identity import ERASED
 
 ASSIGNED: Final = Source("tenant_id", "<identities.yaml>", 55)
 """The source of a tenant from the file: after the resource (50), before what no source tells of (60)."""

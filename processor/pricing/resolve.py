@@ -14,10 +14,12 @@ from functools import reduce
 from itertools import pairwise
 from typing import NamedTuple
 
-from processor.call import Flag
-from processor.models import spellings
-from processor.price_sources.genai_prices import Found, GenaiPrices
-from processor.prices import (
+from processor.calls.call import Flag
+from processor.calls.model_ids import spellings
+from processor.calls.regions import is_elsewhere
+from processor.calls.service_tiers import is_near_standard, standard_tier
+from processor.pricing.sources.genai_prices import Found, GenaiPrices
+from processor.pricing.vectors import (
     ALWAYS,
     NEVER,
     Interval,
@@ -30,8 +32,6 @@ from processor.prices import (
     overlay,
     price_vector,
 )
-from processor.regions import is_elsewhere
-from processor.service_tiers import is_near_standard, standard_tier
 
 
 class ModelKey(NamedTuple):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from processor.call import DEMO, REAL, TEST
+from processor.calls.call import DEMO, REAL, TEST
 
 NO_VALUES: Final = frozenset(
     {

@@ -9,8 +9,8 @@ from functools import reduce
 from operator import or_
 from typing import Final, NamedTuple
 
-from processor.call import Flag
-from processor.price_sources.genai_records import (
+from processor.calls.call import Flag
+from processor.pricing.sources.genai_records import (
     TIME_OF_DAY,
     Conditional,
     ModelRecord,
@@ -19,7 +19,7 @@ from processor.price_sources.genai_records import (
     Tiered,
     Variant,
 )
-from processor.prices import ALWAYS, NEVER, Gaps, Rates, Rounded, midnight_ns, pico_per_token
+from processor.pricing.vectors import ALWAYS, NEVER, Gaps, Rates, Rounded, midnight_ns, pico_per_token
 
 _CLASSES: Final[dict[str, tuple[str, ...]]] = {
     "input": ("input_mtok",),

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
-from processor.price_yaml import frozen_section
-from processor.prices import ALWAYS, Interval, PriceKey, Prices, PriceVector, Rates, clip
+from processor.pricing.suggest import frozen_section
+from processor.pricing.vectors import ALWAYS, Interval, PriceKey, Prices, PriceVector, Rates, clip
 
 Timelines = Mapping[PriceKey, Prices]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from processor.call import ERROR, ESTIMATED, Flag, ModelCall
-from processor.price_book import PriceBook
-from processor.price_classes import class_costs
-from processor.prices import PriceVector
+from processor.calls.call import ERROR, ESTIMATED, Flag, ModelCall
+from processor.pricing.book import PriceBook
+from processor.pricing.classes import class_costs
+from processor.pricing.vectors import PriceVector
 
 PRICED: Final = "priced"
 FREE: Final = "free"
@@ -55,7 +55,7 @@ class Charge(NamedTuple):
         output_cost: output tokens, reasoning, audio and images in them included.
         other_cost: fees per call.
         vector_id: id of the price vector that was used (`_genai.price_vector`), None without one.
-        flags: bits of `processor.call.Flag` that pricing adds.
+        flags: bits of `processor.calls.call.Flag` that pricing adds.
     """
 
     status: str

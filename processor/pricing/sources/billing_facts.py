@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from processor.prices import Gaps
+from processor.pricing.vectors import Gaps
 
 CHECKED: Final = "2026-11-29"
 
@@ -18,7 +18,7 @@ class Fact(NamedTuple):
     Attributes:
         providers: the price list's ids.
         start, part: how the model's id begins, and what it contains.
-        classes: fields of `processor.prices.Rates`.
+        classes: fields of `processor.pricing.vectors.Rates`.
     """
 
     providers: frozenset[str]

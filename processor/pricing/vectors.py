@@ -58,7 +58,7 @@ class Gaps(NamedTuple):
     """What a price leaves open, beside the classes that it is silent about.
 
     Attributes:
-        flags: bits of `processor.call.Flag` that every cost at these rates carries.
+        flags: bits of `processor.calls.call.Flag` that every cost at these rates carries.
         included: classes that the vendor bills at the rate of input or output: silence is no gap there.
         borrowed: classes whose rate is the standard tier's.
         assumed: classes that all fresh input is taken to be of where a span does not say.

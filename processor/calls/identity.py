@@ -13,7 +13,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from processor.errors import ConfigError
+from processor.calls.errors import ConfigError
 
 ERASED: Final = "__erased__"
 """What stands for everybody who was erased (LEDGER §20)."""

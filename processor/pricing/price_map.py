@@ -11,10 +11,13 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-from processor.models import library_provider
-from processor.price_layers import Alias, Discount, Free, ModelKey, Pattern, PriceLayers
-from processor.price_sources.billing_facts import gaps_of
-from processor.prices import (
+from processor.calls.model_ids import library_provider
+from processor.calls.service_tiers import standard_tier
+from processor.calls.strict_yaml import Value, read_yaml
+from processor.calls.vocabulary import provider_name
+from processor.pricing.resolve import Alias, Discount, Free, ModelKey, Pattern, PriceLayers
+from processor.pricing.sources.billing_facts import gaps_of
+from processor.pricing.vectors import (
     ALWAYS,
     NEVER,
     Interval,
@@ -25,9 +28,6 @@ from processor.prices import (
     pico_per_token,
     price_vector,
 )
-from processor.service_tiers import standard_tier
-from processor.strict_yaml import Value, read_yaml
-from processor.vocabulary import provider_name
 
 _PACKAGE: Final = "genai-prices"
 _SECTIONS: Final = ("version", "base", "aliases", "models", "discounts", "ignore", "frozen")

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any, Final, NamedTuple
 
-from processor.call import Flag
-from processor.models import (
+from processor.calls.call import Flag
+from processor.calls.model_ids import (
     dashed_date,
     fine_tune_base,
     is_version,
@@ -24,15 +24,17 @@ from processor.models import (
     unqualified,
     version_of,
 )
-from processor.price_sources.billing_facts import assumed, has_vendors_tier, included, tier_factor
-from processor.price_sources.genai_records import (
+from processor.calls.service_tiers import is_near_standard
+from processor.calls.vocabulary import provider_of_model
+from processor.pricing.sources.billing_facts import assumed, has_vendors_tier, included, tier_factor
+from processor.pricing.sources.genai_records import (
     PACKAGE,
     ModelRecord,
     ProviderRecord,
     Records,
     read_records,
 )
-from processor.price_sources.genai_tables import (
+from processor.pricing.sources.genai_tables import (
     Dated,
     all_prices,
     rates_above,
@@ -42,7 +44,7 @@ from processor.price_sources.genai_tables import (
     timeline,
     why_excluded,
 )
-from processor.prices import (
+from processor.pricing.vectors import (
     ALWAYS,
     Interval,
     Prices,
@@ -50,8 +52,6 @@ from processor.prices import (
     flagged,
     price_vector,
 )
-from processor.service_tiers import is_near_standard
-from processor.vocabulary import provider_of_model
 
 REVIEWED: Final[dict[str, date]] = {"0.2.3": date(2026, 11, 21)}
 """The day on which each pinned version was compared with other public lists by us."""

@@ -11,11 +11,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from processor.errors import ConfigError
-from processor.price_book import MapSummary, PriceBook
-from processor.price_file import PriceMap, read_price_map
-from processor.price_layers import PriceLayers, Resolver
-from processor.price_sources.genai_prices import GenaiPrices
+from processor.calls.errors import ConfigError
+from processor.pricing.book import MapSummary, PriceBook
+from processor.pricing.price_map import PriceMap, read_price_map
+from processor.pricing.resolve import PriceLayers, Resolver
+from processor.pricing.sources.genai_prices import GenaiPrices
 
 __all__ = ["PriceBook", "load_price_book"]
 

@@ -10,10 +10,10 @@ from difflib import SequenceMatcher
 from itertools import takewhile
 from typing import Final, NamedTuple
 
-from processor.models import spellings, version_of
-from processor.price_book import PriceBook
-from processor.prices import ALWAYS, NEVER, PriceVector
-from processor.vocabulary import provider_of_model
+from processor.calls.model_ids import spellings, version_of
+from processor.calls.vocabulary import provider_of_model
+from processor.pricing.book import PriceBook
+from processor.pricing.vectors import ALWAYS, NEVER, PriceVector
 
 _WORDS: Final = re.compile(r"[a-z]+|\d+(?:\.\d+)?b?")
 _LEAST_LIKENESS: Final = 0.5

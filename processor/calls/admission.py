@@ -12,9 +12,9 @@ from hashlib import sha256
 from operator import attrgetter
 from typing import Final
 
-from processor.call import UNKNOWN, UNREAD, Flag, ModelCall, Rejection, Sighting, Unread
-from processor.identity import IdentityRules, Protected
-from processor.tenants import Tenants
+from processor.calls.call import UNKNOWN, UNREAD, Flag, ModelCall, Rejection, Sighting, Unread
+from processor.calls.identity import IdentityRules, Protected
+from processor.calls.tenants import Tenants
 
 _SECOND_NS: Final = 1_000_000_000
 _DAY_NS: Final = 86_400 * _SECOND_NS

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple, Protocol
 
-from processor.call import ESTIMATED, ModelCall, Source
-from processor.errors import ConfigError
-from processor.models import spellings
+from processor.calls.call import ESTIMATED, ModelCall, Source
+from processor.calls.errors import ConfigError
+from processor.calls.model_ids import spellings
 
 VOCABULARY: Final = "vocabulary"
 """Counted with the model's own vocabulary."""
@@ -23,7 +23,7 @@ PROXY: Final = "proxy"
 """Counted with another model's vocabulary, or extrapolated from the beginning of a long text."""
 
 RANK: Final = 70
-"""`processor.call.Source.rank` of an estimate."""
+"""`processor.calls.call.Source.rank` of an estimate."""
 _MARK: Final = "<estimate: "
 _MAX_BYTES: Final = 256 * 1024
 _PIECE: Final = 8_192
