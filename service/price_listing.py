@@ -49,8 +49,8 @@ def add(group: typer.Typer) -> None:
 
 
 def _in_force(config: options.ConfigFile, today: date) -> list[PriceVector]:
+    from processor.calls.dates import midnight_ns
     from processor.pricing.load import load_price_book
-    from processor.pricing.vectors import midnight_ns
 
     now = midnight_ns(today)
     book = load_price_book(options.configuration(config).prices.file)

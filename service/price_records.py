@@ -10,8 +10,9 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
+from processor.calls.dates import ALWAYS, NEVER
 from processor.pricing.book import PriceBook
-from processor.pricing.vectors import ALWAYS, NEVER, PriceVector
+from processor.pricing.vectors import PriceVector
 from service import ledger
 from service.version import version
 

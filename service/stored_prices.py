@@ -8,18 +8,9 @@ from typing import Any
 
 import psycopg
 
+from processor.calls.dates import ALWAYS, NEVER
 from processor.pricing.diff import Timelines, stored_timelines
-from processor.pricing.vectors import (
-    ALWAYS,
-    NEVER,
-    Interval,
-    PriceKey,
-    Prices,
-    PriceVector,
-    Rates,
-    overlay,
-    price_vector,
-)
+from processor.pricing.vectors import Interval, PriceKey, Prices, PriceVector, Rates, overlay, price_vector
 from service import ledger
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from processor.calls.admission import fit_text
+from processor.calls.dates import midnight_ns
 from processor.calls.errors import ConfigError
 from processor.calls.identity import IdentityRules, Kind
 from processor.calls.strict_yaml import Value, read_yaml
 from processor.calls.tenants import Assignment
-from processor.pricing.vectors import midnight_ns
 
 _MAX_LABEL_BYTES: Final = 200
 

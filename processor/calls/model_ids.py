@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from processor.calls.dates import ALWAYS, NEVER
 from processor.calls.vocabulary import FRAMEWORKS, PROVIDERS, provider_of_model
-from processor.pricing.vectors import ALWAYS, NEVER
 
 _LIBRARY_OF: Final[dict[str, str]] = {
     "aws.bedrock": "aws",

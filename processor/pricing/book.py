@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Final, NamedTuple
 
-from processor.pricing.vectors import PriceKey, Prices, PriceVector, Rounded, midnight_ns
+from processor.calls.dates import midnight_ns
+from processor.pricing.vectors import PriceKey, Prices, PriceVector, Rounded
 
 _KNOWN_LIMIT: Final = 8_192
 """Priced (provider, model, tier) remembered; the price list knows 2 400 models."""

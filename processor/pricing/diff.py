@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
+from processor.calls.dates import ALWAYS
 from processor.pricing.suggest import frozen_section
-from processor.pricing.vectors import ALWAYS, Interval, PriceKey, Prices, PriceVector, Rates, clip
+from processor.pricing.vectors import Interval, PriceKey, Prices, PriceVector, Rates, clip
 
 Timelines = Mapping[PriceKey, Prices]
 

@@ -10,10 +10,11 @@ from difflib import SequenceMatcher
 from itertools import takewhile
 from typing import Final, NamedTuple
 
+from processor.calls.dates import ALWAYS, NEVER
 from processor.calls.model_ids import spellings, version_of
 from processor.calls.vocabulary import provider_of_model
 from processor.pricing.book import PriceBook
-from processor.pricing.vectors import ALWAYS, NEVER, PriceVector
+from processor.pricing.vectors import PriceVector
 
 _WORDS: Final = re.compile(r"[a-z]+|\d+(?:\.\d+)?b?")
 _LEAST_LIKENESS: Final = 0.5

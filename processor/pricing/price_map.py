@@ -11,23 +11,14 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
+from processor.calls.dates import ALWAYS, NEVER, midnight_ns
 from processor.calls.model_ids import library_provider
 from processor.calls.service_tiers import standard_tier
 from processor.calls.strict_yaml import Value, read_yaml
 from processor.calls.vocabulary import provider_name
 from processor.pricing.resolve import Alias, Discount, Free, ModelKey, Pattern, PriceLayers
 from processor.pricing.sources.billing_facts import gaps_of
-from processor.pricing.vectors import (
-    ALWAYS,
-    NEVER,
-    Interval,
-    Prices,
-    Rates,
-    Rounded,
-    midnight_ns,
-    pico_per_token,
-    price_vector,
-)
+from processor.pricing.vectors import Interval, Prices, Rates, Rounded, pico_per_token, price_vector
 
 _PACKAGE: Final = "genai-prices"
 _SECTIONS: Final = ("version", "base", "aliases", "models", "discounts", "ignore", "frozen")

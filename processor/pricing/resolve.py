@@ -15,13 +15,12 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from processor.calls.call import Flag
+from processor.calls.dates import ALWAYS, NEVER
 from processor.calls.model_ids import spellings
 from processor.calls.regions import is_elsewhere
 from processor.calls.service_tiers import is_near_standard, standard_tier
 from processor.pricing.sources.genai_prices import Found, GenaiPrices
 from processor.pricing.vectors import (
-    ALWAYS,
-    NEVER,
     Interval,
     PriceKey,
     Prices,

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from processor.calls.dates import ALWAYS, NEVER
 from processor.pricing.nearest import Nearest
-from processor.pricing.vectors import ALWAYS, NEVER, Interval, Prices, PriceVector, Rates
+from processor.pricing.vectors import Interval, Prices, PriceVector, Rates
 
 
 class UnpricedModel(NamedTuple):

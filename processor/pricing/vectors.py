@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-ALWAYS: Final = -(2**63)
-"""Start of an interval that has none, in nanoseconds since 1970."""
-NEVER: Final = 2**63 - 1
-"""End of an interval that has none."""
+from processor.calls.dates import ALWAYS, NEVER
+
 PICO_PER_USD: Final = 10**12
 _PICO_PER_TOKEN: Final = 10**6
 """Pico-USD per token of one USD per million tokens."""
@@ -242,11 +240,6 @@ def _flagged(vector: PriceVector, flags: int, priced: bool) -> PriceVector:
         return vector
     gaps = vector.gaps._replace(flags=vector.gaps.flags | flags, priced=vector.gaps.priced and priced)
     return replace(vector, gaps=gaps, weights=weights_of(vector.rates, gaps))
-
-
-def midnight_ns(day: date) -> int:
-    """UTC midnight at which a day begins, in nanoseconds since 1970."""
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 10**9
 
 
 def clip(prices: Iterable[Interval], from_ns: int, to_ns: int = NEVER) -> Prices:

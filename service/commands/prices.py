@@ -144,6 +144,6 @@ def _table(rates: Rates | None) -> dict[str, str] | None:
 def _day(time_ns: int) -> str | None:
     from datetime import UTC, datetime
 
-    from processor.pricing.vectors import ALWAYS, NEVER
+    from processor.calls.dates import ALWAYS, NEVER
 
     return None if time_ns in (ALWAYS, NEVER) else f"{datetime.fromtimestamp(time_ns // 10**9, UTC):%Y-%m-%d}"

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processor.calls.dates import ALWAYS, NEVER
 from processor.calls.model_ids import fine_tune_base, is_version, spellings, version_of
 from processor.pricing.charge import price_call
 from processor.pricing.sources.genai_records import read_records
-from processor.pricing.vectors import ALWAYS, NEVER
 from tests.processor.pricing_cases import NOW, a_call, at, default_book
 
 CORE = (

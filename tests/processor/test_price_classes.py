@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.calls.call import Flag
+from processor.calls.dates import ALWAYS, NEVER
 from processor.pricing.book import PriceBook
 from processor.pricing.charge import price_call
 from processor.pricing.classes import class_costs
-from processor.pricing.vectors import ALWAYS, NEVER, Gaps, Interval, Rates, price_vector
+from processor.pricing.vectors import Gaps, Interval, Rates, price_vector
 from tests.processor.pricing_cases import a_call, book_of, default_book
 
 MILLION = 10**6

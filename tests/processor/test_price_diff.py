@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from processor.calls.dates import ALWAYS, NEVER
 from processor.pricing.book import PriceBook
 from processor.pricing.charge import price_call
 from processor.pricing.diff import frozen_prices, price_changes, stored_timelines
 from processor.pricing.load import load_price_book
 from processor.pricing.sources.genai_prices import GenaiPrices
 from processor.pricing.sources.genai_records import Records
-from processor.pricing.vectors import ALWAYS, NEVER
 from tests.processor.pricing_cases import a_call, at, default_book
 
 BUMP = at("2026-11-01")

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.calls.call import CANCELLED, ERROR, ESTIMATED, MISSING, Flag
+from processor.calls.dates import ALWAYS, NEVER
 from processor.pricing.book import PriceBook
 from processor.pricing.charge import PRICE_FLAGS, UNCERTAIN, Charge, price_call
-from processor.pricing.vectors import ALWAYS, NEVER, Interval, Rates, price_vector
+from processor.pricing.vectors import Interval, Rates, price_vector
 from tests.processor.pricing_cases import FIXTURES, NOW, a_call, at, book_of, default_book
 
 with (FIXTURES / "examples.csv").open(encoding="utf-8") as file:

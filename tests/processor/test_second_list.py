@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
+from processor.calls.dates import midnight_ns
 from processor.pricing.load import load_price_book
-from processor.pricing.vectors import midnight_ns
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "pricing"
 Difference = tuple[str, str, int | None, int]

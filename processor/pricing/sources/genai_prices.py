@@ -14,6 +14,7 @@ from datetime import date
 from typing import Any, Final, NamedTuple
 
 from processor.calls.call import Flag
+from processor.calls.dates import ALWAYS
 from processor.calls.model_ids import (
     dashed_date,
     fine_tune_base,
@@ -44,14 +45,7 @@ from processor.pricing.sources.genai_tables import (
     timeline,
     why_excluded,
 )
-from processor.pricing.vectors import (
-    ALWAYS,
-    Interval,
-    Prices,
-    Rounded,
-    flagged,
-    price_vector,
-)
+from processor.pricing.vectors import Interval, Prices, Rounded, flagged, price_vector
 
 REVIEWED: Final[dict[str, date]] = {"0.2.3": date(2026, 11, 21)}
 """The day on which each pinned version was compared with other public lists by us."""

@@ -10,6 +10,7 @@ from operator import or_
 from typing import Final, NamedTuple
 
 from processor.calls.call import Flag
+from processor.calls.dates import ALWAYS, NEVER, midnight_ns
 from processor.pricing.sources.genai_records import (
     TIME_OF_DAY,
     Conditional,
@@ -19,7 +20,7 @@ from processor.pricing.sources.genai_records import (
     Tiered,
     Variant,
 )
-from processor.pricing.vectors import ALWAYS, NEVER, Gaps, Rates, Rounded, midnight_ns, pico_per_token
+from processor.pricing.vectors import Gaps, Rates, Rounded, pico_per_token
 
 _CLASSES: Final[dict[str, tuple[str, ...]]] = {
     "input": ("input_mtok",),
