@@ -1,6 +1,6 @@
 """What changed between two windows and why: `genai.compare` and `genai.classify` as typed values.
 
-All arithmetic with money is in SQL (storage/views/120_compare.sql); nothing here adds, divides or rounds.
+All arithmetic with money is in SQL (view file 120_compare.sql); nothing here adds, divides or rounds.
 """
 
 from __future__ import annotations

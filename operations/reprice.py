@@ -21,11 +21,19 @@ from psycopg.types.json import Jsonb
 from processor.calls.errors import BadData
 from processor.pricing.book import PriceBook
 from processor.pricing.charge import UNPRICED_MODEL, Charge, price_call
-from storage.amendments import Amender, Applied, Booking
+from storage.journal.amender import Amender, Applied, Booking
+from storage.journal.reprice_rows import (
+    COPY_PRICES,
+    MEASURE_PRICES,
+    UPDATE_PRICES,
+    PricedRow,
+    Prices,
+    Span,
+    feed_prices,
+)
+from storage.journal.stored_row import Line, Place, postgres_us_of
 from storage.queries import query
-from storage.repricing import COPY_PRICES, MEASURE_PRICES, UPDATE_PRICES, PricedRow, Prices, Span, feed_prices
-from storage.statistics import ensure_statistics
-from storage.stored_row import Line, Place, postgres_us_of
+from storage.upkeep.statistics import ensure_statistics
 
 BATCH = 1_000
 """Rows a transaction: it holds the buckets that ingest shares for about 15 ms."""

@@ -11,7 +11,7 @@ from processor.pricing.book import PriceBook
 from processor.pricing.nearest import Nearest, NearestPrices, missing_money
 from processor.pricing.suggest import UnpricedModel, snippet
 from processor.pricing.vectors import PriceVector
-from storage.cardinality import OTHER
+from storage.dimensions.cardinality import OTHER
 
 
 class Unpriced(NamedTuple):

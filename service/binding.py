@@ -12,7 +12,7 @@ from processor.pricing.charge import price_call
 from processor.pricing.load import PriceBook
 from service.housekeeping import Housekeeper, Task
 from service.price_records import VectorKeeper
-from storage.binding import Binder, Bound
+from storage.late.binder import Binder, Bound
 
 _EVERY_SECONDS = 1.0
 _LEASE_SECONDS = 60

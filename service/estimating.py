@@ -27,11 +27,11 @@ from processor.pricing.charge import price_call
 from receiver.content import TextBatch, Texts, decode_with_texts
 from service import metrics
 from service.config import EstimateConfig
-from storage.amendments import Amender, Amendment
-from storage.estimates import estimate
-from storage.keys import claimed_ms, own_key
-from storage.rows import postgres_us
-from storage.stored_row import Place
+from storage.ingest.call_keys import claimed_ms, own_key
+from storage.ingest.staging_row import postgres_us
+from storage.journal.amender import Amender, Amendment
+from storage.journal.estimates import estimate
+from storage.journal.stored_row import Place
 
 log = logging.getLogger("spanledger.estimates")
 

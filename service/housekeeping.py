@@ -18,10 +18,10 @@ from processor.calls.errors import StorageUnavailable
 from receiver.status import log_fault
 from service import ledger, metrics
 from service.config import Config, RetentionConfig
-from storage.day_sums import sum_days
-from storage.erasure import erase_again
-from storage.retention import Periods, end_long_reads, keep
-from storage.rollup_check import Slice, compare_due, count_differences
+from storage.journal.erasure import erase_again
+from storage.upkeep.day_sums import sum_days
+from storage.upkeep.retention import Periods, end_long_reads, keep
+from storage.upkeep.rollup_check import Slice, compare_due, count_differences
 
 log = logging.getLogger("spanledger.housekeeping")
 

@@ -17,8 +17,8 @@ from service.display import Column, console, exact_usd, number, table, usd
 from service.identity_keys import load_identity_rules
 from service.known_people import REFRESH_SECONDS
 from service.worker import caps_of
-from storage import identities
-from storage.identities import Cell, Moved
+from storage.journal import remap as identities
+from storage.journal.remap import Cell, Moved
 
 _SETTLE_SECONDS = REFRESH_SECONDS + 1.0
 """Until every running receiver has heard of the file, so that none writes by the old one behind our back."""

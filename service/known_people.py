@@ -10,8 +10,8 @@ import psycopg
 
 from processor.calls.admission import Admission
 from processor.calls.identity import Kind
-from storage.erasure import erased_hashes
-from storage.identities import assignments
+from storage.journal.erasure import erased_hashes
+from storage.journal.remap import assignments
 
 REFRESH_SECONDS = 3.0
 """An erased value is mapped at the latest after this, and a user assigned, in every receiver."""

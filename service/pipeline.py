@@ -18,7 +18,7 @@ from service import metrics
 log = logging.getLogger("spanledger.pipeline")
 
 Submit = Callable[[Batch, Sequence[Charge]], Awaitable[Outcome]]
-"""`storage.batcher.Batcher.submit`: returns after the commit, raises `Retryable`."""
+"""`storage.ingest.batcher.Batcher.submit`: returns after the commit, raises `Retryable`."""
 
 
 class Pipeline:

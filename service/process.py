@@ -38,8 +38,8 @@ from service.tally import Tally
 from service.version import version
 from service.web import serving
 from service.worker import Assignment, caps_of, spare_collector, stop_signals, working
-from storage import identities
-from storage.migrate import migrate
+from storage.journal import remap as identities
+from storage.schema.migrate import migrate
 
 log = logging.getLogger("spanledger")
 

@@ -13,7 +13,7 @@ from processor.pricing.load import load_price_book
 from service import keys, ledger
 from service.config import Config
 from service.identity_keys import key_file, load_identity_rules, load_keys
-from storage.migrate import MINIMUM_SERVER, migrations, view_checksum
+from storage.schema.migrate import MINIMUM_SERVER, migrations, view_checksum
 
 
 class Finding(NamedTuple):

@@ -41,8 +41,8 @@ from service.pipeline import Pipeline
 from service.price_records import VectorKeeper
 from service.state import RecentTroubles, WorkerState, configure_logging, memory_bytes
 from service.tally import News, Tally
-from storage.batcher import Batcher
-from storage.cardinality import ENDPOINT, MODEL, PROMPT, SERVICE, TENANT, USER
+from storage.dimensions.cardinality import ENDPOINT, MODEL, PROMPT, SERVICE, TENANT, USER
+from storage.ingest.batcher import Batcher
 
 log = logging.getLogger("spanledger.worker")
 

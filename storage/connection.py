@@ -8,8 +8,8 @@ from typing import Any
 
 import psycopg
 
+from storage.pgwire import TimestampArray, TimestampArrayDumper, UuidArray, UuidArrayDumper
 from storage.queries import query
-from storage.wire import TimestampArray, TimestampArrayDumper, UuidArray, UuidArrayDumper
 
 CONNECT_SECONDS = 3
 

@@ -67,7 +67,7 @@ def _enable_timescale(uri: str) -> None:
 
 
 def _migrate(uri: str) -> None:
-    from storage.migrate import migrate  # not needed, nor imported, by tests without a database
+    from storage.schema.migrate import migrate  # not needed, nor imported, by tests without a database
 
     _enable_timescale(uri)
     migrate(uri)

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from receiver.config import parse_address
 from service.__main__ import build
 from service.config import Config, load_config
-from storage.reader import READER
+from storage.schema.grafana_role import READER
 
 ROOT = Path(__file__).parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

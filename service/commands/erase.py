@@ -10,7 +10,7 @@ from service.commands import _options as options
 
 if TYPE_CHECKING:
     from service.config import Config
-    from storage.erasure import Erased, Identity, Reach
+    from storage.journal.erasure import Erased, Identity, Reach
 
 _SETTLE_SECONDS = 4.0
 """Running receivers reread the list of erased values every three seconds."""
@@ -58,7 +58,7 @@ def register(app: typer.Typer) -> None:
 
 def _erase(config: Config, what: str, value: str, apply: bool) -> tuple[Reach, Erased | None]:
     from service import ledger
-    from storage import erasure
+    from storage.journal import erasure
 
     dsn = ledger.database_url(config)
     identity = None if what == "data mode" else _identity(config, what, value)
@@ -78,7 +78,7 @@ def _erase(config: Config, what: str, value: str, apply: bool) -> tuple[Reach, E
 def _identity(config: Config, kind: str, value: str) -> Identity:
     from processor.calls.identity import Kind
     from service.identity_keys import load_identity_rules
-    from storage.erasure import Identity
+    from storage.journal.erasure import Identity
 
     text = (typer.get_text_stream("stdin").read() if value == "-" else value).strip()
     rules = load_identity_rules(config, create=False)

@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
         """Make a key and show it, this once. From the first key on every sender needs one."""
         from service import keys, ledger
         from service.display import console, print_json
-        from storage.migrate import migrate
+        from storage.schema.migrate import migrate
 
         scopes = scope or ["ingest"]
         if unknown := [name for name in scopes if name not in keys.SCOPES]:

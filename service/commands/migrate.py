@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
         """Apply what is missing of tables and views; `serve` does the same at its start."""
         from service import ledger
         from service.display import console
-        from storage.migrate import migrate as run
+        from storage.schema.migrate import migrate as run
 
         dsn = ledger.database_url(options.configuration(config, database_url, data_dir))
         where = ledger.place(dsn)

@@ -9,7 +9,7 @@ import typer
 from service.commands import _options as options
 
 if TYPE_CHECKING:
-    from storage.rollup_check import Finding
+    from storage.upkeep.rollup_check import Finding
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
         The running service does the same all the time, a second of it every quarter of a minute.
         """
         from service import ledger
-        from storage.rollup_check import compare, slices
+        from storage.upkeep.rollup_check import compare, slices
 
         lower, upper = options.moment(start), options.moment(end)
         findings: list[Finding] = []

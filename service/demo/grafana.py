@@ -20,7 +20,7 @@ from psycopg import sql
 
 from service.demo.stage import StageError
 from service.grafana_files import DASHBOARDS
-from storage.reader import READER
+from storage.schema.grafana_role import READER
 
 START_SECONDS = 120.0
 """A first start creates Grafana's own database; on a busy machine that took half a minute."""

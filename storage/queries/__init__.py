@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from storage.measures import write_out
+from storage.schema.measures import write_out
 
 _FOLDER = Path(__file__).parent
 

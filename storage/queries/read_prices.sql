@@ -1,4 +1,4 @@
--- What a price depends on, and the price, as storage/repricing.py reads it; times in microseconds since 2000.
+-- What a price depends on, and the price, as storage/journal/reprice_rows.py reads it; times in microseconds since 2000.
 -- Without a lock: for what would change. Parameters: first, end, restate, models.
 SELECT
     (extract(epoch FROM m.time) * 1000000)::bigint - 946684800000000, uuid_send(m.call_key), m.series_id, m.shape_id,

@@ -13,9 +13,9 @@ from processor.calls.call import Batch, Sighting
 from processor.pricing.charge import price_call
 from processor.pricing.load import load_price_book
 from service.embedded import EmbeddedPostgres
-from storage.binding import Binder
-from storage.migrate import migrate
-from storage.writer import MAX_CALLS, Writer
+from storage.ingest.writer import MAX_CALLS, Writer
+from storage.late.binder import Binder
+from storage.schema.migrate import migrate
 from tests.benchmarks.bench_storage import Priced, _batch, _Meter
 from tests.benchmarks.figure import Figure
 

@@ -13,8 +13,8 @@ import psycopg
 
 from operations.compare import Focus, Question, compare
 from service.embedded import EmbeddedPostgres
-from storage.day_sums import sum_days
-from storage.migrate import migrate
+from storage.schema.migrate import migrate
+from storage.upkeep.day_sums import sum_days
 from tests.benchmarks.figure import Figure
 
 END = datetime(2026, 3, 1, 0, 10, tzinfo=UTC)

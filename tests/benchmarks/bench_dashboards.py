@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import psycopg
 
 from service.embedded import EmbeddedPostgres
-from storage.day_sums import sum_days
-from storage.migrate import migrate
-from storage.reader import READER
+from storage.schema.grafana_role import READER
+from storage.schema.migrate import migrate
+from storage.upkeep.day_sums import sum_days
 from tests.benchmarks.figure import Figure
 from tests.dashboards.files import DEFAULTS, Query, queries
 from tests.dashboards.macros import Range, expand, fill

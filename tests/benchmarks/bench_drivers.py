@@ -20,7 +20,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from service.embedded import EmbeddedPostgres
-from storage.migrate import migrate
+from storage.schema.migrate import migrate
 from tests.benchmarks.figure import AT_LEAST, Figure
 from tests.operations.ledger import Call, fill
 from tests.operations.test_drivers import BEFORE, NOW, calls, drivers, moved, named, on, same, world

@@ -23,8 +23,8 @@ from processor.calls.call import Batch, ModelCall
 from processor.pricing.charge import price_call
 from processor.pricing.load import load_price_book
 from service.embedded import EmbeddedPostgres
-from storage.migrate import migrate
-from storage.writer import Writer
+from storage.ingest.writer import Writer
+from storage.schema.migrate import migrate
 from tests.benchmarks.figure import Figure
 from tests.storage.ledger import SECOND_NS, call
 

@@ -21,11 +21,12 @@ from processor.pricing.charge import Charge, price_call
 from processor.pricing.load import load_price_book
 from receiver.decode import decode
 from service.embedded import EmbeddedPostgres
-from storage import claims, writer
-from storage.migrate import migrate
-from storage.rows import COLUMNS, REQUESTS, pack_row
-from storage.wire import COPY_HEADER, COPY_TRAILER, NULL
-from storage.writer import MAX_CALLS, Writer
+from storage.ingest import key_claims as claims
+from storage.ingest import writer
+from storage.ingest.staging_row import COLUMNS, REQUESTS, pack_row
+from storage.ingest.writer import MAX_CALLS, Writer
+from storage.pgwire import COPY_HEADER, COPY_TRAILER, NULL
+from storage.schema.migrate import migrate
 from tests.benchmarks.figure import Figure, cpu_us_per_item
 from tests.benchmarks.load import SPANS_PER_REQUEST, genai_request
 

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from storage.migrate import migrate
+from storage.schema.migrate import migrate
 from tests import servers
 from tests.dashboards.shop import fill_day
 

@@ -9,7 +9,7 @@ from processor.calls.call import Batch, Sighting, Unread
 from service.demo.plan import INTERRUPTED, OK, Plan, PlannedCall, PlannedRequest, make_plan
 from service.demo.shop import pseudonym
 from service.demo.truth import cost_of
-from storage.writer import Writer
+from storage.ingest.writer import Writer
 from tests.operations.ledger import ERROR_WITHOUT_USAGE, NO_USAGE, PRICED, UNPRICED, Call, fill
 
 ANCHOR = datetime(2026, 5, 20, 17, 30, tzinfo=UTC)

@@ -16,7 +16,7 @@ from processor.pricing.charge import price_call
 from processor.pricing.load import load_price_book
 from receiver.reports import read_report
 from service.__main__ import build
-from storage.writer import Writer
+from storage.ingest.writer import Writer
 from tests.running import ROOT
 from tests.storage.ledger import NOON_NS, assert_rollups_equal_rows, rows
 

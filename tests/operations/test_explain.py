@@ -17,7 +17,7 @@ from processor.pricing.charge import price_call
 from processor.pricing.load import load_price_book
 from service.__main__ import build
 from service.price_records import VectorKeeper, register
-from storage.writer import Writer
+from storage.ingest.writer import Writer
 from tests.storage.ledger import call, rows
 
 # One model per way a price can be built.

@@ -25,9 +25,9 @@ from processor.pricing.book import PriceBook
 from processor.pricing.charge import price_call
 from processor.pricing.load import load_price_book
 from service.__main__ import build
-from storage.amendments import Amender, Amendment, retract, set_fields
-from storage.retention import Periods, keep
-from storage.writer import Writer
+from storage.ingest.writer import Writer
+from storage.journal.amender import Amender, Amendment, retract, set_fields
+from storage.upkeep.retention import Periods, keep
 from tests.running import ROOT
 from tests.storage.ledger import NOON_NS, SECOND_NS, call, rows, value
 from tests.storage.test_amendments import assert_the_book_adds_up, place
@@ -189,7 +189,7 @@ def test_a_tag_that_comes_while_a_row_is_priced_again_is_not_lost(
 
 TAGGER = textwrap.dedent("""
     import sys
-    from storage.amendments import Amender, Amendment, set_fields
+    from storage.journal.amender import Amender, Amendment, set_fields
     from tests.operations.test_reprice import made
     from tests.storage.test_amendments import place
     print("begun", flush=True)

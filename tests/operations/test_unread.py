@@ -19,7 +19,7 @@ from operations.pages.render import Service
 from processor.calls.call import Batch, Sighting, Unread
 from service.__main__ import build
 from service.ledger import rows
-from storage.writer import Writer
+from storage.ingest.writer import Writer
 from tests.operations.ledger import Call, fill
 
 NOW = datetime.fromisoformat("2026-09-21T13:00:00+00:00")

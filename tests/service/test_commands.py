@@ -28,7 +28,7 @@ from service.__main__ import build
 from service.pipeline import Pipeline
 from service.problems import ProblemKeeper
 from service.tally import Tally
-from storage.batcher import Batcher
+from storage.ingest.batcher import Batcher
 from tests.end_to_end.traffic import make_spans
 from tests.running import ROOT
 

@@ -17,7 +17,7 @@ from service.commands import erase as command
 from service.config import load_config
 from service.identity_keys import load_identity_rules
 from service.known_people import KnownPeople
-from storage.writer import Writer
+from storage.ingest.writer import Writer
 from tests.service.test_commands import run, run_json
 from tests.storage.ledger import call, rows, totals, value, write
 

@@ -13,7 +13,7 @@ import pytest
 from service import housekeeping
 from service.config import Config, RetentionConfig
 from service.housekeeping import Housekeeper, Task, tasks
-from storage.retention import Periods
+from storage.upkeep.retention import Periods
 
 
 def counting(ran: list[str], name: str, every_seconds: float = 0.0) -> Task:

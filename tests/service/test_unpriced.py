@@ -14,8 +14,8 @@ from operations.reprice import Scope
 from processor.calls.call import UNKNOWN, Batch, ModelCall
 from processor.pricing.charge import price_call
 from processor.pricing.load import load_price_book
-from storage.retention import Periods, keep
-from storage.writer import Writer
+from storage.ingest.writer import Writer
+from storage.upkeep.retention import Periods, keep
 from tests.service.test_commands import run, run_json
 from tests.storage.ledger import NOON_NS, SECOND_NS, assert_rollups_equal_rows, call, rows, totals, value
 

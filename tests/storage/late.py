@@ -13,8 +13,8 @@ from processor.calls.identity import Mode, identity_rules
 from processor.calls.tenants import Tenants
 from processor.pricing.charge import Charge
 from receiver.decode import decode
-from storage.binding import Binder, Bound
-from storage.writer import Writer
+from storage.ingest.writer import Writer
+from storage.late.binder import Binder, Bound
 from tests.receiver.spans import T0, Made, request
 from tests.storage.ledger import assert_rollups_equal_rows, rows
 

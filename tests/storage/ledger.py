@@ -10,7 +10,7 @@ import psycopg
 
 from processor.calls.call import PROVIDER, Batch, ModelCall, Outcome, Source
 from processor.pricing.charge import Charge
-from storage.writer import Writer
+from storage.ingest.writer import Writer
 
 SECOND_NS = 1_000_000_000
 NOON_NS = 1_790_000_000 * SECOND_NS  # 2026-09-21 13:33:20 UTC

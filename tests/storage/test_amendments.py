@@ -21,13 +21,13 @@ from hypothesis.stateful import (
 from processor.calls.call import MISSING, ModelCall
 from processor.calls.merge import take_usage
 from processor.pricing.charge import Charge
-from storage.amendments import Amender, Amendment, retract, set_fields
-from storage.cardinality import ENDPOINT
-from storage.keys import own_key
-from storage.retention import Periods, keep
-from storage.rows import postgres_us
-from storage.stored_row import Place, Row
-from storage.writer import Writer
+from storage.dimensions.cardinality import ENDPOINT
+from storage.ingest.call_keys import own_key
+from storage.ingest.staging_row import postgres_us
+from storage.ingest.writer import Writer
+from storage.journal.amender import Amender, Amendment, retract, set_fields
+from storage.journal.stored_row import Place, Row
+from storage.upkeep.retention import Periods, keep
 from tests.storage.ledger import (
     NOON_NS,
     PRICED,

@@ -15,8 +15,8 @@ import pytest
 
 from processor.calls.call import Batch
 from processor.calls.errors import Overloaded, StorageUnavailable
-from storage import batcher as module
-from storage.batcher import Batcher
+from storage.ingest import batcher as module
+from storage.ingest.batcher import Batcher
 from tests.storage.ledger import PRICED, assert_rollups_equal_rows, call, totals, value
 
 

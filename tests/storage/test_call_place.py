@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from processor.calls.call import Flag
-from storage.writer import Writer
+from storage.ingest.writer import Writer
 from tests.storage.ledger import NOON_NS, SECOND_NS, call, rows, value, write
 
 KINDS: dict[str, dict[str, Any]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from processor.calls.call import Flag, ModelCall
 from processor.pricing.charge import UNCERTAIN, Charge
-from storage.binding import Binder
+from storage.late.binder import Binder
 from tests.receiver.spans import CHAT, T0, Made
 from tests.storage.late import Late, late_ledger, price
 

@@ -11,10 +11,10 @@ import psycopg
 import pytest
 
 from storage.connection import connect
-from storage.day_sums import sum_days
-from storage.retention import Periods, keep
-from storage.rollup_check import compare, slices
-from storage.writer import Writer
+from storage.ingest.writer import Writer
+from storage.upkeep.day_sums import sum_days
+from storage.upkeep.retention import Periods, keep
+from storage.upkeep.rollup_check import compare, slices
 from tests.operations.ledger import fill
 from tests.operations.test_compare_sql import random_call
 from tests.storage.ledger import NOON_NS, SECOND_NS, call, write

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from processor.calls.call import Batch, ModelCall, Rejection, Sighting
 from processor.calls.errors import BadData
 from processor.calls.identity import ERASED, Kind, value_hash
-from storage.cardinality import TENANT, USER
 from storage.connection import connect
-from storage.erasure import (
+from storage.dimensions.cardinality import TENANT, USER
+from storage.ingest.writer import Writer
+from storage.journal.erasure import (
     Identity,
     erase_again,
     erase_data_mode,
@@ -23,8 +24,7 @@ from storage.erasure import (
     reach_of_data_mode,
     reach_of_identity,
 )
-from storage.retention import Periods, keep
-from storage.writer import Writer
+from storage.upkeep.retention import Periods, keep
 from tests.conftest import _migrate
 from tests.servers import fresh_database
 from tests.storage.ledger import (

@@ -7,9 +7,9 @@ from itertools import permutations
 import pytest
 
 from processor.calls.call import ESTIMATED, ModelCall, Source
-from storage.amendments import Amender, Amendment
-from storage.estimates import estimate
-from storage.stored_row import Place
+from storage.journal.amender import Amender, Amendment
+from storage.journal.estimates import estimate
+from storage.journal.stored_row import Place
 from tests.receiver.spans import CHAT, Made
 from tests.storage.late import Late, late_ledger, price
 from tests.storage.ledger import rows

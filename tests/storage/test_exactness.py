@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from processor.calls.call import Batch, ModelCall
 from processor.pricing.charge import Charge
-from storage.writer import Writer
+from storage.ingest.writer import Writer
 from tests.storage.ledger import NOON_NS, SECOND_NS, assert_rollups_equal_rows, call, rows
 
 TABLES = (

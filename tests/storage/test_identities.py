@@ -16,10 +16,10 @@ from processor.calls.call import ModelCall, Source
 from processor.calls.identity import ERASED, Kind
 from processor.calls.identity_map import IdentityMap, Label
 from processor.calls.tenants import Assignment, Tenants
-from storage import identities
 from storage.connection import connect
-from storage.erasure import Identity, erase_identity
-from storage.writer import Writer
+from storage.ingest.writer import Writer
+from storage.journal import remap as identities
+from storage.journal.erasure import Identity, erase_identity
 from tests.receiver.spans import CHAT, T0, Made
 from tests.running import ROOT
 from tests.storage.late import Late, assert_the_books_balance, late_ledger
@@ -178,7 +178,8 @@ def test_the_erased_are_assigned_to_nobody_and_nobody_to_them(migrated_database:
 
 KILLED = textwrap.dedent("""
     import sys
-    from storage import amendments, identities
+    from storage.journal import amender as amendments
+    from storage.journal import remap as identities
     amendments.MAX_ROWS = 5
     booked = amendments.Amender.transact
     def slowly(self, step):

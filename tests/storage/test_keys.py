@@ -7,7 +7,7 @@ import random
 import pytest
 
 from processor.calls.call import Flag
-from storage.keys import (
+from storage.ingest.call_keys import (
     REQUEST_BUCKET_MS,
     REQUEST_REACH_MS,
     RESPONSE,

@@ -11,10 +11,10 @@ import psycopg
 import pytest
 
 from processor.calls.errors import ConfigError, StorageUnavailable
-from storage import migrate as migration
-from storage.migrate import migrate, migrations, view_checksum
-from storage.reader import READER
-from storage.writer import Writer
+from storage.ingest.writer import Writer
+from storage.schema import migrate as migration
+from storage.schema.grafana_role import READER
+from storage.schema.migrate import migrate, migrations, view_checksum
 from tests.storage.ledger import call, rows, totals, value, write
 
 COLUMNS = """
@@ -144,7 +144,7 @@ def test_a_user_who_may_not_create_schemas_is_told_so(database: str) -> None:
 def test_an_owner_without_rights_on_roles_gets_a_warning_and_a_working_ledger(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storage.reader.READER", "reader_that_is_missing")
+    monkeypatch.setattr("storage.schema.grafana_role.READER", "reader_that_is_missing")
     with psycopg.connect(database, autocommit=True) as admin:
         name = admin.info.dbname
         role = f"owner_{name[-12:]}"

@@ -11,11 +11,11 @@ import pytest
 
 from processor.calls.call import Sighting
 from processor.calls.errors import ConfigError
-from storage.amendments import Amender, Amendment, retract, set_fields
+from storage.ingest.writer import Writer
+from storage.journal.amender import Amender, Amendment, retract, set_fields
+from storage.journal.stored_row import Place, Row
 from storage.queries import query
-from storage.retention import Periods, end_long_reads, keep
-from storage.stored_row import Place, Row
-from storage.writer import Writer
+from storage.upkeep.retention import Periods, end_long_reads, keep
 from tests.storage.ledger import (
     NOON_NS,
     PRICED,

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from storage.connection import connect
-from storage.retention import Periods, keep
-from storage.rollup_check import DAY, HOUR, Slice, compare, compare_due, count_differences, slices
-from storage.writer import Writer
+from storage.ingest.writer import Writer
+from storage.upkeep.retention import Periods, keep
+from storage.upkeep.rollup_check import DAY, HOUR, Slice, compare, compare_due, count_differences, slices
 from tests.storage.ledger import NOON_NS, SECOND_NS, call, rows, value, write
 
 NOW = datetime.fromtimestamp(NOON_NS / 1e9, UTC)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from storage.connection import connect
-from storage.statistics import ensure_statistics
-from storage.writer import Writer
+from storage.ingest.writer import Writer
+from storage.upkeep.statistics import ensure_statistics
 from tests.storage.ledger import call, rows, write
 
 

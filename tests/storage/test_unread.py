@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from processor.calls.call import Batch, ModelCall, Sighting, Unread
 from processor.pricing.charge import Charge
 from receiver.decode import decode_message
-from storage import unread
-from storage.binding import Binder
-from storage.cardinality import OTHER
-from storage.erasure import erase_data_mode
-from storage.retention import Periods, keep
-from storage.writer import Writer
+from storage.dimensions.cardinality import OTHER
+from storage.ingest import unread
+from storage.ingest.writer import Writer
+from storage.journal.erasure import erase_data_mode
+from storage.late.binder import Binder
+from storage.upkeep.retention import Periods, keep
 from tests.receiver.spans import CHAT, T0, Made, request
 from tests.storage.ledger import NOON_NS, PRICED, SECOND_NS, call, rows
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from storage.retention import Periods, keep
-from storage.writer import Writer
+from storage.ingest.writer import Writer
+from storage.upkeep.retention import Periods, keep
 from tests.storage.ledger import NOON_NS, call, rows, value, write
 
 NOW = datetime.fromtimestamp(NOON_NS / 1e9, UTC)

@@ -12,7 +12,7 @@ import pytest
 
 from processor.calls.call import CANCELLED, ERROR, MISSING, Batch, Flag
 from processor.pricing.charge import Charge
-from storage.writer import Writer
+from storage.ingest.writer import Writer
 from tests.storage.ledger import (
     NOON_NS,
     PRICED,

@@ -10,7 +10,7 @@ import pytest
 from processor.calls.call import Batch, Rejection, Sighting
 from processor.calls.errors import StorageUnavailable
 from processor.pricing.charge import Charge
-from storage.writer import Writer
+from storage.ingest.writer import Writer
 from tests.storage.ledger import (
     NOON_NS,
     PRICED,

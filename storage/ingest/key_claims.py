@@ -15,10 +15,10 @@ from processor.calls.call import Flag, ModelCall
 from processor.calls.precedence import usage_rank
 from processor.calls.same_call import Times, overlap, reach, same_by_id
 from processor.calls.telling import TELLINGS
-from storage.keys import claimed_ms, is_strong, own_key, repeat_keys, request_keys, response_keys
+from storage.ingest.call_keys import claimed_ms, is_strong, own_key, repeat_keys, request_keys, response_keys
+from storage.ingest.uncounted import Spot
+from storage.pgwire import POSTGRES_EPOCH_US, timestamp_array, uuid_array
 from storage.queries import query
-from storage.sightings import Spot
-from storage.wire import POSTGRES_EPOCH_US, timestamp_array, uuid_array
 
 Connection = psycopg.Connection[Any]
 

@@ -11,8 +11,8 @@ from processor.calls.call import ESTIMATED, ModelCall
 from processor.calls.estimate import RANK, is_own
 from processor.calls.merge import USAGE, USAGE_FIELD, take_usage
 from processor.calls.precedence import usage_rank
-from storage.amendments import Change
-from storage.stored_row import Price, Row
+from storage.journal.amender import Change
+from storage.journal.stored_row import Price, Row
 
 
 def estimate(counted: ModelCall, price: Price, price_map_id: int | None = None) -> Change:

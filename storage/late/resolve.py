@@ -28,14 +28,12 @@ from processor.calls.response_id import is_strong_response_id
 from processor.calls.same_call import SpanReading, groups, times
 from processor.calls.tenants import Tenants, is_assigned
 from processor.pricing.charge import UNCERTAIN
-from storage.amendments import Change
-from storage.bound_calls import Seat
-from storage.bound_trace import Node, Session
-from storage.estimates import is_estimated
-from storage.keys import claimed_ms, own_key
-from storage.rows import postgres_us
-from storage.sightings import call_document, call_of
-from storage.stored_row import (
+from storage.ingest.call_keys import claimed_ms, own_key
+from storage.ingest.staging_row import postgres_us
+from storage.ingest.uncounted import call_document, call_of
+from storage.journal.amender import Change
+from storage.journal.estimates import is_estimated
+from storage.journal.stored_row import (
     BEGUN_BY_AMENDMENT,
     IDENTITY,
     OTHERS,
@@ -46,6 +44,8 @@ from storage.stored_row import (
     Row,
     begun_row,
 )
+from storage.late.groups import Seat
+from storage.late.trace import Node, Session
 
 _EXTERNAL = "external_request_id"
 _DEFAULTS: Mapping[str, object] = {

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from processor.calls.call import DETAIL, DUPLICATE, ELSEWHERE, HALF, OWN, ModelCall
 from processor.calls.inherit import MAX_DEPTH
-from storage.sightings import call_of
-from storage.stored_row import Place
+from storage.ingest.uncounted import call_of
+from storage.journal.stored_row import Place
 
 QUIET_US, LONGEST_US = 15 * 60 * 1_000_000, 2 * 3600 * 1_000_000
 """Spans of a trace are bound while each comes at most 15 min after the one before, for at most 2 h."""
@@ -22,7 +22,7 @@ class Node(NamedTuple):
         parent: empty for a root.
         place: where it is counted, if it is.
         of: the counted call that it is a duplicate of.
-        document: the call that it would be (storage/sightings.py), for a wrapper or a duplicate.
+        document: the call that it would be (storage/ingest/uncounted.py), for a wrapper or a duplicate.
     """
 
     span_id: bytes

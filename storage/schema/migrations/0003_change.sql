@@ -12,7 +12,7 @@ CREATE TABLE _genai.sighting (
     name           text        NOT NULL,
     reason         text        NOT NULL,
     tags           jsonb,                 -- {field: value}, never content
-    call           jsonb                  -- the call it would be, as storage/sightings.py writes it
+    call           jsonb                  -- the call it would be, as storage/ingest/uncounted.py writes it
 );
 CREATE INDEX sighting_trace ON _genai.sighting (trace_id);
 CREATE INDEX sighting_received_at ON _genai.sighting USING brin (received_at);

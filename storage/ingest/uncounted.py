@@ -9,8 +9,8 @@ from struct import Struct
 from typing import Any
 
 from processor.calls.call import DUPLICATE, ModelCall, Rejection, Sighting, Source
-from storage.rows import postgres_us
-from storage.wire import COPY_HEADER, COPY_TRAILER, LENGTH, NULL, pack_int8, text_field
+from storage.ingest.staging_row import postgres_us
+from storage.pgwire import COPY_HEADER, COPY_TRAILER, LENGTH, NULL, pack_int8, text_field
 
 _TRUE, _FALSE = LENGTH[1] + b"\1", LENGTH[1] + b"\0"
 _TWELVE, _SIX = (12).to_bytes(2, "big"), (6).to_bytes(2, "big")

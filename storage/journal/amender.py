@@ -26,11 +26,11 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 
 from processor.calls.errors import StorageUnavailable
-from storage.cardinality import Admission
-from storage.catalog import Catalog
 from storage.connection import connect, describe, is_transient
+from storage.dimensions.cardinality import Admission
+from storage.dimensions.dictionary import Catalog
+from storage.journal.stored_row import COPY_AMENDED, Line, Place, Reader, Row, bounds, code, columns_of
 from storage.queries import query
-from storage.stored_row import COPY_AMENDED, Line, Place, Reader, Row, bounds, code, columns_of
 
 MAX_ROWS = 2_000
 """Rows a transaction (LEDGER §7): a tenth of a second, so that ingest never waits long for a bucket."""

@@ -12,7 +12,7 @@ from struct import Struct
 
 from processor.calls.call import CANCELLED, ERROR, ESTIMATED, MISSING, PROVIDER, SUCCESS, ModelCall
 from processor.pricing.charge import Charge
-from storage.wire import LENGTH, NULL, POSTGRES_EPOCH_US, pack_int2, pack_int4, pack_int8, text_field
+from storage.pgwire import LENGTH, NULL, POSTGRES_EPOCH_US, pack_int2, pack_int4, pack_int8, text_field
 
 STATUS = {SUCCESS: 1, ERROR: 2, CANCELLED: 3}
 USAGE_SOURCE = {PROVIDER: 1, ESTIMATED: 2, MISSING: 3}

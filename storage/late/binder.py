@@ -23,18 +23,18 @@ import psycopg
 from processor.calls.call import OWN, UNKNOWN, Batch, Flag
 from processor.calls.errors import StorageUnavailable
 from processor.calls.tenants import Tenants
-from storage.amendments import Amender, Amendment
-from storage.bound_calls import Component, Part, Seat, Span, Trace, components, unserved
-from storage.bound_trace import LONGEST_US, QUIET_US, Node, Session, is_closed, sessions
-from storage.identities import assignments
-from storage.keys import claimed_ms, own_key
-from storage.queries import query
-from storage.resolve import place_of, places_of, settle
-from storage.rows import postgres_us
-from storage.sightings import call_of
-from storage.stored_row import Place, Price, bounds, instant
-from storage.unread import retract_repeated
-from storage.wire import (
+from storage.ingest.call_keys import claimed_ms, own_key
+from storage.ingest.staging_row import postgres_us
+from storage.ingest.uncounted import call_of
+from storage.ingest.unread import retract_repeated
+from storage.ingest.writer import Writer
+from storage.journal.amender import Amender, Amendment
+from storage.journal.remap import assignments
+from storage.journal.stored_row import Place, Price, bounds, instant
+from storage.late.groups import Component, Part, Seat, Span, Trace, components, unserved
+from storage.late.resolve import place_of, places_of, settle
+from storage.late.trace import LONGEST_US, QUIET_US, Node, Session, is_closed, sessions
+from storage.pgwire import (
     TimestampArray,
     TimestampArrayDumper,
     UuidArray,
@@ -42,7 +42,7 @@ from storage.wire import (
     timestamp_array,
     uuid_array,
 )
-from storage.writer import Writer
+from storage.queries import query
 
 log = logging.getLogger(__name__)
 

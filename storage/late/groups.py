@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from storage.bound_trace import Node, Session
-from storage.stored_row import Place
+from storage.journal.stored_row import Place
+from storage.late.trace import Node, Session
 
 Trace = bytes
 Span = tuple[bytes, bytes]

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import psycopg
 
 from processor.calls.call import Unread
-from storage.cardinality import OTHER
-from storage.keys import dictionary_id, unread_key
+from storage.dimensions.cardinality import OTHER
+from storage.ingest.call_keys import dictionary_id, unread_key
+from storage.ingest.staging_row import postgres_us
+from storage.ingest.uncounted import clean
+from storage.journal.stored_row import instant
+from storage.pgwire import POSTGRES_EPOCH_US, uuid_array
 from storage.queries import query
-from storage.rows import postgres_us
-from storage.sightings import clean
-from storage.stored_row import instant
-from storage.wire import POSTGRES_EPOCH_US, uuid_array
 
 MAX_SOURCES = 2_000
 """Emitters by place that are told apart; a sender that invents scopes or keys fills no disk."""

@@ -13,7 +13,7 @@ from typing import Self
 from processor.calls.call import Batch, Outcome
 from processor.calls.errors import Overloaded, Retryable, StorageUnavailable
 from processor.pricing.charge import Charge
-from storage.writer import MAX_CALLS, Writer
+from storage.ingest.writer import MAX_CALLS, Writer
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class Batcher:
         Args:
             max_bytes: bound of what waits or is being written; beyond it `submit` refuses.
             wait_seconds: bound of a request's wait, database away or not.
-            caps: distinct values per day and dimension (storage.cardinality).
+            caps: distinct values per day and dimension (storage.dimensions.cardinality).
             price_map_id: `_genai.price_map` row in force.
         """
         patience = max(wait_seconds / 2, 0.1)

@@ -1,6 +1,6 @@
 -- Sums of whole days, for windows of weeks: a cache of the hours, never a second truth. A day may be read while it is
 -- not stale; whoever changes an hour of it makes it stale in the same transaction, and housekeeping sums it again
--- (storage/day_sums.py). Days are summed hours after their end, so that only late rows and changes meet them.
+-- (storage/upkeep/day_sums.py). Days are summed hours after their end, so that only late rows and changes meet them.
 
 CREATE TABLE _genai.summed_day (
     level  text        NOT NULL CHECK (level IN ('hour', 'identity_hour')),  -- what was summed

@@ -45,7 +45,7 @@ SELECT
     CASE WHEN b.latency_bucket = 23 THEN 1 END::bigint AS latency_b23
 FROM _genai.model_call m
 CROSS JOIN LATERAL (
-    -- Histogram bucket: i for up to 100 ms * 2^(i/2), 23 for everything above 204.8 s (storage/rows.py). No function of
+    -- Histogram bucket: i for up to 100 ms * 2^(i/2), 23 for everything above 204.8 s (storage/ingest/staging_row.py). No function of
     -- ours: a view's functions need the rights of who reads it.
     SELECT width_bucket(m.latency_us - 1, '{100000,141421,200000,282843,400000,565685,800000,1131371,1600000,2262742,'
         '3200000,4525483,6400000,9050967,12800000,18101934,25600000,36203867,51200000,72407734,102400000,144815469,'

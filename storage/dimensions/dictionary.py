@@ -11,11 +11,11 @@ from typing import Any, NamedTuple, TypeVar
 import psycopg
 
 from processor.calls.call import UNKNOWN, ModelCall, Source
-from storage.cardinality import MODEL, OTHER, TENANT, USER, Admission
-from storage.keys import dictionary_id
-from storage.rows import STATUS, USAGE_SOURCE
-from storage.sightings import json_text
-from storage.wire import POSTGRES_EPOCH_US
+from storage.dimensions.cardinality import MODEL, OTHER, TENANT, USER, Admission
+from storage.ingest.call_keys import dictionary_id
+from storage.ingest.staging_row import STATUS, USAGE_SOURCE
+from storage.ingest.uncounted import json_text
+from storage.pgwire import POSTGRES_EPOCH_US
 
 Connection = psycopg.Connection[Any]
 

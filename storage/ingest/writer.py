@@ -19,16 +19,23 @@ from psycopg.pq import TransactionStatus
 from processor.calls.call import OWN, Batch, Flag, ModelCall, Outcome, Rejection, Sighting, Unread
 from processor.calls.errors import StorageUnavailable
 from processor.pricing.charge import Charge
-from storage.cardinality import Admission
-from storage.catalog import Catalog
-from storage.claims import Care, Claims, SeenBefore
 from storage.connection import Connection, connect, cut, describe, is_race, is_transient
-from storage.freshness import Freshness
-from storage.queries import query
-from storage.rows import COPY_STAGING, REQUESTS, pack_row, postgres_us
-from storage.sightings import Spot, copy_data, duplicate, further, mark_row, rejection_row, sighting_row
-from storage.unread import add_unread
-from storage.wire import (
+from storage.dimensions.cardinality import Admission
+from storage.dimensions.dictionary import Catalog
+from storage.ingest.freshness import Freshness
+from storage.ingest.key_claims import Care, Claims, SeenBefore
+from storage.ingest.staging_row import COPY_STAGING, REQUESTS, pack_row, postgres_us
+from storage.ingest.uncounted import (
+    Spot,
+    copy_data,
+    duplicate,
+    further,
+    mark_row,
+    rejection_row,
+    sighting_row,
+)
+from storage.ingest.unread import add_unread
+from storage.pgwire import (
     COPY_HEADER,
     COPY_TRAILER,
     NULL,
@@ -36,6 +43,7 @@ from storage.wire import (
     pack_int4,
     pack_int8,
 )
+from storage.queries import query
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +113,7 @@ class Writer:
         """Nothing is opened yet.
 
         Args:
-            caps: distinct values per day and dimension (storage.cardinality).
+            caps: distinct values per day and dimension (storage.dimensions.cardinality).
             price_map_id: `_genai.price_map` row in force, stored with every call.
             patience_seconds: how long a write goes on trying while the database is away.
         """

@@ -20,7 +20,10 @@ from psycopg.types.json import Jsonb
 from processor.calls.admission import fit_text
 from processor.calls.errors import BadData
 from processor.calls.identity import ERASED, Kind, value_hash
-from storage.amendments import (
+from storage.connection import connect
+from storage.dimensions.cardinality import TENANT, USER
+from storage.ingest.call_keys import dictionary_id
+from storage.journal.amender import (
     ADD_LINES,
     OPEN_RUN,
     Amender,
@@ -29,12 +32,9 @@ from storage.amendments import (
     Booking,
     set_fields,
 )
-from storage.cardinality import TENANT, USER
-from storage.connection import connect
-from storage.days import days_of_calls
-from storage.keys import dictionary_id
+from storage.journal.stored_row import Line, Place, Reader, instant
 from storage.queries import query
-from storage.stored_row import Line, Place, Reader, instant
+from storage.upkeep.days import days_of_calls
 
 ERASABLE_MODES = ("test", "demo")
 BATCH = 2_000

@@ -1,5 +1,5 @@
 -- The ledger itself: calls, their keys, and the dictionaries that their dimensions are coded in.
--- Written for PostgreSQL 15; schema _genai exists already (storage/migrate.py). With TimescaleDB `model_call` becomes a hypertable (LEDGER §24).
+-- Written for PostgreSQL 15; schema _genai exists already (storage/schema/migrate.py). With TimescaleDB `model_call` becomes a hypertable (LEDGER §24).
 
 -- Dictionaries (LEDGER §21). An id is a 63-bit hash of the row's other columns, so a writer knows it without asking.
 

@@ -14,8 +14,8 @@ import psycopg
 from psycopg import sql
 
 from processor.calls.errors import ConfigError, StorageUnavailable
-from storage.measures import write_out
-from storage.reader import grant_reader
+from storage.schema.grafana_role import grant_reader
+from storage.schema.measures import write_out
 
 log = logging.getLogger(__name__)
 

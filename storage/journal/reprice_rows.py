@@ -1,6 +1,6 @@
 """Rows as far as a price is concerned: read in bulk, priced again, written back (the amendment of LEDGER §7).
 
-Slimmer than storage/stored_row.py, since a million rows are priced again in one run: only numbers travel,
+Slimmer than stored_row.py, since a million rows are priced again in one run: only numbers travel,
 texts of series and shapes are asked once.
 """
 
@@ -16,9 +16,8 @@ import psycopg
 from processor.calls.call import ModelCall
 from processor.calls.merge import USAGE
 from processor.pricing.charge import PRICE_FLAGS, Charge
-from storage.queries import query
-from storage.rows import PRICE_STATUS
-from storage.stored_row import (
+from storage.ingest.staging_row import PRICE_STATUS
+from storage.journal.stored_row import (
     PRICE_STATUS_NAME,
     STATUS_NAME,
     USAGE_SOURCE_NAME,
@@ -28,7 +27,7 @@ from storage.stored_row import (
     costs_of,
     instant,
 )
-from storage.wire import (
+from storage.pgwire import (
     COPY_HEADER,
     COPY_TRAILER,
     NULL,
@@ -38,6 +37,7 @@ from storage.wire import (
     timestamp_array,
     uuid_array,
 )
+from storage.queries import query
 
 Connection = psycopg.Connection[Any]
 

@@ -16,11 +16,11 @@ import psycopg
 from processor.calls.identity import ERASED
 from processor.calls.identity_map import IdentityMap
 from processor.calls.tenants import Assignment, Tenants
-from storage.amendments import Amender, Amendment, Change
-from storage.days import days_of_calls
+from storage.journal.amender import Amender, Amendment, Change
+from storage.journal.stored_row import Place, Row
 from storage.queries import query
-from storage.statistics import ensure_statistics
-from storage.stored_row import Place, Row
+from storage.upkeep.days import days_of_calls
+from storage.upkeep.statistics import ensure_statistics
 
 NONE = IdentityMap((), "")
 """Without a file nothing has a label, and no user a tenant."""

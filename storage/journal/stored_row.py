@@ -16,11 +16,11 @@ from psycopg.types.json import Jsonb
 from processor.calls.call import UNKNOWN, Flag, ModelCall, Source
 from processor.calls.merge import USAGE
 from processor.pricing.charge import PRICE_FLAGS, Charge
-from storage.cardinality import TENANT
-from storage.catalog import Catalog
+from storage.dimensions.cardinality import TENANT
+from storage.dimensions.dictionary import Catalog
+from storage.ingest.staging_row import PRICE_STATUS, STATUS, USAGE_SOURCE
+from storage.pgwire import POSTGRES_EPOCH_US, timestamp_array, uuid_array
 from storage.queries import query
-from storage.rows import PRICE_STATUS, STATUS, USAGE_SOURCE
-from storage.wire import POSTGRES_EPOCH_US, timestamp_array, uuid_array
 
 Connection = psycopg.Connection[Any]
 

@@ -1,0 +1,1 @@
+"""One batch of calls into the ledger, in one transaction."""

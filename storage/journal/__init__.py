@@ -1,0 +1,1 @@
+"""Changes after the fact, booked as signed differences: the amendment journal."""

@@ -1,0 +1,1 @@
+"""Late binding: spans of one trace that came in different requests."""

@@ -1,0 +1,1 @@
+"""Periodic maintenance: retention, the check of the rollups, day sums, statistics."""
