@@ -32,7 +32,7 @@ from storage.journal.reprice_rows import (
     feed_prices,
 )
 from storage.journal.stored_row import Line, Place, postgres_us_of
-from storage.queries import query
+from storage.statements import query
 from storage.upkeep.statistics import ensure_statistics
 
 BATCH = 1_000

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from storage.pgwire import TimestampArray, TimestampArrayDumper, UuidArray, UuidArrayDumper
-from storage.queries import query
+from storage.statements import query
 
 CONNECT_SECONDS = 3
 

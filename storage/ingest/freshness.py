@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from storage.queries import query
+from storage.statements import query
 
 BOUNDS_NS = tuple(round(1_000_000 * 2 ** (i / 2)) for i in range(39))
 """Upper ends of the buckets of `genai.freshness_minute`: 1 ms * 2^(i/2); bucket 39 holds the rest."""

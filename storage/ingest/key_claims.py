@@ -18,7 +18,7 @@ from processor.calls.telling import TELLINGS
 from storage.ingest.call_keys import claimed_ms, is_strong, own_key, repeat_keys, request_keys, response_keys
 from storage.ingest.uncounted import Spot
 from storage.pgwire import POSTGRES_EPOCH_US, timestamp_array, uuid_array
-from storage.queries import query
+from storage.statements import query
 
 Connection = psycopg.Connection[Any]
 

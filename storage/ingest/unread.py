@@ -14,7 +14,7 @@ from storage.ingest.staging_row import postgres_us
 from storage.ingest.uncounted import clean
 from storage.journal.stored_row import instant
 from storage.pgwire import POSTGRES_EPOCH_US, uuid_array
-from storage.queries import query
+from storage.statements import query
 
 MAX_SOURCES = 2_000
 """Emitters by place that are told apart; a sender that invents scopes or keys fills no disk."""
@@ -47,7 +47,7 @@ def add_unread(conn: Connection, found: Sequence[tuple[Unread, int]], floors: Ma
 
     Args:
         found: each with its receipt, nanoseconds since 1970 UTC.
-        floors: microseconds since 2000 by level (queries/read_floors.sql).
+        floors: microseconds since 2000 by level (`read_floors` in storage/ingest/ingest.sql).
     """
     if not found:
         return

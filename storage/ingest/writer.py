@@ -43,7 +43,7 @@ from storage.pgwire import (
     pack_int4,
     pack_int8,
 )
-from storage.queries import query
+from storage.statements import query
 
 log = logging.getLogger(__name__)
 

@@ -30,7 +30,7 @@ from storage.connection import connect, describe, is_transient
 from storage.dimensions.cardinality import Admission
 from storage.dimensions.dictionary import Catalog
 from storage.journal.stored_row import COPY_AMENDED, Line, Place, Reader, Row, bounds, code, columns_of
-from storage.queries import query
+from storage.statements import query
 
 MAX_ROWS = 2_000
 """Rows a transaction (LEDGER §7): a tenth of a second, so that ingest never waits long for a bucket."""

@@ -33,7 +33,7 @@ from storage.journal.amender import (
     set_fields,
 )
 from storage.journal.stored_row import Line, Place, Reader, instant
-from storage.queries import query
+from storage.statements import query
 from storage.upkeep.days import days_of_calls
 
 ERASABLE_MODES = ("test", "demo")

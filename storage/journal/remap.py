@@ -18,7 +18,7 @@ from processor.calls.identity_map import IdentityMap
 from processor.calls.tenants import Assignment, Tenants
 from storage.journal.amender import Amender, Amendment, Change
 from storage.journal.stored_row import Place, Row
-from storage.queries import query
+from storage.statements import query
 from storage.upkeep.days import days_of_calls
 from storage.upkeep.statistics import ensure_statistics
 

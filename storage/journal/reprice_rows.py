@@ -37,7 +37,7 @@ from storage.pgwire import (
     timestamp_array,
     uuid_array,
 )
-from storage.queries import query
+from storage.statements import query
 
 Connection = psycopg.Connection[Any]
 

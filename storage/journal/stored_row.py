@@ -20,7 +20,7 @@ from storage.dimensions.cardinality import TENANT
 from storage.dimensions.dictionary import Catalog
 from storage.ingest.staging_row import PRICE_STATUS, STATUS, USAGE_SOURCE
 from storage.pgwire import POSTGRES_EPOCH_US, timestamp_array, uuid_array
-from storage.queries import query
+from storage.statements import query
 
 Connection = psycopg.Connection[Any]
 

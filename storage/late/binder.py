@@ -42,7 +42,7 @@ from storage.pgwire import (
     timestamp_array,
     uuid_array,
 )
-from storage.queries import query
+from storage.statements import query
 
 log = logging.getLogger(__name__)
 

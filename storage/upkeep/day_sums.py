@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from storage.queries import query
+from storage.statements import query
 
 DAYS_AT_ONCE = 20
 """A day of 10 M calls a month takes 0.1 to 0.3 s; a look at housekeeping stays within seconds."""

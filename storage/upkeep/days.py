@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from storage.queries import query
+from storage.statements import query
 
 
 def days_of_calls(conn: psycopg.Connection[Any]) -> Iterator[tuple[datetime, datetime]]:

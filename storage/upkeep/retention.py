@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from processor.calls.errors import ConfigError
-from storage.queries import query
+from storage.statements import query
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.types.json import Jsonb
 
-from storage.queries import query
+from storage.statements import query
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FRESH = timedelta(hours=2)

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from storage.queries import query
+from storage.statements import query
 
 
 def ensure_statistics(conn: psycopg.Connection[Any]) -> int:

@@ -46,7 +46,7 @@ def test_no_statement_or_view_writes_a_list_of_measures_by_hand() -> None:
     names = re.compile(rf"\b({'|'.join(MEASURES)})\b")
     buckets = MEASURES.index("latency_b00")  # a measure of single calls tells its bucket by a number
     by_hand = set()
-    for file in chain((STORAGE / "queries").glob("*.sql"), (STORAGE / "schema" / "views").glob("*.sql")):
+    for file in chain(STORAGE.glob("*/*.sql"), (STORAGE / "schema" / "views").glob("*.sql")):
         found = [MEASURES.index(name) for name in names.findall(file.read_text(encoding="utf-8"))]
         runs = (found[i : i + 8] for i in range(len(found) - 7))
         if any(run == list(range(run[0], run[0] + 8)) and run[-1] < buckets for run in runs):

@@ -14,7 +14,7 @@ from processor.calls.errors import ConfigError
 from storage.ingest.writer import Writer
 from storage.journal.amender import Amender, Amendment, retract, set_fields
 from storage.journal.stored_row import Place, Row
-from storage.queries import query
+from storage.statements import query
 from storage.upkeep.retention import Periods, end_long_reads, keep
 from tests.storage.ledger import (
     NOON_NS,

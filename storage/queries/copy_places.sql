@@ -1,1 +1,0 @@
-COPY pg_temp.amended (time, call_key) FROM STDIN

@@ -1,4 +1,0 @@
--- One slice of buckets below their floor. Parameter: rows.
-DELETE FROM _genai.usage_minute u WHERE u.ctid = ANY (ARRAY(
-    SELECT o.ctid FROM _genai.usage_minute o
-    WHERE o.bucket < (SELECT f.time FROM _genai.floor f WHERE f.level = 'minute') ORDER BY o.bucket LIMIT %s))

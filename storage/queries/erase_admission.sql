@@ -1,2 +1,0 @@
--- Parameters: dimension, forms.
-DELETE FROM _genai.dimension_day d WHERE d.dimension = %(dimension)s AND d.value = ANY(%(forms)s)

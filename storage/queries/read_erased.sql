@@ -1,2 +1,0 @@
--- What ingest maps to `__erased__`.
-SELECT e.kind, e.value_hash FROM _genai.erased e

@@ -1,2 +1,0 @@
--- Parameter: ids.
-SELECT i.id, i.tenant_id FROM _genai.identity i WHERE i.id = ANY(%s::bigint[])

@@ -1,0 +1,37 @@
+"""SQL of the ledger: each room's statements in one file, named and described there, read once."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+from storage.schema.measures import write_out
+
+_NAME = re.compile(r"^-- (\w+) --$", re.MULTILINE)
+
+
+def query(name: str) -> bytes:
+    """The statement under `-- name --` in one of `storage/<room>/*.sql`, its measures written out.
+
+    Raises:
+        KeyError: no room has a statement of that name.
+    """
+    return _statements()[name]
+
+
+@cache
+def _statements() -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for file in sorted(Path(__file__).parent.glob("*/*.sql")):
+        for name, statement in named(file.read_text(encoding="utf-8")).items():
+            if name in found:
+                raise ValueError(f"{file.name}: the statement {name} stands in another room too")
+            found[name] = write_out(statement).encode()
+    return found
+
+
+def named(text: str) -> dict[str, str]:
+    """The statements of a file by name. What stands before the first name is for readers."""
+    _, *parts = _NAME.split(text)
+    return {name: statement.strip() for name, statement in zip(parts[::2], parts[1::2], strict=True)}
