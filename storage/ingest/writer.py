@@ -16,23 +16,20 @@ from typing import NamedTuple, TypeVar
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from processor.calls.call import OWN, Batch, Flag, ModelCall, Outcome, Rejection, Sighting, Unread
+from processor.calls.call import Batch, Flag, ModelCall, Outcome, Rejection
 from processor.calls.errors import StorageUnavailable
 from processor.pricing.charge import Charge
 from storage.connection import Connection, connect, cut, describe, is_race, is_transient
 from storage.dimensions.cardinality import Admission
 from storage.dimensions.dictionary import Catalog
+from storage.ingest.extras import Extras, extras_of, joined_spans
 from storage.ingest.freshness import Freshness
 from storage.ingest.key_claims import Care, Claims, SeenBefore
 from storage.ingest.staging_row import COPY_STAGING, REQUESTS, pack_row, postgres_us
 from storage.ingest.uncounted import (
-    Spot,
     copy_data,
-    duplicate,
-    further,
     mark_row,
     rejection_row,
-    sighting_row,
 )
 from storage.ingest.unread import add_unread
 from storage.pgwire import (
@@ -49,8 +46,6 @@ log = logging.getLogger(__name__)
 
 MAX_CALLS = 5_000
 """Calls per transaction; beyond 5 000 a bigger batch gained nothing and only waits longer."""
-MAX_QUARANTINED = 1_000
-"""Rejections kept per transaction; all are counted, a flood of them must not fill the disk."""
 ATTEMPTS = 6
 """Tries of one transaction that lost a deadlock or a serialisation race."""
 
@@ -169,7 +164,7 @@ class Writer:
 
     def _write_rest(self, batches: list[Batch], load: Load) -> Written:
         """The first transaction of a write: sightings and rejections go with it."""
-        extras = _extras(batches)
+        extras = extras_of(batches)
         try:
             return self._persistently(lambda: self._transact(load, extras))
         except _DataRefused:
@@ -189,7 +184,7 @@ class Writer:
         if not load.calls:
             return Written([], [], [])
         try:
-            return self._persistently(lambda: self._transact(load, _Extras()))
+            return self._persistently(lambda: self._transact(load, Extras()))
         except _DataRefused as refused:
             if len(load.calls) == 1:
                 return self._reject(load.calls[0], load.requests[0], refused)
@@ -201,10 +196,10 @@ class Writer:
     def _reject(self, call: ModelCall, request: int, refused: _DataRefused) -> Written:
         rejection = Rejection(call.trace_id, call.span_id, call.dialect, "refused_by_ledger", str(refused))
         row = rejection_row(rejection, call.received_ns)
-        self._persistently(lambda: self._transact(_NO_CALLS, _Extras(quarantine=copy_data([row]))))
+        self._persistently(lambda: self._transact(_NO_CALLS, Extras(quarantine=copy_data([row]))))
         return Written([], [], [(request, rejection)])
 
-    def _transact(self, load: Load, extras: _Extras) -> Written:
+    def _transact(self, load: Load, extras: Extras) -> Written:
         conn = self._connection()
         floors = _begin(conn)
         load, late = _above_floor(load, floors["raw"])
@@ -212,7 +207,7 @@ class Writer:
         claims = Claims(calls)
         claims.settle(conn, self._care)
         accepted = [i for i, is_accepted in enumerate(claims.is_accepted) if is_accepted]
-        joined = _joined_spans(calls, claims, extras.joined)
+        joined = joined_spans(calls, claims, extras.joined)
         if accepted:
             self._stage(conn, load, accepted, claims)
         _copy(conn, COPY_SIGHTINGS, copy_data([*joined, *extras.sightings]))
@@ -335,61 +330,6 @@ class _DataRefused(Exception):
     """The database, or the encoding for it, refuses the data itself."""
 
 
-class _Extras(NamedTuple):
-    """What a transaction stores beside its calls, packed."""
-
-    sightings: Sequence[bytes | None] = ()
-    joined: Sequence[tuple[Sighting, int]] = ()
-    """Spans that are one call with a counted one of the same request, with their receipts."""
-    marks: Sequence[bytes | None] = ()
-    unread: Sequence[tuple[Unread, int]] = ()
-    quarantine: bytes | None = None
-
-
-def _extras(batches: list[Batch]) -> _Extras:
-    sightings = [sighting_row(s, _received(b)) for b in batches for s in b.sightings if s.of is None]
-    joined = [(s, _received(b)) for b in batches for s in (*b.readings, *b.sightings) if s.of is not None]
-    marks = [mark_row(s, _received(b)) for b in batches for s in b.sightings]
-    rejected = [rejection_row(r, _received(b)) for b in batches for r in b.rejections[:MAX_QUARANTINED]]
-    unread = [(s.unread, _received(b)) for b in batches for s in b.sightings if s.unread is not None]
-    return _Extras(sightings, joined, marks, unread, copy_data(rejected[:MAX_QUARANTINED]))
-
-
-def _joined_spans(
-    calls: Sequence[ModelCall], claims: Claims, joined: Sequence[tuple[Sighting, int]]
-) -> list[bytes | None]:
-    """Rows of the spans that are one call with a counted one, each with the place of that call."""
-    spots: dict[tuple[bytes, bytes] | None, Spot] = {}
-    if joined:
-        for index, call in enumerate(calls):
-            twin = claims.twins.get(index)
-            own = claims.own[index], claims.times_us[index]
-            spots[call.trace_id, call.span_id] = own if twin is None else twin.spot
-    duplicates = {(calls[index].trace_id, calls[index].span_id) for index in claims.twins}
-    read = {sighting.of for sighting, _ in joined if sighting.part == OWN}
-    rows = [
-        sighting_row(
-            sighting,
-            received_ns,
-            None if _is_itself(sighting) and sighting.of not in duplicates else spots.get(sighting.of),
-        )
-        for sighting, received_ns in joined
-    ]
-    for index, twin in claims.twins.items():
-        call = calls[index]
-        if (call.trace_id, call.span_id) not in read:  # else what it says itself is among them
-            rows.append(sighting_row(duplicate(call), call.received_ns, twin.spot))
-    for index, first in claims.further.items():
-        calls[index].awaits_ancestor = True  # so that late binding looks at it
-        rows.append(sighting_row(further(calls[index]), calls[index].received_ns, first.spot))
-    return rows
-
-
-def _is_itself(sighting: Sighting) -> bool:
-    """Whether it is the counted span itself: what that one says, or the same span sent twice."""
-    return sighting.of == (sighting.trace_id, sighting.span_id)
-
-
 def _load(priced: Sequence[Priced]) -> tuple[list[Batch], Load]:
     load = Load([], [], [])
     for request, (batch, charges) in enumerate(priced):
@@ -399,11 +339,6 @@ def _load(priced: Sequence[Priced]) -> tuple[list[Batch], Load]:
         load.charges.extend(charges)
         load.requests.extend([request] * len(charges))
     return [batch for batch, _ in priced], load
-
-
-def _received(batch: Batch) -> int:
-    """Receipt of a request, as its decoder says; else as its calls do."""
-    return batch.received_ns or (batch.calls[0].received_ns if batch.calls else time.time_ns())
 
 
 def _begin(conn: Connection) -> dict[str, int]:
