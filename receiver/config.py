@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from receiver.dialect_config import DialectConfig
+from receiver.dialects.config import DialectConfig
 
 MIB: Final = 1 << 20
 

@@ -17,15 +17,15 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from processor.calls.call import Batch, Consume, Outcome, Rejection
 from processor.calls.errors import BadData, TooLarge
-from receiver import otlp_json
+from receiver.budget import Budget, Share
 from receiver.config import ReceiverConfig
-from receiver.decode import decode, decode_options
-from receiver.limits import Budget, Share
-from receiver.logs import decode_logs
+from receiver.diagnosis.problems import Finding, clean, findings_in, misread_json, told_to_sender
 from receiver.observe import Observer, Silent
-from receiver.problems import Finding, clean, findings_in, misread_json, told_to_sender
-from receiver.report_fields import FIELDS
-from receiver.reports import NothingUsable, Refused, Reports, place, read_body, read_records
+from receiver.otlp import json as otlp_json
+from receiver.otlp.decode import decode, decode_options
+from receiver.otlp.logs import decode_logs
+from receiver.reports.fields import FIELDS
+from receiver.reports.reports import NothingUsable, Refused, Reports, place, read_body, read_records
 from receiver.telemetry_pb2 import ReportRequest, ReportResponse
 
 T = TypeVar("T")

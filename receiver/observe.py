@@ -33,10 +33,10 @@ class Observer(Protocol):
         """One request that ended in no counted call.
 
         Args:
-            cause: a key of `receiver.causes.CAUSES`.
+            cause: a key of `receiver.diagnosis.causes.CAUSES`.
             transport: grpc, http, or empty.
             detail: what it was about (a path, scopes, a field); short, without content and secrets.
-            sender: program and place, of `receiver.problems.sender_of`.
+            sender: program and place, of `receiver.diagnosis.problems.sender_of`.
             service: `service.name`, where spans were read.
         """
 

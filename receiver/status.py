@@ -18,7 +18,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from processor.calls.errors import BadData, PipelineError, Retryable, TooLarge
 from receiver.auth import Forbidden, Unauthenticated
-from receiver.reports import NothingUsable
+from receiver.reports.reports import NothingUsable
 
 MAX_RETRY_SECONDS: Final = 2.0
 """The stock Python exporter drops a batch at once when the asked delay exceeds what is left of its 10 s."""
@@ -44,7 +44,7 @@ class Misdirected(PipelineError):
     """An HTTP request that cannot be an export: wrong path, method, type or coding; final.
 
     Attributes:
-        cause: a key of `receiver.causes.CAUSES`.
+        cause: a key of `receiver.diagnosis.causes.CAUSES`.
         http: its HTTP code.
         code: the gRPC code that stands in its Status.
         headers: what the answer must carry (`allow`, `accept-encoding`).

@@ -24,7 +24,7 @@ from processor.calls.errors import StorageUnavailable
 from processor.calls.estimate import Estimator
 from processor.pricing.book import PriceBook
 from processor.pricing.charge import price_call
-from receiver.content import TextBatch, Texts, decode_with_texts
+from receiver.otlp.texts import TextBatch, Texts, decode_with_texts
 from service import metrics
 from service.config import EstimateConfig
 from storage.ingest.call_keys import claimed_ms, own_key

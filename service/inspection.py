@@ -18,11 +18,11 @@ from processor.calls.call import Batch, Flag, ModelCall
 from processor.calls.errors import BadData
 from processor.pricing.book import PriceBook
 from processor.pricing.charge import Charge, price_call
-from receiver import otlp_json
-from receiver.decode import DEFAULT, DecodeOptions, decode_message, unread_names
-from receiver.logs import holds_logs
-from receiver.otlp_json import Parsed
-from receiver.report_fields import FIELDS
+from receiver.otlp import json as otlp_json
+from receiver.otlp.decode import DEFAULT, DecodeOptions, decode_message, unread_names
+from receiver.otlp.json import Parsed
+from receiver.otlp.logs import holds_logs
+from receiver.reports.fields import FIELDS
 from service.display import exact_usd
 
 _MINUTE_NS = 60_000_000_000
@@ -49,7 +49,7 @@ class NotCounted(NamedTuple):
     name: str
     reason: str
     unread: tuple[str, ...] = ()
-    """Keys that speak of a model call, where no rule reads them (`receiver.unread`)."""
+    """Keys that speak of a model call, where no rule reads them (`receiver.otlp.unread`)."""
 
 
 class Inspection(NamedTuple):

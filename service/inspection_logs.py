@@ -12,8 +12,8 @@ from processor.calls.admission import Admission, admit
 from processor.calls.call import Batch
 from processor.pricing.book import PriceBook
 from processor.pricing.charge import price_call
-from receiver.decode import DEFAULT, DecodeOptions
-from receiver.logs import NAME, decode_logs
+from receiver.otlp.decode import DEFAULT, DecodeOptions
+from receiver.otlp.logs import NAME, decode_logs
 from service.inspection import Counted, Inspection, Logs, NotCounted, Traces, inspect_payload
 
 _MINUTE_NS = 60_000_000_000

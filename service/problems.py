@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import psycopg
 
-from receiver.causes import CAUSES
+from receiver.diagnosis.causes import CAUSES
 from receiver.status import log_fault
 from service import ledger
 from service.tally import News, Problem, Tally, remedy

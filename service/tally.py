@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from receiver.causes import CAUSES
+from receiver.diagnosis.causes import CAUSES
 from service.state import instant_text
 
 _MAX_PER_CAUSE: Final = 20
@@ -25,7 +25,7 @@ class Problem(NamedTuple):
     """One cause at one sender. Texts are short and printable, without content or keys.
 
     Attributes:
-        cause: a key of `receiver.causes.CAUSES`.
+        cause: a key of `receiver.diagnosis.causes.CAUSES`.
         requests: how often it was seen.
         first: wall clock, seconds since 1970; so is `last`.
     """

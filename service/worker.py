@@ -27,10 +27,10 @@ from processor.calls.call import Consume
 from processor.calls.errors import ConfigError, PipelineError
 from processor.pricing.load import PriceBook, load_price_book
 from receiver.config import Address
-from receiver.decode import decode, decode_options
-from receiver.grpc_server import GrpcServer, serve_grpc
-from receiver.http_server import HttpServer, serve_http
+from receiver.grpc import GrpcServer, serve_grpc
+from receiver.http.server import HttpServer, serve_http
 from receiver.intake import Decode, Intake
+from receiver.otlp.decode import decode, decode_options
 from service import metrics
 from service.config import Config
 from service.estimating import Estimating

@@ -16,7 +16,7 @@ from receiver.dialects.spellings import usage_object_keys
 from receiver.dialects.table import COUNTS, Dialect, Key, Values, Verdict, metadata, metadata_document
 
 if TYPE_CHECKING:
-    from receiver.dialects.reading import Seen
+    from receiver.otlp.read_call import Seen
 
 RAW_REQUEST = b"raw_gen_ai_request"
 _PROVIDERS = (

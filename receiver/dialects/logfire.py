@@ -22,7 +22,7 @@ from receiver.dialects.table import COUNTS, Dialect, Key, Values, Verdict, repea
 from receiver.dialects.table import DIALECT as DIALECT_RANK
 
 if TYPE_CHECKING:
-    from receiver.dialects.reading import Seen
+    from receiver.otlp.read_call import Seen
 
 _LOG_TOLERANCE_NS = 5_000_000_000
 """A stream's log begins when its span ends; import time was the largest gap seen (0.7 s)."""

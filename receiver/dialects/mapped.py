@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from receiver.dialect_config import FIELDS, CallsConfig, DialectConfig, parts_of
-from receiver.dialects.kinds import COUNT_FIELDS
+from receiver.dialects.config import FIELDS, CallsConfig, DialectConfig, parts_of
 from receiver.dialects.table import COUNTS, Dialect, Emitters, Judge, Key, Values, Verdict
+from receiver.otlp.fields import COUNT_FIELDS
 
 _FIRST = -1_000
 """Before every other place: the user knows better."""

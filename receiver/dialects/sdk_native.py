@@ -1,6 +1,6 @@
 """SDKs that trace themselves: Anthropic (`com.anthropic.sdk.python`) and Mistral (`mistralai_sdk_tracer`).
 
-They write OpenTelemetry keys; another instrumentation on top sees the same call once more (`receiver.join`).
+They write OpenTelemetry keys; an instrumentation on top sees the same call again (`receiver.otlp.dedupe`).
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ instrumentation's own estimate."""
 
 Path: TypeAlias = tuple[str | int, ...]
 Values: TypeAlias = dict[str, Any]
-"""Field name → value of one span, of the type that `receiver.dialects.kinds` reads for the field. Beside the
+"""Field name → value of one span, of the type that `receiver.otlp.fields` reads for the field. Beside the
 fields of `ModelCall` there are marks of the dialects (`oi_kind`, `vercel_operation`, ...), which the rules of
 step 1 read, and parts of usage."""
 
@@ -54,7 +54,7 @@ class Verdict(NamedTuple):
 
     Attributes:
         wrapper: it stands for a call whose emitter may have sent no inner span.
-        known: a rule says that it is no call; without one, usage on the span is unread (`receiver.unread`).
+        known: a rule says that it is no call; without one, its usage is unread (`receiver.otlp.unread`).
         flags: bits of `processor.calls.call.Flag` that its call gets.
     """
 
@@ -89,7 +89,7 @@ class Origin(NamedTuple):
 class LogEvent(NamedTuple):
     """A kind of log record that tells of a model call, or of something close to one.
 
-    `receiver.logs.NEEDLES` must find it.
+    `receiver.otlp.logs.NEEDLES` must find it.
 
     Attributes:
         name: the event's full name; records are read as if `event.name` said it.

@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
         Nothing is stored and no database is needed. Fields without a value are left out.
         """
         from processor.pricing.load import load_price_book
-        from receiver.decode import decode_options
+        from receiver.otlp.decode import decode_options
         from service.inspection import read_payload
         from service.inspection_logs import inspect_any
 

@@ -9,8 +9,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-from receiver.decode import decode
-from receiver.logs import decode_logs
+from receiver.otlp.decode import decode
+from receiver.otlp.logs import decode_logs
 from tests.benchmarks.figure import Figure, cpu_us_per_item
 from tests.benchmarks.load import SPANS_PER_REQUEST, genai_request, plain_request
 from tests.coding_agents.sessions import session

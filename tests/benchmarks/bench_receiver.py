@@ -21,12 +21,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from processor.calls.call import Batch, Outcome
 from receiver.auth import Open
+from receiver.budget import Share
 from receiver.config import ReceiverConfig
-from receiver.grpc_server import TRACES, serve_grpc
+from receiver.grpc import TRACES, serve_grpc
 from receiver.intake import Inflate, Intake, Source
-from receiver.limits import Share
-from receiver.otlp_json import parse
-from receiver.reports import read_body
+from receiver.otlp.json import parse
+from receiver.reports.reports import read_body
 from tests.benchmarks.figure import Figure, cpu_us_per_item
 from tests.benchmarks.load import SPANS_PER_REQUEST, Plan, send
 

@@ -19,7 +19,7 @@ from processor.calls.call import Batch, ModelCall
 from processor.calls.identity import identity_rules
 from processor.pricing.charge import Charge, price_call
 from processor.pricing.load import load_price_book
-from receiver.decode import decode
+from receiver.otlp.decode import decode
 from service.embedded import EmbeddedPostgres
 from storage.ingest import key_claims as claims
 from storage.ingest import writer

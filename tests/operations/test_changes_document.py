@@ -14,7 +14,7 @@ from processor.calls.call import Batch
 from processor.calls.identity import identity_rules
 from processor.pricing.charge import price_call
 from processor.pricing.load import load_price_book
-from receiver.reports import read_report
+from receiver.reports.reports import read_report
 from service.__main__ import build
 from storage.ingest.writer import Writer
 from tests.running import ROOT

@@ -25,8 +25,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from processor.calls.call import Batch, ModelCall, Outcome, Rejection
 from receiver.auth import Authenticator, Open
 from receiver.config import Address, ReceiverConfig
-from receiver.grpc_server import GrpcServer, serve_grpc
-from receiver.http_server import HttpServer, serve_http
+from receiver.grpc import GrpcServer, serve_grpc
+from receiver.http.server import HttpServer, serve_http
 from receiver.intake import Intake
 
 ANY_PORT = "127.0.0.1:0"

@@ -10,7 +10,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from processor.calls.call import Batch, ModelCall
-from receiver.decode import decode
+from receiver.otlp.decode import decode
 
 T0 = 1_790_000_000_000_000_000
 TRACE = bytes(range(1, 17))

@@ -13,7 +13,7 @@ import grpc
 import pytest
 
 from receiver.auth import Forbidden, HashedKeys, Unauthenticated, basic_as_bearer, read_token
-from receiver.http_app import LANGFUSE_TRACES
+from receiver.http.app import LANGFUSE_TRACES
 from tests.receiver.doors import EXPORT, REPORT, grpc_status, open_doors, request
 from tests.receiver.test_http_server import JSON, PROTOBUF, is_status
 

@@ -10,7 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from processor.calls.call import ERROR, ESTIMATED, SUCCESS, Batch, Flag, ModelCall
 from processor.calls.vocabulary import provider_name
-from receiver.decode import decode
+from receiver.otlp.decode import decode
 from tests.receiver.captures import CAPTURES, IN_PARTS, Capture
 
 RECEIVED_NS = 1_795_300_000_000_000_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from receiver.decode import decode
+from receiver.otlp.decode import decode
 from tests.coding_agents.sessions import AGENTS, CANARY, session
 from tests.receiver.spans import T0, Made, decoded, one_call
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from receiver.content import TextBatch, Texts, decode_with_texts, lacks_usage
-from receiver.decode import decode
+from receiver.otlp.decode import decode
+from receiver.otlp.texts import TextBatch, Texts, decode_with_texts, lacks_usage
 from tests.receiver.captures import CAPTURES, ROOT
 from tests.receiver.spans import CHAT, T0, Made, request
 

@@ -7,7 +7,7 @@ import pytest
 from processor.calls.call import Batch, Flag, ModelCall, Outcome
 from processor.calls.inherit import set_data_mode
 from processor.calls.merge import merged
-from receiver.problems import Finding, findings_in
+from receiver.diagnosis.problems import Finding, findings_in
 from tests.receiver.spans import CHAT, Made, decoded, one_call, read
 
 UNKNOWN = Flag.DATA_MODE_UNKNOWN

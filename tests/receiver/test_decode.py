@@ -14,11 +14,11 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from processor.calls.errors import BadData
-from receiver.decode import decode, decode_message
-from receiver.dialects.plan import MAX_PLANS
-from receiver.dialects.shapes import MAX_SHAPE, Plans
 from receiver.dialects.table import ApplicationKeys, Origin
-from receiver.framing import Frame
+from receiver.otlp.decode import decode, decode_message
+from receiver.otlp.framing import Frame
+from receiver.otlp.read_plan import MAX_PLANS
+from receiver.otlp.shapes import MAX_SHAPE, Plans
 from tests.receiver.captures import CAPTURES
 from tests.receiver.spans import CHAT, T0, Made, decoded, ids, request
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from processor.calls.precedence import route_rank
-from receiver.decode import DecodeOptions, decode
 from receiver.dialects import DIALECTS
 from receiver.dialects.table import ApplicationKeys
+from receiver.otlp.decode import DecodeOptions, decode
 from tests.receiver.spans import CHAT, T0, Made, decoded, one_call, read, request
 
 # Provider and model

@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 
 from processor.calls.call import ERROR, Flag, ModelCall
-from receiver.decode import decode
+from receiver.otlp.decode import decode
 from tests.receiver.spans import CHAT, T0, Made, decoded, one_call, read
 
 EXPORTED = Path(__file__).parents[1] / "fixtures" / "emitters"

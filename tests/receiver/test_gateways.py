@@ -8,8 +8,8 @@ import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue, KeyValueList
 
 from processor.calls.call import Flag
-from receiver.decode import decode_message
 from receiver.dialects.otel_genai import operation_name
+from receiver.otlp.decode import decode_message
 from tests.receiver.spans import CHAT, Made, decoded, one_call, read, request
 
 

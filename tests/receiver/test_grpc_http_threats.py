@@ -27,7 +27,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from processor.calls.errors import BadData
-from receiver.decode import decode
+from receiver.otlp.decode import decode
 from tests.receiver.doors import EXPORT, json_request, open_doors, request, span
 
 MIB = 1 << 20

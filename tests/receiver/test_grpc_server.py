@@ -16,8 +16,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from processor.calls.call import Rejection
 from processor.calls.errors import ConfigError, Overloaded, StorageUnavailable
-from receiver.grpc_server import LOGS, METRICS, TELEMETRY, TRACES, serve_grpc
-from receiver.problems import told_to_sender
+from receiver.diagnosis.problems import told_to_sender
+from receiver.grpc import LOGS, METRICS, TELEMETRY, TRACES, serve_grpc
 from receiver.telemetry_pb2 import ModelCall, ReportRequest, ReportResponse
 from tests.receiver.doors import (
     ANY_PORT,

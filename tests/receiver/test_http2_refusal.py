@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.http2_refusal import PREFACE, GrpcRefusal
+from receiver.diagnosis.http2 import PREFACE, GrpcRefusal
 
 MESSAGE = "send it elsewhere"
 SETTINGS, ACK = b"\0\0\0\4\0\0\0\0\0", b"\0\0\0\4\1\0\0\0\0"

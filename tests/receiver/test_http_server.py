@@ -17,9 +17,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from processor.calls.call import Rejection
 from processor.calls.errors import ConfigError, Overloaded, StorageUnavailable
-from receiver.http_server import serve_http
-from receiver.problems import told_to_sender
-from receiver.reports import read_report
+from receiver.diagnosis.problems import told_to_sender
+from receiver.http.server import serve_http
+from receiver.reports.reports import read_report
 from tests.receiver.doors import REPORT, Sink, bad_request, json_request, open_doors, request, span
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"

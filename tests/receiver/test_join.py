@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processor.calls.call import Batch, Flag, ModelCall
-from receiver.decode import decode
+from receiver.otlp.decode import decode
 from tests.receiver.captures import CAPTURES, Capture
 from tests.receiver.spans import CHAT, T0, Made, decoded, ids, one_call, request
 

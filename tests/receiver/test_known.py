@@ -7,9 +7,9 @@ import random
 import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-from receiver import attributes
-from receiver.dialects.kinds import KINDS, TEXT
-from receiver.dialects.known import Known, known_values
+from receiver.otlp import attributes
+from receiver.otlp.fields import KINDS, TEXT
+from receiver.otlp.value_cache import Known, known_values
 
 _COUNTS = [0, 1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152, attributes.MAX_COUNT]
 _TEXTS = ["a", "user-1", " padded ", '"quoted"', "None", "", "[Scrubbed due to x]", "ä", "x" * 300, "a\0"]

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processor.calls.errors import BadData, Overloaded, TooLarge
-from receiver.limits import Budget, gunzip, inflate_grpc
+from receiver.budget import Budget, gunzip, inflate_grpc
 
 MIB = 1 << 20
 

@@ -11,7 +11,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from processor.calls.call import Batch, Flag, ModelCall
 from processor.calls.errors import BadData
-from receiver.logs import EVENTS, NEEDLES, decode_logs, holds_logs
+from receiver.otlp.logs import EVENTS, NEEDLES, decode_logs, holds_logs
 from tests.coding_agents.sessions import AGENTS, CANARY, session
 from tests.receiver.spans import T0, any_value, pairs
 

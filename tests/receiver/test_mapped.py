@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processor.calls.call import Batch, Flag
-from receiver.decode import DecodeOptions, decode_message
-from receiver.dialect_config import FIELDS as FIELD_NAMES
-from receiver.dialect_config import DialectConfig
+from receiver.dialects.config import FIELDS as FIELD_NAMES
+from receiver.dialects.config import DialectConfig
 from receiver.dialects.guess import field_of, snippet
-from receiver.dialects.kinds import COUNT_FIELDS
 from receiver.dialects.mapped import compile_dialects
-from receiver.framing import Frame, needles_for
-from receiver.logs import decode_logs
+from receiver.otlp.decode import DecodeOptions, decode_message
+from receiver.otlp.fields import COUNT_FIELDS
+from receiver.otlp.framing import Frame, needles_for
+from receiver.otlp.logs import decode_logs
 from tests.receiver.spans import CHAT, T0, Attributes, Made, decoded, request
 from tests.receiver.test_logs import logs, record
 from tests.running import ROOT

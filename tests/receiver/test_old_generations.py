@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 
 from processor.calls.call import ERROR, ESTIMATED, MISSING, Flag
-from receiver.decode import decode
+from receiver.otlp.decode import decode
 from tests.receiver.spans import T0, Made, decoded, one_call, read
 from tests.receiver.test_emitters import EXPORTED, MESSAGES, counts
 

@@ -20,8 +20,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from processor.calls.call import Rejection
 from processor.calls.errors import BadData
-from receiver.decode import decode_message
-from receiver.otlp_json import parse
+from receiver.otlp.decode import decode_message
+from receiver.otlp.json import parse
 from tests.receiver.doors import json_request
 
 _FOLDER = Path(__file__).parents[1] / "fixtures" / "captures"

@@ -18,9 +18,9 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 
 from processor.calls.call import Rejection
 from receiver.auth import HashedKeys
-from receiver.causes import CAUSES
 from receiver.config import TlsConfig
-from receiver.problems import clean, host_of_peer, sender_of
+from receiver.diagnosis.causes import CAUSES
+from receiver.diagnosis.problems import clean, host_of_peer, sender_of
 from tests.end_to_end.traffic import make_spans
 from tests.receiver.doors import EXPORT, REPORT, Doors, Sink, json_request, open_doors, request, span
 

@@ -10,7 +10,7 @@ import psycopg
 from processor.calls.call import ModelCall
 from receiver import telemetry_pb2
 from receiver.generate import OUTPUTS, ROOT, generate
-from receiver.report_fields import FIELDS
+from receiver.reports.fields import FIELDS
 from tests.receiver.doors import REPORT
 
 SCHEMA = telemetry_pb2.ModelCall.DESCRIPTOR.fields

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processor.calls.errors import BadData
-from receiver.report_fields import FIELDS
-from receiver.reports import MAX_RECORDS, read_body, read_report
+from receiver.reports.fields import FIELDS
+from receiver.reports.reports import MAX_RECORDS, read_body, read_report
 from tests.receiver.doors import REPORT
 from tests.receiver.test_otlp_json import JSON_VALUES
 

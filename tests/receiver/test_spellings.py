@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from processor.calls.call import Flag, ModelCall
 from receiver.dialects import DIALECTS
-from receiver.dialects.kinds import COUNT_FIELDS
 from receiver.dialects.spellings import ATTRIBUTES, INSIDE, OUTSIDE
+from receiver.otlp.fields import COUNT_FIELDS
 from tests.receiver.spans import read
 
 PUBLISHED: Mapping[str, tuple[str, ...]] = {

@@ -6,7 +6,7 @@ import pytest
 
 from processor.calls.errors import BadData, Overloaded, Retryable, StorageUnavailable, TooLarge
 from receiver.auth import Forbidden, Unauthenticated
-from receiver.reports import NothingUsable, Refused
+from receiver.reports.reports import NothingUsable, Refused
 from receiver.status import (
     HTTP_CODES,
     MAX_RETRY_SECONDS,

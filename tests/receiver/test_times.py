@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from processor.calls.admission import YEAR_2015_NS, Admission, admit
 from processor.calls.call import Flag, ModelCall, Rejection
 from processor.calls.identity import identity_rules
-from receiver.decode import decode
+from receiver.otlp.decode import decode
 from tests.receiver.spans import CHAT, T0, Made, request
 
 SECOND = 10**9

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-from receiver.decode import decode, decode_message
 from receiver.dialects import spellings
-from receiver.framing import NEEDLES, Frame
-from receiver.unread import MAX_KEY_LENGTH, MAX_KEYS, unread_keys
+from receiver.otlp.decode import decode, decode_message
+from receiver.otlp.framing import NEEDLES, Frame
+from receiver.otlp.unread import MAX_KEY_LENGTH, MAX_KEYS, unread_keys
 from tests.receiver.captures import CAPTURES
 from tests.receiver.spans import CHAT, T0, Attributes, Made, decoded, pairs, request
 

@@ -22,8 +22,8 @@ from processor.calls.admission import Admission
 from processor.calls.call import Batch
 from processor.calls.identity import identity_rules
 from processor.pricing.load import load_price_book
-from receiver.decode import decode
-from receiver.reports import read_report
+from receiver.otlp.decode import decode
+from receiver.reports.reports import read_report
 from service.__main__ import build
 from service.pipeline import Pipeline
 from service.problems import ProblemKeeper

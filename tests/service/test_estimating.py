@@ -14,7 +14,7 @@ import pytest
 
 from processor.calls.call import Batch, ModelCall, Outcome
 from processor.pricing.load import load_price_book
-from receiver.content import TextBatch, Texts
+from receiver.otlp.texts import TextBatch, Texts
 from service import metrics
 from service.config import EstimateConfig
 from service.estimating import Estimating

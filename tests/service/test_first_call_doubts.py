@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from receiver.decode import decode
+from receiver.otlp.decode import decode
 from tests.receiver.spans import CHAT, Made, request
 from tests.service.test_commands import consume, run
 

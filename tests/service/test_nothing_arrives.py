@@ -22,8 +22,8 @@ from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExp
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 from opentelemetry.sdk.metrics.export import MetricsData
 
-from receiver.causes import CAUSES
-from receiver.port_watch import SILENT_SECONDS
+from receiver.diagnosis.causes import CAUSES
+from receiver.diagnosis.port_watch import SILENT_SECONDS
 from service import keys
 from tests.end_to_end.traffic import make_spans
 from tests.receiver.doors import json_request, request

@@ -15,7 +15,7 @@ import pytest
 
 from processor.calls.call import Batch
 from processor.pricing.load import load_price_book
-from receiver.reports import read_report
+from receiver.reports.reports import read_report
 from service import keys
 from service.keys import KeyRing
 from service.ops import Status, ops_app

@@ -13,8 +13,8 @@ import psycopg
 import pytest
 
 from processor.calls.call import Batch
-from receiver.causes import CAUSES
-from receiver.reports import read_report
+from receiver.diagnosis.causes import CAUSES
+from receiver.reports.reports import read_report
 from service import problems
 from service.problems import Lines, ProblemKeeper
 from service.tally import News, Problem, Tally, remedy

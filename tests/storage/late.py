@@ -12,7 +12,7 @@ from processor.calls.call import ModelCall
 from processor.calls.identity import Mode, identity_rules
 from processor.calls.tenants import Tenants
 from processor.pricing.charge import Charge
-from receiver.decode import decode
+from receiver.otlp.decode import decode
 from storage.ingest.writer import Writer
 from storage.late.binder import Binder, Bound
 from tests.receiver.spans import T0, Made, request

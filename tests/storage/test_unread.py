@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from processor.calls.call import Batch, ModelCall, Sighting, Unread
 from processor.pricing.charge import Charge
-from receiver.decode import decode_message
+from receiver.otlp.decode import decode_message
 from storage.dimensions.cardinality import OTHER
 from storage.ingest import unread
 from storage.ingest.writer import Writer

@@ -10,16 +10,16 @@ from processor.calls.admission import LONGEST_CALL_NS, YEAR_2015_NS
 from processor.calls.call import UNKNOWN, Flag, ModelCall
 from processor.calls.regions import is_priced_apart
 from processor.calls.vocabulary import PROVIDERS, provider_name, provider_of_model
-from receiver.attributes import as_microseconds, as_microseconds_of_ms
 from receiver.dialects.litellm import RAW_REQUEST, provider_response_id
 from receiver.dialects.otel_genai import operation_name
-from receiver.dialects.outcome import OK, failed, set_failure
-from receiver.dialects.plan import Plan, Reading
-from receiver.dialects.shapes import Emitter
 from receiver.dialects.table import COUNTS, Origin, Values, Verdict
-from receiver.dialects.usage import set_usage
-from receiver.unread import may_be_unread, unread_in_events, unread_keys
-from receiver.wire import Span
+from receiver.otlp.attributes import as_microseconds, as_microseconds_of_ms
+from receiver.otlp.outcome import OK, failed, set_failure
+from receiver.otlp.read_plan import Plan, Reading
+from receiver.otlp.shapes import Emitter
+from receiver.otlp.unread import may_be_unread, unread_in_events, unread_keys
+from receiver.otlp.usage import set_usage
+from receiver.otlp.wire import Span
 
 SERVER = 2
 OUTGOING = frozenset({3, 4})
@@ -54,7 +54,7 @@ class Seen:
         resource: the bytes of its Resource.
         call: the call that it is or, for a wrapper, would be; None otherwise.
         counted: the call that is counted, where other spans had a part in it; `call` is what this span says.
-        group: all spans of this call, the counted one first; empty where it is alone (`receiver.join`).
+        group: all spans of this call, the counted one first; empty where it is alone (dedupe.py).
         details: detail spans below it that belong to this call.
         part: what the span is of a call that several spans tell (`processor.calls.call.Sighting.part`).
         unread: keys that speak of a model call on a span which no rule knows.

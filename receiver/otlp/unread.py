@@ -19,9 +19,9 @@ from google.protobuf.message import DecodeError
 
 from processor.calls.call import UNREAD as WORD
 from processor.calls.vocabulary import PROVIDERS, provider_of_model
-from receiver import attributes
 from receiver.dialects.table import Verdict
-from receiver.wire import parse_event, parse_resource, parse_value
+from receiver.otlp import attributes
+from receiver.otlp.wire import parse_event, parse_resource, parse_value
 
 MAX_KEYS: Final = 16
 """Names kept of one span: a usage object has some ten counts, and a model and a provider beside them."""
@@ -75,7 +75,7 @@ def unread_keys(attributes_of: Mapping[str, bytes], scope: str = "") -> tuple[st
     """Names of what speaks of a model call: token counts, or a model with its provider; empty without either.
 
     Args:
-        attributes_of: attribute key → `AnyValue` as bytes, as `receiver.wire` parses them.
+        attributes_of: attribute key → `AnyValue` as bytes, as `receiver.otlp.wire` parses them.
         scope: name of the instrumentation scope.
 
     Returns:

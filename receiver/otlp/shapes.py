@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
 from receiver.dialects import DIALECTS
-from receiver.dialects.plan import MAX_PLANS, Plan, Reading, getter
 from receiver.dialects.table import ApplicationKeys, Dialect, Key, Origin, Path
-from receiver.wire import Span, parse_span
+from receiver.otlp.read_plan import MAX_PLANS, Plan, Reading, getter
+from receiver.otlp.wire import Span, parse_span
 
 MAX_SHAPE = 128
 """A span with more attributes than this is planned by its known keys alone (20 000 keys are no shape)."""

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from processor.calls.call import ESTIMATED, PROVIDER, SUCCESS, Flag, ModelCall
 from receiver.dialects.balance import INSIDE, OPEN, OUTSIDE, WRITES_OUTSIDE, Balance, Sent, balance
 from receiver.dialects.conventions import ANTHROPIC, GEMINI, UNNAMED, XAI, may_cache, usage_shape
-from receiver.dialects.kinds import LIFETIMES
-from receiver.dialects.plan import Plan, Reading
 from receiver.dialects.table import (
     USAGE_AMBIGUOUS,
     USAGE_ESTIMATED,
@@ -17,6 +15,8 @@ from receiver.dialects.table import (
     Convention,
     Values,
 )
+from receiver.otlp.fields import LIFETIMES
+from receiver.otlp.read_plan import Plan, Reading
 
 _USAGE_INVALID = int(Flag.USAGE_INVALID)
 _EMBEDDINGS = "embeddings"

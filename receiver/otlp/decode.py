@@ -30,15 +30,15 @@ from processor.calls.call import (
 from processor.calls.precedence import ancestor_rank
 from processor.calls.vocabulary import provider_of_model
 from receiver.config import ReceiverConfig
-from receiver.context import BINDING, Context, Home, read_home
 from receiver.dialects.mapped import compile_dialects, looked_for
-from receiver.dialects.reading import NOT_GENAI, OUTGOING, RAW, Seen, read_span
-from receiver.dialects.shapes import Emitter, Plans
 from receiver.dialects.table import ApplicationKeys, Dialect
-from receiver.framing import Frame, id_fault, needles_for, origin_of
-from receiver.join import RESENT, join
-from receiver.unread import UNREAD, names_usage, repeats, unread_reason
-from receiver.wire import parse_span
+from receiver.otlp.dedupe import RESENT, join
+from receiver.otlp.framing import Frame, id_fault, needles_for, origin_of
+from receiver.otlp.lineage import BINDING, Context, Home, read_home
+from receiver.otlp.read_call import NOT_GENAI, OUTGOING, RAW, Seen, read_span
+from receiver.otlp.shapes import Emitter, Plans
+from receiver.otlp.unread import UNREAD, names_usage, repeats, unread_reason
+from receiver.otlp.wire import parse_span
 
 _MAX_HOMES = 1024
 CALL_BYTES = 1200

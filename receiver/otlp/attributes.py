@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from google.protobuf.message import DecodeError
 
-from receiver.wire import parse_resource, parse_value
+from receiver.otlp.wire import parse_resource, parse_value
 
 INVALID = -1
 """A count that was sent but is no count: negative, fractional, absurd, a word or a list."""

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from processor.calls.call import CANCELLED, ERROR, ESTIMATED, MISSING, PROVIDER, SUCCESS, UNKNOWN
 from processor.calls.vocabulary import data_mode_name, environment_name, provider_name
-from receiver.json_text import clean
+from receiver.reports.json import clean
 
 _MAX_INT: Final = 2**63 - 1
 _MAX_SHOWN: Final = 40

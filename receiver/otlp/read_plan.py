@@ -12,11 +12,12 @@ from types import MappingProxyType
 from typing import Any
 
 from processor.calls.call import Source
-from receiver.attributes import INVALID
 from receiver.dialects import DIALECTS
-from receiver.dialects.candidates import Documents, Routes, candidates, search
 from receiver.dialects.conventions import convention, whole_shapes
-from receiver.dialects.kinds import (
+from receiver.dialects.table import INHERITED, Convention, Dialect, Judge, Key, Origin, Values
+from receiver.otlp.attributes import INVALID
+from receiver.otlp.candidates import Documents, Routes, candidates, search
+from receiver.otlp.fields import (
     COUNT,
     COUNT_FIELDS,
     IDENTIFIERS,
@@ -28,8 +29,7 @@ from receiver.dialects.kinds import (
     SOURCED,
     TIMINGS,
 )
-from receiver.dialects.known import known_values
-from receiver.dialects.table import INHERITED, Convention, Dialect, Judge, Key, Origin, Values
+from receiver.otlp.value_cache import known_values
 
 MAX_PLANS = 1024
 """Shapes kept; a sender that invents keys can only make the cache start over."""
@@ -94,7 +94,7 @@ class Plan:
     """How to read spans of one shape.
 
     Most fields of a span are an attribute of their own: the values of all of them are looked up in one step
-    (`receiver.dialects.known`), since a call per field would cost more than the reading.
+    (`receiver.otlp.value_cache`), since a call per field would cost more than the reading.
 
     Attributes:
         attributes: those that `read` wants the values of, in its order.

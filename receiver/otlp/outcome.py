@@ -7,9 +7,9 @@ import re
 from google.protobuf.message import DecodeError
 
 from processor.calls.call import CANCELLED, ERROR, ModelCall
-from receiver import attributes
 from receiver.dialects.table import Values
-from receiver.wire import Span, parse_event, parse_status
+from receiver.otlp import attributes
+from receiver.otlp.wire import Span, parse_event, parse_status
 
 _ERROR_CODE = 2
 OK = b"\x18\x01"

@@ -8,8 +8,8 @@ from processor.calls.call import DUPLICATE, ELSEWHERE
 from processor.calls.same_call import SpanReading, find_apart, groups
 from receiver.dialects.litellm import settle_raw_requests
 from receiver.dialects.logfire import pair_streams
-from receiver.dialects.reading import RAW, Seen
 from receiver.dialects.table import Verdict
+from receiver.otlp.read_call import RAW, Seen
 
 RESENT = Verdict(False, "the same span again in one request")
 

@@ -15,11 +15,11 @@ import uvicorn
 from processor.calls.errors import ConfigError
 from receiver.auth import Authenticator
 from receiver.config import Address, ReceiverConfig, parse_address
-from receiver.http_app import HttpApp
-from receiver.http_protocol import limited
+from receiver.diagnosis.problems import clean
+from receiver.http.app import HttpApp
+from receiver.http.limits import limited
 from receiver.intake import Intake
 from receiver.observe import Observer, Silent
-from receiver.problems import clean
 
 _BACKLOG: Final = 1024
 _PLAIN_REASONS: Final = frozenset({"HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "WRONG_VERSION_NUMBER"})

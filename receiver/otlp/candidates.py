@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeAlias
 
-from receiver import attributes
-from receiver.attributes import Read
-from receiver.dialects.kinds import KINDS, TEXT
 from receiver.dialects.table import Key, Path
+from receiver.otlp import attributes
+from receiver.otlp.attributes import Read
+from receiver.otlp.fields import KINDS, TEXT
 
 _MANY_PLACES = 12
 """An attribute that may hold more values than this is a usage object, or holds one."""

@@ -21,11 +21,11 @@ from google.protobuf.message import Message
 
 from processor.calls.errors import BadData, PipelineError, Retryable, TooLarge
 from receiver.auth import Authenticator, Unauthenticated, basic_as_bearer
+from receiver.budget import Share, gunzip
 from receiver.config import ReceiverConfig
+from receiver.diagnosis.problems import Unreadable, cause_of, clean, sender_of, unreadable
 from receiver.intake import Inflate, Intake, Source, plain, uncounted_metrics
-from receiver.limits import Share, gunzip
 from receiver.observe import BYTES, FAULTS, IGNORED, REQUESTS, Observer
-from receiver.problems import Unreadable, cause_of, clean, sender_of, unreadable
 from receiver.status import Misdirected, grpc_code, http_code, log_fault, retry_after_header, to_status
 from receiver.telemetry_pb2 import ReportResponse
 
@@ -72,7 +72,7 @@ class _Request(NamedTuple):
 
 
 class HttpApp:
-    """The ASGI application of OTLP/HTTP and direct reports. `receiver.http_server.serve_http` runs it."""
+    """The ASGI application of OTLP/HTTP and direct reports. `receiver.http.server.serve_http` runs it."""
 
     def __init__(
         self, config: ReceiverConfig, intake: Intake, authenticator: Authenticator, observer: Observer

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from processor.calls.call import Batch, Outcome
 from processor.calls.errors import BadData, TooLarge
 from receiver.auth import Forbidden, Unauthenticated, start_of_key
-from receiver.causes import CAUSES
+from receiver.diagnosis.causes import CAUSES
 from receiver.status import Misdirected
 
 _KEY: Final = re.compile(r"sl_[A-Za-z0-9_-]{8,}")
@@ -39,7 +39,7 @@ def host_of_peer(peer: str) -> str:
     """The host in gRPC's name of a peer (`ipv4:127.0.0.1:53412`, `ipv6:%5B::1%5D:53412`, `unix:`)."""
     kind, _, address = peer.partition(":")
     if not kind.startswith("ip"):
-        return ""  # passed on by `receiver.port_watch`
+        return ""  # passed on by `receiver.diagnosis.port_watch`
     return address.rpartition(":")[0].removeprefix("%5B").removesuffix("%5D").strip("[]")
 
 

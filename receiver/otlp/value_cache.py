@@ -6,9 +6,9 @@ Calls then share their strings, and a string that is shared remembers its hash.
 
 from __future__ import annotations
 
-from receiver import attributes
-from receiver.attributes import ABSENT_WORDS, BRACKET, INT_FIELD, INVALID, SPACE, TEXT_FIELD, Read
-from receiver.dialects.kinds import COUNT, KINDS, TAG, TEXT, UNIQUE
+from receiver.otlp import attributes
+from receiver.otlp.attributes import ABSENT_WORDS, BRACKET, INT_FIELD, INVALID, SPACE, TEXT_FIELD, Read
+from receiver.otlp.fields import COUNT, KINDS, TAG, TEXT, UNIQUE
 
 _LIMIT = 16_384
 """Values kept per field; some 3 MB of users at worst, and one that is forgotten costs its reading."""

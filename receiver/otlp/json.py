@@ -25,8 +25,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from processor.calls.call import Rejection
 from processor.calls.errors import BadData
-from receiver.json_text import clean, read_json
-from receiver.report_fields import kind
+from receiver.reports.fields import kind
+from receiver.reports.json import clean, read_json
 
 _MAX_DEPTH: Final = 100
 """Messages inside messages: where the binary parser stops too."""

@@ -12,9 +12,9 @@ from typing import Final, NamedTuple
 
 from processor.calls.call import MISSING, Batch, ModelCall, Rejection, Source
 from processor.calls.errors import BadData
-from receiver import report_fields
-from receiver.json_text import read_json
-from receiver.report_fields import FIELDS, Reader
+from receiver.reports import fields as report_fields
+from receiver.reports.fields import FIELDS, Reader
+from receiver.reports.json import read_json
 
 DIALECT: Final = "report"
 _BYTES_PER_CALL: Final = 2048

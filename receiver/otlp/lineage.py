@@ -13,10 +13,10 @@ from processor.calls.inherit import MAX_DEPTH, Offers, Tagged, offers, set_data_
 from processor.calls.merge import merged, set_request_label, take_details
 from processor.calls.precedence import ROOT_NAME, WEAK_RESOURCE
 from processor.calls.vocabulary import environment_name
-from receiver.dialects.reading import SERVER, Seen
-from receiver.dialects.shapes import Plans
 from receiver.dialects.table import EXPLICIT, INHERITED, RESOURCE, Origin
-from receiver.wire import parse_resource
+from receiver.otlp.read_call import SERVER, Seen
+from receiver.otlp.shapes import Plans
+from receiver.otlp.wire import parse_resource
 
 _LANGFUSE_ENVIRONMENT = 30
 _MAX_SHARED = 1024

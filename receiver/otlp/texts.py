@@ -14,10 +14,10 @@ from typing import Final, NamedTuple
 from google.protobuf.message import DecodeError
 
 from processor.calls.call import ERROR, MISSING, Batch, ModelCall
-from receiver.attributes import plain
-from receiver.decode import DEFAULT, DecodeOptions, decode
-from receiver.framing import Frame
-from receiver.wire import Span, parse_event, parse_span
+from receiver.otlp.attributes import plain
+from receiver.otlp.decode import DEFAULT, DecodeOptions, decode
+from receiver.otlp.framing import Frame
+from receiver.otlp.wire import Span, parse_event, parse_span
 
 SpanIds = tuple[bytes, bytes]
 """(trace id, span id)"""

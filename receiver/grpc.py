@@ -24,12 +24,12 @@ from grpc_status import rpc_status
 
 from processor.calls.errors import BadData, ConfigError, PipelineError, Retryable
 from receiver.auth import Authenticator
+from receiver.budget import Share, inflate_grpc
 from receiver.config import Address, ReceiverConfig, parse_address
+from receiver.diagnosis.port_watch import SILENT_SECONDS, PortWatch, inner_address, is_possible
+from receiver.diagnosis.problems import cause_of, clean, host_of_peer, sender_of
 from receiver.intake import Intake, Source, uncounted_metrics
-from receiver.limits import Share, inflate_grpc
 from receiver.observe import BYTES, FAULTS, IGNORED, REQUESTS, Observer, Silent
-from receiver.port_watch import SILENT_SECONDS, PortWatch, inner_address, is_possible
-from receiver.problems import cause_of, clean, host_of_peer, sender_of
 from receiver.status import grpc_code, log_fault, to_status
 
 TRACES: Final = "opentelemetry.proto.collector.trace.v1.TraceService"

@@ -27,7 +27,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "time_to_first_token_seconds": "first_chunk_seconds",
     "time_to_first_token_ms": "first_chunk_ms",
 }  # fmt: skip
-"""Field as a user writes it → field of the tables (`receiver.dialects.kinds`)."""
+"""Field as a user writes it → field of the tables (`receiver.otlp.fields`)."""
 
 _ARROW: Final = re.compile(r"\s*(?:→|->)\s*")
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from processor.calls.regions import special_place
 from processor.calls.vocabulary import model_name, provider_name
-from receiver import attributes
-from receiver.attributes import MAX_SECONDS, Read
+from receiver.otlp import attributes
+from receiver.otlp.attributes import MAX_SECONDS, Read
 
 COUNT_FIELDS = frozenset(
     {

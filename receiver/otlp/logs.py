@@ -17,16 +17,16 @@ from hashlib import blake2b
 from google.protobuf.message import DecodeError
 
 from processor.calls.call import UNKNOWN, Batch, Flag, ModelCall, Rejection, Sighting, Unread
-from receiver import attributes
-from receiver.context import Context
-from receiver.decode import CALL_BYTES, DEFAULT, SIGHTING_BYTES, DecodeOptions, Tables, tables_of
 from receiver.dialects import DIALECTS
-from receiver.dialects.plan import Reading
-from receiver.dialects.reading import Seen, judge_span
 from receiver.dialects.table import LogEvent, Origin
-from receiver.framing import TOKENS, Frame, origin_of, search
-from receiver.unread import unread_keys, unread_reason
-from receiver.wire import LogRecord, parse_record
+from receiver.otlp import attributes
+from receiver.otlp.decode import CALL_BYTES, DEFAULT, SIGHTING_BYTES, DecodeOptions, Tables, tables_of
+from receiver.otlp.framing import TOKENS, Frame, origin_of, search
+from receiver.otlp.lineage import Context
+from receiver.otlp.read_call import Seen, judge_span
+from receiver.otlp.read_plan import Reading
+from receiver.otlp.unread import unread_keys, unread_reason
+from receiver.otlp.wire import LogRecord, parse_record
 
 NAME = "event.name"
 EVENTS: Mapping[str, LogEvent] = {event.name: event for dialect in DIALECTS for event in dialect.events}
@@ -38,7 +38,7 @@ NEEDLES = (
     TOKENS,
 )
 """Every record of one of the events that are read holds one of them; of Codex' events, of which an answer has
-hundreds, only those that end it. The last finds counts of emitters that nobody knows (`receiver.unread`).
+hundreds, only those that end it. The last finds counts of emitters that no rule knows (unread.py).
 Each begins with one text: an alternative at the beginning costs a record ten times as much."""
 
 _KNOWN = (
@@ -55,7 +55,7 @@ _IDENTIFYING = ("response_id", "conversation_id", "model", "input_tokens", "outp
 
 @dataclass(slots=True)
 class LogSpan:
-    """The span that a log record stands for (`receiver.wire.Span`).
+    """The span that a log record stands for (`receiver.otlp.wire.Span`).
 
     It begins its duration before the record was written. Its parent is the span that was active then.
     """

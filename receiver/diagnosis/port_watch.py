@@ -21,9 +21,9 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from receiver.config import Address, ReceiverConfig
-from receiver.http2_refusal import PREFACE
+from receiver.diagnosis.http2 import PREFACE
+from receiver.diagnosis.problems import sender_of
 from receiver.observe import Observer
-from receiver.problems import sender_of
 
 SILENT_SECONDS: Final = 30.0
 """Longer than senders take to come back after a restart (gRPC starts at one second and doubles)."""

@@ -13,9 +13,9 @@ from uvicorn.server import ServerState
 
 from processor.calls.errors import Overloaded
 from receiver.config import ReceiverConfig
-from receiver.http2_refusal import PREFACE, GrpcRefusal
+from receiver.diagnosis.http2 import PREFACE, GrpcRefusal
+from receiver.diagnosis.problems import sender_of
 from receiver.observe import CUT, Observer
-from receiver.problems import sender_of
 from receiver.status import Misdirected, http_code, retry_after_header, to_status
 
 _LOG: Final = logging.getLogger("spanledger.receiver.http")

@@ -1,0 +1,1 @@
+"""Why requests end in no counted call, and who sent them."""

@@ -1,0 +1,1 @@
+"""The HTTP side: the server, its application, and limits on connections."""

@@ -1,0 +1,1 @@
+"""OTLP on the wire → `ModelCall`: spans and log records."""

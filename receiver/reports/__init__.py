@@ -1,0 +1,1 @@
+"""Direct reports: the telemetry schema as JSON or protobuf, without spans."""
