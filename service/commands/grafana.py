@@ -10,7 +10,7 @@ import typer
 from service.commands import _options as options
 
 if TYPE_CHECKING:
-    from service.grafana import Difference
+    from dashboards.push import Difference
 
 Prefix = Annotated[
     str, typer.Option(help="Stands before every uid: several installations in one Grafana.", metavar="NAME")
@@ -41,8 +41,8 @@ def register(app: typer.Typer) -> None:
         as_json: options.AsJson = False,
     ) -> None:
         """Show what a push would change; it changes nothing. Exit code 1 when something differs."""
-        from service.grafana import from_environment
-        from service.grafana_files import names
+        from dashboards.files import names
+        from dashboards.push import from_environment
 
         with from_environment() as grafana:
             found = grafana.differences(names(prefix, folder, datasource_uid))
@@ -61,8 +61,8 @@ def register(app: typer.Typer) -> None:
         as_json: options.AsJson = False,
     ) -> None:
         """Write what differs: folder and dashboards. Nothing is deleted; a second push changes nothing."""
-        from service.grafana import from_environment
-        from service.grafana_files import names
+        from dashboards.files import names
+        from dashboards.push import from_environment
 
         with from_environment() as grafana:
             done = grafana.push(names(prefix, folder, datasource_uid))
@@ -76,7 +76,7 @@ def register(app: typer.Typer) -> None:
         datasource_uid: DatasourceUid = None,
     ) -> None:
         """Write dashboards and provisioning as files for a sidecar, Terraform or git; asks no Grafana."""
-        from service.grafana_files import export, names
+        from dashboards.files import export, names
 
         for path in export(directory, names(prefix, folder, datasource_uid)):
             typer.echo(path)

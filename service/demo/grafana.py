@@ -18,8 +18,8 @@ from urllib.parse import urlencode
 import psycopg
 from psycopg import sql
 
+from dashboards.paths import DASHBOARDS, GENERATED
 from service.demo.stage import StageError
-from service.grafana_files import DASHBOARDS
 from storage.schema.grafana_role import READER
 
 START_SECONDS = 120.0
@@ -93,7 +93,7 @@ def _settings(place: Path, port: int) -> dict[str, str]:
         "GF_PATHS_LOGS": str(place / "logs"),
         "GF_PATHS_PLUGINS": str(place / "plugins"),
         "GF_PATHS_PROVISIONING": str(DASHBOARDS / "provisioning"),
-        "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH": str(DASHBOARDS / "overview.json"),
+        "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH": str(GENERATED / "overview.json"),
         "GF_AUTH_ANONYMOUS_ENABLED": "true",
         "GF_AUTH_ANONYMOUS_ORG_ROLE": "Viewer",
         "GF_SECURITY_ADMIN_PASSWORD": secrets.token_urlsafe(18),
@@ -104,7 +104,7 @@ def _settings(place: Path, port: int) -> dict[str, str]:
         "GF_PLUGINS_PREINSTALL_DISABLED": "true",
         "GF_PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED": "true",
         "GF_LOG_LEVEL": "warn",
-        "LEDGER_DASHBOARDS": str(DASHBOARDS),
+        "LEDGER_DASHBOARDS": str(GENERATED),
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
-from operations.dashboards.place import dashboard_files
+from dashboards.paths import dashboard_files
 
 Dashboard = dict[str, Any]
 

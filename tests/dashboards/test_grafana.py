@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from operations.dashboards.place import DATASOURCE_UID, FOLDER_UID
+from dashboards.paths import DATASOURCE_UID, FOLDER_UID
 from tests import servers
 from tests.dashboards.files import DEFAULTS, Query, dashboards, panels, queries
 from tests.dashboards.macros import Range, Value, expand, fill

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from operations.dashboards.links import FOCUS, SELECTION
+from dashboards.links import FOCUS, SELECTION
 from tests.dashboards.browser import encode, follow
 from tests.dashboards.files import DEFAULTS, dashboards, panels
 from tests.dashboards.macros import Value

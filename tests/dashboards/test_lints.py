@@ -12,10 +12,10 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from operations.dashboards.generate import generated
-from operations.dashboards.page import TITLES
-from operations.dashboards.place import DASHBOARDS, DATASOURCE_UID, FOLDER_TITLE, FOLDER_UID, dashboard_files
-from operations.dashboards.queries import CRITICAL, statement
+from dashboards.generate import generated
+from dashboards.page import TITLES
+from dashboards.paths import DASHBOARDS, DATASOURCE_UID, FOLDER_TITLE, FOLDER_UID, dashboard_files
+from dashboards.queries import CRITICAL, statement
 from tests.dashboards.files import dashboards, panels, queries
 
 UIDS = sorted(dashboards())

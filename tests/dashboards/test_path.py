@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from operations.dashboards.links import FOCUS
+from dashboards.links import FOCUS
 from service.__main__ import build
 from tests.dashboards.browser import follow
 from tests.dashboards.files import DEFAULTS, dashboards, panels

@@ -12,9 +12,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from dashboards.files import committed, names, renamed
+from dashboards.paths import DASHBOARDS
 from processor.calls.errors import ConfigError
 from service.__main__ import build
-from service.grafana_files import DASHBOARDS, committed, names, renamed
 
 ACME = names("acme", datasource_uid="ledger-of-acme")
 
@@ -159,6 +160,6 @@ def test_without_the_extra_push_says_how_to_get_it(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "grafana_client", None)
     monkeypatch.setitem(sys.modules, "grafana_client.api", None)
     monkeypatch.setitem(sys.modules, "grafana_client.client", None)
-    monkeypatch.delitem(sys.modules, "service.grafana", raising=False)
+    monkeypatch.delitem(sys.modules, "dashboards.push", raising=False)
     assert "pip install '.[grafana]'" in str(run("push").exception)
     assert run("export", str(tmp_path)).exit_code == 0

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from dashboards.files import Names, committed, names, renamed
 from processor.calls.errors import ConfigError
-from service.grafana_files import Names, committed, names, renamed
 from tests.servers import NOT_HERE
 
 pytestmark = pytest.mark.grafana
@@ -29,7 +29,7 @@ class Server(NamedTuple):
     stack: ExitStack
 
     def ours(self, role: str = "Editor") -> Any:
-        from service.grafana import Grafana
+        from dashboards.push import Grafana
 
         return self.stack.enter_context(Grafana(os.environ["GRAFANA_URL"], self.tokens[role]))
 
@@ -196,7 +196,7 @@ def test_a_viewer_who_may_edit_the_folder_can_push(server: Server, place: Names)
 
 
 def test_a_token_that_grafana_does_not_know_is_named(server: Server, place: Names) -> None:
-    from service.grafana import Grafana
+    from dashboards.push import Grafana
 
     stranger = server.stack.enter_context(Grafana(os.environ["GRAFANA_URL"], "glsa_nobody"))
     with pytest.raises(ConfigError, match="GRAFANA_TOKEN"):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from operations.dashboards.links import focus_link
-from operations.dashboards.looks import SOME_STEPS, UNCERTAIN_STEPS, change, count, named, share_bar, spend
-from operations.dashboards.page import Page, state
-from operations.dashboards.panels import COUNT, SHARE, USD, Bars, Chart, Column, Stats, Table
+from dashboards.links import focus_link
+from dashboards.page import Page, state
+from dashboards.panels import COUNT, SHARE, USD, Bars, Chart, Column, Stats, Table
+from dashboards.styles import SOME_STEPS, UNCERTAIN_STEPS, change, count, named, share_bar, spend
 
 UID = "spanledger-month"
 

@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from operations.dashboards import shared
-from operations.dashboards.looks import (
-    MODEL_STATES,
-    SOME_STEPS,
-    UNCERTAIN_STEPS,
-    change,
-    count,
-    named,
-    share_bar,
-    spend,
-    unit_cost,
-)
-from operations.dashboards.page import Page, state
-from operations.dashboards.panels import (
+from dashboards import common_panels as shared
+from dashboards.page import Page, state
+from dashboards.panels import (
     COUNT,
     GREEN,
     MINUTE,
@@ -28,6 +17,17 @@ from operations.dashboards.panels import (
     Column,
     Stats,
     Table,
+)
+from dashboards.styles import (
+    MODEL_STATES,
+    SOME_STEPS,
+    UNCERTAIN_STEPS,
+    change,
+    count,
+    named,
+    share_bar,
+    spend,
+    unit_cost,
 )
 
 UID = "spanledger-models"

@@ -1,6 +1,6 @@
 """Our Grafana files under other names: several installations in one Grafana, another folder or data source.
 
-The committed files in `dashboards/` name everything `spanledger…`; a prefix stands before every uid
+The committed files in `dashboards/generated/` name everything `spanledger…`; a prefix stands before every uid
 (`acme-spanledger-overview`). Nothing but uids is touched: the SQL of a panel asks the ledger, which knows no
 prefix.
 """
@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dashboards.paths import DASHBOARDS, GENERATED
 from processor.calls.errors import ConfigError
 
-DASHBOARDS = Path(__file__).parents[1] / "dashboards"
 HOUSE = "spanledger"
 _DATASOURCE_TYPE = "grafana-postgresql-datasource"
 _LONGEST_UID = 40
@@ -61,7 +61,7 @@ def names(prefix: str = "", folder: str | None = None, datasource_uid: str | Non
     return Names(prefix, title, datasource_uid or (f"{prefix}-{HOUSE}" if prefix else HOUSE))
 
 
-def committed(place: Path = DASHBOARDS) -> dict[str, Json]:
+def committed(place: Path = GENERATED) -> dict[str, Json]:
     """The dashboards as they are committed, by file name.
 
     Raises:

@@ -13,8 +13,8 @@ from functools import partial
 from typing import Any, NamedTuple, Self, TypeVar
 from urllib.parse import urlsplit
 
+from dashboards.files import Json, Names, committed, renamed
 from processor.calls.errors import ConfigError
-from service.grafana_files import Json, Names, committed, renamed
 
 try:
     import niquests

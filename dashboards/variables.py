@@ -7,8 +7,8 @@ from typing import Any
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
 
-from operations.dashboards.links import FOCUS
-from operations.dashboards.queries import DATASOURCE, statement
+from dashboards.links import FOCUS
+from dashboards.queries import DATASOURCE, statement
 
 ALL = model.VariableOption(selected=True, text="all", value="*")
 LABELS = {

@@ -8,7 +8,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.runtime import UnknownDataquery
 from grafana_foundation_sdk.models.common import DataSourceRef
 
-from operations.dashboards.place import DASHBOARDS, DATASOURCE_UID
+from dashboards.paths import DASHBOARDS, DATASOURCE_UID
 
 DATASOURCE = DataSourceRef(type_val="grafana-postgresql-datasource", uid=DATASOURCE_UID)
 CRITICAL = ("spanledger-overview", "spanledger-compare")

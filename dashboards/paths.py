@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-DASHBOARDS = Path(__file__).parents[2] / "dashboards"
-"""`<dashboard>.json`, `sql/<dashboard>/<panel>.sql`, `provisioning/`; plain data, no package."""
+DASHBOARDS = Path(__file__).parent
+"""Has `sql/<dashboard>/<panel>.sql` and `provisioning/`."""
+GENERATED = DASHBOARDS / "generated"
+"""Has `<dashboard>.json`, what Grafana reads."""
 
 DATASOURCE_UID = "spanledger"
 FOLDER_UID, FOLDER_TITLE = "spanledger", "Spanledger"
 
 
-def dashboard_files(folder: Path = DASHBOARDS) -> list[Path]:
+def dashboard_files(folder: Path = GENERATED) -> list[Path]:
     """The dashboards' JSON files, by name."""
     return sorted(folder.glob("*.json"))

@@ -9,10 +9,10 @@ from typing import Any
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
 
-from operations.dashboards.links import dashboard_url
-from operations.dashboards.panels import GREEN, NEUTRAL, ORANGE, RED, TIME, YELLOW, Column, Panel, Table
-from operations.dashboards.queries import DATASOURCE, SqlQuery, statement
-from operations.dashboards.variables import variables
+from dashboards.links import dashboard_url
+from dashboards.panels import GREEN, NEUTRAL, ORANGE, RED, TIME, YELLOW, Column, Panel, Table
+from dashboards.queries import DATASOURCE, SqlQuery, statement
+from dashboards.variables import variables
 
 COLUMNS = 24
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from operations.dashboards.looks import (
+from dashboards.panels import COUNT, NO_CALLS, RED, SHARE, USD, Chart, Column, Stats, Table
+from dashboards.styles import (
     ATTEMPTS_STEPS,
     CHANGE_STEPS,
     DRIFT_STEPS,
@@ -18,7 +19,6 @@ from operations.dashboards.looks import (
     spend,
     unit_cost,
 )
-from operations.dashboards.panels import COUNT, NO_CALLS, RED, SHARE, USD, Chart, Column, Stats, Table
 
 
 @dataclass(frozen=True, slots=True)

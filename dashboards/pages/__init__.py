@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from operations.dashboards.pages import compare, endpoints, models, month, overview, prompts, requests, users
+from dashboards.pages import compare, endpoints, models, month, overview, prompts, requests, users
 
 PAGES = (
     overview.PAGE,

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from operations.dashboards import shared
-from operations.dashboards.looks import (
-    DRIFT_STEPS,
-    REMARKS,
-    SUCCESS_STEPS,
-    VERDICTS,
-    count,
-    named,
-    spend,
-    unit_cost,
-)
-from operations.dashboards.page import Page, state
-from operations.dashboards.panels import (
+from dashboards import common_panels as shared
+from dashboards.page import Page, state
+from dashboards.panels import (
     GREEN,
     MINUTE,
     NEUTRAL,
@@ -23,6 +13,16 @@ from operations.dashboards.panels import (
     YELLOW,
     Column,
     Table,
+)
+from dashboards.styles import (
+    DRIFT_STEPS,
+    REMARKS,
+    SUCCESS_STEPS,
+    VERDICTS,
+    count,
+    named,
+    spend,
+    unit_cost,
 )
 
 UID = "spanledger-prompts"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from operations.dashboards import shared
-from operations.dashboards.looks import (
+from dashboards import common_panels as shared
+from dashboards.page import Page, state
+from dashboards.panels import MINUTE, SHARE, Column, Table
+from dashboards.styles import (
     DRIFT_STEPS,
     IDENTITY_STATES,
     SUCCESS_STEPS,
@@ -16,8 +18,6 @@ from operations.dashboards.looks import (
     spend,
     unit_cost,
 )
-from operations.dashboards.page import Page, state
-from operations.dashboards.panels import MINUTE, SHARE, Column, Table
 
 UID = "spanledger-endpoints"
 

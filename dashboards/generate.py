@@ -1,6 +1,6 @@
-"""Write `dashboards/<dashboard>.json` from the SQL files and the declarations here.
+"""Write `dashboards/generated/<dashboard>.json` from the SQL files and the declarations here.
 
-    python -m operations.dashboards.generate
+    python -m dashboards.generate
 
 The result depends on nothing but the files; a test holds the committed JSON to it.
 """
@@ -12,8 +12,8 @@ from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from operations.dashboards.pages import PAGES
-from operations.dashboards.place import DASHBOARDS
+from dashboards.pages import PAGES
+from dashboards.paths import GENERATED
 
 
 def generated() -> dict[str, str]:
@@ -27,7 +27,7 @@ def generated() -> dict[str, str]:
     }
 
 
-def main(folder: Path = DASHBOARDS) -> None:
+def main(folder: Path = GENERATED) -> None:
     """Write all of them."""
     for name, text in generated().items():
         (folder / name).write_text(text, encoding="utf-8")

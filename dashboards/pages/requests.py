@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from operations.dashboards import shared
-from operations.dashboards.links import data_link
-from operations.dashboards.looks import (
+from dashboards import common_panels as shared
+from dashboards.links import data_link
+from dashboards.page import Page, state
+from dashboards.panels import COUNT, SHARE, TIME, Bars, Column, Table
+from dashboards.styles import (
     STATUSES,
     SUCCESS_STEPS,
     count,
@@ -12,8 +14,6 @@ from operations.dashboards.looks import (
     named,
     unit_cost,
 )
-from operations.dashboards.page import Page, state
-from operations.dashboards.panels import COUNT, SHARE, TIME, Bars, Column, Table
 
 UID = "spanledger-requests"
 PAGE_OF_CALL = Column("Bill", width=80, link=data_link("Explain this call", "${__data.fields.call_url:raw}"))

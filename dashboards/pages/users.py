@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from operations.dashboards import shared
-from operations.dashboards.looks import (
+from dashboards import common_panels as shared
+from dashboards.page import Page, state
+from dashboards.panels import SHARE, Column, Table
+from dashboards.styles import (
     CONCENTRATION_STEPS,
     IDENTITY_STATES,
     SUCCESS_STEPS,
@@ -14,8 +16,6 @@ from operations.dashboards.looks import (
     spend,
     unit_cost,
 )
-from operations.dashboards.page import Page, state
-from operations.dashboards.panels import SHARE, Column, Table
 
 UID = "spanledger-users"
 NO_IDENTITY = "No calls in this selection. By identity with a prompt version only single calls are read."

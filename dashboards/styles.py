@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from operations.dashboards.links import FOCUS, Link, focus_link
-from operations.dashboards.panels import (
+from dashboards.links import FOCUS, Link, focus_link
+from dashboards.panels import (
     BLUE,
     COUNT,
     GREEN,

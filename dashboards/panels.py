@@ -11,8 +11,8 @@ from grafana_foundation_sdk.builders import barchart, common, dashboard, stat, t
 from grafana_foundation_sdk.models import common as shape
 from grafana_foundation_sdk.models import dashboard as model
 
-from operations.dashboards.links import Link
-from operations.dashboards.queries import DATASOURCE, SqlQuery, panel_statement
+from dashboards.links import Link
+from dashboards.queries import DATASOURCE, SqlQuery, panel_statement
 
 USD, COUNT, SHARE, MS, SECONDS = "currencyUSD", "locale", "percentunit", "ms", "s"
 TIME, MINUTE = "dateTimeAsIso", "time:YYYY-MM-DD HH:mm"

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from operations.dashboards import shared
-from operations.dashboards.looks import (
-    SOME_STEPS,
-    change,
-    count,
-    driver_columns,
-    driver_link,
-    named,
-    share,
-    spend,
-)
-from operations.dashboards.page import Page, state
-from operations.dashboards.panels import (
+from dashboards import common_panels as shared
+from dashboards.page import Page, state
+from dashboards.panels import (
     COUNT,
     NEUTRAL,
     SHARE,
@@ -25,6 +15,16 @@ from operations.dashboards.panels import (
     Stats,
     Table,
     Waterfall,
+)
+from dashboards.styles import (
+    SOME_STEPS,
+    change,
+    count,
+    driver_columns,
+    driver_link,
+    named,
+    share,
+    spend,
 )
 
 UID = "spanledger-compare"

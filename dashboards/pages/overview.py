@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from operations.dashboards import shared
-from operations.dashboards.links import dashboard_url, data_link, focus_link
-from operations.dashboards.looks import (
+from dashboards import common_panels as shared
+from dashboards.links import dashboard_url, data_link, focus_link
+from dashboards.page import Page, state
+from dashboards.panels import (
+    COUNT,
+    GREEN,
+    MINUTE,
+    NEUTRAL,
+    SECONDS,
+    SHARE,
+    USD,
+    YELLOW,
+    Chart,
+    Column,
+    Stats,
+    Table,
+)
+from dashboards.styles import (
     ATTEMPTS_STEPS,
     CONCENTRATION_STEPS,
     DRIFT_STEPS,
@@ -21,21 +36,6 @@ from operations.dashboards.looks import (
     share_bar,
     spend,
     unit_cost,
-)
-from operations.dashboards.page import Page, state
-from operations.dashboards.panels import (
-    COUNT,
-    GREEN,
-    MINUTE,
-    NEUTRAL,
-    SECONDS,
-    SHARE,
-    USD,
-    YELLOW,
-    Chart,
-    Column,
-    Stats,
-    Table,
 )
 
 UID = "spanledger-overview"

@@ -1,1 +1,0 @@
-"""Grafana's dashboards: where their files are, and the generator that writes them from SQL files."""
