@@ -102,11 +102,11 @@ def price_call(call: ModelCall, book: PriceBook) -> Charge:
     fresh = tokens_in - read - write
     if fresh < 0 or hour > write:
         return _BAD_USAGE
-    ci, co, cr, cw, ch, fee, assumed, special = vector.weights
+    ci, co, cr, cw, ch, fee, assumed, thinks, special = vector.weights
     input_cost, read_cost, output_cost = ci * fresh, cr * read, co * tokens_out
     if (
         special or call.input_audio_tokens or call.output_audio_tokens
-        or call.input_image_tokens or call.output_image_tokens
+        or call.input_image_tokens or call.output_image_tokens or (thinks and call.reasoning_tokens)
     ) and not vector.free:  # fmt: skip
         input_cost, read_cost, output_cost, more, is_priced = class_costs(call, vector, fresh, tokens_out)
         if not is_priced:

@@ -80,8 +80,8 @@ class Weights(NamedTuple):
     Attributes:
         assumed: bits of the cache classes that have no rate of their own, so that the next costlier known
             rate stands for them: 1 reads, 2 writes, 4 writes kept for an hour.
-        special: whether a call needs a closer look: reasoning, audio or images have rates of their own, or
-            there are gaps.
+        thinks: whether reasoning has a rate of its own.
+        special: whether a call that tells of no audio, no image and no reasoning needs a closer look, too.
     """
 
     input: int
@@ -91,6 +91,7 @@ class Weights(NamedTuple):
     cache_write_1h: int
     call: int
     assumed: int
+    thinks: bool
     special: bool
 
 
@@ -107,14 +108,19 @@ def weights_of(rates: Rates, gaps: Gaps = NO_GAPS) -> Weights:
         cache_write_1h=write if rates.cache_write_1h is None else rates.cache_write_1h,
         call=rates.call,
         assumed=sum(bit << position for position, bit in enumerate(assumed)),
+        thinks=rates.reasoning is not None,
         special=_is_special(rates, gaps),
     )
 
 
 def _is_special(rates: Rates, gaps: Gaps) -> bool:
-    own = (rates.reasoning, rates.input_audio, rates.output_audio, rates.input_image, rates.output_image)
-    open_ends = (gaps.flags, gaps.assumed, gaps.borrowed.difference(_CACHE_CLASSES))
-    return any(rate is not None for rate in own) or any(open_ends)
+    """Whether text alone has a gap, or it is not certain of an untold token that it is text."""
+    speaks = rates.output_audio not in (None, rates.output)
+    draws = rates.output_image not in (None, rates.output)
+    sees = rates.output_image is not None or "output_image" in gaps.included
+    is_seen_apart = sees and rates.input_image not in (None, rates.input)
+    has_gaps = bool(gaps.flags or gaps.assumed or {"input", "output"} & gaps.borrowed) or not gaps.priced
+    return speaks or draws or is_seen_apart or has_gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +163,7 @@ class PriceVector:
         `assumes_input_audio` says that input is audio where a call does not tell its audio.
         """
         filled = self.weights._asdict()
-        del filled["assumed"], filled["special"]
+        del filled["assumed"], filled["thinks"], filled["special"]
         assumed = {f"assumes_{name}": 1 for name in sorted(self.gaps.assumed)}
         return {**self.rates.as_json(), **filled, **assumed}
 

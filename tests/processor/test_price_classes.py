@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from processor.calls.dates import ALWAYS, NEVER
 from processor.pricing.book import PriceBook
 from processor.pricing.charge import price_call
 from processor.pricing.classes import class_costs
-from processor.pricing.vectors import Gaps, Interval, Rates, price_vector
+from processor.pricing.vectors import Gaps, Interval, PriceVector, Rates, price_vector
 from tests.processor.pricing_cases import a_call, book_of, default_book
 
 MILLION = 10**6
@@ -149,6 +150,8 @@ USAGE = st.fixed_dictionaries(
     {f"{name}_tokens": COUNT for name in CLASSES}
     | dict.fromkeys(("reasoning_tokens", "input_cached_audio_tokens", "input_cached_image_tokens"), COUNT)
 )
+NAMES = st.frozensets(st.sampled_from(Rates._fields[:-1]))
+GAPS = st.builds(Gaps, st.sampled_from((0, int(Flag.RATE_MISSING))), NAMES, NAMES, NAMES, st.booleans())
 MARKED = int(Flag.RATE_MISSING | Flag.MODALITY_UNKNOWN | Flag.CACHE_PRICE_ASSUMED)
 
 
@@ -181,6 +184,17 @@ def test_every_token_is_billed_exactly_once(usage: dict[str, int | None], text: 
     assert costs[:3] == (7 * (total - read), 7 * read, 7 * tokens_out)
 
 
+@given(RATES, GAPS, USAGE, st.integers(0, 1000), st.integers(0, 1000))
+def test_a_call_that_gets_no_closer_look_would_cost_the_same_with_one(
+    rates: Rates, gaps: Gaps, usage: dict[str, int | None], text: int, read: int
+) -> None:
+    read, total, tokens_out = within(usage, text, read)
+    call = a_call("acme", "any", total, tokens_out, cache_read_tokens=read, **usage)
+    vector = price_vector("acme", "any", rates, gaps=gaps)
+    looked_at = replace(vector, weights=vector.weights._replace(special=True))
+    assert price_call(call, book_with(vector)) == price_call(call, book_with(looked_at))
+
+
 def within(usage: dict[str, int | None], text: int, read: int) -> tuple[int, int, int]:
     """Reads, input and output that fit the parts, as the door admits them; `usage` is made to fit as well."""
     for name in ("audio", "image"):
@@ -194,5 +208,8 @@ def within(usage: dict[str, int | None], text: int, read: int) -> tuple[int, int
 
 def book_of_vector(rates: Rates, free: bool = False) -> PriceBook:
     """A book that holds one price."""
-    vector = price_vector("acme", "any", rates, free=free)
+    return book_with(price_vector("acme", "any", rates, free=free))
+
+
+def book_with(vector: PriceVector) -> PriceBook:
     return PriceBook(lambda *_: (Interval(ALWAYS, NEVER, (vector,)),), list, lambda: None, "")  # type: ignore[arg-type,return-value]
