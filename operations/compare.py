@@ -160,6 +160,7 @@ class Comparison(NamedTuple):
     Attributes:
         drivers: the combinations that explain the change, of the measure that its class is about.
         unread_spans: spans of the window with usage that no rule reads, also where there is no call.
+        notice: a sentence where calls of the environment are counted under `__other__` (LEDGER §12).
     """
 
     total: Change | None
@@ -167,6 +168,7 @@ class Comparison(NamedTuple):
     spike: Spike | None
     unread_spans: int = 0
     drivers: list[Driver] = []  # noqa: RUF012 - never changed
+    notice: str | None = None
 
 
 def compare(connection: psycopg.Connection[Any], question: Question, limit: int = 20) -> Comparison:
@@ -187,11 +189,12 @@ def compare(connection: psycopg.Connection[Any], question: Question, limit: int 
         changes = (
             connection.cursor(row_factory=class_row(Change)).execute(_query("compare"), values).fetchall()
         )
+        notice = _notice(connection, values)
         if not changes:
-            return Comparison(None, [], None, _unread(connection, values))
+            return Comparison(None, [], None, _unread(connection, values), notice=notice)
         spike = connection.cursor(row_factory=class_row(Spike)).execute(_query("classify"), values).fetchone()
         found = drivers(connection, values, spike.name) if spike else []
-    return Comparison(changes[0], changes[1:], spike, changes[0].unread_spans, found)
+    return Comparison(changes[0], changes[1:], spike, changes[0].unread_spans, found, notice)
 
 
 def _unread(connection: psycopg.Connection[Any], values: Mapping[str, object]) -> int:
@@ -199,6 +202,13 @@ def _unread(connection: psycopg.Connection[Any], values: Mapping[str, object]) -
         "SELECT genai.unread_spans(%(start)s, %(end)s, %(environment)s, %(data_mode)s, %(service)s)", values
     ).fetchone()
     return int(found[0]) if found else 0
+
+
+def _notice(connection: psycopg.Connection[Any], values: Mapping[str, object]) -> str | None:
+    found = connection.execute(
+        "SELECT genai.folded_notice(%(start)s, %(end)s, %(environment)s, %(data_mode)s)", values
+    ).fetchone()
+    return found[0] if found else None
 
 
 def as_json(change: Change | Driver) -> dict[str, object]:

@@ -49,6 +49,7 @@ def show(out: Console, question: Question, answer: Comparison) -> None:
         )
         for reason in reasons({"unread_spans": answer.unread_spans}):
             out.print(f"≥ says “at least”: {reason}.", style="yellow", markup=False)
+        _print_notice(out, answer)
         return
     out.print(windows(question, total))
     out.print(headline(total, answer.spike))
@@ -60,8 +61,14 @@ def show(out: Console, question: Question, answer: Comparison) -> None:
         out.print(fitting(out, question, answer.segments))
     for doubt in doubts(question, total):
         out.print(Text(doubt, "yellow"))
+    _print_notice(out, answer)
     if command := next_command(question, answer):
         out.print(Text.assemble("Next: ", (command, "bold")), soft_wrap=True)
+
+
+def _print_notice(out: Console, answer: Comparison) -> None:
+    if answer.notice:
+        out.print(Text(printable(answer.notice), "yellow"))
 
 
 def windows(question: Question, total: Change) -> Text:

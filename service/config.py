@@ -151,9 +151,12 @@ class LimitsConfig(_Section):
         128 * 1024 * 1024, ge=1024 * 1024, description="Decoded bytes waiting for a commit, per worker."
     )
     values_per_day: int = Field(
-        2000, ge=10, description="Distinct values of one tag per day in the sums; later ones are `__other__`."
+        2000,
+        ge=10,
+        description="Distinct values per day in the sums of one tag: environment, service, endpoint, prompt "
+        "version or model; later ones are `__other__`.",
     )
-    identities_per_day: int = Field(50_000, ge=10, description="The same for users and tenants.")
+    identities_per_day: int = Field(50_000, ge=10, description="The same of tenants and of users.")
 
 
 class EstimateConfig(_Section):

@@ -66,6 +66,14 @@ def unread_spans(connection: psycopg.Connection[Any], window: Window) -> int:
     return int(found[0]["unread_spans"])
 
 
+def folded_notice(connection: psycopg.Connection[Any], window: Window) -> str | None:
+    """A sentence where calls of the environment are counted under `__other__` (LEDGER §12)."""
+    asked = {"environment": window.environment, "data_mode": window.data_mode}
+    found = rows(connection, "folded_notice", **{"from": window.start, "to": window.end}, **asked)
+    notice: str | None = found[0]["notice"]
+    return notice
+
+
 def call_json(row: Row) -> dict[str, object]:
     """A call in the public names of the telemetry schema; money as text with every digit."""
     named = {_camel(key): value for key, value in row.items() if key != "cost_pico_usd"}

@@ -41,7 +41,7 @@ from service.pipeline import Pipeline
 from service.price_records import VectorKeeper
 from service.state import RecentTroubles, WorkerState, configure_logging, memory_bytes
 from service.tally import News, Tally
-from storage.dimensions.cardinality import ENDPOINT, MODEL, PROMPT, SERVICE, TENANT, USER
+from storage.dimensions.cardinality import ENDPOINT, ENVIRONMENT, MODEL, PROMPT, SERVICE, TENANT, USER
 from storage.ingest.batcher import Batcher
 
 log = logging.getLogger("spanledger.worker")
@@ -128,7 +128,7 @@ async def working(
 
 def caps_of(config: Config) -> dict[int, int]:
     """Distinct values per day and dimension, as every writer of the ledger has them (LEDGER §12)."""
-    tags = dict.fromkeys((SERVICE, ENDPOINT, PROMPT, MODEL), config.limits.values_per_day)
+    tags = dict.fromkeys((ENVIRONMENT, SERVICE, ENDPOINT, PROMPT, MODEL), config.limits.values_per_day)
     return tags | dict.fromkeys((TENANT, USER), config.limits.identities_per_day)
 
 

@@ -241,7 +241,7 @@ _VERCEL_SUFFIXES: Final = frozenset(
 )
 """What the Vercel AI SDK appends to the provider: `openai.chat`, `vertex.anthropic.messages`."""
 
-_ENVIRONMENTS: Final[dict[str, str]] = {
+ENVIRONMENTS: Final[dict[str, str]] = {
     "prod": "prod",
     "production": "prod",
     "prd": "prod",
@@ -254,6 +254,7 @@ _ENVIRONMENTS: Final[dict[str, str]] = {
     "develop": "dev",
     "development": "dev",
 }
+"""Spellings of the three environments that everyone has."""
 
 _DATA_MODES: Final[dict[str, str]] = {
     "real": REAL,
@@ -364,7 +365,7 @@ def environment_name(raw: str | None) -> str:
     """`prod`, `staging` or `dev` for their many spellings; others trimmed; `prod` for none."""
     if not raw:
         return "prod"
-    return _ENVIRONMENTS.get(raw) or _ENVIRONMENTS.get(raw.strip().lower()) or raw.strip() or "prod"
+    return ENVIRONMENTS.get(raw) or ENVIRONMENTS.get(raw.strip().lower()) or raw.strip() or "prod"
 
 
 def data_mode_name(raw: str | None) -> str | None:

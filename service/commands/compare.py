@@ -140,6 +140,7 @@ def _document(question: Question, answer: Comparison) -> dict[str, object]:
         "dimension": question.dimension,
         "focus": {name: value for name, value in question.focus._asdict().items() if value is not None},
         "class": asdict(answer.spike) if answer.spike else None,
+        "notice": answer.notice,
         "drivers": [as_json(driver) for driver in answer.drivers],
         "total": as_json(answer.total) if answer.total else None,
         "segments": [as_json(segment) for segment in answer.segments],

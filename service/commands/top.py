@@ -62,13 +62,17 @@ def register(app: typer.Typer) -> None:
                 return
             used, rows = ledger.top(connection, dimension, asked)
             unread = ledger.unread_spans(connection, used)
+            notice = ledger.folded_notice(connection, used)
             elsewhere = [] if rows else ledger.rows(connection, "elsewhere")
         if as_json:
-            _print_json(dimension, used, rows, limit, unread)
-        elif rows:
+            _print_json(dimension, used, rows, limit, unread, notice)
+            return
+        if rows:
             _print_table(dimension, used, rows, limit, unread)
         else:
-            _print_nothing(used, elsewhere, unread)
+            _print_nothing(used, [] if notice else elsewhere, unread)
+        if notice:
+            _print_notice(notice)
 
 
 def _total(rows: list[Row], unread: int) -> Row:
@@ -116,7 +120,15 @@ def _family(row: Row) -> dict[str, object]:
     }
 
 
-def _print_json(dimension: str, window: Window, rows: list[Row], limit: int, unread: int) -> None:
+def _print_notice(notice: str) -> None:
+    from service.display import console, printable
+
+    console().print(printable(notice), style="yellow", markup=False)
+
+
+def _print_json(
+    dimension: str, window: Window, rows: list[Row], limit: int, unread: int, notice: str | None
+) -> None:
     from service.display import print_json
 
     total = _total(rows, unread)
@@ -128,6 +140,7 @@ def _print_json(dimension: str, window: Window, rows: list[Row], limit: int, unr
             "to": window.end,
             "environment": window.environment,
             "dataMode": window.data_mode,
+            "notice": notice,
             "rows": [
                 {_JSON_NAME.get(dimension, dimension): row["name"]}
                 | ({within: row["within"]} if within else {})

@@ -10,6 +10,7 @@ import psycopg
 
 from processor.calls.call import UNKNOWN
 from processor.calls.identity import ERASED
+from processor.calls.vocabulary import ENVIRONMENTS
 
 OTHER = "__other__"
 
@@ -17,19 +18,24 @@ ENVIRONMENT, DATA_MODE, SERVICE, ENDPOINT, PROMPT, PROVIDER, MODEL, TENANT, USER
 """Dimensions as `_genai.dimension_day` numbers them; bit n of `folded`: dimension n became `__other__`."""
 
 DEFAULT_CAPS = {
-    ENVIRONMENT: 50,
-    SERVICE: 1_000,
+    ENVIRONMENT: 2_000,
+    SERVICE: 2_000,
     ENDPOINT: 2_000,
     PROMPT: 2_000,
     PROVIDER: 200,
-    MODEL: 1_000,
+    MODEL: 2_000,
     TENANT: 10_000,
     USER: 100_000,
 }
-"""Distinct values per day. A data mode is one of three and never folded."""
+"""Distinct values per day. A data mode is one of three and never folded.
+
+An environment is a tag like the others: one per pull request is normal, and 50 a day was too few.
+"""
 
 _EPOCH_DAY = date(2000, 1, 1)
 _NEVER_FOLDED = frozenset({UNKNOWN, OTHER, ERASED})
+_OF_ANY_DAY = frozenset(ENVIRONMENTS.values())
+"""`prod`, `staging`, `dev`: a flood of environments must not take the place of these."""
 
 Connection = psycopg.Connection[Any]
 Value = tuple[int, int, str]
@@ -54,7 +60,7 @@ class Admission:
 
     def is_admitted(self, value: Value) -> bool:
         """True if the value stands for itself on its day; `learn` must have seen it."""
-        return value[1] == DATA_MODE or value[2] in _NEVER_FOLDED or self._answers[value]
+        return _needs_no_place(value) or self._answers[value]
 
     def learn(self, conn: Connection, values: Iterable[Value]) -> None:
         """Admit unknown values while their day has room, inside the caller's transaction.
@@ -62,9 +68,7 @@ class Admission:
         Two writers that fill the last places at the same moment exceed the cap by a batch each. A row
         remembers how it was booked (`folded`), so rows and rollups agree in any case.
         """
-        offered = {
-            v for v in values if v[1] != DATA_MODE and v[2] not in _NEVER_FOLDED and v not in self._answers
-        }
+        offered = {v for v in values if not _needs_no_place(v) and v not in self._answers}
         if not offered:
             return
         fresh = sorted(offered - self._present(conn, offered))
@@ -132,6 +136,13 @@ class Admission:
                 " ON CONFLICT DO NOTHING",
                 _columns(values),
             )
+
+
+def _needs_no_place(value: Value) -> bool:
+    _, dimension, text = value
+    return (
+        dimension == DATA_MODE or text in _NEVER_FOLDED or (dimension == ENVIRONMENT and text in _OF_ANY_DAY)
+    )
 
 
 def _columns(values: Iterable[Value]) -> tuple[list[date], list[int], list[str]]:

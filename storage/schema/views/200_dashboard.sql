@@ -36,8 +36,9 @@ CREATE FUNCTION genai.panel_focus(p_value text) RETURNS text LANGUAGE sql IMMUTA
 $$;
 
 -- One row: the watermark in words, and what the reader must know about the chosen range.
-CREATE FUNCTION genai.data_state(p_uid text, p_from timestamptz, p_to timestamptz)
-RETURNS TABLE (complete_to timestamptz, state text, notice text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+CREATE FUNCTION genai.data_state(
+    p_uid text, p_from timestamptz, p_to timestamptz, p_env text DEFAULT '*', p_data_mode text DEFAULT '*'
+) RETURNS TABLE (complete_to timestamptz, state text, notice text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT
         w.complete_to,
         CASE
@@ -47,7 +48,7 @@ RETURNS TABLE (complete_to timestamptz, state text, notice text) LANGUAGE sql ST
             WHEN w.complete_to < now() - interval '5 minutes' THEN 'behind'
             ELSE 'complete'
         END,
-        CASE
+        concat_ws(' ', CASE
             WHEN NOT genai.dashboard_on(p_uid)
                 THEN 'Paused to spare the database (genai.setting dashboards_paused); Overview and Compare still run.'
             WHEN f.hour > p_from THEN 'The range begins before the data: totals are kept from '
@@ -57,7 +58,7 @@ RETURNS TABLE (complete_to timestamptz, state text, notice text) LANGUAGE sql ST
                 || ' UTC on. Totals are whole, their edges may be rounded out to the hour.'
             WHEN p_to < p_from + interval '1 second' THEN 'The range is empty.'
             ELSE 'Everything received in this range is counted.'
-        END
+        END, CASE WHEN p_env <> '*' THEN genai.folded_notice(p_from, p_to, p_env, p_data_mode) END)
     FROM genai.watermark w
     CROSS JOIN (
         SELECT max(f.time) FILTER (WHERE f.level = 'raw') AS raw, max(f.time) FILTER (WHERE f.level = 'hour') AS hour
