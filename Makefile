@@ -28,7 +28,8 @@ bench: $(DEV) ## measure every budget of the design and print it beside the figu
 	@$(RUN) -m tests.benchmarks.run $(ARGS)
 
 soak: $(DEV) timescale ## the end-to-end tests and the same-call property at full size
-	@SPANLEDGER_TEST_FULL_SIZE=1 $(RUN) -m pytest tests/end_to_end tests/storage/test_same_call.py --timeout 3600 $(ARGS)
+	@SPANLEDGER_TEST_FULL_SIZE=1 $(RUN) -m pytest tests/end_to_end tests/storage/test_same_call.py \
+		tests/storage/test_same_call_payloads.py --timeout 3600 $(ARGS)
 
 proto: $(DEV) ## generate receiver/telemetry_pb2* from proto/
 	@$(RUN) -m receiver.generate

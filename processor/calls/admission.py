@@ -102,6 +102,9 @@ def admit(call: ModelCall, rules: Admission) -> Rejection | None:
     ids = f"{call.external_request_id}{call.response_id}{call.conversation_id}"
     if len(ids) > rules.max_text_bytes or not ids.isascii() or "\0" in ids:
         _fit_ids(call, rules.max_text_bytes)
+    if call.span_response_ids:
+        fitted = (fit_text(one, rules.max_text_bytes)[0] for one in call.span_response_ids)
+        call.span_response_ids = tuple(fitted)
     if call.user_id is not None:
         call.user_id = _stored_identity(call, rules.identities.user(call.user_id), rules.max_text_bytes)
     if call.tenant_id is not None:

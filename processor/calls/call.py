@@ -164,6 +164,8 @@ class ModelCall:
     """The data mode as sent, where it is no known word: for the operator, not stored."""
     awaits_ancestor: bool = False
     """Its line of ancestors does not reach a root inside its request: one that comes later may name it."""
+    span_response_ids: tuple[str, ...] | None = None
+    """Where several spans tell it: the response ids that they have themselves; one may come again alone."""
 
 
 class Unread(NamedTuple):

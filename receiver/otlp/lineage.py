@@ -156,6 +156,7 @@ class Context:
         call.awaits_ancestor = bool(seen.parent_span_id) and (not own or bool(own[-1].parent_span_id))
         line = dict.fromkeys(a for m in members for a in self.lineage(m.trace_id, m.parent_span_id))
         take(call, offers(map(self.tagged, line)))
+        call.span_response_ids = _response_ids(members)
         call.sources = _shared(call.dialect, call.sources)
         set_request_label(call, _label(seen))
         return call
@@ -210,6 +211,10 @@ class Context:
 
 def _calls(spans: Sequence[Seen]) -> list[ModelCall]:
     return [seen.call for seen in spans if seen.call is not None]
+
+
+def _response_ids(spans: Sequence[Seen]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(call.response_id for call in _calls(spans) if call.response_id))
 
 
 def _environment(seen: Seen, home: Home) -> tuple[str, Source] | None:

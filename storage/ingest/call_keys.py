@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
+from itertools import chain
 
 from xxhash import xxh3_64_intdigest
 from xxhash import xxh3_128_digest as hash128  # 0.08 us; hashlib's quickest takes 0.6, three times a call
@@ -83,6 +85,14 @@ def response_keys(call: ModelCall, at_ms: int) -> Keys:
         return ()
     scoped = call.trace_id + as_bytes(response_id)
     return id_keys(WEAK_RESPONSE, scoped, at_ms, RESPONSE_BUCKET_MS, RESPONSE_REACH_MS)
+
+
+def keys_of_spans(own: bytes, call: ModelCall, at_ms: int) -> Keys:
+    """The keys of a call that several spans tell: each of them may come again without the others."""
+    ids = call.span_response_ids or ()
+    alone = (replace(call, response_id=one) for one in ids if one != call.response_id)
+    found = (response_keys(one, at_ms) for one in (call, *alone))
+    return tuple(dict.fromkeys((own, *chain.from_iterable(found))))
 
 
 def repeat_keys(call: ModelCall, at_ms: int) -> Keys:

@@ -15,7 +15,15 @@ from processor.calls.call import Flag, ModelCall
 from processor.calls.precedence import usage_rank
 from processor.calls.same_call import Times, overlap, reach, same_by_id
 from processor.calls.telling import TELLINGS
-from storage.ingest.call_keys import claimed_ms, is_strong, own_key, repeat_keys, request_keys, response_keys
+from storage.ingest.call_keys import (
+    claimed_ms,
+    is_strong,
+    keys_of_spans,
+    own_key,
+    repeat_keys,
+    request_keys,
+    response_keys,
+)
 from storage.ingest.uncounted import Spot
 from storage.pgwire import POSTGRES_EPOCH_US, timestamp_array, uuid_array
 from storage.statements import query
@@ -110,6 +118,8 @@ class Claims:
             keys = response_keys(call, at_ms) if call.response_id or call.dialect in TELLINGS else ()
             if not keys or call.report_key:
                 keys = (key, *keys)
+            elif call.span_response_ids is not None:
+                keys = keys_of_spans(key, call, at_ms)
             for claimed in keys:
                 if owners.setdefault(claimed, index) != index:
                     self._collided = True

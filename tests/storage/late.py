@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from processor.calls.admission import Admission, admit, admit_sighting
-from processor.calls.call import ModelCall
+from processor.calls.call import Batch, ModelCall
 from processor.calls.identity import Mode, identity_rules
 from processor.calls.tenants import Tenants
 from processor.pricing.charge import Charge
@@ -35,10 +35,18 @@ def price(call: ModelCall) -> Charge:
 class Late:
     """Two receivers and a binder before one database; time is what the test says."""
 
-    def __init__(self, dsn: str) -> None:
-        self.dsn = dsn
-        self.writers = [Writer(dsn), Writer(dsn)]
-        self.binder = Binder(dsn, price)
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        begin_ns: int = T0,
+        late_limit_ns: int = RULES.late_limit_ns,
+        caps: dict[int, int] | None = None,
+    ) -> None:
+        """Minutes are counted from `begin_ns`."""
+        self.dsn, self._begin_ns, self._late_limit_ns = dsn, begin_ns, late_limit_ns
+        self.writers = [Writer(dsn, caps=caps), Writer(dsn, caps=caps)]
+        self.binder = Binder(dsn, price, caps=caps)
         self.tenants = Tenants()
         """What the door assigns; the binder reads the database's."""
 
@@ -47,15 +55,23 @@ class Late:
         self.send_body(request(*spans).SerializeToString(), minute, receiver)
 
     def send_body(self, body: bytes, minute: float = 0, receiver: int = 0) -> None:
-        batch = decode(body, T0 + round(minute * MINUTE_NS))
-        rules = replace(RULES, tenants=self.tenants)
+        self.send_bodies([body], minute, receiver)
+
+    def send_bodies(self, bodies: Iterable[bytes], minute: float = 0, receiver: int = 0) -> None:
+        """Requests that one receiver writes in one transaction."""
+        batches = [self._admitted(body, minute) for body in bodies]
+        self.writers[receiver].write([(batch, [price(call) for call in batch.calls]) for batch in batches])
+
+    def _admitted(self, body: bytes, minute: float) -> Batch:
+        batch = decode(body, self._begin_ns + round(minute * MINUTE_NS))
+        rules = replace(RULES, tenants=self.tenants, late_limit_ns=self._late_limit_ns)
         batch.calls = [call for call in batch.calls if admit(call, rules) is None]
         batch.sightings = [admit_sighting(sighting, rules) for sighting in batch.sightings]
         batch.readings = [admit_sighting(reading, rules) for reading in batch.readings]
-        self.writers[receiver].write([(batch, [price(call) for call in batch.calls])])
+        return batch
 
     def bind(self, minute: float = 1) -> Bound:
-        return self.binder.bind(T0 + round(minute * MINUTE_NS))
+        return self.binder.bind(self._begin_ns + round(minute * MINUTE_NS))
 
     def calls(self, *columns: str) -> list[tuple[Any, ...]]:
         """Columns of the counted calls, in order of their span ids."""
@@ -76,9 +92,9 @@ class Late:
 
 
 @contextmanager
-def late_ledger(dsn: str) -> Iterator[Late]:
-    """A ledger for late spans; when the block ends, its books must balance."""
-    late = Late(dsn)
+def late_ledger(dsn: str, **options: Any) -> Iterator[Late]:
+    """A ledger for late spans (options: `Late`); when the block ends, its books must balance."""
+    late = Late(dsn, **options)
     try:
         yield late
         assert_the_books_balance(dsn)

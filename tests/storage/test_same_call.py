@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
 import pytest
@@ -19,24 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.receiver.spans import CHAT, Made
+from tests.storage.deliveries import State, differences, new_number, settle, state, stored
 from tests.storage.late import Late, late_ledger
 
 IS_FULL = os.environ.get("SPANLEDGER_TEST_FULL_SIZE") == "1"
 EXAMPLES = 2_000 if IS_FULL else 100
 """The suite plays the same hundred each time; `make soak` draws anew."""
-COLUMNS = (
-    "trace_id", "span_id", "parent_span_id", "time", "provider", "model", "request_model", "operation",
-    "endpoint_tag", "prompt_version", "user_id", "tenant_id", "conversation_id", "attempt", "environment",
-    "data_mode", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
-    "cache_write_1h_tokens", "reasoning_tokens", "input_audio_tokens", "output_audio_tokens",
-    "input_image_tokens", "output_image_tokens", "usage_source", "latency_ms", "time_to_first_token_ms",
-    "status", "error_type", "http_status", "streaming", "service_tier", "reported_cost_usd", "response_id",
-    "external_request_id", "request_id_given", "cost_pico_usd", "input_cost_pico_usd",
-    "cache_read_cost_pico_usd", "cache_write_cost_pico_usd", "output_cost_pico_usd", "other_cost_pico_usd",
-    "price_status", "array_remove(flags, 'promoted') AS flags", "dialect", "sources",
-)  # fmt: skip
-_numbers = count(1)
-
 STRONG, OTHER, WEAK = "msg_01AbCdEfGhIjKlMn", "msg_02ZyXwVuTsRqPoNm", "chatcmpl-42"
 LOSSY, SDK = ("openinference.instrumentation.anthropic", "0.1.5"), ("com.anthropic.sdk.python", "2")
 ESTIMATING, PLAIN = ("openlit.otel.tracing", "1.34"), ("test", "1")
@@ -157,7 +144,7 @@ class Deliveries:
         self._number = 0
 
     def begin(self) -> None:
-        self._number = 0xABC00000 + next(_numbers)  # in hex it is in no span id
+        self._number = new_number()
 
     def own(self, span: Made) -> Made:
         """The span as it is sent in this delivery."""
@@ -169,48 +156,19 @@ class Deliveries:
             attributes["llm.openai.id"] = f"{attributes['llm.openai.id']}{number:08x}"
         if "external_request_id" in attributes:
             attributes["external_request_id"] = f"{attributes['external_request_id']}{number:08x}"
-        trace = span.trace.rjust(8, b"t") + number.to_bytes(8, "big")
+        trace = number.to_bytes(4, "big") + span.trace.rjust(12, b"t")
         return replace(span, attributes=attributes, trace=trace)
 
     def send(self, spans: Sequence[Made], minute: float, receiver: int) -> None:
         self.late.send(*map(self.own, spans), minute=minute, receiver=receiver)
 
     def settle(self) -> None:
-        """Bind until nothing can change any more."""
-        for minute in (40, 80, 400, 401):
-            self.late.bind(minute)
+        settle(self.late)
 
-    def state(self) -> dict[str, dict[str, Any]]:
+    def state(self) -> State:
         """What the rows say, by span, as every delivery would say it; and the requests in all."""
         suffix = f"{self._number:08x}"
-        query = f"SELECT {', '.join(COLUMNS)}, requests FROM genai.model_call WHERE right(trace_id, 16) = %s"  # noqa: S608
-        stored = self.late.rows(query, f"{self._number:016x}")
-        found = [dict(zip((*NAMES, "requests"), row, strict=True)) for row in stored]
-        requests = sum(row.pop("requests") for row in found)
-        plain = [{name: _plain(value, suffix) for name, value in row.items()} for row in found]
-        by_span = {f"{row['trace_id']}/{row['span_id']}": row for row in plain}
-        assert len(by_span) == len(plain), "a span is counted twice"
-        return by_span | {"all": {"requests": requests}}
-
-
-NAMES = [column.rpartition(" AS ")[2] for column in COLUMNS]
-
-
-def differences(one: dict[str, dict[str, Any]], other: dict[str, dict[str, Any]]) -> list[Any]:
-    """Where two states differ: rows that only one has, and columns."""
-    only = [("only in one", span) for span in sorted(one.keys() ^ other.keys())]
-    return only + [
-        (span, name, value, other[span][name])
-        for span in sorted(one.keys() & other.keys())
-        for name, value in one[span].items()
-        if value != other[span][name]
-    ]
-
-
-def _plain(value: Any, suffix: str) -> Any:
-    if isinstance(value, str):
-        return value.replace(suffix, "")
-    return sorted(map(str, value)) if isinstance(value, list) else value
+        return state(stored(self.late, suffix).get(suffix, ()), [(suffix, "")])
 
 
 @pytest.fixture
@@ -231,6 +189,26 @@ def test_the_same_two_spans_are_the_same_row(deliveries: Deliveries, pieces: lis
     assert deliveries.late.rows(f"SELECT {columns} FROM genai.model_call") == [  # noqa: S608
         ("0" * 15 + "3", 150, 50, [], 895.0)
     ]
+
+
+LITELLM = Made({**CHAT, "litellm.call_id": "call-2"}, 2, trace=b"1", name="litellm_request")
+LITELLM.scope = ("litellm", "")
+RAW = Made({"llm.openai.id": STRONG}, 3, 2, trace=b"1", name="raw_gen_ai_request", scope=("litellm", ""))
+AROUND = Made({**CHAT, "gen_ai.response.id": STRONG}, span_id=1, trace=b"1")
+
+
+@pytest.mark.parametrize("other", [RAW, AROUND], ids=["detail", "call"])
+def test_a_span_that_has_its_id_from_another_one_is_counted_once(deliveries: Deliveries, other: Made) -> None:
+    one = replace(LITELLM, parent=0 if other is RAW else 1)
+    for requests in [([one], [one, other]), ([one, other], [one]), ([one, other], [one, other])]:
+        deliveries.begin()
+        for minute, spans in enumerate(requests):
+            deliveries.send(spans, minute, minute % 2)
+            deliveries.late.bind(minute)
+        deliveries.settle()
+        counted = [row["response_id"] for name, row in deliveries.state().items() if name != "all"]
+        assert counted == [STRONG]
+        assert deliveries.state()["all"] == {"requests": 1}
 
 
 def play(deliveries: Deliveries, spans: list[Made], data: st.DataObject) -> None:
