@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
+from operator import attrgetter
 from typing import NamedTuple
 
 UNKNOWN = "unknown"
@@ -166,6 +167,13 @@ class ModelCall:
     """Its line of ancestors does not reach a root inside its request: one that comes later may name it."""
     span_response_ids: tuple[str, ...] | None = None
     """Where several spans tell it: the response ids that they have themselves; one may come again alone."""
+
+    def __copy__(self) -> ModelCall:
+        """What `copy.copy` answers, in a third of its time."""
+        return ModelCall(*_every_field(self))
+
+
+_every_field = attrgetter(*(each.name for each in fields(ModelCall)))
 
 
 class Unread(NamedTuple):

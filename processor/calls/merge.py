@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
+from operator import attrgetter
 
 from processor.calls.call import MISSING as NO_USAGE
 from processor.calls.call import UNKNOWN, Flag, ModelCall
-from processor.calls.precedence import MISSING, MISSING_USAGE, UNSAID, source_rank, usage_rank
+from processor.calls.precedence import MISSING, MISSING_USAGE, UNSAID, best_ranks, usage_rank
 
 USAGE = (
     "input_tokens",
@@ -28,6 +29,8 @@ USAGE = (
     "input_cached_image_tokens",
 )
 """Token counts of a call: the totals, then their parts."""
+_PARTS = USAGE[2:]
+_parts = attrgetter(*_PARTS)
 USAGE_FIELD = "usage"
 """The name of all token counts together."""
 USAGE_FLAGS = int(
@@ -63,7 +66,7 @@ _CONTEXT = (
 )
 _OF_THE_OUTCOME = ("error_type", "http_status")
 _FIELDS = (*TAGS, *_CONTEXT, *_OF_THE_OUTCOME)
-_DEFAULTED = frozenset({"environment", "data_mode"})
+_values = attrgetter(*_FIELDS)
 _DETAIL = (*_CONTEXT[3:4], *_CONTEXT[5:], *_OF_THE_OUTCOME)
 """What a detail span of a call may fill in."""
 _SEVERAL = int(Flag.SEVERAL_CALLS | Flag.USAGE_LOSSY)
@@ -80,19 +83,49 @@ def merged(readings: Sequence[ModelCall]) -> tuple[ModelCall, Taken]:
     """
     call = copy(readings[0])
     taken: dict[str, tuple[int, ModelCall]] = {}
-    for name in _FIELDS:
-        worths = [_worth(one, name, readings[0]) for one in readings]
-        place = worths.index(min(worths))
-        if place and worths[place] < MISSING:
-            _take(call, readings[place], name)
-            taken[name] = field_rank(readings[place], name), readings[place]
+    if len(readings) == 1:
+        return call, taken
+    for name, other in _better(readings).items():
+        _take(call, other, name)
+        taken[name] = field_rank(other, name), other
     ranks = [usage_rank(one) for one in readings]
     place = ranks.index(min(ranks))
     if place:
         take_usage(call, readings[place])
         taken[USAGE_FIELD] = ranks[place], readings[place]
-    _fill_parts(call, readings, taken)
+    if ranks[place] < MISSING_USAGE:
+        _fill_parts(call, readings, taken)
     return call, taken
+
+
+def _better(readings: Sequence[ModelCall]) -> dict[str, ModelCall]:
+    """Field → the reading that gives it, where that is not the first."""
+    counted, *others = readings
+    best = _worths(counted, counted)
+    giver: dict[str, ModelCall] = {}
+    for one in others:
+        for name, worth in _worths(one, counted).items():
+            if worth < best.get(name, MISSING):
+                best[name], giver[name] = worth, one
+    return {name: giver[name] for name in _FIELDS if name in giver} if giver else giver
+
+
+def _worths(call: ModelCall, counted: ModelCall) -> dict[str, int]:
+    """Field → how good a call's value of it is, for those that it has; the smaller is better."""
+    ranks = best_ranks(call.sources)
+    worths = {
+        name: ranks.get(name, UNSAID)
+        for name, value in zip(_FIELDS, _values(call), strict=True)
+        if value is not None and value != UNKNOWN
+    }
+    if not call.request_id_given:
+        worths.pop("external_request_id", None)
+    if call.status != counted.status:
+        for name in _OF_THE_OUTCOME:
+            worths.pop(name, None)
+    if call.model != UNKNOWN:  # which model answered is worth more than which was asked
+        worths["model"] = int(call.model == call.request_model)
+    return worths
 
 
 def field_rank(call: ModelCall, name: str) -> int:
@@ -101,17 +134,7 @@ def field_rank(call: ModelCall, name: str) -> int:
         return MISSING
     if name == "external_request_id" and not call.request_id_given:
         return MISSING
-    ranks = [source_rank(source) for source in call.sources if source.field == name]
-    return min(ranks) if ranks else MISSING if name in _DEFAULTED else UNSAID
-
-
-def _worth(call: ModelCall, name: str, counted: ModelCall) -> int:
-    rank = field_rank(call, name)
-    if name in _OF_THE_OUTCOME and call.status != counted.status:
-        return MISSING
-    if name == "model" and rank < MISSING:  # which model answered is worth more than which was asked
-        return int(call.model == call.request_model)
-    return rank
+    return best_ranks(call.sources).get(name, UNSAID)
 
 
 def _take(call: ModelCall, other: ModelCall, name: str) -> None:
@@ -144,20 +167,20 @@ def _fill_parts(
     call: ModelCall, readings: Sequence[ModelCall], taken: dict[str, tuple[int, ModelCall]]
 ) -> None:
     """Parts of a usage that is equal in total, where the better one lacks them."""
-    if usage_rank(call) == MISSING_USAGE:
-        return
     totals = call.input_tokens, call.output_tokens
     equal = [one for one in readings if (one.input_tokens, one.output_tokens) == totals]
     if len(equal) < 2:
         return
+    told = [_parts(one) for one in equal]
+    if told.count(told[0]) == len(told):
+        return
     equal.sort(key=usage_rank)
-    for name in USAGE[2:]:
-        if getattr(call, name) is None:
-            other = next((one for one in equal if getattr(one, name) is not None), None)
-            if other is not None:
-                setattr(call, name, getattr(other, name))
-                _take_sources(call, other, (name,))
-                taken[name] = usage_rank(other), other
+    for name, counts in zip(_PARTS, zip(*told, strict=True), strict=True):
+        if counts.count(None) < len(counts) and getattr(call, name) is None:
+            other = next(one for one in equal if getattr(one, name) is not None)
+            setattr(call, name, getattr(other, name))
+            _take_sources(call, other, (name,))
+            taken[name] = usage_rank(other), other
 
 
 def _flags_of(call: ModelCall, other: ModelCall, mask: int) -> int:

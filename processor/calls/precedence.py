@@ -5,6 +5,9 @@ The same line of ancestors and the same spans of one call have the same ranks ho
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
+
 from processor.calls.call import ESTIMATED, PROVIDER, Flag, ModelCall, Source
 
 OWN_LIMIT, RESOURCE, WEAK_RESOURCE = 20, 50, 55
@@ -18,6 +21,7 @@ MISSING_USAGE = 80
 _ESTIMATED_USAGE, _LOSSY_USAGE, _PROVIDER_USAGE = 70, 40, 10
 _LOSSY = int(Flag.USAGE_LOSSY | Flag.USAGE_INVALID | Flag.USAGE_AMBIGUOUS)
 _STRONG_ENVIRONMENT = 5
+_DEFAULTED = ("environment", "data_mode")
 
 
 def ancestor_rank(distance: int) -> int:
@@ -59,8 +63,15 @@ def usage_rank(call: ModelCall) -> int:
     return max(rank, _LOSSY_USAGE) if call.flags & _LOSSY else rank
 
 
-def source_rank(source: Source) -> int:
-    """A source's rank; the environment that a resource names beats what a tool put on the span."""
-    if source.field == "environment" and source.rank == RESOURCE:
-        return _STRONG_ENVIRONMENT
-    return source.rank
+@lru_cache(maxsize=4096)
+def best_ranks(sources: tuple[Source, ...]) -> Mapping[str, int]:
+    """Field → the best rank that a source gives it; calls of one shape share their sources.
+
+    The environment that a resource names beats what a tool put on the span. One that no source names is the
+    default, and so is the data mode: no value that another call could take.
+    """
+    ranks = dict.fromkeys(_DEFAULTED, MISSING)
+    for field, _, sent_rank in sources:
+        rank = _STRONG_ENVIRONMENT if field == "environment" and sent_rank == RESOURCE else sent_rank
+        ranks[field] = min(rank, ranks.get(field, MISSING))
+    return ranks

@@ -197,6 +197,9 @@ INHERITED = frozenset(
 )
 """Tags that a call takes from its ancestors in the same request, nearest first, when it lacks them."""
 
+LABELS = ("workflow", "endpoint_label", "root_label", "http_route")
+"""Names that stand in for an endpoint's tag (`processor.calls.inherit.ENDPOINT_NAMES`)."""
+
 
 def metadata(prefix: str, order: int) -> tuple[Key, ...]:
     """The application's tags under a dialect's metadata prefix."""

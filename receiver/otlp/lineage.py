@@ -24,7 +24,6 @@ _LANGFUSE_NAMES = ("OpenAI-", "OpenAI.", "Chat")
 """Beginnings of the names that Langfuse's integrations give a generation when the application gives none."""
 
 _INHERITED = tuple(sorted(INHERITED - {"environment"}))
-_LABELS = ("workflow", "endpoint_label", "root_label", "http_route")
 BINDING = INHERITED | {"workflow", "endpoint_label", "http_route"}
 """What makes a span worth a sighting although it is no call and stands for none."""
 
@@ -203,9 +202,10 @@ class Context:
             found.append(environment[1])
         if found:
             call.sources = (*call.sources, *found)
-        if "endpoint_tag" not in values:
-            take(call, offers((self.tagged(seen),), start=0))
-        take(call, offered)
+        if "endpoint_tag" not in values and (tagged := self.tagged(seen)).tags:
+            take(call, offers((tagged,), start=0))
+        if offered:
+            take(call, offered)
         call.sources = _shared(call.dialect, call.sources)
 
 
@@ -243,7 +243,7 @@ def root_name(root: Seen) -> tuple[str, Source] | None:
 def late_tags(seen: Seen) -> Tagged:
     """What a span offers to calls below it, in this request and in others."""
     tags, attributes = {}, {}
-    for name in (*seen.plan.inheritable, *_LABELS):
+    for name in seen.plan.offered:
         value, key = seen.reading.values.get(name), seen.plan.key_of(seen.reading, name)
         if value is not None and key is not None and (name in INHERITED or _may_label(seen, name, value)):
             tags[name], attributes[name] = _clean(str(value)), key.shown

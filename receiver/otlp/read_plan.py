@@ -14,7 +14,7 @@ from typing import Any
 from processor.calls.call import Source
 from receiver.dialects import DIALECTS
 from receiver.dialects.conventions import convention, whole_shapes
-from receiver.dialects.table import INHERITED, Convention, Dialect, Judge, Key, Origin, Values
+from receiver.dialects.table import INHERITED, LABELS, Convention, Dialect, Judge, Key, Origin, Values
 from receiver.otlp.attributes import INVALID
 from receiver.otlp.candidates import Documents, Routes, candidates, search
 from receiver.otlp.fields import (
@@ -127,10 +127,10 @@ class Plan:
         "has_parts",
         "has_streaming",
         "has_timings",
-        "inheritable",
         "is_logfire",
         "judges",
         "may_fail",
+        "offered",
         "origin",
         "rare_counts",
         "serves",
@@ -157,7 +157,8 @@ class Plan:
         self.call_texts = self._out_of_row(CALL_TEXTS)
         self.call_usage = self._out_of_row(CALL_USAGE)
         self.words = getter([place for place, name in enumerate(self.fields) if name in DECISIVE])
-        self.inheritable = tuple(name for name in self.fields if name in INHERITED)
+        labels = (name for name in LABELS if name in keys)
+        self.offered = *(name for name in self.fields if name in INHERITED), *labels
         self.judges = (*(("", d.judge) for d in mapped if d.judge is not None), *_judges(keys))
         self.by_span_name = any(dialect.by_span_name for dialect in mapped)
         self.sketches: dict[tuple[object, ...], Any] = {}
