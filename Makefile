@@ -8,6 +8,10 @@ DEMO = $(VENV)/.demo-installed
 DEV = $(VENV)/.dev-installed
 INSTALL = $(RUN) -m pip install --quiet --disable-pip-version-check --no-deps
 ARGS ?=
+FAST = not postgres and not timescale and not grafana and not browser and not slow
+
+# Compiling our modules anew would cost every process of the tests five seconds: keep their bytecode.
+export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench soak proto lock up down lint fmt migrate timescale clean
@@ -19,17 +23,16 @@ demo: $(DEMO) ## everything on this machine, with data to look at (ARGS=--keep, 
 	@$(RUN) -m service demo $(if $(GRAFANA),--grafana '$(GRAFANA)') $(ARGS)
 
 test: $(DEV) timescale ## the whole test suite, on PostgreSQL and TimescaleDB (ARGS=tests/storage)
-	@$(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
+	@$(RUN) -m pytest -n 2 --dist worksteal --durations=25 $(ARGS)
 
 check: lint ## before a commit: style, types, imports and the tests that need no server
-	@$(RUN) -m pytest -q -n 2 -m "not postgres and not timescale and not grafana and not browser and not slow"
+	@$(RUN) -m pytest -q -n 2 --dist worksteal -m "$(FAST)" $(ARGS)
 
 bench: $(DEV) ## measure every budget of the design and print it beside the figure (ARGS=--json)
 	@$(RUN) -m tests.benchmarks.run $(ARGS)
 
-soak: $(DEV) timescale ## the end-to-end tests and the same-call property at full size
-	@SPANLEDGER_TEST_FULL_SIZE=1 $(RUN) -m pytest tests/end_to_end tests/storage/test_same_call.py \
-		tests/storage/test_same_call_payloads.py --timeout 3600 $(ARGS)
+soak: $(DEV) timescale ## the test suite at full size: every example of every property, end to end with 100,000 spans
+	@SPANLEDGER_TEST_FULL_SIZE=1 $(RUN) -m pytest -n 2 --dist worksteal --durations=25 --timeout 7200 $(ARGS)
 
 proto: $(DEV) ## generate receiver/telemetry_pb2* from proto/
 	@$(RUN) -m receiver.generate

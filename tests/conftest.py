@@ -8,9 +8,11 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests import servers
+from tests import servers, sizes
 
 EVERY_SERVER = [pytest.param(kind, marks=getattr(pytest.mark, kind)) for kind in servers.KINDS]
+
+sizes.use_hypothesis_profile()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -15,9 +15,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from tests.end_to_end import books
-from tests.end_to_end.sizes import SPANS
 from tests.end_to_end.traffic import identity, make_spans, sums
 from tests.running import RunningService
+from tests.sizes import SPANS
 
 BATCH = 512
 """The batch span processor's own default."""

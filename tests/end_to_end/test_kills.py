@@ -16,8 +16,8 @@ from service.embedded import EmbeddedPostgres, running_dsn
 from service.embedded_state import read_postmaster
 from tests.end_to_end import books
 from tests.end_to_end.senders import RetryingSenders
-from tests.end_to_end.sizes import KILLS
 from tests.running import RunningService
+from tests.sizes import KILLS
 
 RECOVERY_SECONDS = 10.0
 """From the return of the database to the first acknowledgement (DESIGN §10)."""

@@ -18,6 +18,7 @@ from psycopg.rows import dict_row
 
 from tests.operations import reference_decomposition as reference
 from tests.operations.ledger import PRICED, UNPRICED, Call, fill
+from tests.sizes import examples
 
 START = datetime(2026, 3, 28, 21, 0, tzinfo=UTC)
 """A month end and the change to summer time in Europe: nothing may move by either."""
@@ -155,7 +156,7 @@ def test_any_window_and_filter_equals_a_computation_from_calls(
     connection, calls = ledger
     names = st.sampled_from(sorted(DIMENSIONS))
 
-    @settings(max_examples=80, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=examples(80))
     @given(WINDOWS, WINDOWS, names, st.none() | names, st.sampled_from(calls))
     def check(
         window: list[datetime], baseline: list[datetime], dimension: str, filtered: str | None, like: Call

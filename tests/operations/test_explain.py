@@ -18,6 +18,7 @@ from processor.pricing.load import load_price_book
 from service.__main__ import build
 from service.price_records import VectorKeeper, register
 from storage.ingest.writer import Writer
+from tests.sizes import examples
 from tests.storage.ledger import call, rows
 
 # One model per way a price can be built.
@@ -106,7 +107,7 @@ def usage(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(6), suppress_health_check=list(HealthCheck))
 @given(drawn=st.lists(usage(), min_size=60, max_size=120))
 def test_every_bill_agrees_with_what_was_booked_to_the_last_digit(
     migrated_database: str, book: PriceBook, drawn: list[dict[str, Any]]

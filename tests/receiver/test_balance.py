@@ -7,6 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from receiver.dialects.balance import INSIDE, OPEN, OUTSIDE, WRITES_OUTSIDE, Balance, Sent, balance
+from tests.sizes import examples
 
 TOKENS = st.integers(1, 40) | st.integers(1, 10**6)
 """Small ones too, so that sums coincide."""
@@ -29,7 +30,7 @@ def usages(draw: st.DrawFn) -> tuple[Sent, str, str, Balance]:
     return counts, cache, thought, Balance(missing_in, missing_out)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(usages())
 @example((Sent(500, 10, 400, 300), WRITES_OUTSIDE, INSIDE, Balance(300, 0)))
 @example((Sent(1, 5, 3, 0, 3, 9), OUTSIDE, INSIDE, Balance(3, 0)))
@@ -43,7 +44,7 @@ def test_of_an_unknown_sender_the_truth_comes_back_or_is_left_open(
         assert found == truth
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(usages())
 def test_of_a_known_sender_the_truth_comes_back(usage: tuple[Sent, str, str, Balance]) -> None:
     """Unless another answer has been proved, which takes two parts that happen to be alike."""

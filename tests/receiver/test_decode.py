@@ -21,6 +21,7 @@ from receiver.otlp.read_plan import MAX_PLANS
 from receiver.otlp.shapes import MAX_SHAPE, Plans
 from tests.receiver.captures import CAPTURES
 from tests.receiver.spans import CHAT, T0, Made, decoded, ids, request
+from tests.sizes import examples
 
 BODIES = [capture.body for capture in CAPTURES if capture.body]
 
@@ -206,7 +207,7 @@ def _mutated(body: bytes, draw: random.Random) -> bytes:
     return bytes(changed)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 @given(st.sampled_from(BODIES), st.integers(0, 2**32))
 def test_mutated_requests_raise_nothing_but_bad_data(body: bytes, seed: int) -> None:
     changed = _mutated(body, random.Random(seed))
@@ -221,7 +222,7 @@ def test_mutated_requests_raise_nothing_but_bad_data(body: bytes, seed: int) -> 
         assert (call.input_tokens or 0) >= 0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(st.binary(max_size=400))
 def test_noise_raises_nothing_but_bad_data(body: bytes) -> None:
     with contextlib.suppress(BadData):

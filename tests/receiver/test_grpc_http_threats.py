@@ -29,6 +29,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from processor.calls.errors import BadData
 from receiver.otlp.decode import decode
 from tests.receiver.doors import EXPORT, json_request, open_doors, request, span
+from tests.sizes import examples
 
 MIB = 1 << 20
 GROWTH_LIMIT = 400 * MIB
@@ -288,7 +289,7 @@ async def test_strange_times_are_no_error_of_the_request(start: int, end: int) -
 SOUND = request(span(), span(attributes={"user.id": "u1"})).SerializeToString()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(st.lists(st.tuples(st.integers(0, len(SOUND) - 1), st.integers(0, 255)), min_size=1, max_size=8))
 def test_fuzz_mutated_protobuf_is_a_batch_or_bad_data(changes: list[tuple[int, int]]) -> None:
     body = bytearray(SOUND)
@@ -297,7 +298,7 @@ def test_fuzz_mutated_protobuf_is_a_batch_or_bad_data(changes: list[tuple[int, i
     _decodes_or_refuses(bytes(body))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(st.binary(max_size=200) | st.integers(0, len(SOUND)).map(lambda end: SOUND[:end]))
 def test_fuzz_any_bytes_are_a_batch_or_bad_data(body: bytes) -> None:
     _decodes_or_refuses(body)

@@ -14,25 +14,26 @@ from hypothesis import strategies as st
 
 from processor.calls.errors import BadData, Overloaded, TooLarge
 from receiver.budget import Budget, gunzip, inflate_grpc
+from tests.sizes import examples
 
 MIB = 1 << 20
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.lists(st.binary(max_size=5000), min_size=1, max_size=4))
 def test_what_was_compressed_comes_back(parts: list[bytes]) -> None:
     whole = b"".join(parts)
     assert gunzip(b"".join(map(gzip.compress, parts)), len(whole)) == whole
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.binary(max_size=3000))
 def test_grpc_messages_come_back_in_every_coding(message: bytes) -> None:
     assert inflate_grpc(gzip.compress(message), len(message)) == message
     assert inflate_grpc(zlib.compress(message), len(message)) == message
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.binary(max_size=300))
 def test_any_bytes_are_inflated_or_refused(message: bytes) -> None:
     for inflate in (gunzip, inflate_grpc):

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.calls.call import Batch, Flag
@@ -119,7 +119,6 @@ def test_a_failed_call_without_counts_is_a_call_by_its_condition() -> None:
     assert call.status == "error"
 
 
-@settings(deadline=None)
 @given(keys=st.lists(st.text("abc._-", min_size=1, max_size=12), min_size=1, max_size=4, unique=True))
 def test_every_mapped_key_is_found_by_the_byte_scan(keys: list[str]) -> None:
     spans = [Made({key: value}) for key in keys for value in (5, "text", 0.5)]

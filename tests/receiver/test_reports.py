@@ -15,6 +15,7 @@ from receiver.reports.fields import FIELDS
 from receiver.reports.reports import MAX_RECORDS, read_body, read_report
 from tests.receiver.doors import REPORT
 from tests.receiver.test_otlp_json import JSON_VALUES
+from tests.sizes import examples
 
 NOW = 1_790_000_000_000_000_000
 
@@ -266,7 +267,7 @@ def test_reading_keeps_the_size_for_the_queue() -> None:
     assert batch.size_bytes > 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(
     st.lists(
         st.dictionaries(st.sampled_from(sorted(FIELDS)) | st.text(max_size=5), JSON_VALUES, max_size=12),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
@@ -233,17 +233,21 @@ def _published() -> Iterator[Attributes]:
         yield {"acme.usage": json.dumps(usage), "acme.model": "gpt-4o"}
 
 
-@pytest.mark.parametrize("attributes", list(_published()), ids=str)
-def test_no_published_spelling_is_passed_over_in_silence(attributes: Attributes) -> None:
+def _is_passed_over(attributes: Attributes) -> bool:
     batch = decoded(sent(attributes, ("acme.work", "1")))
-    assert len(batch.calls) + len(batch.sightings) == 1
-    assert all(call.input_tokens or call.output_tokens for call in batch.calls)
+    has_counts = all(call.input_tokens or call.output_tokens for call in batch.calls)
+    return len(batch.calls) + len(batch.sightings) != 1 or not has_counts
+
+
+def test_no_published_spelling_is_passed_over_in_silence() -> None:
+    published = list(_published())
+    assert len(published) > 400
+    assert [attributes for attributes in published if _is_passed_over(attributes)] == []
 
 
 _WORDS = st.sampled_from(["acme", "agent", "run", "x", "svc.model", "step"])
 
 
-@settings(deadline=None)
 @given(
     prefix=st.lists(_WORDS, max_size=2).map(".".join),
     key=st.sampled_from(COUNTS),

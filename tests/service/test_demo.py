@@ -23,6 +23,7 @@ from service.demo.stage import Process, telemetry
 from service.demo.traffic import Customers
 from service.demo.truth import Totals
 from tests.service.otlp_sink import Received, otlp_sink
+from tests.sizes import examples
 
 NOON_TUESDAY = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ANCHORS = [
@@ -40,7 +41,7 @@ def test_the_same_seed_and_anchor_draw_the_same_day() -> None:
     assert make_plan(NOON_TUESDAY, 3, scale=0.02) != make_plan(NOON_TUESDAY, 4, scale=0.02)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20))
 @given(anchors, st.integers(0, 2**32))
 def test_every_call_lies_in_the_day_and_its_usage_adds_up(anchor: datetime, seed: int) -> None:
     plan = make_plan(anchor, seed, scale=0.02)
@@ -184,6 +185,7 @@ ABOVE_ZERO = {
 """Written only when there is something to say, so the traffic decides whether they are there."""
 
 
+@pytest.mark.slow
 def test_history_writes_what_the_instrumentations_write(live_spans: tuple[list[Received], object]) -> None:
     live = _keys_by_kind(live_spans[0])
     plan = make_plan(NOON_TUESDAY)
@@ -211,10 +213,12 @@ def _keys_by_kind(received: list[Received]) -> dict[tuple[object, ...], set[str]
     return found
 
 
+@pytest.mark.slow
 def test_the_provider_sees_no_tags(live_spans: tuple[list[Received], dict[str, object]]) -> None:
     assert live_spans[1]["leaked_headers"] == 0
 
 
+@pytest.mark.slow
 def test_live_spans_are_the_providers_bill(live_spans: tuple[list[Received], dict[str, object]]) -> None:
     received, bill = live_spans
     models = bill["models"]

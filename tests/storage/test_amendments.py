@@ -28,6 +28,7 @@ from storage.ingest.writer import Writer
 from storage.journal.amender import Amender, Amendment, retract, set_fields
 from storage.journal.stored_row import Place, Row
 from storage.upkeep.retention import Periods, keep
+from tests.sizes import examples
 from tests.storage.ledger import (
     NOON_NS,
     PRICED,
@@ -277,6 +278,4 @@ class Ledger(RuleBasedStateMachine):
 
 def test_rollups_and_book_follow_any_sequence(migrated_database: str) -> None:
     machine = type("Here", (Ledger,), {"dsn": migrated_database})
-    run_state_machine_as_test(
-        machine, settings=settings(max_examples=8, stateful_step_count=10, deadline=None)
-    )
+    run_state_machine_as_test(machine, settings=settings(max_examples=examples(8), stateful_step_count=10))

@@ -27,6 +27,7 @@ from storage.journal.erasure import (
 from storage.upkeep.retention import Periods, keep
 from tests.conftest import _migrate
 from tests.servers import fresh_database
+from tests.sizes import examples
 from tests.storage.ledger import (
     NOON_NS,
     SECOND_NS,
@@ -191,7 +192,7 @@ def one_database() -> object:
 PEOPLE = ("alice", "bob", "unknown")
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(6), suppress_health_check=[HealthCheck.too_slow])
 @given(
     made=st.lists(
         st.tuples(

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from processor.calls.call import Batch, ModelCall
 from processor.pricing.charge import Charge
 from storage.ingest.writer import Writer
+from tests.sizes import examples
 from tests.storage.ledger import NOON_NS, SECOND_NS, assert_rollups_equal_rows, call, rows
 
 TABLES = (
@@ -73,8 +74,7 @@ batches = st.lists(
 
 
 @settings(
-    max_examples=25,
-    deadline=None,
+    max_examples=examples(25),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(sequence=batches)

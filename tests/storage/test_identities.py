@@ -22,6 +22,7 @@ from storage.journal import remap as identities
 from storage.journal.erasure import Identity, erase_identity
 from tests.receiver.spans import CHAT, T0, Made
 from tests.running import ROOT
+from tests.sizes import examples
 from tests.storage.late import Late, assert_the_books_balance, late_ledger
 from tests.storage.ledger import (
     NOON_NS,
@@ -254,7 +255,7 @@ def test_the_order_of_calls_files_and_late_tags_does_not_matter(migrated_databas
     with late_ledger(migrated_database) as late:
 
         @settings(
-            max_examples=25, deadline=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck)
+            max_examples=examples(25), phases=(Phase.generate,), suppress_health_check=list(HealthCheck)
         )
         @given(
             st.lists(traced(), min_size=1, max_size=6), st.lists(files(), min_size=1, max_size=3), st.data()

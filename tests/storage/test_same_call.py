@@ -8,7 +8,6 @@ Requests are compared as a sum, since each is counted where its first committed 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,12 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.receiver.spans import CHAT, Made
+from tests.sizes import examples
 from tests.storage.deliveries import State, differences, new_number, settle, state, stored
 from tests.storage.late import Late, late_ledger
 
-IS_FULL = os.environ.get("SPANLEDGER_TEST_FULL_SIZE") == "1"
-EXAMPLES = 2_000 if IS_FULL else 100
-"""The suite plays the same hundred each time; `make soak` draws anew."""
 STRONG, OTHER, WEAK = "msg_01AbCdEfGhIjKlMn", "msg_02ZyXwVuTsRqPoNm", "chatcmpl-42"
 LOSSY, SDK = ("openinference.instrumentation.anthropic", "0.1.5"), ("com.anthropic.sdk.python", "2")
 ESTIMATING, PLAIN = ("openlit.otel.tracing", "1.34"), ("test", "1")
@@ -230,9 +227,7 @@ def play(deliveries: Deliveries, spans: list[Made], data: st.DataObject) -> None
 
 
 def test_any_split_order_and_repetition_ends_in_the_same_rows(deliveries: Deliveries) -> None:
-    @settings(
-        max_examples=EXAMPLES, deadline=None, derandomize=not IS_FULL, suppress_health_check=list(HealthCheck)
-    )
+    @settings(max_examples=examples(2_000, suite=100), suppress_health_check=list(HealthCheck))
     @given(spans=traces(), data=st.data())
     def check(spans: list[Made], data: st.DataObject) -> None:
         deliveries.begin()

@@ -6,18 +6,17 @@ receivers and minutes apart, with late binding in between. Each ends in the same
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from random import Random
 
 import pytest
 
+from tests.sizes import FULL_SIZE
 from tests.storage.deliveries import State, differences, new_number, settle, state, stored
 from tests.storage.late import Late, late_ledger
 from tests.storage.payloads import Delivery, payloads
 
-IS_FULL = os.environ.get("SPANLEDGER_TEST_FULL_SIZE") == "1"
 PAYLOADS = payloads()
 DAY_NS = 86_400_000_000_000
 
@@ -121,7 +120,7 @@ WHERE_A_SPLIT_SHOWS: Mapping[str, tuple[str, ...]] = {
 def test_real_spans_end_in_the_same_rows_however_they_come(late: Late) -> None:
     expected = deliver(late, whole, 0, 0)
     faults = []
-    for seed, (split, gap) in enumerate([*ROUNDS, *(MORE_ROUNDS if IS_FULL else ())]):
+    for seed, (split, gap) in enumerate([*ROUNDS, *(MORE_ROUNDS if FULL_SIZE else ())]):
         for payload, one, other in zip(PAYLOADS, expected, deliver(late, split, seed, gap), strict=True):
             allowed = WHERE_A_SPLIT_SHOWS.get(payload.name, ())
             said = [f for f in differences(one, other) if f[1] not in allowed and allowed != ("*",)]

@@ -21,6 +21,7 @@ from storage.journal.erasure import erase_data_mode
 from storage.late.binder import Binder
 from storage.upkeep.retention import Periods, keep
 from tests.receiver.spans import CHAT, T0, Made, request
+from tests.sizes import examples
 from tests.storage.ledger import NOON_NS, PRICED, SECOND_NS, call, rows
 
 NOW = datetime.fromtimestamp(NOON_NS / 1e9, UTC)
@@ -92,7 +93,7 @@ def test_a_resend_changes_nothing(migrated_database: str, writer: Writer) -> Non
     assert spans(migrated_database) == 2
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     sent=st.lists(
         st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=1, max_size=4), min_size=1, max_size=6
@@ -188,7 +189,7 @@ def test_usage_inside_of_a_wrapper_leaves_when_the_wrapper_is_counted(
 KINDS = {"own": OWN, "call": {}, "named": {"endpoint_tag": "checkout"}}
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     tree=st.lists(st.tuples(st.sampled_from(sorted(KINDS)), st.integers(0, 4)), min_size=1, max_size=5),
     order=st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=5), min_size=1, max_size=4),
