@@ -21,6 +21,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail, instead of skip, what needs a server that cannot run here",
     )
+    parser.addoption(
+        "--every-server",
+        action="store_true",
+        default=sizes.FULL_SIZE,
+        help="run every test on both servers, also where TimescaleDB makes no difference (make soak does)",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out on TimescaleDB what is not marked `both_servers`."""
+    if config.getoption("--every-server"):
+        return
+    left_out = {item for item in items if _is_on_timescale(item) and not _differs(item)}
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _is_on_timescale(item: pytest.Item) -> bool:
+    """Whether a fixture of this module put the test on TimescaleDB as its second server."""
+    callspec = getattr(item, "callspec", None)
+    params = callspec.params if callspec else {}
+    return "timescale" in (params.get("server_kind"), params.get("module_database"))
+
+
+def _differs(item: pytest.Item) -> bool:
+    return item.get_closest_marker("both_servers") is not None
 
 
 @pytest.fixture(params=EVERY_SERVER)

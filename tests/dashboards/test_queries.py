@@ -13,6 +13,8 @@ from tests.dashboards.files import DEFAULTS, Query, dashboards, panels, queries
 from tests.dashboards.macros import Range, Value, expand, fill
 from tests.dashboards.shop import ANCHOR, HOSTILE_TENANT
 
+pytestmark = pytest.mark.both_servers
+
 UIDS = sorted(dashboards())
 DAY = (ANCHOR - timedelta(hours=24), ANCHOR)
 

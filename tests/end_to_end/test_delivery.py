@@ -19,6 +19,8 @@ from tests.end_to_end.traffic import identity, make_spans, sums
 from tests.running import RunningService
 from tests.sizes import SPANS
 
+pytestmark = pytest.mark.both_servers
+
 BATCH = 512
 """The batch span processor's own default."""
 

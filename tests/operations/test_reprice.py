@@ -32,6 +32,8 @@ from tests.running import ROOT
 from tests.storage.ledger import NOON_NS, SECOND_NS, call, rows, value
 from tests.storage.test_amendments import assert_the_book_adds_up, place
 
+pytestmark = pytest.mark.both_servers
+
 NOON = datetime.fromtimestamp(NOON_NS // SECOND_NS, UTC)
 SCOPE = Scope(NOON - timedelta(days=3), NOON + timedelta(days=1))
 DAY = NOON.date()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -41,6 +42,8 @@ from tests.storage.ledger import (
     value,
     write,
 )
+
+pytestmark = pytest.mark.both_servers
 
 TABLES = (
     "_genai.model_call, _genai.call_key, _genai.usage_minute, _genai.usage_hour, _genai.usage_identity_hour,"

@@ -13,6 +13,8 @@ from tests.receiver.spans import CHAT, Made
 from tests.storage.late import Late, late_ledger
 from tests.storage.ledger import rows, value
 
+pytestmark = pytest.mark.both_servers
+
 KNOWN = {**CHAT, "gen_ai.response.model": "gpt-4o-mini", "gen_ai.response.id": "chatcmpl-B8xK2mQ9vT4w"}
 
 

@@ -19,6 +19,8 @@ from tests.operations.ledger import fill
 from tests.operations.test_compare_sql import random_call
 from tests.storage.ledger import NOON_NS, SECOND_NS, call, write
 
+pytestmark = pytest.mark.both_servers
+
 START = datetime(2026, 3, 27, tzinfo=UTC)
 DAYS = 4
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)

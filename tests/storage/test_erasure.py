@@ -39,6 +39,8 @@ from tests.storage.ledger import (
     write,
 )
 
+pytestmark = pytest.mark.both_servers
+
 DAY_NS = 86_400 * SECOND_NS
 NOW = datetime.fromtimestamp(NOON_NS / 1e9, UTC)
 ALICE = Identity(Kind.USER, ("alice", "h:00aa"))

@@ -18,6 +18,8 @@ from storage.ingest.writer import Writer
 from tests.sizes import examples
 from tests.storage.ledger import NOON_NS, SECOND_NS, assert_rollups_equal_rows, call, rows
 
+pytestmark = pytest.mark.both_servers
+
 TABLES = (
     "_genai.model_call, _genai.call_key, _genai.usage_minute, _genai.usage_hour, _genai.usage_identity_hour"
 )

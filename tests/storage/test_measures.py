@@ -11,6 +11,8 @@ import pytest
 
 from storage.schema.measures import MEASURES, write_out
 
+pytestmark = pytest.mark.both_servers
+
 STORAGE = Path(__file__).parents[2] / "storage"
 LEVELS = ("usage_minute", "usage_hour", "usage_identity_hour", "usage_identity_day")
 

@@ -17,6 +17,8 @@ from storage.schema.grafana_role import READER
 from storage.schema.migrate import migrate, migrations, view_checksum
 from tests.storage.ledger import call, rows, totals, value, write
 
+pytestmark = pytest.mark.both_servers
+
 COLUMNS = """
     SELECT table_schema, table_name, column_name, data_type, collation_name, is_nullable
     FROM information_schema.columns WHERE table_schema IN ('genai', '_genai') ORDER BY 1, 2, 3

@@ -29,6 +29,8 @@ from tests.storage.ledger import (
     write,
 )
 
+pytestmark = pytest.mark.both_servers
+
 DAY_NS = 86_400 * SECOND_NS
 NOW = datetime.fromtimestamp(NOON_NS / 1e9, UTC)
 AS_OF_TOTAL = (

@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import pytest
+
 from storage.connection import connect
 from storage.ingest.writer import Writer
 from storage.upkeep.retention import Periods, keep
 from storage.upkeep.rollup_check import DAY, HOUR, Slice, compare, compare_due, count_differences, slices
 from tests.storage.ledger import NOON_NS, SECOND_NS, call, rows, value, write
+
+pytestmark = pytest.mark.both_servers
 
 NOW = datetime.fromtimestamp(NOON_NS / 1e9, UTC)
 DAY_NS = 86_400 * SECOND_NS

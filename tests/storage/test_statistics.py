@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from storage.connection import connect
 from storage.ingest.writer import Writer
 from storage.upkeep.statistics import ensure_statistics
 from tests.storage.ledger import call, rows, write
+
+pytestmark = pytest.mark.both_servers
 
 
 def test_calls_that_were_never_analysed_are_analysed_once(migrated_database: str) -> None:

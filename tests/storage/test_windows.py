@@ -13,6 +13,8 @@ from storage.ingest.writer import Writer
 from storage.upkeep.retention import Periods, keep
 from tests.storage.ledger import NOON_NS, call, rows, value, write
 
+pytestmark = pytest.mark.both_servers
+
 NOW = datetime.fromtimestamp(NOON_NS / 1e9, UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

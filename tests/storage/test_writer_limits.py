@@ -23,6 +23,8 @@ from tests.storage.ledger import (
     write,
 )
 
+pytestmark = pytest.mark.both_servers
+
 STRONG = "resp_67ccd2bed1ec8190b14f964abc054267"
 
 
