@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests import servers, sizes
+from tests import machine, servers, sizes
 
 EVERY_SERVER = [pytest.param(kind, marks=getattr(pytest.mark, kind)) for kind in servers.KINDS]
 
@@ -27,6 +27,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=sizes.FULL_SIZE,
         help="run every test on both servers, also where TimescaleDB makes no difference (make soak does)",
     )
+
+
+def pytest_report_header() -> list[str]:
+    """Say first what this machine cannot test."""
+    return [f"{machine.NOT_HERE}: {reason}" for reason in machine.missing()]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -60,9 +65,7 @@ def _available(request: pytest.FixtureRequest) -> str:
     try:
         servers.server(kind)
     except servers.Unavailable as error:
-        if request.config.getoption("--require-services"):
-            pytest.fail(f"--require-services: {error}")
-        pytest.skip(f"{servers.NOT_HERE}: {error}")
+        machine.skip(request.config, str(error))
     return kind
 
 
@@ -109,11 +112,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say last what this machine could not test."""
     reasons = Counter(
-        report.longrepr[2].partition(f"{servers.NOT_HERE}: ")[2]
+        report.longrepr[2].partition(f"{machine.NOT_HERE}: ")[2]
         for report in terminalreporter.stats.get("skipped", [])
-        if isinstance(report.longrepr, tuple) and servers.NOT_HERE in report.longrepr[2]
+        if isinstance(report.longrepr, tuple) and machine.NOT_HERE in report.longrepr[2]
     )
     if reasons:
-        terminalreporter.section(servers.NOT_HERE)
+        terminalreporter.section(machine.NOT_HERE)
     for reason, count in sorted(reasons.items()):
         terminalreporter.line(f"{count} tests: {reason}")

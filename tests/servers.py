@@ -34,9 +34,6 @@ from tests.timescale_root import TimescaleServer, why_unavailable
 
 KINDS = ("postgres", "timescale")
 
-NOT_HERE = "not tested on this machine"
-"""Starts the reason of every skip for want of a server; the run's summary collects them by it."""
-
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
 """Test databases need not survive a power cut."""
 

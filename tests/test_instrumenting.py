@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -27,9 +26,9 @@ from service import keys
 from service.__main__ import build
 from service.demo.stage import Process
 from tests import servers
+from tests.machine import COLLECTOR, NOT_HERE, require
 from tests.receiver.spans import Made, request
 from tests.running import ROOT, RunningService
-from tests.servers import NOT_HERE
 
 PAGE = (ROOT / "docs" / "instrumenting.md").read_text()
 BLOCKS = {
@@ -49,7 +48,6 @@ INVENTED = Made(
 )
 PATIENCE_SECONDS = 30.0
 NODE_MODULES = ROOT / ".cache" / "instrumenting-node"
-COLLECTOR = ROOT / ".cache" / "otelcol"
 COLLECTOR_VERSION = "v0.165.0"
 
 
@@ -234,10 +232,9 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def node_modules() -> Path:
+def node_modules(request: pytest.FixtureRequest) -> Path:
     """The packages of the page, installed once into .cache."""
-    if not (shutil.which("npm") and shutil.which("node")):
-        pytest.skip(f"{NOT_HERE}: Node and npm are not installed")
+    require(request.config, "node")
     NODE_MODULES.mkdir(parents=True, exist_ok=True)
     with locked(NODE_MODULES / "lock"):
         if not (NODE_MODULES / "node_modules" / ".package-lock.json").exists():
@@ -302,18 +299,14 @@ def test_the_collectors_configuration_names_what_it_uses() -> None:
 
 
 @pytest.fixture(scope="session")
-def collector() -> Path:
+def collector(request: pytest.FixtureRequest) -> Path:
     """A Collector with the parts of the page, built once into .cache from the Go modules."""
-    binary = COLLECTOR / "otelcol-small"
-    COLLECTOR.mkdir(parents=True, exist_ok=True)
-    with locked(COLLECTOR / "lock"):
-        if not binary.exists():
-            if not shutil.which("go"):
-                pytest.skip(
-                    f"{NOT_HERE}: no Collector in .cache/otelcol, and Go is not installed to build one"
-                )
-            _build_collector(binary)
-    return binary
+    require(request.config, "collector")
+    COLLECTOR.parent.mkdir(parents=True, exist_ok=True)
+    with locked(COLLECTOR.parent / "lock"):
+        if not COLLECTOR.exists():
+            _build_collector(COLLECTOR)
+    return COLLECTOR
 
 
 def _build_collector(binary: Path) -> None:

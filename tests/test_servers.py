@@ -11,6 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests import machine, timescale_root
+
+pytestmark = pytest.mark.both_servers
 ROOT = Path(__file__).parent.parent
 
 
@@ -57,3 +60,25 @@ def test_servers_end_with_a_run_that_is_killed() -> None:
     assert not Path(directory).exists()
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(uri)
+
+
+def test_where_nothing_installs_debootstrap_the_reason_says_what_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timescale_root, "ROOT", tmp_path / "root")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    reason = timescale_root.build()
+    assert reason is not None
+    assert ("debootstrap" if os.geteuid() == 0 else "root") in reason
+
+
+def test_what_the_machine_lacks_is_said_before_the_tests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timescale_root, "ROOT", tmp_path)
+    monkeypatch.setattr(machine, "COLLECTOR", tmp_path / "none")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in ("SPANLEDGER_TEST_TIMESCALE_URL", "GRAFANA", "GRAFANA_URL", "CHROMIUM"):
+        monkeypatch.delenv(name, raising=False)
+    assert len(machine.missing()) == len(machine.NEEDS)
+    assert machine.missing()[0].startswith("TimescaleDB: run `make timescale` as root once")

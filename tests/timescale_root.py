@@ -55,8 +55,8 @@ def build() -> str | None:
         return None
     if os.geteuid() != 0:
         return "building the TimescaleDB root needs root (once)"
-    if shutil.which("debootstrap") is None:
-        return "building the TimescaleDB root needs debootstrap (apt-get install debootstrap)"
+    if reason := _install_debootstrap():
+        return reason
     draft = ROOT.with_name(f"{ROOT.name}.{os.getpid()}")
     draft.mkdir(parents=True)
     print(f"building a TimescaleDB root in {ROOT} (700 MB, about two minutes, once)", flush=True)
@@ -68,6 +68,22 @@ def build() -> str | None:
     shutil.rmtree(draft / "var/cache/apt", ignore_errors=True)
     with contextlib.suppress(OSError):
         draft.rename(ROOT)  # another run may have been faster
+    return None
+
+
+def _install_debootstrap() -> str | None:
+    """Install what builds the root where that is a command away. Returns why it is not there, or None."""
+    if shutil.which("debootstrap"):
+        return None
+    if shutil.which("apt-get") is None:
+        return "building the TimescaleDB root needs debootstrap: install it"
+    print("installing debootstrap, which builds the TimescaleDB root of the tests", flush=True)
+    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "debootstrap"]
+    for command in (["apt-get", "update", "-q"], install):
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+        if done.returncode:
+            return f"{' '.join(command[:2])} failed: {' '.join((done.stderr or done.stdout).split()[-40:])}"
     return None
 
 

@@ -17,10 +17,10 @@ import httpx
 import pytest
 
 from dashboards.paths import DATASOURCE_UID, FOLDER_UID
-from tests import servers
 from tests.dashboards.files import DEFAULTS, Query, dashboards, panels, queries
 from tests.dashboards.macros import Range, Value, expand, fill
 from tests.dashboards.test_queries import HOSTILE
+from tests.machine import NOT_HERE, require
 
 pytestmark = pytest.mark.grafana
 
@@ -34,12 +34,8 @@ DAY = Range(END - timedelta(hours=24), END)
 @pytest.fixture(scope="module")
 def grafana(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
     """A client of the server at GRAFANA_URL."""
-    url = os.environ.get("GRAFANA_URL")
-    if not url:
-        reason = "no Grafana: GRAFANA_URL is not set"
-        if request.config.getoption("--require-services"):
-            pytest.fail(f"--require-services: {reason}")
-        pytest.skip(f"{servers.NOT_HERE}: {reason}")
+    require(request.config, "grafana")
+    url = os.environ["GRAFANA_URL"]
     token = os.environ.get("GRAFANA_TOKEN")
     user = os.environ.get("GRAFANA_USER", "admin"), os.environ.get("GRAFANA_PASSWORD", "admin")
     with httpx.Client(
@@ -159,7 +155,7 @@ def test_hostile_values_pass_through_the_server_harmlessly(
 def test_the_log_holds_no_error_of_ours() -> None:
     path = os.environ.get("GRAFANA_LOG")
     if not path:
-        pytest.skip(f"{servers.NOT_HERE}: GRAFANA_LOG is not set")
+        pytest.skip(f"{NOT_HERE}: GRAFANA_LOG is not set")
     wrong = [
         line
         for line in Path(path).read_text().splitlines()

@@ -18,7 +18,7 @@ from service.demo.grafana import Program, find, running
 from service.demo.stage import Ports, StageError, choose_ports
 from tests.dashboards.files import DEFAULTS, queries
 from tests.dashboards.macros import Value, fill
-from tests.servers import NOT_HERE
+from tests.machine import require
 from tests.service.test_demo_played import read_until, surroundings, terminal
 
 __all__ = ["surroundings"]  # a fixture
@@ -47,13 +47,8 @@ def test_a_path_without_a_grafana_is_refused(tmp_path: Path) -> None:
 
 @pytest.fixture
 def program(request: pytest.FixtureRequest) -> Program:
-    path = os.environ.get("GRAFANA")
-    if path is None:
-        reason = "no Grafana to start: GRAFANA is not set"
-        if request.config.getoption("--require-services"):
-            pytest.fail(f"--require-services: {reason}")
-        pytest.skip(f"{NOT_HERE}: {reason}")
-    return find(Path(path))
+    require(request.config, "grafana program")
+    return find(Path(os.environ["GRAFANA"]))
 
 
 def ask(port: int, sql: str, result: str = "table") -> Any:

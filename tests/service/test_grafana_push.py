@@ -15,7 +15,7 @@ import pytest
 
 from dashboards.files import Names, committed, names, renamed
 from processor.calls.errors import ConfigError
-from tests.servers import NOT_HERE
+from tests.machine import NOT_HERE, require
 
 pytestmark = pytest.mark.grafana
 
@@ -36,12 +36,8 @@ class Server(NamedTuple):
 
 @pytest.fixture(scope="module")
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    url = os.environ.get("GRAFANA_URL")
-    if not url:
-        reason = "no Grafana: GRAFANA_URL is not set"
-        if request.config.getoption("--require-services"):
-            pytest.fail(f"--require-services: {reason}")
-        pytest.skip(f"{NOT_HERE}: {reason}")
+    require(request.config, "grafana")
+    url = os.environ["GRAFANA_URL"]
     from grafana_client.api import GrafanaApi
 
     admin = os.environ.get("GRAFANA_USER", "admin"), os.environ.get("GRAFANA_PASSWORD", "admin")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import struct
 import subprocess
@@ -19,10 +18,11 @@ import uvicorn
 from operations.compare import Question
 from operations.pages.asked import Links
 from service.ops import ops_app
+from tests import machine
+from tests.machine import require
 from tests.operations.ledger import fill
 from tests.operations.test_classify import BEFORE, NOW, V2, tokens, traffic
 from tests.operations.test_pages_ledger import HOUR
-from tests.servers import NOT_HERE
 from tests.service.test_ops import status
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -33,13 +33,8 @@ WIDE, NARROW = (1200, 1800), (500, 2400)
 
 @pytest.fixture
 def chromium(request: pytest.FixtureRequest) -> str:
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if found is None:
-        reason = "no Chromium: none on the path, and CHROMIUM is not set"
-        if request.config.getoption("--require-services"):
-            pytest.fail(f"--require-services: {reason}")
-        pytest.skip(f"{NOT_HERE}: {reason}")
-    return found
+    require(request.config, "chromium")
+    return machine.chromium() or ""
 
 
 @contextmanager
