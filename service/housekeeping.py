@@ -16,7 +16,7 @@ import psycopg
 
 from processor.calls.errors import StorageUnavailable
 from receiver.status import log_fault
-from service import ledger, metrics
+from service import database, ledger, metrics
 from service.config import Config, RetentionConfig
 from storage.journal.erasure import erase_again
 from storage.upkeep.day_sums import sum_days
@@ -116,7 +116,7 @@ class Housekeeper:
             said = task.run(connection)
         except (psycopg.Error, StorageUnavailable) as error:
             metrics.housekeeping.labels(task.name, "failed").inc()
-            reason = ledger.reason(error) if isinstance(error, psycopg.Error) else str(error)
+            reason = database.reason(error) if isinstance(error, psycopg.Error) else str(error)
             log.warning("%s did not work and is tried again: %s", task.name, reason)
             if connection.closed:
                 raise

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from processor.calls.errors import ConfigError
 from processor.calls.identity_map import load_identity_map
-from service import display, ledger
+from service import database, display
 from service.config import Config
 from service.display import Column, console, exact_usd, number, table, usd
 from service.identity_keys import load_identity_rules
@@ -57,7 +57,7 @@ def run(config: Config, apply: bool, why: str) -> Moves:
     if config.identity.labels is None:
         raise ConfigError("identity.labels names no file: there is nothing to map by (docs/keeping.md)")
     given = load_identity_map(config.identity.labels, load_identity_rules(config, create=False))
-    with ledger.connected(config) as connection:
+    with database.connected(config) as connection:
         floor = connection.execute(
             "SELECT time FROM genai.floor WHERE level = 'raw' AND time > 'epoch'"
         ).fetchone()
@@ -68,7 +68,7 @@ def run(config: Config, apply: bool, why: str) -> Moves:
     time.sleep(_SETTLE_SECONDS)
     by = f"{getpass.getuser()}@{socket.gethostname()}"
     moved, run_id = identities.remap(
-        ledger.database_url(config), why=why or "identities.yaml", by=by, caps=caps_of(config)
+        database.database_url(config), why=why or "identities.yaml", by=by, caps=caps_of(config)
     )
     return moves._replace(moved=moved, run=run_id)
 

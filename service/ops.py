@@ -23,7 +23,7 @@ from operations.pages.render import Service
 from processor.calls.errors import PipelineError, Retryable
 from receiver.auth import Forbidden, basic_as_bearer
 from receiver.status import log_fault
-from service import ledger, metrics
+from service import database, ledger, metrics
 from service.display import ago, exact_usd, instant, number, usd
 from service.keys import KeyRing
 from service.state import WorkerState, instant_text
@@ -146,7 +146,7 @@ def fault_of(status: Status) -> str | None:
             connection.execute(ledger.query("probe_read"))
     except psycopg.Error as error:
         metrics.database_up.set(0)
-        log.warning("not ready: the database: %s", ledger.reason(error))
+        log.warning("not ready: the database: %s", database.reason(error))
         return "the database cannot commit now"
     metrics.database_up.set(1)
     return None
@@ -221,7 +221,7 @@ def _ledger_page(answer: Answer) -> Callable[[Status, Request], Response]:
             with status.connect() as connection:
                 return answer(connection, request, Service(version(), fault_of(status), status.endpoints))
         except (psycopg.OperationalError, psycopg.errors.UndefinedFunction) as error:
-            log.warning("the page has no figures: %s", ledger.reason(error))
+            log.warning("the page has no figures: %s", database.reason(error))
             return _running(status, request)
 
     return build
@@ -235,7 +235,7 @@ def _running(status: Status, request: Request) -> Response:
             day = ledger.rows(connection, "day", **{"from": datetime.now(UTC) - timedelta(hours=24)})
         fault = fault_of(status)
     except psycopg.Error as error:
-        log.warning("the page has no figures: %s", ledger.reason(error))
+        log.warning("the page has no figures: %s", database.reason(error))
         calls, day, fault = [], [], "the database does not answer"
     if _wants_json(request):
         return JSONResponse(_running_json(status, fault, calls, day))

@@ -22,7 +22,7 @@ from processor.calls.errors import ConfigError, StorageUnavailable
 from processor.calls.identity_map import load_identity_map
 from processor.pricing.load import PriceBook, load_price_book
 from receiver.config import Address, parse_address
-from service import keys, ledger, ports
+from service import database, keys, ledger, ports
 from service.binding import binding
 from service.config import Config
 from service.embedded import EmbeddedError, EmbeddedPostgres
@@ -99,7 +99,7 @@ def _database(config: Config) -> Iterator[tuple[str, str]]:
     """The DSN, and what to call it: the configured database, or an embedded server for as long as we run."""
     if config.database.url:
         dsn = config.database.url.get_secret_value()
-        yield dsn, ledger.place(dsn)
+        yield dsn, database.place(dsn)
         return
     try:
         embedded = EmbeddedPostgres(config.data_dir, port=config.database.embedded_port, report=log.info)

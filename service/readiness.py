@@ -10,7 +10,7 @@ import psycopg
 from processor.calls.errors import ConfigError, PipelineError
 from processor.calls.identity_map import load_identity_map
 from processor.pricing.load import load_price_book
-from service import keys, ledger
+from service import database, keys
 from service.config import Config
 from service.identity_keys import key_file, load_identity_rules, load_keys
 from storage.schema.migrate import MINIMUM_SERVER, migrations, view_checksum
@@ -76,14 +76,14 @@ def _identities(config: Config) -> Iterator[Finding]:
 
 def _database(config: Config) -> Iterator[Finding]:
     try:
-        with ledger.connected(config) as connection:
+        with database.connected(config) as connection:
             yield _server(connection)
             yield _schema(connection)
             yield _api_keys(connection, config)
     except ConfigError as error:
         yield Finding("database", False, str(error), "start `spanledger serve`, or set DATABASE_URL")
     except (PipelineError, psycopg.Error) as error:
-        text = ledger.reason(error) if isinstance(error, psycopg.Error) else str(error)
+        text = database.reason(error) if isinstance(error, psycopg.Error) else str(error)
         yield Finding("database", False, text, "is it running, and may this user connect?")
 
 

@@ -77,7 +77,7 @@ def register(app: typer.Typer) -> None:
         """Compare a window with its baseline: the change, its terms to the last digit, its cause."""
         from operations.compare import Focus, Question
         from operations.compare import compare as ask
-        from service import ledger
+        from service import database
         from service.comparison import show
         from service.display import console, print_json
 
@@ -85,7 +85,7 @@ def register(app: typer.Typer) -> None:
         window = options.bounds(last, start, end)
         question = Question(*window, _baseline(baseline), environment, data_mode, by.value, focus)
         settings = options.configuration(config, database_url, data_dir)
-        with ledger.connected(settings) as connection:
+        with database.connected(settings) as connection:
             answer = ask(connection, question, limit)
             page = _page(connection, question, limit, settings.public_url) if html else None
         if html and page:

@@ -57,12 +57,12 @@ def register(app: typer.Typer) -> None:
 
 
 def _erase(config: Config, what: str, value: str, apply: bool) -> tuple[Reach, Erased | None]:
-    from service import ledger
+    from service import database
     from storage.journal import erasure
 
-    dsn = ledger.database_url(config)
+    dsn = database.database_url(config)
     identity = None if what == "data mode" else _identity(config, what, value)
-    with ledger.connected(config) as connection:
+    with database.connected(config) as connection:
         if identity is None:
             reach = erasure.reach_of_data_mode(connection, value)
         else:

@@ -48,10 +48,10 @@ def register(app: typer.Typer) -> None:
         The sum is computed again from the row and the stored price, and held against what was booked.
         """
         from processor.calls.errors import BadData
-        from service import ledger
+        from service import database, ledger
 
         lower, upper = options.bounds(last, start, end)
-        with ledger.connected(options.configuration(config, database_url, data_dir)) as connection:
+        with database.connected(options.configuration(config, database_url, data_dir)) as connection:
             calls = ledger.rows(
                 connection, "find_calls", id=identifier, limit=_MANY, **{"from": lower, "to": upper}
             )

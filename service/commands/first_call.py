@@ -55,7 +55,7 @@ def register(app: typer.Typer) -> None:
         While none arrives, shows why: what senders do wrong and what to change. Exits with 0 when nothing is
         missing.
         """
-        from service import ledger
+        from service import database
         from service.checklist import checklist
         from service.display import print_json
         from service.feed import Feed, ProblemFeed
@@ -63,7 +63,7 @@ def register(app: typer.Typer) -> None:
         settings = options.configuration(config, database_url, data_dir)
         patience = options.duration(timeout)
         begin = datetime.now(UTC) - (options.duration(since) if since else timedelta())
-        with ledger.connected(settings) as connection:
+        with database.connected(settings) as connection:
             feeds = Feed(connection, begin, True), ProblemFeed(connection, begin)
             arrived = _wait_visibly(*feeds, patience, settings, is_quiet=as_json)
         checks = checklist(arrived.call) if arrived.call else []

@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
         data_dir: options.DataDir = None,
     ) -> None:
         """Make a key and show it, this once. From the first key on every sender needs one."""
-        from service import keys, ledger
+        from service import database, keys
         from service.display import console, print_json
         from storage.schema.migrate import migrate
 
@@ -35,8 +35,8 @@ def register(app: typer.Typer) -> None:
         if unknown := [name for name in scopes if name not in keys.SCOPES]:
             raise typer.BadParameter(f"{unknown[0]} is no scope; these are: {', '.join(keys.SCOPES)}")
         settings = options.configuration(config, database_url, data_dir)
-        migrate(ledger.database_url(settings))  # the first key may come before the first start
-        with ledger.connected(settings) as connection:
+        migrate(database.database_url(settings))  # the first key may come before the first start
+        with database.connected(settings) as connection:
             identifier, secret = keys.create(connection, name, scopes)
         if as_json:
             print_json({"id": identifier, "name": name, "scopes": scopes, "key": secret})
@@ -57,10 +57,10 @@ def register(app: typer.Typer) -> None:
         data_dir: options.DataDir = None,
     ) -> None:
         """List the keys; their secrets are not known any more."""
-        from service import keys, ledger
+        from service import database, keys, ledger
         from service.display import DASH, Column, console, instant, print_json, table
 
-        with ledger.connected(options.configuration(config, database_url, data_dir)) as connection:
+        with database.connected(options.configuration(config, database_url, data_dir)) as connection:
             found = keys.listed(connection)
         if as_json:
             print_json([ledger.call_json(key._asdict()) for key in found])
@@ -92,10 +92,10 @@ def register(app: typer.Typer) -> None:
         data_dir: options.DataDir = None,
     ) -> None:
         """Revoke a key; running services refuse it within three seconds."""
-        from service import keys, ledger
+        from service import database, keys
         from service.display import console
 
-        with ledger.connected(options.configuration(config, database_url, data_dir)) as connection:
+        with database.connected(options.configuration(config, database_url, data_dir)) as connection:
             done = keys.revoke(connection, identifier)
         if not done:
             console(stderr=True).print(f"No valid key has the id {identifier}.", markup=False)

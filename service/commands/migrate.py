@@ -17,12 +17,12 @@ def register(app: typer.Typer) -> None:
         data_dir: options.DataDir = None,
     ) -> None:
         """Apply what is missing of tables and views; `serve` does the same at its start."""
-        from service import ledger
+        from service import database
         from service.display import console
         from storage.schema.migrate import migrate as run
 
-        dsn = ledger.database_url(options.configuration(config, database_url, data_dir))
-        where = ledger.place(dsn)
+        dsn = database.database_url(options.configuration(config, database_url, data_dir))
+        where = database.place(dsn)
         out = console()
         with console(stderr=True).status(f"migrating {where}"):
             warnings = run(dsn)

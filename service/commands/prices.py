@@ -57,10 +57,10 @@ def register(app: typer.Typer) -> None:
 def _compared(settings: Any) -> tuple[Timelines, list[Change], int]:
     from processor.pricing.diff import price_changes
     from processor.pricing.load import load_price_book
-    from service import ledger, stored_prices
+    from service import database, stored_prices
 
     book = load_price_book(settings.prices.file)
-    with ledger.connected(settings) as connection:
+    with database.connected(settings) as connection:
         known = stored_prices.known_timelines(connection, book.map_hash)
     until_ns = time.time_ns() // _DAY_NS * _DAY_NS
     return known, price_changes(known, stored_prices.comparable(book.timelines()), until_ns), until_ns

@@ -58,10 +58,10 @@ def register(app: typer.Typer) -> None:
 def _preview(settings: Any, scope: Scope) -> Report:
     from operations.reprice import count, preview
     from processor.pricing.load import load_price_book
-    from service import ledger
+    from service import database
 
     book = load_price_book(settings.prices.file)
-    with ledger.connected(settings) as connection:
+    with database.connected(settings) as connection:
         rows = count(connection, scope._replace(restate=True))
         with _progress("pricing", rows) as progress:
             return preview(connection, book, scope, progress)
@@ -73,10 +73,10 @@ def _apply(settings: Any, scope: Scope, why: str) -> Report:
 
     from operations.reprice import apply, count
     from processor.pricing.load import load_price_book
-    from service import ledger, price_records
+    from service import database, price_records
 
     book = load_price_book(settings.prices.file)
-    with ledger.connected(settings) as connection:
+    with database.connected(settings) as connection:
         map_id = price_records.register(connection, book)
         rows = count(connection, scope)
     vectors = price_records.VectorKeeper(book, map_id)
@@ -87,7 +87,7 @@ def _apply(settings: Any, scope: Scope, why: str) -> Report:
 
     with _progress("pricing and booking", rows) as progress:
         return apply(
-            ledger.database_url(settings), book, scope, price_map_id=map_id, why=why,
+            database.database_url(settings), book, scope, price_map_id=map_id, why=why,
             by=f"{getpass.getuser()}@{socket.gethostname()}",
             keep_vectors=keep_vectors, progress=progress,
         )  # fmt: skip

@@ -34,12 +34,12 @@ def register(app: typer.Typer) -> None:
 
         The running service does the same all the time, a second of it every quarter of a minute.
         """
-        from service import ledger
+        from service import database
         from storage.upkeep.rollup_check import compare, slices
 
         lower, upper = options.moment(start), options.moment(end)
         findings: list[Finding] = []
-        with ledger.connected(options.configuration(config, database_url, data_dir)) as connection:
+        with database.connected(options.configuration(config, database_url, data_dir)) as connection:
             parts = slices(connection, lower, upper)
             for part in parts:
                 finding = compare(connection, part)

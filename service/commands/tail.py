@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
         data_dir: options.DataDir = None,
     ) -> None:
         """Show each call as it is counted: model, tags, tokens, cost, price status. Ctrl-C ends it."""
-        from service import ledger
+        from service import database
         from service.display import console
         from service.feed import Feed
 
@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
         back = options.duration(since) if since else timedelta()
         with (
             suppress(KeyboardInterrupt),
-            ledger.connected(options.configuration(config, database_url, data_dir)) as connection,
+            database.connected(options.configuration(config, database_url, data_dir)) as connection,
         ):
             feed = Feed(connection, datetime.now(UTC) - back, everything)
             if not as_json:

@@ -50,10 +50,10 @@ def register(app: typer.Typer) -> None:
         data_dir: options.DataDir = None,
     ) -> None:
         """List spend by endpoint, prompt version, user, tenant or model, most expensive first."""
-        from service import ledger
+        from service import database, ledger
 
         asked = ledger.Window(*options.bounds(last, start, end), environment, data_mode)
-        with ledger.connected(options.configuration(config, database_url, data_dir)) as connection:
+        with database.connected(options.configuration(config, database_url, data_dir)) as connection:
             if as_of is not None:
                 from service import believed
 

@@ -33,10 +33,10 @@ def register(app: typer.Typer) -> None:
         """
         from operations.unpriced import Unpriced, entries, suggest
         from processor.pricing.load import load_price_book
-        from service import ledger
+        from service import database, ledger
 
         settings = options.configuration(config, database_url, data_dir)
-        with ledger.connected(settings) as connection:
+        with database.connected(settings) as connection:
             rows = [Unpriced(**row) for row in ledger.rows(connection, "unpriced_usage")]
         suggestions = suggest(rows, load_price_book(settings.prices.file)) if rows else []
         if as_json:

@@ -31,10 +31,10 @@ def register(app: typer.Typer) -> None:
         total of their service says "at least".
         """
         from receiver.dialects.guess import snippet
-        from service import ledger
+        from service import database, ledger
 
         settings = options.configuration(config, database_url, data_dir)
-        with ledger.connected(settings) as connection:
+        with database.connected(settings) as connection:
             rows = ledger.rows(connection, "unread")
         if as_json:
             _print_json(rows)
