@@ -15,6 +15,9 @@ COPY storage storage
 COPY operations operations
 COPY dashboards dashboards
 COPY service service
+COPY cli cli
+COPY demo demo
+COPY spanledger.py .
 RUN pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.11-slim-trixie

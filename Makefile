@@ -20,7 +20,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(DEMO) ## everything on this machine, with data to look at (ARGS=--keep, GRAFANA=/path/to/grafana)
-	@$(RUN) -m service demo $(if $(GRAFANA),--grafana '$(GRAFANA)') $(ARGS)
+	@$(RUN) -m spanledger demo $(if $(GRAFANA),--grafana '$(GRAFANA)') $(ARGS)
 
 test: $(DEV) timescale ## the whole test suite, on PostgreSQL and TimescaleDB (ARGS=tests/storage)
 	@$(RUN) -m pytest -n 2 --dist worksteal --durations=25 $(ARGS)
@@ -64,7 +64,7 @@ fmt: $(DEV) ## format the code and mend what ruff can mend
 	@$(RUN) -m ruff check --fix . && $(RUN) -m ruff format .
 
 migrate: $(DEMO) ## apply the migrations to DATABASE_URL
-	@$(RUN) -m service migrate $(ARGS)
+	@$(RUN) -m spanledger migrate $(ARGS)
 
 timescale: $(DEV)
 	@$(RUN) -m tests.timescale_root

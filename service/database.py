@@ -20,7 +20,7 @@ def database_url(config: Config) -> str:
     """
     if config.database.url:
         return config.database.url.get_secret_value()
-    from service.embedded import running_dsn
+    from service.postgres.server import running_dsn
 
     found = running_dsn(config.data_dir)
     if not found:

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 import psycopg
 
+from operations import query as ledger
 from processor.calls.errors import StorageUnavailable
 from receiver.status import log_fault
-from service import database, ledger, metrics
+from service import database, metrics
 from service.config import Config, RetentionConfig
 from storage.journal.erasure import erase_again
 from storage.upkeep.day_sums import sum_days

@@ -10,10 +10,10 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
+from operations import query as ledger
 from processor.calls.dates import ALWAYS, NEVER
 from processor.pricing.book import PriceBook
 from processor.pricing.vectors import PriceVector
-from service import ledger
 from service.version import version
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import psycopg
 
+from operations import query as ledger
 from receiver.diagnosis.causes import CAUSES
 from receiver.status import log_fault
-from service import ledger
 from service.tally import News, Problem, Tally, remedy
 
 log = logging.getLogger("spanledger.senders")

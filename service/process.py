@@ -18,26 +18,27 @@ import psycopg
 import uvloop
 from psycopg_pool import ConnectionPool
 
+from operations import query as ledger
 from processor.calls.errors import ConfigError, StorageUnavailable
 from processor.calls.identity_map import load_identity_map
 from processor.pricing.load import PriceBook, load_price_book
 from receiver.config import Address, parse_address
-from service import database, keys, ledger, ports
-from service.binding import binding
+from service import database, keys, ports
 from service.config import Config
-from service.embedded import EmbeddedError, EmbeddedPostgres
 from service.housekeeping import Housekeeper, tasks
 from service.identity_keys import load_identity_rules
-from service.ops import Status, ops_app
+from service.late_binding import binding
 from service.ports import Listener
+from service.postgres.server import EmbeddedError, EmbeddedPostgres
 from service.price_records import register
 from service.problems import ProblemKeeper
-from service.state import RecentTroubles, WorkerState, configure_logging, instant_text
 from service.supervisor import Supervisor
 from service.tally import Tally
 from service.version import version
-from service.web import serving
+from service.web.ops import Status, ops_app
+from service.web.server import serving
 from service.worker import Assignment, caps_of, spare_collector, stop_signals, working
+from service.worker_status import RecentTroubles, WorkerState, configure_logging, instant_text
 from storage.journal import remap as identities
 from storage.schema.migrate import migrate
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from processor.calls.errors import ConfigError
 from service import metrics
-from service.state import WorkerState
 from service.tally import News, Tally
 from service.worker import Assignment
+from service.worker_status import WorkerState
 
 log = logging.getLogger("spanledger.supervisor")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from receiver.diagnosis.causes import CAUSES
-from service.state import instant_text
+from service.worker_status import instant_text
 
 _MAX_PER_CAUSE: Final = 20
 """Different senders and details kept of one cause: the rest is counted under `other senders`."""

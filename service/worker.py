@@ -33,15 +33,15 @@ from receiver.intake import Decode, Intake
 from receiver.otlp.decode import decode, decode_options
 from service import metrics
 from service.config import Config
+from service.erasures_and_tenants import KnownPeople
 from service.estimating import Estimating
 from service.identity_keys import load_identity_rules
 from service.keys import KeyRing
-from service.known_people import KnownPeople
 from service.pipeline import Pipeline
 from service.price_records import VectorKeeper
-from service.state import RecentTroubles, WorkerState, configure_logging, memory_bytes
 from service.tally import News, Tally
 from storage.dimensions.cardinality import ENDPOINT, ENVIRONMENT, MODEL, PROMPT, SERVICE, TENANT, USER
+from service.worker_status import RecentTroubles, WorkerState, configure_logging, memory_bytes
 from storage.ingest.batcher import Batcher
 
 log = logging.getLogger("spanledger.worker")

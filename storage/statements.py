@@ -24,11 +24,17 @@ def query(name: str) -> bytes:
 def _statements() -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for file in sorted(Path(__file__).parent.glob("*/*.sql")):
-        for name, statement in named(file.read_text(encoding="utf-8")).items():
-            if name in found:
-                raise ValueError(f"{file.name}: the statement {name} stands in another room too")
-            found[name] = write_out(statement).encode()
+        statements = statements_of(file)
+        if twice := found.keys() & statements.keys():
+            raise ValueError(f"{file.name}: {', '.join(sorted(twice))} stands in another room too")
+        found |= statements
     return found
+
+
+@cache
+def statements_of(file: Path) -> dict[str, bytes]:
+    """The statements of one file by name, their measures written out."""
+    return {name: write_out(text).encode() for name, text in named(file.read_text(encoding="utf-8")).items()}
 
 
 def named(text: str) -> dict[str, str]:

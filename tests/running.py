@@ -97,7 +97,7 @@ class RunningService:
         own = {"TMPDIR": str(self._data_dir), **self._environment}
         outside = {name: value for name, value in os.environ.items() if not _is_configuration(name)}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "service", "serve", "--workers", str(self._workers), *options],
+            [sys.executable, "-m", "spanledger", "serve", "--workers", str(self._workers), *options],
             cwd=ROOT, env=outside | own, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=self._errors, text=True, start_new_session=True,
         )  # fmt: skip

@@ -28,8 +28,8 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-from service.embedded import EmbeddedPostgres
-from service.embedded_place import INSTALLS
+from service.postgres.place import INSTALLS
+from service.postgres.server import EmbeddedPostgres
 from tests.timescale_root import TimescaleServer, why_unavailable
 
 KINDS = ("postgres", "timescale")

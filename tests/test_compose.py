@@ -16,8 +16,8 @@ import typer
 import yaml
 from pydantic import BaseModel
 
+from cli.__main__ import build
 from receiver.config import parse_address
-from service.__main__ import build
 from service.config import Config, load_config
 from storage.schema.grafana_role import READER
 
@@ -130,7 +130,7 @@ def test_commands_in_the_comments_exist() -> None:
 def test_the_health_checks_ask_for_paths_that_are_served(path: str) -> None:
     checks = f"{SERVICE['healthcheck']['test']} {(ROOT / 'Dockerfile').read_text()}"
     assert f"http://127.0.0.1:4319{path}" in checks
-    assert any(f'"{path}"' in source.read_text() for source in (ROOT / "service").glob("*.py"))
+    assert any(f'"{path}"' in source.read_text() for source in (ROOT / "service").rglob("*.py"))
 
 
 def test_what_is_copied_exists_and_is_in_the_build_context() -> None:

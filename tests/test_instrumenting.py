@@ -21,10 +21,10 @@ import yaml
 from psycopg.rows import dict_row
 from typer.testing import CliRunner
 
+from cli.__main__ import build
+from demo.stage import Process
 from receiver.dialects.table import ApplicationKeys
 from service import keys
-from service.__main__ import build
-from service.demo.stage import Process
 from tests import servers
 from tests.machine import COLLECTOR, NOT_HERE, require
 from tests.receiver.spans import Made, request
@@ -107,7 +107,7 @@ def ledger(_service: tuple[RunningService, str, str], tmp_path: Path) -> Iterato
 @contextmanager
 def provider(tmp_path: Path, refused_of: int) -> Iterator[int]:
     """The demo's model provider."""
-    arguments = ["service.demo", "provider", "--seconds-per-token=0", f"--refused-of={refused_of}"]
+    arguments = ["demo", "provider", "--seconds-per-token=0", f"--refused-of={refused_of}"]
     process = Process(arguments, tmp_path / "provider.log", {})
     try:
         yield process.port()

@@ -12,7 +12,7 @@ from pathlib import Path
 from processor.calls.call import Batch, Sighting
 from processor.pricing.charge import price_call
 from processor.pricing.load import load_price_book
-from service.embedded import EmbeddedPostgres
+from service.postgres.server import EmbeddedPostgres
 from storage.ingest.writer import MAX_CALLS, Writer
 from storage.late.binder import Binder
 from storage.schema.migrate import migrate

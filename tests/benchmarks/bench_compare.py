@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psycopg
 
-from operations.compare import Focus, Question, compare
-from service.embedded import EmbeddedPostgres
+from operations.compare.model import Focus, Question, compare
+from service.postgres.server import EmbeddedPostgres
 from storage.schema.migrate import migrate
 from storage.upkeep.day_sums import sum_days
 from tests.benchmarks.figure import Figure

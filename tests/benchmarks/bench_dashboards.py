@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from service.embedded import EmbeddedPostgres
+from service.postgres.server import EmbeddedPostgres
 from storage.schema.grafana_role import READER
 from storage.schema.migrate import migrate
 from storage.upkeep.day_sums import sum_days

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import psycopg
 from psycopg.rows import dict_row
 
-from service.embedded import EmbeddedPostgres
+from service.postgres.server import EmbeddedPostgres
 from storage.schema.migrate import migrate
 from tests.benchmarks.figure import AT_LEAST, Figure
 from tests.operations.ledger import Call, fill

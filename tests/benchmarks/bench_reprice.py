@@ -18,11 +18,11 @@ from pathlib import Path
 
 import psycopg
 
-from operations.reprice import Scope, apply, preview
+from operations.reprice.model import Scope, apply, preview
 from processor.calls.call import Batch, ModelCall
 from processor.pricing.charge import price_call
 from processor.pricing.load import load_price_book
-from service.embedded import EmbeddedPostgres
+from service.postgres.server import EmbeddedPostgres
 from storage.ingest.writer import Writer
 from storage.schema.migrate import migrate
 from tests.benchmarks.figure import Figure

@@ -20,7 +20,7 @@ from processor.calls.identity import identity_rules
 from processor.pricing.charge import Charge, price_call
 from processor.pricing.load import load_price_book
 from receiver.otlp.decode import decode
-from service.embedded import EmbeddedPostgres
+from service.postgres.server import EmbeddedPostgres
 from storage.ingest import key_claims as claims
 from storage.ingest import writer
 from storage.ingest.staging_row import COLUMNS, REQUESTS, pack_row

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import psutil
 import psycopg
 
-from service.embedded import EmbeddedPostgres
+from service.postgres.server import EmbeddedPostgres
 from tests.benchmarks.figure import AT_LEAST, Figure
 from tests.benchmarks.load import SPANS_PER_REQUEST, Plan, Sent, send
 from tests.running import RunningService

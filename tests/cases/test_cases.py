@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from service.__main__ import build
+from cli.__main__ import build
 from tests.cases.comparison import CASES, Case, faults
 
 OPEN: dict[str, str] = {}

@@ -37,7 +37,7 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def run(command: str, url: str, data_dir: str) -> str:
     arguments = [*command.split(), "--database-url", url, "--data-dir", data_dir]
     done = subprocess.run(
-        [sys.executable, "-m", "service", *arguments],
+        [sys.executable, "-m", "spanledger", *arguments],
         cwd=ROOT, env=os.environ | {"COLUMNS": "200"}, capture_output=True, text=True,
         check=False, timeout=60,
     )  # fmt: skip
@@ -88,7 +88,7 @@ def test_every_agent_is_switched_on_by_three_variables_and_the_address() -> None
 def test_first_call_recognises_a_log_event(ledger: str, tmp_path: Path) -> None:
     command = ["first-call", "--since", "1h", "--timeout", "5s", "--json", "--database-url", ledger]
     done = subprocess.run(
-        [sys.executable, "-m", "service", *command, "--data-dir", str(tmp_path)],
+        [sys.executable, "-m", "spanledger", *command, "--data-dir", str(tmp_path)],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     shown = json.loads(done.stdout)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
+from demo.plan import INTERRUPTED, OK, Plan, PlannedCall, PlannedRequest, make_plan
+from demo.shop import pseudonym
+from demo.truth import cost_of
 from processor.calls.call import Batch, Sighting, Unread
-from service.demo.plan import INTERRUPTED, OK, Plan, PlannedCall, PlannedRequest, make_plan
-from service.demo.shop import pseudonym
-from service.demo.truth import cost_of
 from storage.ingest.writer import Writer
 from tests.operations.ledger import ERROR_WITHOUT_USAGE, NO_USAGE, PRICED, UNPRICED, Call, fill
 

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
+from cli.__main__ import build
 from dashboards.links import FOCUS
-from service.__main__ import build
 from tests.dashboards.browser import follow
 from tests.dashboards.files import DEFAULTS, dashboards, panels
 from tests.dashboards.macros import Value

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from operations.compare import Focus, Question, compare
+from operations.compare.model import Focus, Question, compare
 from tests.dashboards.browser import follow
 from tests.dashboards.files import DEFAULTS, dashboards, panels
 from tests.dashboards.macros import Range, Value, expand, fill

@@ -12,8 +12,8 @@ import psutil
 import psycopg
 import pytest
 
-from service.embedded import EmbeddedPostgres, running_dsn
-from service.embedded_state import read_postmaster
+from service.postgres.server import EmbeddedPostgres, running_dsn
+from service.postgres.state import read_postmaster
 from tests.end_to_end import books
 from tests.end_to_end.senders import RetryingSenders
 from tests.running import RunningService

@@ -20,9 +20,9 @@ import grpc
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from service.demo import shop
-from service.demo.shop import Feature
-from service.demo.stage import Process, telemetry
+from demo import shop
+from demo.shop import Feature
+from demo.stage import Process, telemetry
 from tests.service.otlp_sink import otlp_sink
 
 REQUESTS = 200
@@ -141,7 +141,7 @@ def test_a_request_takes_as_long_as_without_telemetry(
 ) -> None:
     with ExitStack() as stack:
         provider = Process(
-            ["service.demo", "provider", "--seconds-per-token=0.0002", "--refused-of=1000000"],
+            ["demo", "provider", "--seconds-per-token=0.0002", "--refused-of=1000000"],
             tmp_path / "provider",
             {},
         )
@@ -149,7 +149,7 @@ def test_a_request_takes_as_long_as_without_telemetry(
         url = f"http://127.0.0.1:{provider.port()}"
 
         def start(name: str, environment: dict[str, str]) -> Process:
-            arguments = ["service.demo", feature.service, f"--provider={url}"]
+            arguments = ["demo", feature.service, f"--provider={url}"]
             return Process(arguments, tmp_path / name, environment | SETTINGS)
 
         services = {"off": start("off", {"OTEL_SDK_DISABLED": "true"})}

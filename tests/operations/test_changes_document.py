@@ -9,13 +9,13 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from cli.__main__ import build
 from processor.calls.admission import Admission, admit
 from processor.calls.call import Batch
 from processor.calls.identity import identity_rules
 from processor.pricing.charge import price_call
 from processor.pricing.load import load_price_book
 from receiver.reports.reports import read_report
-from service.__main__ import build
 from storage.ingest.writer import Writer
 from tests.running import ROOT
 from tests.storage.ledger import NOON_NS, assert_rollups_equal_rows, rows

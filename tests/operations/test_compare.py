@@ -15,9 +15,9 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from operations.compare import DIMENSIONS, TERMS, TOKEN_CLASSES, Comparison, Focus, Question, compare
-from service.__main__ import build
-from service.comparison import next_command, show
+from cli.__main__ import build
+from operations.compare.model import DIMENSIONS, TERMS, TOKEN_CLASSES, Comparison, Focus, Question, compare
+from operations.compare.story import next_command, show
 from tests.operations.ledger import ERROR_WITHOUT_USAGE, NO_USAGE, UNPRICED, fill
 from tests.operations.test_classify import BEFORE, CALL, NOW, V2, tokens, traffic
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg
 from rich.console import Console
 
-from operations.compare import Focus, compare
-from service.comparison import show
+from operations.compare.model import Focus, compare
+from operations.compare.story import show
 from tests.operations.ledger import Call, fill
 from tests.operations.test_classify import BEFORE, NOW, traffic
 from tests.operations.test_compare import QUESTION

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from cli.__main__ import build
 from processor.calls.call import ESTIMATED, PROVIDER, Batch, ModelCall, Source
 from processor.pricing.book import PriceBook
 from processor.pricing.charge import price_call
 from processor.pricing.load import load_price_book
-from service.__main__ import build
 from service.price_records import VectorKeeper, register
 from storage.ingest.writer import Writer
 from tests.sizes import examples

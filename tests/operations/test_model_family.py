@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
+from cli.__main__ import build
 from processor.calls.call import ERROR
 from processor.calls.model_ids import version_of
-from service.__main__ import build
 from tests.processor.pricing_cases import library
 from tests.storage.ledger import call, rows
 from tests.storage.test_amendments import stored

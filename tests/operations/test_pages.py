@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operations.compare import DIMENSIONS, Focus, Question
-from operations.pages.asked import BadParameter, Links, parameters_of, question_of
-from operations.pages.draw import Point, chart
+from operations.compare.model import DIMENSIONS, Focus, Question
+from operations.web.parameters import BadParameter, Links, parameters_of, question_of
+from operations.web.svg import Point, chart
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 

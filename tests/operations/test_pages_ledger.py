@@ -16,15 +16,15 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from operations import words
-from operations.compare import TERMS, Focus, Question
-from operations.pages.asked import Links
-from operations.pages.call import call_page
-from operations.pages.compare import compare_page
-from operations.pages.draw import waterfall
-from operations.pages.home import home_page
-from operations.pages.render import Service
-from service.__main__ import build
+from cli.__main__ import build
+from operations import format as words
+from operations.compare.model import TERMS, Focus, Question
+from operations.compare.page import compare_page
+from operations.explain.page import call_page
+from operations.spend.page import home_page
+from operations.web.parameters import Links
+from operations.web.render import Service
+from operations.web.svg import waterfall
 from tests.operations.ledger import NO_USAGE, UNPRICED, Call, fill
 from tests.operations.test_classify import BEFORE, CALL, NOW, V2, tokens, traffic
 from tests.operations.test_compare import HOSTILE
@@ -150,7 +150,7 @@ def test_the_story_has_the_figures_of_the_command_line(
 def test_the_steps_lead_from_before_to_now_without_a_rest(
     incident: tuple[str, psycopg.Connection[Any]],
 ) -> None:
-    from operations.compare import compare
+    from operations.compare.model import compare
 
     total = compare(incident[1], QUESTION).total
     assert total is not None

@@ -17,14 +17,14 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from operations import reprice
-from operations.reprice import Scope, apply, preview
+from cli.__main__ import build
+from operations.reprice.model import Scope, apply, preview
+from operations.reprice.model import model as reprice
 from processor.calls.call import Batch, ModelCall
 from processor.calls.errors import BadData
 from processor.pricing.book import PriceBook
 from processor.pricing.charge import price_call
 from processor.pricing.load import load_price_book
-from service.__main__ import build
 from storage.ingest.writer import Writer
 from storage.journal.amender import Amender, Amendment, retract, set_fields
 from storage.upkeep.retention import Periods, keep
@@ -204,7 +204,7 @@ TAGGER = textwrap.dedent("""
 REPRICER = textwrap.dedent("""
     import sys, time
     from pathlib import Path
-    from operations import reprice
+    from operations.reprice.model import model as reprice
     from processor.pricing.load import load_price_book
     from tests.operations.test_reprice import SCOPE
     reprice.BATCH = 10

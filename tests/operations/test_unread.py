@@ -10,15 +10,15 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from operations.compare import Focus, Question, compare
+from cli.__main__ import build
+from operations.compare.model import Focus, Question, compare
+from operations.compare.page import compare_page
 from operations.exactness import at_least, reasons
-from operations.pages.asked import Links
-from operations.pages.compare import compare_page
-from operations.pages.home import home_page
-from operations.pages.render import Service
+from operations.query import rows
+from operations.spend.page import home_page
+from operations.web.parameters import Links
+from operations.web.render import Service
 from processor.calls.call import Batch, Sighting, Unread
-from service.__main__ import build
-from service.ledger import rows
 from storage.ingest.writer import Writer
 from tests.operations.ledger import Call, fill
 

@@ -18,13 +18,13 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from psycopg.rows import dict_row
 from typer.testing import CliRunner, Result
 
+from cli.__main__ import build
 from processor.calls.admission import Admission
 from processor.calls.call import Batch
 from processor.calls.identity import identity_rules
 from processor.pricing.load import load_price_book
 from receiver.otlp.decode import decode
 from receiver.reports.reports import read_report
-from service.__main__ import build
 from service.pipeline import Pipeline
 from service.problems import ProblemKeeper
 from service.tally import Tally
@@ -370,7 +370,7 @@ def test_migrate_brings_an_empty_database_to_this_version(database: str) -> None
 )
 def test_a_database_that_cannot_be_reached_is_told_in_a_line_without_the_password(url: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "service", "top", "endpoint", "--database-url", url],
+        [sys.executable, "-m", "spanledger", "top", "endpoint", "--database-url", url],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
@@ -382,7 +382,7 @@ def test_a_database_that_cannot_be_reached_is_told_in_a_line_without_the_passwor
 
 def test_without_a_database_the_remedy_is_told(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "service", "unpriced", "--data-dir", str(tmp_path)],
+        [sys.executable, "-m", "spanledger", "unpriced", "--data-dir", str(tmp_path)],
         cwd=ROOT, env={"PATH": "/usr/bin"}, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
@@ -404,7 +404,7 @@ async def test_a_tag_cannot_steer_the_terminal(migrated_database: str) -> None:
 def test_help_is_there_in_half_a_second_of_work() -> None:
     """CPU time, since the machine of a test may be busy; nothing heavy may be imported for it."""
     code = (
-        "import sys, time; from service.__main__ import build; sys.argv = ['spanledger', '--help']\n"
+        "import sys, time; from cli.__main__ import build; sys.argv = ['spanledger', '--help']\n"
         "try: build()()\n"
         "finally: print(time.process_time(), *sorted(sys.modules), file=sys.stderr)"
     )

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from rich.console import Console
 
+from demo import history, questions, screen, shop, truth
+from demo.plan import OK, make_plan
+from demo.stage import Process, telemetry
+from demo.traffic import Customers
+from demo.truth import Totals
 from processor.calls.call import ModelCall
-from service.demo import history, questions, screen, shop, truth
-from service.demo.plan import OK, make_plan
-from service.demo.stage import Process, telemetry
-from service.demo.traffic import Customers
-from service.demo.truth import Totals
 from tests.service.otlp_sink import Received, otlp_sink
 from tests.sizes import examples
 
@@ -156,11 +156,11 @@ def live_spans(
     """Spans of the running services, each of whose features was asked until it had both success and error."""
     logs = tmp_path_factory.mktemp("demo")
     with otlp_sink() as sink:
-        provider = Process(["service.demo", "provider", *PROVIDER], logs / "provider.log", {})
+        provider = Process(["demo", "provider", *PROVIDER], logs / "provider.log", {})
         url = f"http://127.0.0.1:{provider.port()}"
         services = {
             name: Process(
-                ["service.demo", name, f"--provider={url}"],
+                ["demo", name, f"--provider={url}"],
                 logs / f"{name}.log",
                 telemetry(name, "http/protobuf", int(sink.url.rpartition(":")[2])),
             )

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from service.demo.grafana import Program, find, running
-from service.demo.stage import Ports, StageError, choose_ports
+from demo.grafana import Program, find, running
+from demo.stage import Ports, StageError, choose_ports
 from tests.dashboards.files import DEFAULTS, queries
 from tests.dashboards.macros import Value, fill
 from tests.machine import require

@@ -25,13 +25,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from service.demo import questions
-from service.demo.plan import make_plan
+from demo import questions
+from demo.plan import make_plan
 from tests.running import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
-DEMO = [sys.executable, "-m", "service", "demo"]
+DEMO = [sys.executable, "-m", "spanledger", "demo"]
 PATIENCE_SECONDS = 180.0
 
 
@@ -87,12 +87,12 @@ def test_a_ledger_that_counts_wrong_fails_the_demo(surroundings: dict[str, str],
     # The shop's price list, changed by one pico-dollar: the service no longer agrees with the plan's truth.
     program = (
         "import sys\n"
-        "from service.demo import shop, truth\n"
+        "from demo import shop, truth\n"
         "right = truth.cost_of\n"
         "truth.cost_of = lambda model, usage: (\n"
         "    None if right(model, usage) is None else right(model, usage) + (model is shop.SONNET)\n"
         ")\n"
-        "from service.__main__ import main\n"
+        "from cli.__main__ import main\n"
         "sys.argv = ['spanledger', 'demo', '--once']\n"
         "main()\n"
     )
@@ -117,12 +117,14 @@ def test_ctrl_c_leaves_nothing_behind_and_the_suggestions_work(surroundings: dic
         shown = read_until(screen, "leaves nothing behind")
         [directory] = re.findall(r"export SPANLEDGER_DATA_DIR=(\S+)", shown)
         environment = {**os.environ, "SPANLEDGER_DATA_DIR": directory}
-        commands = re.findall(r"^  \S*(?:spanledger|python -m service) ((\w+)\b.*?)\s*$", shown, re.MULTILINE)
+        commands = re.findall(
+            r"^  \S*(?:spanledger|python -m spanledger) ((\w+)\b.*?)\s*$", shown, re.MULTILINE
+        )
         assert {word for _, word in commands} == SUGGESTED.keys()
         for command, word in commands:
             arguments = [*shlex.split(command), *(["--count", "8"] if word == "tail" else [])]
             done = subprocess.run(
-                [sys.executable, "-m", "service", *arguments],
+                [sys.executable, "-m", "spanledger", *arguments],
                 cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60,
             )  # fmt: skip
             assert SUGGESTED[word] in done.stdout, command

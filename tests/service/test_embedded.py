@@ -18,9 +18,9 @@ import psutil
 import psycopg
 import pytest
 
-from service.embedded import EmbeddedError, EmbeddedPostgres, running_dsn
-from service.embedded_place import find_place
-from service.embedded_state import Postmaster, configuration, last_progress, read_postmaster
+from service.postgres.place import find_place
+from service.postgres.server import EmbeddedError, EmbeddedPostgres, running_dsn
+from service.postgres.state import Postmaster, configuration, last_progress, read_postmaster
 
 FAST = {"fsync": "off", "shared_buffers": "16MB"}
 ROOT = Path(__file__).parents[2]
@@ -116,7 +116,7 @@ def test_a_killed_server_comes_back_with_what_was_committed(server: EmbeddedPost
 OWNER = """
 import sys, time
 from pathlib import Path
-from service.embedded import EmbeddedPostgres
+from service.postgres.server import EmbeddedPostgres
 with EmbeddedPostgres(Path(sys.argv[1]), settings={"fsync": "off", "shared_buffers": "16MB"}) as server:
     print(server.pid, flush=True)
     time.sleep(600)

@@ -9,14 +9,14 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
+from cli import erase as command
+from cli.__main__ import build
 from processor.calls.admission import Admission
 from processor.calls.errors import BadData
 from processor.calls.identity import ERASED
-from service.__main__ import build
-from service.commands import erase as command
 from service.config import load_config
+from service.erasures_and_tenants import KnownPeople
 from service.identity_keys import load_identity_rules
-from service.known_people import KnownPeople
 from storage.ingest.writer import Writer
 from tests.service.test_commands import run, run_json
 from tests.storage.ledger import call, rows, totals, value, write

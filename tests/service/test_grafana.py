@@ -12,10 +12,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from cli.__main__ import build
 from dashboards.files import committed, names, renamed
 from dashboards.paths import DASHBOARDS
 from processor.calls.errors import ConfigError
-from service.__main__ import build
 
 ACME = names("acme", datasource_uid="ledger-of-acme")
 

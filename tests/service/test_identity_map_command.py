@@ -8,12 +8,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from cli import identity_moves
 from processor.calls.admission import Admission
 from processor.calls.errors import ConfigError
-from service import identity_moves
 from service.config import load_config
+from service.erasures_and_tenants import KnownPeople
 from service.identity_keys import load_identity_rules
-from service.known_people import KnownPeople
 from storage.ingest.writer import Writer
 from tests.service.test_commands import run, run_json
 from tests.storage.ledger import call, rows, totals, write

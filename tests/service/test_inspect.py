@@ -11,8 +11,8 @@ from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from typer.testing import CliRunner
 
+from cli.__main__ import build
 from processor.calls.errors import BadData
-from service.__main__ import build
 from tests.coding_agents.sessions import AGENTS, session
 from tests.receiver.captures import CAPTURES, ROOT
 from tests.receiver.spans import CHAT, T0, Made, request

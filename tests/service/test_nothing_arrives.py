@@ -125,7 +125,7 @@ def test_every_reason_is_in_the_log_once_and_on_the_pages_and_in_first_call(migr
     with RunningService(migrated_database) as service:
         wanted = mistakes(Senders(service, **secrets))
         waiting = subprocess.Popen(
-            [sys.executable, "-m", "service", "first-call", "--timeout", "60s", "--since", "1m", "--json",
+            [sys.executable, "-m", "spanledger", "first-call", "--timeout", "60s", "--since", "1m", "--json",
              "--database-url", migrated_database],
             cwd=ROOT, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip

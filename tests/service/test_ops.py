@@ -18,9 +18,9 @@ from processor.pricing.load import load_price_book
 from receiver.reports.reports import read_report
 from service import keys
 from service.keys import KeyRing
-from service.ops import Status, ops_app
 from service.price_records import register
-from service.state import RecentTroubles, WorkerState
+from service.web.ops import Status, ops_app
+from service.worker_status import RecentTroubles, WorkerState
 from tests.service.test_commands import REPORT, consume
 
 Connection = psycopg.Connection[Any]

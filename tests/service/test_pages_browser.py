@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from operations.compare import Question
-from operations.pages.asked import Links
-from service.ops import ops_app
+from operations.compare.model import Question
+from operations.web.parameters import Links
+from service.web.ops import ops_app
 from tests import machine
 from tests.machine import require
 from tests.operations.ledger import fill

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from cli.__main__ import build
 from processor.calls.errors import BadData, ConfigError
 from processor.calls.identity import keyed_hash
-from service.__main__ import build
 
 EXAMPLES = Path(__file__).parent.parent / "fixtures" / "pricing" / "examples.csv"
 HEADER = "provider,model,timestamp,input_tokens,output_tokens"

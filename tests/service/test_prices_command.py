@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg
 from typer.testing import CliRunner
 
+from cli.__main__ import build
 from processor.pricing.load import load_price_book
-from service.__main__ import build
 from service.price_records import register
 
 

@@ -25,7 +25,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceS
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from service import keys
-from service.embedded import EmbeddedPostgres
+from service.postgres.server import EmbeddedPostgres
 from tests.end_to_end.traffic import make_spans
 from tests.running import ROOT, RunningService
 
@@ -89,7 +89,7 @@ def post(address: str, body: object, headers: dict[str, str] | None = None) -> t
 def start(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """`spanledger serve` that is expected not to start."""
     return subprocess.run(
-        [sys.executable, "-m", "service", "serve", *arguments],
+        [sys.executable, "-m", "spanledger", "serve", *arguments],
         cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
@@ -338,7 +338,11 @@ def test_with_a_key_nobody_else_gets_in(migrated_database: str) -> None:
         assert post(service.http, REPORT)[0] == 401
         assert post(service.http, REPORT, {"authorization": f"Bearer {read}"})[0] == 403
         assert post(service.http, REPORT, bearer)[0] == 200
-        assert [get(service.ops, path)[0] for path in ("/", "/metrics", "/diagnostics")] == [401, 401, 401]
+        assert [get(service.ops, path)[0] for path in ("/", "/metrics", "/diagnostics")] == [
+            401,
+            401,
+            401,
+        ]
         assert [get(service.ops, path)[0] for path in ("/healthz", "/readyz")] == [200, 200]
         assert get(service.ops, "/metrics", bearer)[0] == 403
         assert get(service.ops, "/metrics", {"x-api-key": read})[0] == 200

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from typer.testing import CliRunner
 
-from service.__main__ import build
+from cli.__main__ import build
 from tests.receiver.spans import CHAT, Attributes, Made
 from tests.running import ROOT, RunningService
 from tests.service.test_late_binding import send

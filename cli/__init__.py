@@ -1,0 +1,1 @@
+"""The command line: the table of commands, a module for each, and what only one of them needs."""

@@ -1,0 +1,132 @@
+"""`spanledger inspect FILE…`: which calls would count, with every field, and which spans would not?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli import options
+
+if TYPE_CHECKING:
+    from cli.inspection import Counted, Inspection
+    from processor.calls.admission import Admission
+    from service.config import Config
+
+_TOLD_ALREADY = (
+    "sources", "spanId", "traceId", "parentSpanId", "costUsd", "priceStatus", "dialect", "flags",
+    "unreadKeys",
+)  # fmt: skip
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(rich_help_panel="Look closer")
+    def inspect(
+        files: Annotated[
+            list[Path], typer.Argument(help="OTLP payloads, traces or logs: .pb, or OTLP/JSON.", exists=True)
+        ],
+        raw_identities: Annotated[
+            bool, typer.Option("--raw-identities", help="Users and tenants as sent, not as stored.")
+        ] = False,
+        as_json: Annotated[bool, typer.Option("--json", help="One JSON object per file and line.")] = False,
+        prices: Annotated[
+            Path | None, typer.Option("--prices", help="The pricing map; else the configuration's.")
+        ] = None,
+        config: options.ConfigFile = None,
+        data_dir: options.DataDir = None,
+    ) -> None:
+        """Show which calls of an OTLP payload would count, every field with its source, and what would not.
+
+        Nothing is stored and no database is needed. Fields without a value are left out.
+        """
+        from cli.inspection import read_payload
+        from cli.inspection_logs import inspect_any
+        from processor.pricing.load import load_price_book
+        from receiver.otlp.decode import decode_options
+
+        settings = options.configuration(config, data_dir=data_dir)
+        book = load_price_book(prices or settings.prices.file)
+        rules = None if raw_identities else _rules(settings)
+        reading = decode_options(settings.receiver)
+        for file in files:
+            found = inspect_any(read_payload(file), book, rules, reading)
+            if as_json:
+                _print_json(file, found)
+            else:
+                _print_tables(file, found)
+
+
+def _rules(settings: Config) -> Admission:
+    from processor.calls.admission import Admission
+    from service.identity_keys import load_identity_rules
+
+    return Admission(load_identity_rules(settings))
+
+
+def _print_json(file: Path, found: Inspection) -> None:
+    import json
+
+    from cli.inspection import public_call
+
+    calls = [public_call(item) for item in found.counted]
+    rest = [
+        {"spanId": s.span_id, "name": s.name, "reason": s.reason}
+        | ({"unreadKeys": list(s.unread)} if s.unread else {})
+        for s in found.not_counted
+    ]
+    typer.echo(json.dumps({"file": str(file), "calls": calls, "notCounted": rest}, ensure_ascii=False))
+
+
+def _print_tables(file: Path, found: Inspection) -> None:
+    from operations.terminal import Column, console, table
+    from processor.calls.call import Flag
+
+    out = console()
+    counted, rest = len(found.counted), len(found.not_counted)
+    out.print(f"{file}: {counted} counted, {rest} not counted", style="bold", markup=False)
+    for item in found.counted:
+        out.print(_call_table(item))
+    if any(item.call.flags & Flag.PROMOTED for item in found.counted):
+        out.print(
+            "promoted: such a span is counted 15 minutes after its trace, unless an inner call comes.",
+            style="yellow",
+        )
+    if found.not_counted:
+        columns = (Column("span"), Column("name"), Column("not counted because"))
+        rows = [(s.span_id, s.name, s.reason) for s in found.not_counted]
+        out.print(table(columns, rows))
+    for span in found.not_counted:
+        if span.unread:
+            out.print(
+                f"unread on span {span.span_id}: {', '.join(span.unread)}", style="yellow", markup=False
+            )
+    if any(span.unread for span in found.not_counted):
+        out.print(
+            "Map these keys with receiver.dialects, or report them (docs/instrumenting.md).", style="yellow"
+        )
+
+
+def _call_table(item: Counted) -> object:
+    from cli.inspection import public_call
+    from operations.terminal import Column, exact_usd, table
+
+    shown = public_call(item)
+    sources = shown["sources"]
+    assert isinstance(sources, dict)
+    rows = [
+        (name, str(value), str(sources.get(name, "")))
+        for name, value in shown.items()
+        if name not in _TOLD_ALREADY
+    ]
+    flags = shown["flags"]
+    if isinstance(flags, list) and flags:
+        rows.append(("flags", ", ".join(flags), ""))
+    if item.unread:
+        rows.append(("unread keys", ", ".join(item.unread), ""))
+    cost = exact_usd(item.charge.cost)
+    title = f"span {shown.get('spanId', '')} ({item.call.dialect}): {item.charge.status}"
+    title += f", ${cost}" if cost is not None else ""
+    return table((Column("field"), Column("value"), Column("from")), rows, title=title)

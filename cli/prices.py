@@ -1,0 +1,149 @@
+"""`spanledger prices`: what the configured price map says differently about the past."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from cli import options, price_listing
+
+if TYPE_CHECKING:
+    from processor.pricing.diff import Change, Timelines
+    from processor.pricing.vectors import Rates
+
+_SHOWN = 40
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    prices = typer.Typer(help="Compare the configured price map with the prices that the ledger knows.",
+                         no_args_is_help=True, rich_markup_mode=None)  # fmt: skip
+    app.add_typer(prices, name="prices", rich_help_panel="Administer")
+    price_listing.add(prices)
+
+    @prices.command()
+    def diff(
+        as_json: options.AsJson = False,
+        config: options.ConfigFile = None,
+        database_url: options.DatabaseUrl = None,
+        data_dir: options.DataDir = None,
+    ) -> None:
+        """List prices of the past that the configured map tells differently than the ledger's maps did.
+
+        Booked calls keep their price in any case; `reprice` shows what another one would change.
+        """
+        _, changes, _ = _compared(options.configuration(config, database_url, data_dir))
+        _print_json(changes) if as_json else _print(changes)
+
+    @prices.command()
+    def freeze(
+        config: options.ConfigFile = None,
+        database_url: options.DatabaseUrl = None,
+        data_dir: options.DataDir = None,
+    ) -> None:
+        """Print the `frozen:` section that keeps the old prices of the past: for calls that arrive late."""
+        from processor.pricing.diff import frozen_prices
+
+        known, changes, until_ns = _compared(options.configuration(config, database_url, data_dir))
+        if changes:
+            print(frozen_prices(known, changes, until_ns), end="")
+        else:
+            typer.echo("# nothing to freeze: the configured map tells the past as the ledger knows it")
+
+
+def _compared(settings: Any) -> tuple[Timelines, list[Change], int]:
+    from operations.prices import stored as stored_prices
+    from processor.pricing.diff import price_changes
+    from processor.pricing.load import load_price_book
+    from service import database
+
+    book = load_price_book(settings.prices.file)
+    with database.connected(settings) as connection:
+        known = stored_prices.known_timelines(connection, book.map_hash)
+    until_ns = time.time_ns() // _DAY_NS * _DAY_NS
+    return known, price_changes(known, stored_prices.comparable(book.timelines()), until_ns), until_ns
+
+
+_DAY_NS = 86_400 * 10**9
+
+
+def _print_json(changes: list[Change]) -> None:
+    from operations.terminal import print_json
+
+    print_json([_change_json(change) for change in changes])
+
+
+def _change_json(change: Change) -> dict[str, object]:
+    return {
+        "provider": change.provider,
+        "model": change.model,
+        "serviceTier": change.service_tier,
+        "inputTokensAbove": change.input_tokens_gt if change.input_tokens_gt >= 0 else None,
+        "from": _day(change.from_ns),
+        "to": _day(change.to_ns),
+        "before": _table(change.before),
+        "after": _table(change.after),
+    }
+
+
+def _print(changes: list[Change]) -> None:
+    from operations.terminal import Column, console, table
+
+    out = console()
+    if not changes:
+        out.print("The configured map tells the past as the ledger knows it.")
+        return
+    columns = [
+        Column("provider"),
+        Column("model", style="bold"),
+        *map(Column, ("from", "to", "before", "now")),
+    ]
+    cells = [
+        [
+            c.provider,
+            _named(c),
+            _day(c.from_ns) or "always",
+            _day(c.to_ns) or "",
+            _text(c.before),
+            _text(c.after),
+        ]
+        for c in changes[:_SHOWN]
+    ]
+    rest = len(changes) - _SHOWN
+    title = "Prices of the past, USD per million tokens" + (
+        f" ({_SHOWN} of {len(changes)})" if rest > 0 else ""
+    )
+    out.print(table(columns, cells, title=title))
+    out.print("Booked calls keep their price. `spanledger reprice --restate` shows what these would change,")
+    out.print("`spanledger prices freeze` prints what keeps the old ones for calls that arrive late.")
+
+
+def _named(change: Change) -> str:
+    tier = f" ({change.service_tier})" if change.service_tier else ""
+    above = f" above {change.input_tokens_gt:,}" if change.input_tokens_gt >= 0 else ""
+    return f"{change.model}{tier}{above}"
+
+
+def _text(rates: Rates | None) -> str:
+    return (
+        "none" if rates is None else ", ".join(f"{name} {usd}" for name, usd in (_table(rates) or {}).items())
+    )
+
+
+def _table(rates: Rates | None) -> dict[str, str] | None:
+    from operations.terminal import exact_usd
+
+    if rates is None:
+        return None
+    per = {name: rate if name == "call" else rate * 1_000_000 for name, rate in rates.as_json().items()}
+    return {name: exact_usd(amount) or "0" for name, amount in per.items()}
+
+
+def _day(time_ns: int) -> str | None:
+    from datetime import UTC, datetime
+
+    from processor.calls.dates import ALWAYS, NEVER
+
+    return None if time_ns in (ALWAYS, NEVER) else f"{datetime.fromtimestamp(time_ns // 10**9, UTC):%Y-%m-%d}"

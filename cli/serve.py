@@ -1,0 +1,55 @@
+"""`spanledger serve`: the service."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli import options
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(rich_help_panel="Run")
+    def serve(
+        database_url: options.DatabaseUrl = None,
+        data_dir: options.DataDir = None,
+        grpc: Annotated[
+            str | None, typer.Option(help="OTLP/gRPC address. [127.0.0.1:4317]", metavar="HOST:PORT")
+        ] = None,
+        http: Annotated[
+            str | None, typer.Option(help="OTLP/HTTP address. [127.0.0.1:4318]", metavar="HOST:PORT")
+        ] = None,
+        ops: Annotated[
+            str | None, typer.Option(help="Pages, health, metrics. [127.0.0.1:4319]", metavar="HOST:PORT")
+        ] = None,
+        workers: Annotated[
+            int | None, typer.Option(help="Receiver processes on one port. [1]", min=1)
+        ] = None,
+        config: options.ConfigFile = None,
+    ) -> None:
+        """Receive spans and reports, price them, commit them; until SIGTERM or Ctrl-C."""
+        import os
+        import tempfile
+
+        settings = options.configuration(
+            config,
+            database_url,
+            data_dir,
+            [
+                (("receiver", "grpc"), "--grpc", grpc),
+                (("receiver", "http"), "--http", http),
+                (("ops", "listen"), "--ops", ops),
+                (("workers",), "--workers", workers),
+            ],
+        )
+        os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+        with tempfile.TemporaryDirectory(prefix="spanledger-metrics-") as shared:
+            if settings.workers > 1:
+                # Workers keep their counters here; prometheus_client looks for it when it is imported.
+                os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
+            from service.process import serve as run
+
+            run(settings)

@@ -1,0 +1,1 @@
+"""Calls as they arrive, and what they lack."""

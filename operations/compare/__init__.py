@@ -1,0 +1,1 @@
+"""What changed between two windows, why, and whose it is."""

@@ -1,0 +1,87 @@
+"""The story of one window: how much, why, whose, and the calls behind it."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from operations import format as words
+from operations.compare.model import DIMENSIONS, Comparison, Focus, Question
+from operations.compare.model import compare as ask
+from operations.web import ledger
+from operations.web.ledger import Connection
+from operations.web.parameters import Links
+from operations.web.render import Service, render
+from operations.web.svg import waterfall
+
+CALLS = 50
+SEGMENTS = 20
+BASELINES = ("previous", "24h", "168h")
+
+
+def compare_page(
+    connection: Connection,
+    question: Question,
+    links: Links,
+    service: Service | None = None,
+    limit: int = SEGMENTS,
+) -> str:
+    """The page as HTML that needs nothing else.
+
+    Args:
+        links: where names lead; without a root the page stands alone.
+        limit: segments at most; the total counts all.
+    """
+    answer = ask(connection, question, limit)
+    with ledger.snapshot(connection):
+        chart, step = ledger.burn(connection, question)
+        calls = ledger.calls(connection, question, CALLS)
+        state = ledger.rows(connection, "state", question)[0]
+        outside = [] if answer.total else ledger.rows(connection, "outside", question)
+    total = answer.total
+    return render(
+        "compare/page.html", service=service, links=links, question=question, total=total,
+        answer=answer, waterfall=waterfall(total) if total else None, drivers=answer.drivers,
+        chart=chart, step=step,
+        calls=calls, state=state, outside=outside, doubts=words.doubts(question, total) if total else [],
+        evidence=_evidence(answer), focus_of=lambda row: focus(question, row.segment), dimensions=DIMENSIONS,
+        baselines=BASELINES, command=command(question), refresh=None,
+        per="call" if question.dimension in ("model", "provider") else "request",
+    )  # fmt: skip
+
+
+def focus(question: Question, segment: str) -> dict[str, str] | None:
+    """What a link on a segment changes: the focus on it, and the next dimension to split by."""
+    further = words.deeper(question, segment)
+    if getattr(question.focus, question.dimension) == segment:
+        return None
+    return {question.dimension: segment, "by": further[0] if further else question.dimension}
+
+
+def _evidence(answer: Comparison) -> list[tuple[str, str]]:
+    """The numbers of every rule, in words."""
+    return list(_flat(answer.spike.evidence)) if answer.spike else []
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    found = []
+    for name, value in values.items():
+        label = f"{prefix}{name.replace('_', ' ')}"
+        if isinstance(value, dict):
+            found += _flat(value, f"{label} · ")
+        else:
+            found.append((label, words.DASH if value is None else str(value)))
+    return found
+
+
+def command(question: Question) -> str:
+    """The command that prints the same answer."""
+    parts = [
+        "spanledger", "compare", "--by", question.dimension, "--from", words.iso(question.start),
+        "--to", words.iso(question.end), "--baseline", question.baseline, "--env", question.environment,
+        "--data-mode", question.data_mode,
+    ]  # fmt: skip
+    for name in Focus._fields:
+        if (value := getattr(question.focus, name)) is not None:
+            parts.append(f"--{name.replace('_', '-')}={value}")
+    return words.printable(shlex.join(parts))

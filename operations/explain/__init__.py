@@ -1,0 +1,1 @@
+"""Why one call costs what it costs."""

@@ -1,0 +1,178 @@
+"""How money, counts, times and the parts of a comparison are put into words, for terminal and pages alike.
+
+Nothing here computes money: figures come exact from SQL and are only rounded for the eye.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # it brings the database driver, which most commands do without
+    from operations.compare.model import Change, Question
+
+DASH = "—"
+
+MEANING = {
+    "volume": "more or fewer requests",
+    "attempts": "calls per request (retries, agent steps)",
+    "mix": "other models",
+    "tokens": "more or fewer tokens for a call",
+    "price": "another price for the same tokens",
+    "new": "new in this window",
+    "gone": "no longer present",
+}
+CLASSES = {
+    "token": "tokens",
+    "model_mix": "model mix",
+    "identity_concentration": "identity concentration",
+    "retry_storm": "retry storm",
+    "unknown_model": "unknown model",
+    "moved_alike": "moved alike",
+    "too_little_data": "too little data",
+    "no_baseline": "no baseline",
+}
+_DEEPER = {
+    "endpoint": "prompt_version", "prompt_version": "model", "service": "endpoint", "provider": "model",
+    "model": "endpoint", "tenant": "user", "user": "endpoint",
+}  # fmt: skip
+"""What to split by next, once one value of a dimension is in focus."""
+
+
+def usd(amount: Decimal | None, places: int = 2) -> str:
+    """USD for people; what would round to nothing keeps six places."""
+    if amount is None:
+        return DASH
+    if amount and abs(amount) < Decimal("0.01"):
+        places = max(places, 6)
+    return f"{'-' if amount < 0 else ''}${abs(amount):,.{places}f}"
+
+
+def signed(amount: Decimal) -> str:
+    """A change in USD, with its sign."""
+    return f"+{usd(amount)}" if amount > 0 else usd(amount)
+
+
+def exactly(amount: Decimal | None) -> str:
+    """USD with every digit and no trailing zeros; the cents always."""
+    if amount is None:
+        return DASH
+    whole, _, fraction = f"{abs(amount):,.12f}".partition(".")
+    return f"{'-' if amount < 0 else ''}${whole}.{fraction.rstrip('0').ljust(2, '0')}"
+
+
+def number(value: int | None) -> str:
+    """A count with thousands separators."""
+    return DASH if value is None else f"{value:,}"
+
+
+def mean(value: float | None) -> str:
+    """A mean count, such as tokens for a request, as a whole number."""
+    return DASH if value is None else f"{value:,.0f}"
+
+
+def share(value: float | None) -> str:
+    """A ratio from 0 to 1 in per cent."""
+    return DASH if value is None else f"{value:.1%}"
+
+
+def ratio(value: float | None) -> str:
+    """A ratio with two decimals."""
+    return DASH if value is None else f"{value:.2f}"
+
+
+def seconds(milliseconds: float | None) -> str:
+    """A duration in seconds."""
+    return DASH if milliseconds is None else f"{milliseconds / 1_000:.1f} s"
+
+
+def arrow(before: str, now: str) -> str:
+    """Both windows' figures, or one where they read the same."""
+    return now if before == now else f"{before} → {now}"
+
+
+def instant(value: datetime) -> str:
+    """A UTC instant to the second."""
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def iso(moment: datetime) -> str:
+    """A UTC instant in RFC 3339, with every digit it has."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def span(start: datetime, end: datetime) -> str:
+    """A window with its length: `2026-05-04 12:00 – 13:00 UTC (1 h)`."""
+    clock = "%H:%M:%S" if start.second or end.second else "%H:%M"
+    last = f"{end:{clock}}" if start.date() == end.date() else f"{end:%Y-%m-%d {clock}}"
+    return f"{start:%Y-%m-%d {clock}} – {last} UTC ({length(end - start)})"
+
+
+def length(distance: timedelta) -> str:
+    """A distance in time in whole days, hours or minutes."""
+    minutes = round(distance.total_seconds() / 60)
+    for size, unit in ((1440, "d"), (60, "h")):
+        if minutes >= size and minutes % size == 0:
+            return f"{minutes // size} {unit}"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+
+
+def distance(question: Question, total: Change) -> str:
+    """How far back the baseline lies."""
+    if question.baseline == "previous":
+        return "the equal window before"
+    if ".." in question.baseline:
+        return "as asked"
+    return f"{length(total.from_used - total.baseline_from_used)} earlier"
+
+
+def scope(question: Question) -> str:
+    """What the question is narrowed to."""
+    focus = [f"{name.replace('_', ' ')} {value}" for name, value in question.focus._asdict().items() if value]
+    return " · ".join([*focus, f"environment {question.environment}", f"data mode {question.data_mode}"])
+
+
+def deeper(question: Question, segment: str) -> tuple[str, dict[str, str | None]] | None:
+    """The next dimension that is not in focus yet, and the focus with `segment` in it."""
+    focus = question.focus._asdict() | {question.dimension: segment}
+    dimension = question.dimension
+    for _ in _DEEPER:
+        dimension = _DEEPER[dimension]
+        if focus[dimension] is None:
+            return dimension, focus
+    return None
+
+
+def doubts(question: Question, total: Change) -> list[str]:
+    """What the figures leave out, and where the window is not the one that was asked."""
+    lines = []
+    if total.unpriced_calls or total.baseline_unpriced_calls:
+        lines.append(
+            f"≥: {number(total.unpriced_calls)} calls ({number(total.baseline_unpriced_calls)} before) have "
+            "no price and are in no term; `spanledger unpriced` lists their models."
+        )
+    if total.uncertain_calls or total.baseline_uncertain_calls:
+        lines.append(
+            f"≥: the usage of {number(total.uncertain_calls)} calls "
+            f"({number(total.baseline_uncertain_calls)} before) is missing or estimated."
+        )
+    if total.unread_spans or total.baseline_unread_spans:
+        lines.append(
+            f"≥: {number(total.unread_spans)} spans ({number(total.baseline_unread_spans)} before) carry "
+            "usage that no rule reads; `spanledger unread` lists their emitters."
+        )
+    if total.error_without_usage_calls:
+        lines.append(
+            f"{number(total.error_without_usage_calls)} errors came without usage and are not billed."
+        )
+    if (question.start, question.end) != (total.from_used, total.to_used):
+        lines.append(
+            f"The window asked for was {span(question.start, question.end)}; older data is kept coarser."
+        )
+    return lines
+
+
+def printable(text: str) -> str:
+    """Text from outside without control characters: a tag must not steer the reader's screen."""
+    return "".join(char if char.isprintable() else "�" for char in text)

@@ -1,0 +1,1 @@
+"""Prices beside the ledger: what it recorded, and calls from a file."""

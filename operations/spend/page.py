@@ -1,0 +1,61 @@
+"""The first page: what is spent, whether it changed, and what the figures do not hold."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from operations.compare.model import Question
+from operations.compare.model import compare as ask
+from operations.web import ledger
+from operations.web.ledger import Connection, Row
+from operations.web.parameters import Links
+from operations.web.render import Service, render
+
+TOP = 8
+CALLS = 10
+
+
+def home_page(
+    connection: Connection, question: Question, links: Links, service: Service, now: datetime, is_live: bool
+) -> str:
+    """The page as HTML.
+
+    Args:
+        question: the window of tables and chart; the spend of today, a day and a month ends at `now`.
+        is_live: the window ends now, so that the page may load itself again.
+    """
+    answer = ask(connection, question, 0)
+    with ledger.snapshot(connection):
+        chart, step = ledger.burn(connection, question)
+        return render(
+            "spend/page.html", service=service, links=links, question=question, total=answer.total,
+            spike=answer.spike, spend=_spend(connection, question, now), chart=chart, step=step,
+            endpoints=ledger.rows(connection, "top", question, by_version=False, limit=TOP),
+            versions=ledger.rows(connection, "top", question, by_version=True, limit=TOP),
+            unpriced=ledger.rows(connection, "unpriced", question),
+            unread=ledger.rows(connection, "unread", question),
+            refused=ledger.rows(connection, "refused", question),
+            state=ledger.rows(connection, "state", question)[0],
+            outside=ledger.rows(connection, "outside", question),
+            problems=_worst_first(ledger.rows(connection, "problems", question)),
+            calls=ledger.calls(connection, question, CALLS), now=now, refresh=60 if is_live else None,
+        )  # fmt: skip
+
+
+def _worst_first(problems: list[Row]) -> list[Row]:
+    return sorted(problems, key=lambda row: (not row["is_refused"], -row["requests"]))
+
+
+def _spend(connection: Connection, question: Question, now: datetime) -> list[tuple[str, str, Question, Row]]:
+    """Spend until now: name, in words from when, the window, and its sums."""
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    windows = (
+        ("today", "since 00:00 UTC", today),
+        ("last 24 hours", "until now", now - timedelta(hours=24)),
+        ("this month", f"since 1 {now:%B}, UTC", today.replace(day=1)),
+    )
+    return [
+        (name, since, asked, ledger.rows(connection, "spend", asked)[0])
+        for name, since, start in windows
+        for asked in [question._replace(start=start, end=now)]
+    ]

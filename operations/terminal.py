@@ -1,0 +1,114 @@
+"""How the command line shows money, counts, times and tables."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from operations.format import DASH as DASH
+from operations.format import instant as instant
+from operations.format import number as number
+from operations.format import printable as printable
+
+PICO = 12
+"""Decimal places of the ledger's unit, the pico-USD."""
+
+
+class Column(NamedTuple):
+    """One column of a table: its heading, and whether it holds figures (right-aligned)."""
+
+    title: str
+    figures: bool = False
+    style: str | None = None
+
+
+def dollars(pico_usd: int | None) -> Decimal | None:
+    """Exact USD of whole pico-USD."""
+    return None if pico_usd is None else Decimal(pico_usd).scaleb(-PICO)
+
+
+def exact_usd(pico_usd: int | None) -> str | None:
+    """USD with every digit and no trailing zeros, for JSON: `0.000131`."""
+    amount = dollars(pico_usd)
+    if amount is None:
+        return None
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def usd(pico_usd: int | None, places: int = 2, at_least: bool = False) -> str:
+    """USD for people: spend with two places, a unit cost with six; what would round to zero keeps six.
+
+    Args:
+        at_least: something in it has no price; nothing known and something unknown is `unknown`, never zero.
+    """
+    amount = dollars(pico_usd)
+    if amount is None:
+        return DASH
+    if at_least and not amount:
+        return "unknown"
+    if amount and abs(amount) < Decimal("0.01"):
+        places = max(places, 6)
+    return f"{'≥ ' if at_least else ''}${amount:,.{places}f}"
+
+
+def ratio(pico_usd: int, count: int) -> int | None:
+    """Whole pico-USD per item, rounded half up; None of nothing."""
+    return (2 * pico_usd + count) // (2 * count) if count else None
+
+
+def percent(part: int, whole: int) -> str:
+    """A share with one decimal, from integers."""
+    return f"{Decimal(part) * 100 / Decimal(whole):.1f} %" if whole else DASH
+
+
+def ago(value: timedelta) -> str:
+    """A distance in time in its largest unit: `12 s`, `4 min`, `3 h`, `2 d`."""
+    seconds = max(0, int(value.total_seconds()))
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def console(stderr: bool = False) -> Console:
+    """The terminal; a pipe gets wide plain lines, so that nothing is cut."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if stream.isatty() else 160, highlight=False)
+
+
+def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], title: str | None = None) -> Table:
+    """A table in our one style; values are shown literally, never read as markup."""
+    from rich.box import SIMPLE_HEAD
+    from rich.text import Text
+
+    shown = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        shown.add_column(
+            column.title,
+            justify="right" if column.figures else "left",
+            no_wrap=column.figures,
+            style=column.style,
+            overflow="fold",
+        )
+    for row in rows:
+        shown.add_row(*(Text(printable(cell)) for cell in row))
+    return shown
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout: times in ISO 8601, money already text."""
+    print(json.dumps(value, default=_json, ensure_ascii=False))
+
+
+def _json(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return str(value)

@@ -1,0 +1,60 @@
+"""Asking the ledger for a page: statements by name, rows by column name, one snapshot per page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from operations.compare.model import Question
+from operations.web.svg import Chart, Point, chart
+from storage.statements import statements_of
+
+Connection = psycopg.Connection[Any]
+Row = dict[str, Any]
+
+
+@contextmanager
+def snapshot(connection: Connection) -> Iterator[None]:
+    """All questions of a page see the same ledger, and none can change it."""
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+def rows(connection: Connection, name: str, question: Question, **more: object) -> list[Row]:
+    """The rows of a statement of ours for a question."""
+    values = question._asdict() | question.focus._asdict() | more
+    del values["focus"]
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query(name), values).fetchall()
+
+
+def burn(connection: Connection, question: Question) -> tuple[Chart | None, str]:
+    """Spend over time beside the baseline's, and the step in words; no chart of a single provider."""
+    if question.focus.provider is not None:
+        return None, ""
+    found = rows(connection, "burn", question)
+    points = {
+        side: [Point(row["time"], row["cost_usd"]) for row in found if row["segment"] == side]
+        for side in ("now", "before")
+    }
+    step = _STEPS.get(found[0]["step_seconds"], "") if found else ""
+    return chart(points["now"], points["before"]), step
+
+
+_STEPS = {60: "minute", 300: "five minutes", 3600: "hour", 86400: "day"}
+
+
+def calls(connection: Connection, question: Question, limit: int) -> list[Row]:
+    """The newest single calls of a question."""
+    return rows(connection, "calls", question, limit=limit)
+
+
+def query(name: str) -> bytes:
+    """The statement of that name in `queries.sql`."""
+    return statements_of(Path(__file__).with_name("queries.sql"))[name]

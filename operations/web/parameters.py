@@ -1,0 +1,167 @@
+"""What a page was asked for: the dashboards' query parameters, read strictly and written back into links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from operations.compare.model import DIMENSIONS, Focus, Question
+
+DEFAULT_WINDOW = timedelta(hours=24)
+_LONGEST = timedelta(days=3660)
+"""Ten years: a window twice as far back is still a date for Python and PostgreSQL."""
+_LONGEST_VALUE = 1024
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_GRAFANAS_OWN = {"timezone", "orgId", "refresh", "kiosk", "theme", "viewPanel", "editPanel", "tab"}
+"""What Grafana itself puts into an address: a dashboard's parameters may be pasted behind ours."""
+
+
+class BadParameter(ValueError):
+    """A query parameter that cannot be read; the text says what was expected and never quotes the value."""
+
+    def __init__(self, name: str, expected: str) -> None:
+        super().__init__(f"{name}: {expected}")
+        self.name = name
+        self.expected = expected
+
+
+def question_of(parameters: Iterable[tuple[str, str]], now: datetime) -> Question:
+    """The question that the parameters ask: `from`, `to`, `baseline`, `env`, `data_mode`, `by` and the focus.
+
+    Args:
+        parameters: as in the address; a name may carry Grafana's `var-`.
+        now: the end of a window without one, and what `now-6h` counts from.
+
+    Raises:
+        BadParameter: the first that is unknown, given twice or not understood.
+    """
+    given = _gathered(parameters)
+    end = _instant("to", given.pop("to", "now"), now)
+    first = given.pop("from", None)
+    start = end - DEFAULT_WINDOW if first is None else _instant("from", first, now)
+    if not start < end <= start + _LONGEST:
+        raise BadParameter("from", "before `to`, and at most ten years before it")
+    baseline = _baseline(given.pop("baseline", "previous"))
+    dimension = given.pop("by", "endpoint")
+    if dimension not in DIMENSIONS:
+        raise BadParameter("by", f"one of {', '.join(DIMENSIONS)}")
+    environment, data_mode = given.pop("env", "prod") or "*", given.pop("data_mode", "real") or "*"
+    focus = Focus(**{name: value for name, value in given.items() if value not in ("", "*")})
+    return Question(start, end, baseline, environment, data_mode, dimension, focus)
+
+
+def _gathered(parameters: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The parameters by name; several environments become one list, as Grafana sends them."""
+    known = {"from", "to", "baseline", "env", "data_mode", "by", *Focus._fields}
+    given: dict[str, str] = {}
+    for name, value in parameters:
+        name = name.removeprefix("var-")
+        if name in _GRAFANAS_OWN:
+            continue
+        if name not in known:
+            raise BadParameter(name[:80], f"no parameter of this page; these are: {', '.join(sorted(known))}")
+        if "\x00" in value or len(value) > _LONGEST_VALUE:
+            raise BadParameter(name, f"a text of at most {_LONGEST_VALUE} characters without NUL")
+        if name in given and name != "env":
+            raise BadParameter(name, "given once")
+        given[name] = f"{given[name]},{value}" if name in given else value
+    return given
+
+
+def _instant(name: str, text: str, now: datetime) -> datetime:
+    expected = "milliseconds since 1970, RFC 3339 (2026-05-04T12:00:00Z) or now-6h"
+    try:
+        if match := re.fullmatch(r"now(?:-([1-9]\d{0,6})([smhd]))?", text):
+            moment = now - timedelta(**{_UNITS[match[2]]: int(match[1])}) if match[1] else now
+        elif re.fullmatch(r"\d{1,15}", text):
+            moment = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=int(text))
+        else:
+            moment = datetime.fromisoformat(text)
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise BadParameter(name, expected) from None
+    if not 1970 <= moment.year < 9000:
+        raise BadParameter(name, "a time after 1970")
+    return moment
+
+
+def _baseline(text: str) -> str:
+    """The baseline as SQL reads it."""
+    expected = "previous, a distance back such as 24h or 168h, or FROM..TO in RFC 3339"
+    if text in ("", "previous"):
+        return "previous"
+    if match := re.fullmatch(r"([1-9]\d{0,8})([smhd])", text):
+        if timedelta(**{_UNITS[match[2]]: int(match[1])}) > _LONGEST:
+            raise BadParameter("baseline", "at most ten years back")
+        return text
+    first, found, last = text.partition("..")
+    if not found:
+        raise BadParameter("baseline", expected)
+    try:
+        start, end = (_instant("baseline", moment, datetime.now(UTC)) for moment in (first, last))
+    except BadParameter:
+        raise BadParameter("baseline", expected) from None
+    if start >= end:
+        raise BadParameter("baseline", "FROM before TO")
+    return f"{_text(start)}..{_text(end)}"
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def parameters_of(question: Question) -> dict[str, str]:
+    """The question as parameters: absolute times, selection, baseline, focus; nothing left to a default."""
+    focus = {name: value for name, value in question.focus._asdict().items() if value is not None}
+    return {
+        "from": _address(question.start),
+        "to": _address(question.end),
+        "baseline": question.baseline,
+        "env": question.environment,
+        "data_mode": question.data_mode,
+        "by": question.dimension,
+    } | focus
+
+
+def _address(moment: datetime) -> str:
+    """Milliseconds, as Grafana writes them, unless that would move the window."""
+    milliseconds, rest = divmod(moment - datetime.fromtimestamp(0, UTC), timedelta(milliseconds=1))
+    return _text(moment) if rest else str(milliseconds)
+
+
+class Links:
+    """Addresses of the other pages. Without a root there are none, and names stand as plain text."""
+
+    def __init__(self, root: str | None) -> None:
+        self._root = root
+
+    def compare(self, question: Question, **changes: object) -> str | None:
+        """The comparison of the same window with something changed; the names of a focus narrow it."""
+        return self._to("compare", question, changes)
+
+    def home(self, question: Question, **changes: object) -> str | None:
+        """The first page with the same selection."""
+        return self._to("", question, changes)
+
+    def call(self, call: Mapping[str, Any]) -> str | None:
+        """One call, explained; with its time, which finds it without reading other days."""
+        if self._root is None:
+            return None
+        at = urlencode({"at": _text(call["time"])})
+        return f"{self._root}call/{quote(str(call['call_key']), safe='')}?{at}"
+
+    def page(self, path: str) -> str | None:
+        """A page without parameters."""
+        return None if self._root is None else f"{self._root}{path}"
+
+    def _to(self, path: str, question: Question, changes: Mapping[str, object]) -> str | None:
+        if self._root is None:
+            return None
+        changed = {name: None if value is None else str(value) for name, value in changes.items()}
+        values = {
+            name: value for name, value in (parameters_of(question) | changed).items() if value is not None
+        }
+        return f"{self._root}{path}?{urlencode(values, quote_via=quote)}"

@@ -1,0 +1,53 @@
+"""Templates: what every page may say, with every value escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from operations import format as words
+
+
+class Service(NamedTuple):
+    """What a page says of the running service in its head and foot.
+
+    Attributes:
+        fault: why it cannot take calls now; None when it can.
+        endpoints: where senders reach it, by name.
+    """
+
+    version: str
+    fault: str | None
+    endpoints: Mapping[str, str]
+
+
+def render(template: str, **values: object) -> str:
+    """The page of that template: its path under `operations/`."""
+    return _TEMPLATES.get_template(template).render(values)
+
+
+def _plain(text: object) -> str:
+    return words.printable(str(text))
+
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parents[1]),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_FORMATS: Sequence[tuple[str, object]] = (
+    ("usd", words.usd), ("signed", words.signed), ("exactly", words.exactly), ("number", words.number),
+    ("mean", words.mean), ("share", words.share), ("ratio", words.ratio), ("seconds", words.seconds),
+    ("instant", words.instant), ("plain", _plain),
+)  # fmt: skip
+_TEMPLATES.filters.update(dict(_FORMATS))
+_TEMPLATES.tests["web_address"] = lambda value: str(value).startswith(("https://", "http://"))
+_TEMPLATES.globals |= {
+    "meaning": words.MEANING, "classes": words.CLASSES, "span": words.span,
+    "distance": words.distance, "scope": words.scope, "dash": words.DASH,
+}  # fmt: skip

@@ -1,0 +1,1 @@
+"""The ops port: pages, health, metrics and diagnostics."""

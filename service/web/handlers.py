@@ -1,0 +1,72 @@
+"""The pages as answers to HTTP requests: parameters read, a page or a refusal that names the parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from operations.compare.page import compare_page
+from operations.explain.page import call_page
+from operations.spend.page import home_page
+from operations.web.ledger import Connection
+from operations.web.parameters import BadParameter, Links, question_of
+from operations.web.render import Service, render
+
+Answer = Callable[[Connection, Request, Service], HTMLResponse]
+
+
+def home(connection: Connection, request: Request, service: Service) -> HTMLResponse:
+    """`/`: what is spent."""
+    now = datetime.now(UTC)
+    links = Links("./")
+    try:
+        question = question_of(request.query_params.multi_items(), now)
+    except BadParameter as error:
+        return refused(error, links, service)
+    is_live = question.end == now
+    return HTMLResponse(home_page(connection, question, links, service, now, is_live))
+
+
+def comparison(connection: Connection, request: Request, service: Service) -> HTMLResponse:
+    """`/compare`: the story of one window."""
+    links = Links("./")
+    try:
+        question = question_of(request.query_params.multi_items(), datetime.now(UTC))
+    except BadParameter as error:
+        return refused(error, links, service)
+    return HTMLResponse(compare_page(connection, question, links, service))
+
+
+def call(connection: Connection, request: Request, service: Service) -> HTMLResponse:
+    """`/call/<key>`: one call, explained."""
+    links = Links("../")
+    identity = request.path_params["key"]
+    try:
+        page = call_page(connection, identity, request.query_params.multi_items(), links, service)
+    except BadParameter as error:
+        return refused(error, links, service)
+    if page is None:
+        expected = "a call whose row is still kept, with its own time in `at` or none"
+        return _refusal(404, "No such call", "call", expected, links, service)
+    return HTMLResponse(page)
+
+
+def refused(error: BadParameter, links: Links, service: Service) -> HTMLResponse:
+    """The page for a parameter that cannot be read."""
+    return _refusal(400, "This address cannot be read", error.name, error.expected, links, service)
+
+
+def _refusal(
+    status: int, title: str, name: str, expected: str, links: Links, service: Service
+) -> HTMLResponse:
+    page = render(
+        "web/bad.html", title=title, name=name, expected=expected, links=links, service=service, refresh=None
+    )
+    return HTMLResponse(page, status)
+
+
+PAGES: dict[str, Answer] = {"/": home, "/compare": comparison, "/call/{key}": call}
+"""The read-only pages by path; whoever serves them checks the reader first."""

@@ -1,0 +1,296 @@
+"""The ops port: a page about the running service, health, metrics and diagnostics."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from operations import query as ledger
+from operations.terminal import ago, exact_usd, instant, number, usd
+from operations.web.render import Service
+from processor.calls.errors import PipelineError, Retryable
+from receiver.auth import Forbidden, basic_as_bearer
+from receiver.status import log_fault
+from service import database, metrics
+from service.keys import KeyRing
+from service.tally import Problem, described
+from service.version import version
+from service.web.handlers import PAGES, Answer
+from service.worker_status import WorkerState, instant_text
+
+log = logging.getLogger("spanledger.ops")
+
+_HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+_LAST_CALLS = 10
+_STALE_SECONDS = 10.0
+"""A worker that was silent this long is not counted as ready; heartbeats come every second."""
+
+
+class Status(NamedTuple):
+    """What the pages may know of the running service.
+
+    Attributes:
+        connect: a connection from the pages' own pool; raises `psycopg.Error` soon when the database is away.
+        workers: the last heartbeat of every worker.
+        prices: what the price book says of itself; the first time it reads the whole list, about a second.
+        price_source: the price list and the map on top, in words.
+        endpoints: where senders reach us, by name.
+        problems: why requests of senders ended in no counted call, the most recent first.
+    """
+
+    connect: Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
+    keys: KeyRing
+    workers: Callable[[], Sequence[WorkerState]]
+    started: float
+    prices: Callable[[], Mapping[str, object]]
+    price_source: str
+    endpoints: Mapping[str, str]
+    settings: Mapping[str, object]
+    is_stopping: Callable[[], bool]
+    problems: Callable[[], Sequence[Problem]] = tuple
+
+
+def ops_app(status: Status) -> Starlette:
+    """The application of the ops port. Health is open; all else needs a key with `read` once keys exist."""
+    return Starlette(
+        routes=[
+            *[Route(path, _Page(status, _ledger_page(answer))) for path, answer in PAGES.items()],
+            Route("/service", _Page(status, _running)),
+            Route("/healthz", _alive),
+            Route("/readyz", _Page(status, _ready, is_open=True)),
+            Route("/metrics", _Page(status, _metrics)),
+            Route("/diagnostics", _Page(status, _diagnostics)),
+        ]
+    )
+
+
+class _Page:
+    """One page as an ASGI endpoint: the key is checked, then the page is built in a thread."""
+
+    def __init__(
+        self, status: Status, build: Callable[[Status, Request], Response], is_open: bool = False
+    ) -> None:
+        self._status = status
+        self._build = build
+        self._is_open = is_open
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        request = Request(scope, receive)
+        response = await self._answer(request)
+        response.headers.update(_HEADERS)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        if request.method not in ("GET", "HEAD"):
+            return PlainTextResponse("only GET\n", 405, {"allow": "GET, HEAD"})
+        try:
+            if not self._is_open:
+                # A browser can only ask for a password: any user name, the key as password.
+                await self._status.keys.check(basic_as_bearer(dict(request.headers)), "read")
+            return await run_in_threadpool(self._build, self._status, request)
+        except PipelineError as error:
+            return _refusal(error)
+        except Exception as error:  # a page must not take the service with it, nor show what it holds
+            log_fault(error, request.url.path)
+            return PlainTextResponse("this page cannot be shown now\n", 503, {"retry-after": "2"})
+
+
+def _refusal(error: PipelineError) -> Response:
+    if isinstance(error, Forbidden):
+        return PlainTextResponse(f"{error}\n", 403)
+    if isinstance(error, Retryable):
+        return PlainTextResponse(f"{error}\n", 503, {"retry-after": "2"})
+    return PlainTextResponse(
+        f"{error}\n", 401, {"www-authenticate": 'Basic realm="Spanledger: key as password"'}
+    )
+
+
+async def _alive(request: Request) -> Response:
+    return PlainTextResponse("alive\n")
+
+
+def _ready(status: Status, request: Request) -> Response:
+    fault = fault_of(status)
+    return PlainTextResponse(f"{fault or 'ready'}\n", 503 if fault else 200)
+
+
+def fault_of(status: Status) -> str | None:
+    """Why the service cannot take calls now; None when it can commit and read summaries."""
+    if status.is_stopping():
+        return "stopping"
+    now = time.time()
+    if not any(now - worker.heartbeat < _STALE_SECONDS for worker in status.workers()):
+        return "no worker runs"
+    try:
+        with status.connect() as connection:
+            connection.execute(ledger.query("probe_commit"))
+            connection.execute(ledger.query("probe_read"))
+    except psycopg.Error as error:
+        metrics.database_up.set(0)
+        log.warning("not ready: the database: %s", database.reason(error))
+        return "the database cannot commit now"
+    metrics.database_up.set(1)
+    return None
+
+
+def _metrics(status: Status, request: Request) -> Response:
+    metrics.workers.set(len(status.workers()))
+    fault_of(status)  # so that `spanledger_database_up` is of now
+    return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _diagnostics(status: Status, request: Request) -> Response:
+    now = time.time()
+    workers = [
+        worker._asdict() | {"silent_seconds": round(now - worker.heartbeat, 1)} for worker in status.workers()
+    ]
+    troubles = [trouble for worker in workers for trouble in worker.pop("troubles")]
+    return JSONResponse(
+        {
+            "name": "spanledger",
+            "version": version(),
+            "fault": fault_of(status),
+            "started": instant_text(status.started),
+            "workers": workers,
+            "waitingRequests": sum(worker["waiting_requests"] for worker in workers),
+            "waitingBytes": sum(worker["waiting_bytes"] for worker in workers),
+            "counters": _counters(),
+            "senderProblems": _problems(status),
+            "freshness": _freshness(status),
+            "prices": status.prices(),
+            "settings": status.settings,
+            "lastErrors": sorted(troubles, key=lambda trouble: str(trouble["time"]), reverse=True)[:20],
+        }
+    )
+
+
+def _freshness(status: Status) -> dict[str, object]:
+    """How long after receipt calls became visible in the last hour, as far as the ledger knows."""
+    try:
+        with status.connect() as connection:
+            found = ledger.rows(connection, "freshness")
+    except psycopg.Error:
+        return {}
+    return ledger.call_json(found[0]) if found else {}
+
+
+def _counters() -> dict[str, object]:
+    """What this service did since its start, summed over its workers."""
+    return {
+        "spans": metrics.totals("spanledger_spans").get("", 0),
+        "calls": metrics.totals("spanledger_calls", "outcome"),
+        "notCounted": metrics.totals("spanledger_sightings").get("", 0),
+        "rejected": metrics.totals("spanledger_rejections", "reason"),
+        "retryLater": metrics.totals("spanledger_refusals", "reason"),
+        "priceStatus": metrics.totals("spanledger_price_status", "status"),
+        "ignored": metrics.totals("spanledger_ignored", "signal"),
+        "faults": metrics.totals("spanledger_faults", "error"),
+    }
+
+
+def _problems(status: Status) -> list[dict[str, object]]:
+    return [described(problem, status.endpoints) for problem in status.problems()]
+
+
+def _ledger_page(answer: Answer) -> Callable[[Status, Request], Response]:
+    """A page over the ledger; while the database is away, the page about the running service says so."""
+
+    def build(status: Status, request: Request) -> Response:
+        if _wants_json(request) and request.url.path == "/":
+            return _running(status, request)
+        try:
+            with status.connect() as connection:
+                return answer(connection, request, Service(version(), fault_of(status), status.endpoints))
+        except (psycopg.OperationalError, psycopg.errors.UndefinedFunction) as error:
+            log.warning("the page has no figures: %s", database.reason(error))
+            return _running(status, request)
+
+    return build
+
+
+def _running(status: Status, request: Request) -> Response:
+    """What the service did since its start, and the last calls whatever their selection."""
+    try:
+        with status.connect() as connection:
+            calls = ledger.rows(connection, "last_calls", limit=_LAST_CALLS)
+            day = ledger.rows(connection, "day", **{"from": datetime.now(UTC) - timedelta(hours=24)})
+        fault = fault_of(status)
+    except psycopg.Error as error:
+        log.warning("the page has no figures: %s", database.reason(error))
+        calls, day, fault = [], [], "the database does not answer"
+    if _wants_json(request):
+        return JSONResponse(_running_json(status, fault, calls, day))
+    page = _TEMPLATES.get_template("running.html")
+    return HTMLResponse(
+        page.render(
+            version=version(), fault=fault, running=ago(timedelta(seconds=time.time() - status.started)),
+            counters=_counters(), calls=calls, day=day, workers=status.workers(), now=datetime.now(UTC),
+            endpoints=status.endpoints, prices=status.price_source, problems=_problems(status),
+        )
+    )  # fmt: skip
+
+
+def _wants_json(request: Request) -> bool:
+    accepted = request.headers.get("accept", "")
+    return "application/json" in accepted and "text/html" not in accepted
+
+
+def _running_json(
+    status: Status, fault: str | None, calls: Sequence[ledger.Row], day: Sequence[ledger.Row]
+) -> dict[str, object]:
+    return {
+        "name": "spanledger",
+        "version": version(),
+        "ready": fault is None,
+        "fault": fault,
+        "started": instant_text(status.started),
+        "endpoints": dict(status.endpoints),
+        "counters": _counters(),
+        "last24h": [
+            {
+                "environment": row["environment"],
+                "dataMode": row["data_mode"],
+                "calls": row["calls"],
+                "requests": row["requests"],
+                "errors": row["errors"],
+                "costUsd": exact_usd(int(row["cost_pico_usd"])),
+                "unpricedCalls": row["unpriced_calls"],
+                "uncertainCalls": row["uncertain_calls"],
+                "unreadSpans": row["unread_spans"],
+                "atLeast": row["at_least"],
+            }
+            for row in day
+        ],
+        "lastCalls": [ledger.call_json(row) for row in calls],
+        "senderProblems": _problems(status),
+    }
+
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters |= {"usd": usd, "number": number, "instant": instant, "ago": ago}
