@@ -40,8 +40,8 @@ from service.keys import KeyRing
 from service.pipeline import Pipeline
 from service.price_records import VectorKeeper
 from service.tally import News, Tally
-from storage.dimensions.cardinality import ENDPOINT, ENVIRONMENT, MODEL, PROMPT, SERVICE, TENANT, USER
 from service.worker_status import RecentTroubles, WorkerState, configure_logging, memory_bytes
+from storage.dimensions.cardinality import ENDPOINT, ENVIRONMENT, MODEL, PROMPT, SERVICE, TENANT, USER
 from storage.ingest.batcher import Batcher
 
 log = logging.getLogger("spanledger.worker")
