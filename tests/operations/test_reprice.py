@@ -18,8 +18,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.__main__ import build
+from operations.reprice import model as reprice
 from operations.reprice.model import Scope, apply, preview
-from operations.reprice.model import model as reprice
 from processor.calls.call import Batch, ModelCall
 from processor.calls.errors import BadData
 from processor.pricing.book import PriceBook
@@ -204,7 +204,7 @@ TAGGER = textwrap.dedent("""
 REPRICER = textwrap.dedent("""
     import sys, time
     from pathlib import Path
-    from operations.reprice.model import model as reprice
+    from operations.reprice import model as reprice
     from processor.pricing.load import load_price_book
     from tests.operations.test_reprice import SCOPE
     reprice.BATCH = 10

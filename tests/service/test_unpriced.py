@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from operations.reprice import model as reprice
 from operations.reprice.model import Scope
-from operations.reprice.model import model as reprice
 from processor.calls.call import UNKNOWN, Batch, ModelCall
 from processor.pricing.charge import price_call
 from processor.pricing.load import load_price_book
