@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from processor.calls.call import REAL, Flag, ModelCall, Source
+from processor.calls.call import REAL, UNKNOWN, Flag, ModelCall, Source
 from processor.calls.merge import TAGS, field_rank
 from processor.calls.precedence import (
     OWN_LIMIT,
@@ -18,7 +18,7 @@ from processor.calls.precedence import (
     route_rank,
     workflow_rank,
 )
-from processor.calls.vocabulary import data_mode_name, environment_name
+from processor.calls.vocabulary import data_mode_name, environment_name, provider_of_model
 
 MAX_DEPTH = 64
 """Ancestors looked at: no agent nests deeper, and a cycle of parents must end."""
@@ -32,6 +32,9 @@ ENDPOINT_NAMES: Mapping[str, Callable[[int], int]] = {
 }
 """What stands in for an endpoint's tag: the outermost workflow's name, else the nearest agent's or trace's
 name, the root's label, the nearest server's route, the root's name; with the rank by distance."""
+ANCESTOR_MODEL = "ancestor_model"
+"""A model that a span names for the calls below it that name none (Codex)."""
+_OF_THE_MODEL = ("model", "request_model", "provider")
 _MODE_UNKNOWN = int(Flag.DATA_MODE_UNKNOWN)
 SOME_UNKNOWN_MODE = "?"
 """Stands for a data mode that is no known word, where the word itself is not at hand."""
@@ -72,12 +75,28 @@ def offers(line: Iterable[Tagged], start: int = 1) -> dict[str, Offer]:
     found: dict[str, Offer] = {}
     for distance, span in enumerate(line, start):
         for name, value in span.tags.items():
-            offer = _offer(name, value, distance, span)
-            if offer is not None:
-                known = found.get(offer.source.field)
-                if known is None or offer.source.rank < known.source.rank:
-                    found[offer.source.field] = offer
+            if name == ANCESTOR_MODEL:
+                _keep_better(found, _model_offers(value, distance, span))
+            elif (offer := _offer(name, value, distance, span)) is not None:
+                _keep_better(found, (offer,))
     return found
+
+
+def _keep_better(found: dict[str, Offer], offered: Iterable[Offer]) -> None:
+    for offer in offered:
+        known = found.get(offer.source.field)
+        if known is None or offer.source.rank < known.source.rank:
+            found[offer.source.field] = offer
+
+
+def _model_offers(model: str, distance: int, span: Tagged) -> Iterable[Offer]:
+    """The model as the one that was asked and that answered, and its provider if the name tells it."""
+    if not distance:
+        return
+    shown, provider = span.attributes.get(ANCESTOR_MODEL, ANCESTOR_MODEL), provider_of_model(model)
+    for name, value in zip(_OF_THE_MODEL, (model, model, provider), strict=True):
+        if value is not None:
+            yield Offer(value, Source(name, shown, ancestor_rank(distance)), span.span_id)
 
 
 def _offer(name: str, text: str, distance: int, span: Tagged) -> Offer | None:
@@ -100,6 +119,8 @@ def _value(name: str, text: str) -> str | int | None:
 def take(call: ModelCall, offered: Offers) -> dict[str, Offer]:
     """Give a call what is offered better than what it has; answers what was taken. Ties stay as they are."""
     taken = {name: offer for name, offer in offered.items() if offer.source.rank < field_rank(call, name)}
+    if "model" in offered and call.model != UNKNOWN:  # its own name is the better one, whatever its rank
+        taken = {name: offer for name, offer in taken.items() if name not in _OF_THE_MODEL}
     for name, offer in taken.items():
         if name == "data_mode":
             set_data_mode(call, str(offer.value))
@@ -139,7 +160,11 @@ def tags_of(call: ModelCall) -> Tagged:
 
 
 def is_inherited(source: Source) -> bool:
-    """Whether a tag's source is another span: an ancestor, or a name that stands further up."""
-    if source.field not in TAGS or source.rank < OWN_LIMIT or RESOURCE <= source.rank < UNSAID:
+    """Whether a field's source is another span: an ancestor, or a name that stands further up."""
+    if source.rank < OWN_LIMIT or RESOURCE <= source.rank < UNSAID:
+        return False
+    if source.field in _OF_THE_MODEL:
+        return source.rank < RESOURCE
+    if source.field not in TAGS:
         return False
     return source.field != "endpoint_tag" or source.rank not in _NAME_OF_RANK

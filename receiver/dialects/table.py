@@ -196,6 +196,8 @@ INHERITED = frozenset(
     }
 )
 """Tags that a call takes from its ancestors in the same request, nearest first, when it lacks them."""
+OFFERED = INHERITED | {"ancestor_model"}
+"""What a span offers to the calls below it, beside the names that stand in for their endpoint."""
 
 LABELS = ("workflow", "endpoint_label", "root_label", "http_route")
 """Names that stand in for an endpoint's tag (`processor.calls.inherit.ENDPOINT_NAMES`)."""

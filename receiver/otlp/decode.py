@@ -6,7 +6,7 @@ plan that was made for its shape once, joined with its duplicates and completed 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -24,11 +24,8 @@ from processor.calls.call import (
     ModelCall,
     Rejection,
     Sighting,
-    Source,
     Unread,
 )
-from processor.calls.precedence import ancestor_rank
-from processor.calls.vocabulary import provider_of_model
 from receiver.config import ReceiverConfig
 from receiver.dialects.mapped import compile_dialects, looked_for
 from receiver.dialects.table import ApplicationKeys, Dialect
@@ -115,17 +112,6 @@ def unread_names(names: Iterable[str], options: DecodeOptions = DEFAULT) -> tupl
     """The attribute names that speak of tokens or usage and that no rule reads, sorted; for a closer look."""
     plans = tables_of(options).plans
     return tuple(sorted(name for name in names if names_usage(name) and not plans.reads(name)))
-
-
-def take_model(call: ModelCall, ancestors: Sequence[Seen]) -> None:
-    """Take the model from the nearest ancestor that names it for the calls below it (Codex)."""
-    for distance, span in enumerate(ancestors, 1):
-        model, key = span.reading.values.get("ancestor_model"), span.plan.first.get("ancestor_model")
-        if model is not None and key is not None:
-            call.model = call.request_model = model
-            call.provider = provider_of_model(model) or call.provider
-            call.sources = (*call.sources, Source("model", key.shown, ancestor_rank(distance)))
-            return
 
 
 class _Decoder:
@@ -222,8 +208,6 @@ class _Decoder:
                 seen.counted = self._context.count(seen)
             else:
                 self._context.complete(seen.call, seen)
-                if seen.call.model == UNKNOWN:
-                    take_model(seen.call, self._context.lineage(seen.trace_id, seen.parent_span_id))
             if seen.verdict.counts:
                 counted.append(seen)
         return counted
@@ -275,7 +259,7 @@ class _Decoder:
         return frozenset(links)
 
     def _sighting(self, seen: Seen, is_served: bool) -> Sighting:
-        waits = seen.verdict.wrapper and not is_served
+        waits = seen.verdict.wrapper and (not is_served or seen.part == HALF)
         tagged = self._context.tagged(seen)
         unread = self._unread(seen) if seen.verdict is UNREAD else None
         counted = seen.group[0] if seen.group else None

@@ -13,7 +13,7 @@ from processor.calls.inherit import MAX_DEPTH, Offers, Tagged, offers, set_data_
 from processor.calls.merge import merged, set_request_label, take_details
 from processor.calls.precedence import ROOT_NAME, WEAK_RESOURCE
 from processor.calls.vocabulary import environment_name
-from receiver.dialects.table import EXPLICIT, INHERITED, RESOURCE, Origin
+from receiver.dialects.table import EXPLICIT, INHERITED, OFFERED, RESOURCE, Origin
 from receiver.otlp.read_call import SERVER, Seen
 from receiver.otlp.shapes import Plans
 from receiver.otlp.wire import parse_resource
@@ -245,7 +245,7 @@ def late_tags(seen: Seen) -> Tagged:
     tags, attributes = {}, {}
     for name in seen.plan.offered:
         value, key = seen.reading.values.get(name), seen.plan.key_of(seen.reading, name)
-        if value is not None and key is not None and (name in INHERITED or _may_label(seen, name, value)):
+        if value is not None and key is not None and (name in OFFERED or _may_label(seen, name, value)):
             tags[name], attributes[name] = _clean(str(value)), key.shown
     if seen.is_root and (place := root_name(seen)) is not None:
         tags["root_name"], attributes["root_name"] = place[0], place[1].attribute

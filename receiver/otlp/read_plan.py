@@ -14,7 +14,7 @@ from typing import Any
 from processor.calls.call import Source
 from receiver.dialects import DIALECTS
 from receiver.dialects.conventions import convention, whole_shapes
-from receiver.dialects.table import INHERITED, LABELS, Convention, Dialect, Judge, Key, Origin, Values
+from receiver.dialects.table import LABELS, OFFERED, Convention, Dialect, Judge, Key, Origin, Values
 from receiver.otlp.attributes import INVALID
 from receiver.otlp.candidates import Documents, Routes, candidates, search
 from receiver.otlp.fields import (
@@ -158,7 +158,7 @@ class Plan:
         self.call_usage = self._out_of_row(CALL_USAGE)
         self.words = getter([place for place, name in enumerate(self.fields) if name in DECISIVE])
         labels = (name for name in LABELS if name in keys)
-        self.offered = *(name for name in self.fields if name in INHERITED), *labels
+        self.offered = *(name for name in self.fields if name in OFFERED), *labels
         self.judges = (*(("", d.judge) for d in mapped if d.judge is not None), *_judges(keys))
         self.by_span_name = any(dialect.by_span_name for dialect in mapped)
         self.sketches: dict[tuple[object, ...], Any] = {}

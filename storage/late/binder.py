@@ -15,12 +15,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import psycopg
 
-from processor.calls.call import OWN, UNKNOWN, Batch, Flag
+from processor.calls.call import OWN, Batch, Flag
 from processor.calls.errors import StorageUnavailable
 from processor.calls.tenants import Tenants
 from storage.ingest.call_keys import claimed_ms, own_key
@@ -31,8 +32,9 @@ from storage.ingest.writer import Writer
 from storage.journal.amender import Amender, Amendment
 from storage.journal.remap import assignments
 from storage.journal.stored_row import Place, Price, bounds, instant
-from storage.late.groups import Component, Part, Seat, Span, Trace, components, unserved
+from storage.late.groups import Component, Part, Span, Trace, components, unserved
 from storage.late.resolve import place_of, places_of, settle
+from storage.late.streams import pair_streams
 from storage.late.trace import LONGEST_US, QUIET_US, Node, Session, is_closed, sessions
 from storage.pgwire import (
     TimestampArray,
@@ -54,6 +56,8 @@ MAX_REACH = 8
 FORGOTTEN_ROWS = 20_000
 GRACE_US = 5_000_000
 """A wrapper is counted this long after its window, so that what was received inside it is committed first."""
+PAIRING_US = 60_000_000
+"""Halves of streams look for each other this often."""
 RUN_SECONDS = 3600.0
 """One run an hour and kind in the ledger's book; its lines say the minute."""
 
@@ -110,6 +114,7 @@ class Binder:
         self._amenders: dict[str, tuple[Amender, float]] = {}
         self._writer = Writer(dsn, caps=caps, price_map_id=price_map_id)
         self._is_new = True
+        self._paired_us = 0
 
     def __enter__(self) -> Self:
         return self
@@ -137,8 +142,9 @@ class Binder:
             arrivals, rows = self._drain(deadline)
             if time.monotonic() < deadline:
                 before = instant(now_us - QUIET_US - GRACE_US)
+                paired = self._pair_streams(before, now_us)
                 promoted += self._promote(query("due_wrappers"), (before, WRAPPERS), now_us)
-                if promoted:
+                if promoted or paired:
                     more, changed = self._drain(deadline)
                     arrivals, rows = arrivals + more, rows + changed
             return Bound(arrivals, rows, promoted, self._forget(now_us))
@@ -254,6 +260,15 @@ class Binder:
 
     # Wrappers
 
+    def _pair_streams(self, before: datetime, now_us: int) -> int:
+        """Pair the halves of streams every minute, and before one of them is counted alone."""
+        conn = self._connection()
+        is_due = conn.execute(query("due_wrappers"), (before, 1), binary=True).fetchone() is not None
+        if not is_due and now_us - self._paired_us < PAIRING_US:
+            return 0
+        self._paired_us = now_us
+        return pair_streams(conn)
+
     def _promote(self, due: bytes, parameters: Sequence[object], now_us: int) -> int:
         """Count the wrappers of closed sessions below which no call has come, in a later session neither."""
         conn = self._connection()
@@ -268,41 +283,14 @@ class Binder:
                 session = Session(spans)
                 if is_closed(spans, now_us - GRACE_US):
                     wrappers = [n for n in session.nodes.values() if n.wrapper]
-                    ended |= {(trace, n.span_id) for n in wrappers}
+                    ended |= {(trace, n.span_id) for n in session.nodes.values() if n.document is not None}
                     waiting += [
                         (trace, n) for n in unserved(session, wrappers) if n.span_id not in above_later
                     ]
                 above_later |= session.above_calls()
-        waiting = [w for w in waiting if not (w[1].is_half and self._find_log(conn, w[1]))]
         self._count(conn, waiting)
         _serve(conn, ended)
         return len(waiting)
-
-    def _find_log(self, conn: Connection, node: Node) -> bool:
-        """True if the other half of a stream is counted; that one takes what this one knows."""
-        if node.document is None:
-            return False
-        half = call_of(node.document)
-        values = {
-            "end": instant(postgres_us(half.time_ns) + (half.latency_us or 0)),
-            "dialect": half.dialect,
-            "request_model": half.request_model,
-            "service_name": half.service_name or UNKNOWN,
-        }
-        found = conn.execute(FIND_LOG, values, binary=True).fetchone()
-        if found is None:
-            return False
-        log = Node(found[2], found[3] or b"", 0, Place(found[0], found[1]))
-        return self._amender("merge").apply([self._stream(node, log, found[4])]).missing == 0
-
-    def _stream(self, half: Node, log: Node, trace: Trace) -> Amendment:
-        """The call of a stream that two spans tell: it is counted where it began, as long as its log says."""
-        document = {name: value for name, value in (half.document or {}).items() if name != "latency_us"}
-        document["flags"] = document.get("flags", 0) | Flag.LATENCY_UNKNOWN
-        half = half._replace(document=document)
-        seats = [Seat(b"", Session([half]), half), Seat(trace, Session([log]), log)]
-        change = settle(seats, self._price, self._price_map_id, self._tenants, [(seats[0], seats[1])])
-        return Amendment(tuple(places_of(seats)), change, is_partial=True)
 
     def _count(self, conn: Connection, waiting: Sequence[tuple[Trace, Node]]) -> None:
         if not waiting:
@@ -360,7 +348,6 @@ class Binder:
 READ_ARRIVALS, SETTLE_ARRIVALS = query("read_arrivals"), query("settle_arrivals")
 READ_OPEN_CALLS, READ_SIGHTINGS = query("read_open_calls"), query("read_sightings")
 FIND_PROMOTIONS, ADD_PROMOTIONS = query("find_promotions"), query("add_promotions")
-FIND_LOG = query("find_stream_log")
 READ_DUPLICATES, READ_PLACES = query("read_duplicates"), query("read_places")
 ANY_PROMOTION = b"SELECT 1 FROM _genai.promotion LIMIT 1"
 SERVE_WRAPPERS, FORGET = query("serve_wrappers"), query("forget_quiet_traces")

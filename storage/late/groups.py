@@ -123,6 +123,7 @@ def _find_promoted(seats: Sequence[Seat], promoted: Mapping[Span, Place]) -> Non
 def unserved(session: Session, wrappers: Sequence[Node]) -> list[Node]:
     """Wrappers that nothing serves: no call below them (above, for a detail), nor another wrapper."""
     served = {node.span_id for call in session.calls for node in session.served_by(call)}
+    served |= session.above_calls() if any(node.is_half for node in wrappers) else set()
     inside = {above.span_id for node in wrappers for above in session.line(node)}
     return [
         n

@@ -62,21 +62,43 @@ INSERT INTO _genai.promotion (trace_id, span_id, call, time)
 SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::uuid[], %s::timestamptz[]) ON CONFLICT DO NOTHING
 
 
--- find_stream_log --
--- The counted log of a Logfire stream whose span ended then, the nearest. The log is in a trace of its own, it began when
--- the span ended, and only its start is worked out from its duration (receiver/dialects/logfire.py). Parameters: end, dialect, request_model,
--- service_name.
-SELECT (extract(epoch FROM m.time) * 1000000)::bigint - 946684800000000, uuid_send(m.call_key),
-    int8send(m.span_id), int8send(m.parent_span_id), uuid_send(m.trace_id)
-FROM _genai.model_call m
-JOIN _genai.shape h ON h.id = m.shape_id
-JOIN _genai.reading r ON r.id = h.reading_id
+-- find_stream_logs --
+-- The waiting halves of Logfire's streams, each with the counted logs that may be its other half: the log is in a trace of
+-- its own, it began when the span ended, and only its start is worked out from its duration (receiver/dialects/logfire.py).
+-- The nearest first.
+SELECT uuid_send(h.trace_id), int8send(h.span_id),
+    (extract(epoch FROM m.time) * 1000000)::bigint - 946684800000000, uuid_send(m.call_key), m.latency_us IS NOT NULL
+FROM (
+    SELECT w.trace_id, w.span_id, w.call ->> 'dialect' AS dialect, w.call ->> 'request_model' AS request_model,
+        coalesce(w.call ->> 'service_name', 'unknown') AS service_name,
+        timestamptz 'epoch' + interval '1 microsecond'
+            * ((w.call ->> 'time_ns')::bigint / 1000 + coalesce((w.call ->> 'latency_us')::bigint, 0)) AS "end"
+    FROM _genai.sighting w WHERE w.wrapper AND w.call ->> 'part' = 'half'
+        AND NOT EXISTS (SELECT FROM _genai.sighting o WHERE o.trace_id = w.trace_id AND o.span_id = w.span_id
+            AND (o.of_call IS NOT NULL OR o.call ->> 'part' = 'own'))
+) AS h
+JOIN _genai.model_call m ON m.time >= h."end" - interval '5 seconds' AND m.time <= h."end" + interval '5 seconds'
+JOIN _genai.shape p ON p.id = m.shape_id
+JOIN _genai.reading r ON r.id = p.reading_id
 JOIN _genai.series s ON s.id = m.series_id
-WHERE m.time >= %(end)s - interval '5 seconds' AND m.time <= %(end)s + interval '5 seconds'
-    AND m.merged_into IS NULL AND m.flags & 4096 = 0
-    AND r.sources @> '[["time_ns", "duration", 10]]' AND r.dialect = %(dialect)s AND h.request_model IS NOT DISTINCT FROM %(request_model)s AND h.streaming
-    AND s.service_name = %(service_name)s
-ORDER BY greatest(m.time - %(end)s, %(end)s - m.time), m.call_key LIMIT 1
+WHERE m.merged_into IS NULL AND m.flags & 4096 = 0 AND r.sources @> '[["time_ns", "duration", 10]]' AND p.streaming
+    AND r.dialect = h.dialect AND p.request_model IS NOT DISTINCT FROM h.request_model AND s.service_name = h.service_name
+ORDER BY greatest(m.time - h."end", h."end" - m.time), h.span_id, m.span_id
+
+
+-- pair_halves --
+-- Let halves of streams be one call with their logs, and the binder look at them: a half ends at the first byte, a log that
+-- knows its length knows the call's. Parameters: traces, spans, calls, times, whether the log knows, flag of no length.
+WITH paired AS (
+    UPDATE _genai.sighting s SET wrapper = false, of_call = o.call, of_time = o.time,
+        call = CASE WHEN o.has_length THEN (s.call - 'latency_us')
+            || jsonb_build_object('flags', coalesce((s.call ->> 'flags')::int, 0) | %s) ELSE s.call END
+    FROM unnest(%s::uuid[], %s::bigint[], %s::uuid[], %s::timestamptz[], %s::boolean[])
+        AS o (trace_id, span_id, call, time, has_length)
+    WHERE s.trace_id = o.trace_id AND s.span_id = o.span_id AND s.wrapper
+    RETURNING s.trace_id, s.span_id, s.parent_span_id, s.received_at
+)
+INSERT INTO _genai.arrival (trace_id, span_id, parent_span_id, received_at) SELECT * FROM paired
 
 
 -- read_duplicates --

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 
-from processor.calls.call import ELSEWHERE, REAL, UNKNOWN, Flag, ModelCall
+from processor.calls.call import ELSEWHERE, HALF, REAL, UNKNOWN, Flag, ModelCall
 from processor.calls.inherit import MAX_DEPTH, Tagged, is_inherited, offers, tags_of, take
 from processor.calls.merge import (
     TAGS,
@@ -73,7 +73,7 @@ class _Member:
     roots: Sequence[Tagged] = ()
     session: Session | None = None
     of: Place | None = None
-    is_elsewhere: bool = False
+    part: str = ""
     above: list[SpanReading] = field(default_factory=list)
 
 
@@ -82,17 +82,12 @@ def settle(
     price: Price,
     price_map_id: int | None,
     tenants: Tenants,
-    linked: Sequence[tuple[Seat, Seat]] = (),
 ) -> Change:
-    """The change that brings these spans' rows, where they are there, to what the spans say together.
-
-    Args:
-        linked: pairs that are one call although their readings do not show it; the first is the counted one.
-    """
+    """The change that brings these spans' rows, where they are there, to what the spans say together."""
 
     def change(*rows: Row | None) -> Iterable[Row]:
         members = _members(seats, {row.place: row for row in rows if row is not None})
-        links = _links(members, linked)
+        links = _links(members)
         of_reading = {id(member.reading): member for member in members.values()}
         settled = [
             [of_reading[id(one)] for one in group]
@@ -169,8 +164,7 @@ def _member(seat: Seat, rows: Mapping[Place, Row]) -> _Member | None:
         own = _without_inherited(said)
         own.flags |= 0 if row is None else row.call.flags & _PROMOTED
     own = take_details(own, seat.session.details(node))
-    is_elsewhere = node.part == ELSEWHERE
-    return _Member(SpanReading(own), place, row, session=seat.session, of=node.of, is_elsewhere=is_elsewhere)
+    return _Member(SpanReading(own), place, row, session=seat.session, of=node.of, part=node.part)
 
 
 def _tagged(node: Node, member: _Member | None) -> Tagged:
@@ -184,17 +178,18 @@ def _tagged(node: Node, member: _Member | None) -> Tagged:
     return span._replace(tags={name: value for name, value in span.tags.items() if name != _EXTERNAL})
 
 
-def _links(
-    members: Mapping[int, _Member], linked: Sequence[tuple[Seat, Seat]]
-) -> list[tuple[SpanReading, SpanReading]]:
-    """Pairs that a request showed to be one call, or the caller says; the second is like one around it."""
+def _links(members: Mapping[int, _Member]) -> list[tuple[SpanReading, SpanReading]]:
+    """Pairs that were found to be one call; the second is like one around it (a log around its stream)."""
     by_place = {member.place: member for member in members.values()}
-    pairs = [(by_place.get(m.of), m) for m in members.values() if m.is_elsewhere and m.of is not None]
-    pairs += [(members.get(id(one.node)), members.get(id(other.node))) for one, other in linked]  # type: ignore[misc]
-    found = [(one, other) for one, other in pairs if one is not None and other is not None]
-    for one, other in found:
-        one.above.append(other.reading)
-    return [(one.reading, other.reading) for one, other in found]
+    found = []
+    for member in members.values():
+        other = by_place.get(member.of) if member.of is not None else None
+        if other is None or member.part not in (ELSEWHERE, HALF):
+            continue
+        one, outer = (member, other) if member.part == HALF else (other, member)
+        one.above.append(outer.reading)
+        found.append((one.reading, outer.reading))
+    return found
 
 
 def own_reading(row: Row) -> ModelCall:

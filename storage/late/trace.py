@@ -44,7 +44,7 @@ class Node(NamedTuple):
     @property
     def is_call(self) -> bool:
         """A counted call, or the same call as one."""
-        return self.place is not None or self.part in (OWN, DUPLICATE, ELSEWHERE)
+        return self.place is not None or self.part in (OWN, DUPLICATE, ELSEWHERE) or self.is_paired
 
     @property
     def is_detail(self) -> bool:
@@ -54,7 +54,12 @@ class Node(NamedTuple):
     @property
     def is_half(self) -> bool:
         """The half of a streamed call that waits for the other, which is in a trace of its own."""
-        return self.wrapper and self.part == HALF
+        return self.part == HALF and not self.is_paired
+
+    @property
+    def is_paired(self) -> bool:
+        """The half of a streamed call whose other half is counted."""
+        return self.part == HALF and self.of is not None
 
 
 def sessions(nodes: Iterable[Node]) -> Iterator[list[Node]]:
@@ -149,7 +154,7 @@ class Session:
 
     def served_by(self, node: Node) -> list[Node]:
         """Wrappers that need not wait any more: this call is below them (or above its details)."""
-        served = [n for n in self.line(node) if n.wrapper and not n.is_detail]
+        served = [n for n in self.line(node) if n.wrapper and not n.is_detail and not n.is_half]
         return served + [n for n in self._children.get(node.span_id, ()) if n.wrapper and n.is_detail]
 
 
@@ -160,7 +165,7 @@ def _merged(known: Node | None, node: Node) -> Node:
     first, second = (known, node) if known.place is not None or node.place is None else (node, known)
     return first._replace(
         of=first.of or second.of,
-        wrapper=(first.wrapper or second.wrapper) and first.place is None,
+        wrapper=(first.wrapper or second.wrapper) and first.place is None and not (first.of or second.of),
         name=first.name or second.name,
         tags={**second.tags, **first.tags},
         attributes={**second.attributes, **first.attributes},

@@ -233,3 +233,13 @@ def test_coverage_says_how_well_calls_are_named_and_what_waits(late: Late) -> No
     ]
     pending = "SELECT span_id, model, input_tokens, counted_after - received_at FROM genai.pending_call"
     assert rows(late.dsn, pending) == [("0" * 15 + "9", "gpt-4o-mini", 100, timedelta(minutes=15))]
+
+
+def test_a_call_takes_the_model_that_an_ancestor_of_another_request_names(late: Late) -> None:
+    usage = {"gen_ai.usage.input_tokens": 9, "gen_ai.usage.output_tokens": 2, "codex.usage.total_tokens": 11}
+    late.send(Made(usage, 2, 1, name="handle_responses", scope=("codex_cli_rs", "0.144")))
+    assert late.calls("provider", "model") == [("unknown", "unknown")]
+    turn = {"codex.turn.token_usage.total_tokens": 120, "model": "gpt-5.5"}
+    late.send(Made(turn, 1, name="session_task.turn", scope=("codex_cli_rs", "0.144")), minute=1)
+    late.bind(1)
+    assert late.calls("provider", "model", "request_model") == [("openai", "gpt-5.5", "gpt-5.5")]

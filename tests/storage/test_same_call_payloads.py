@@ -105,14 +105,7 @@ WHERE_A_SPLIT_SHOWS: Mapping[str, tuple[str, ...]] = {
     "openllmetry-misc/mistral_chat": ("*",),
     "openllmetry-anthropic/error_anthropic_429": ("*",),
     "otel-genai-anthropic/error_anthropic_429": ("*",),
-    # The halves of a Logfire stream.
-    "logfire-openai/anthropic_stream": ("*",),
-    "logfire-openai/anthropic_stream_helper": ("*",),
-    "logfire-openai/chat_stream": ("*",),
-    "logfire-openai/chat_stream_no_usage": ("*",),
-    "logfire-openai/responses_stream": ("*",),
-    # The model that an ancestor names.
-    "cases/04-codex-handle-responses": ("provider", "model", "request_model", "sources"),
+    "cases/04-codex-handle-responses": ("sources",),  # the nearest of the plain spans that name the model
 }
 """Payload → columns that docs/ledger.md ("Where a split shows") lets differ."""
 
