@@ -8,9 +8,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from service.__main__ import build
 from typer.testing import CliRunner
 
+from cli.__main__ import build
 from service.config import Config
 from service.worker import caps_of
 from storage.dimensions.cardinality import ENVIRONMENT
