@@ -56,7 +56,7 @@ def run(config: Config, apply: bool, why: str) -> Moves:
         StorageUnavailable: the database is away.
     """
     if config.identity.labels is None:
-        raise ConfigError("identity.labels names no file: there is nothing to map by (docs/keeping.md)")
+        raise ConfigError("identity.labels names no file to map by: see docs/retention-and-erasure.md")
     given = load_identity_map(config.identity.labels, load_identity_rules(config, create=False))
     with database.connected(config) as connection:
         floor = connection.execute(

@@ -90,7 +90,7 @@ class IdentityConfig(_Section):
     labels: Path | None = Field(
         None,
         description="Your `identities.yaml`: names for users and tenants, and the tenants of users "
-        "(docs/keeping.md).",
+        "(docs/retention-and-erasure.md).",
     )
 
 

@@ -68,7 +68,7 @@ def _identities(config: Config) -> Iterator[Finding]:
     try:
         found = load_identity_map(file, load_identity_rules(config, create=False))
     except ConfigError as error:
-        yield Finding("identities", False, str(error), "the format: docs/keeping.md")
+        yield Finding("identities", False, str(error), "the format: docs/retention-and-erasure.md")
         return
     text = f"{len(found.labels)} names, {len(found.assignments)} tenants of users in {file}"
     yield Finding("identities", True, text)

@@ -17,6 +17,8 @@ PAGES = sorted(name for name in texts() if name.endswith(".md"))
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 UNCHECKED = {"js", "sql", "text", "csv", "proto", "console"}
 """Languages that are executed elsewhere or cannot fail to parse."""
+RULE_BOOKS = {"LEDGER": "docs/internals/counting-rules.md", "DESIGN": "docs/internals/design.md"}
+"""What comments call a page of numbered rules → the page."""
 RULE = re.compile(r"(LEDGER|DESIGN) (§\d+(?:(?:, |–| and )§?\d+)*)")
 SENTENCE = (
     "Spanledger turns the OpenTelemetry spans your LLM calls already emit into an exact cost ledger, and "
@@ -31,15 +33,15 @@ def snippets() -> list[tuple[str, str, str]]:
 
 @cache
 def rules(page: str) -> frozenset[int]:
-    """The numbers of the sections of docs/design.md or docs/ledger.md."""
+    """The section numbers of a page of rules."""
     return frozenset(int(number) for number in re.findall(r"^## (\d+) ", texts()[page], re.MULTILINE))
 
 
 def cited(text: str) -> list[tuple[str, int]]:
     """Every (page, number) that a text cites, as in LEDGER §2, §3 and §21."""
     return [
-        (f"docs/{page.lower()}.md", int(number))
-        for page, numbers in RULE.findall(text)
+        (RULE_BOOKS[book], int(number))
+        for book, numbers in RULE.findall(text)
         for number in re.findall(r"\d+", numbers)
     ]
 
@@ -66,7 +68,7 @@ def test_every_view_that_code_or_guides_read_exists() -> None:
     reading = {
         name: set(re.findall(r"\b(?:FROM|JOIN)\s+genai\.(\w+)", text, re.IGNORECASE))
         for name, text in texts().items()
-        if name.endswith((".py", ".sql", ".md")) and not name.startswith(("docs/design", "tests/"))
+        if name.endswith((".py", ".sql", ".md")) and not name.startswith(("docs/internals/design", "tests/"))
     }
     assert any(reading.values())
     assert {name: views - contract() for name, views in reading.items() if views - contract()} == {}
@@ -86,6 +88,14 @@ def test_every_link_inside_the_repository_leads_somewhere() -> None:
         if not link.startswith(("http", "mailto:", "#"))
     ]
     assert [(page, link) for page, link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
+
+
+def test_the_index_links_every_page() -> None:
+    linked = {
+        (ROOT / "docs" / link).resolve() for link in re.findall(r"\]\(([^)#]+)", texts()["docs/README.md"])
+    }
+    pages = {page for page in PAGES if page.startswith("docs/") and page != "docs/README.md"}
+    assert {page for page in pages if (ROOT / page).resolve() not in linked} == set()
 
 
 @pytest.mark.parametrize(("page", "language", "snippet"), snippets())
@@ -109,7 +119,7 @@ def test_the_readme_tells_its_story_in_order() -> None:
     readme = " ".join(texts()["README.md"].split())
     steps = [
         "# Spanledger", SENTENCE, "──▶", "make demo", "OTEL_EXPORTER_OTLP_ENDPOINT", "spanledger first-call",
-        "Grafana", "make test", "no proxy", "USD",
+        "Grafana", "make test", "not a proxy", "USD",
     ]  # fmt: skip
     positions = [_position(readme, step) for step in steps]
     assert positions == sorted(positions), dict(zip(steps, positions, strict=True))

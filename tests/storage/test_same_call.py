@@ -1,9 +1,10 @@
 """One rule for the same call: however its spans come, they end in the same rows, rollups and journal.
 
 Spans that provoke every rule are sent twice: all in one request, and split, shuffled and repeated over two
-receivers with late binding in between. Left out is what the ledger documents as different (docs/ledger.md,
-"Where a split shows"), and columns that say when or how a call came: `received_at`, `promoted`, first costs.
-Requests are compared as a sum, since each is counted where its first committed call stands (LEDGER §5).
+receivers with late binding in between. Left out is what the counting rules document as different
+(docs/internals/counting-rules.md, "Where a split shows"), and columns that say when or how a call came:
+`received_at`, `promoted`, first costs. Requests are compared as a sum, since each is counted where its first
+committed call stands (LEDGER §5).
 """
 
 from __future__ import annotations

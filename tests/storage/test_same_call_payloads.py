@@ -107,7 +107,7 @@ WHERE_A_SPLIT_SHOWS: Mapping[str, tuple[str, ...]] = {
     "otel-genai-anthropic/error_anthropic_429": ("*",),
     "cases/04-codex-handle-responses": ("sources",),  # the nearest of the plain spans that name the model
 }
-"""Payload → columns that docs/ledger.md ("Where a split shows") lets differ."""
+"""Payload → columns that docs/internals/counting-rules.md ("Where a split shows") lets differ."""
 
 
 def test_real_spans_end_in_the_same_rows_however_they_come(late: Late) -> None:

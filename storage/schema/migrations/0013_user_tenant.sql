@@ -1,4 +1,4 @@
--- Which tenant a user's calls belong to where no span says it, as `identities.yaml` assigns it (docs/keeping.md).
+-- Which tenant a user's calls belong to where no span says it, as `identities.yaml` assigns it (docs/retention-and-erasure.md).
 -- Beside the labels of the same file; the newest file is in force.
 CREATE TABLE _genai.user_tenant (
     map_id    integer NOT NULL REFERENCES _genai.identity_map,

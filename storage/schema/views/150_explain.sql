@@ -1,4 +1,4 @@
--- Why a call costs what it costs, recomputed from its row and its price alone (docs/changes.md): one row per part of the
+-- Why a call costs what it costs, recomputed from its row and its price alone (docs/corrections.md): one row per part of the
 -- bill. Nothing of processor/pricing/charge.py is used, so that the two can be held against each other.
 
 -- The parts of a bill. Fresh input is what was neither read from a cache nor written to one. Audio and images leave fresh

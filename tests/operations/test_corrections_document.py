@@ -1,4 +1,4 @@
-"""The worked example of docs/changes.md is executed, line by line."""
+"""The worked example of docs/corrections.md is executed, line by line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from storage.ingest.writer import Writer
 from tests.running import ROOT
 from tests.storage.ledger import NOON_NS, assert_rollups_equal_rows, rows
 
-PAGE = (ROOT / "docs" / "changes.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "corrections.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
