@@ -75,16 +75,19 @@ def response_keys(call: ModelCall, at_ms: int) -> Keys:
     A strong id joins whatever the trace, request or service; a weak one only within its trace (LEDGER §1).
     Without an id what a span and a log record both say of the call (`processor.calls.telling`) stands for it.
     """
+    named = _name(call)
+    return id_keys(*named, at_ms, RESPONSE_BUCKET_MS, RESPONSE_REACH_MS) if named else ()
+
+
+def _name(call: ModelCall) -> tuple[int, bytes] | None:
+    """What a call is known by beside its own ids: the kind of a key, and the text that it is made of."""
     response_id = call.response_id
     if not response_id:
         said = telling(call)
-        return id_keys(TOLD, as_bytes(said), at_ms, RESPONSE_BUCKET_MS, RESPONSE_REACH_MS) if said else ()
+        return (TOLD, as_bytes(said)) if said else None
     if is_strong(response_id):
-        return id_keys(RESPONSE, as_bytes(response_id), at_ms, RESPONSE_BUCKET_MS, RESPONSE_REACH_MS)
-    if not call.trace_id:
-        return ()
-    scoped = call.trace_id + as_bytes(response_id)
-    return id_keys(WEAK_RESPONSE, scoped, at_ms, RESPONSE_BUCKET_MS, RESPONSE_REACH_MS)
+        return RESPONSE, as_bytes(response_id)
+    return (WEAK_RESPONSE, call.trace_id + as_bytes(response_id)) if call.trace_id else None
 
 
 def keys_of_spans(own: bytes, call: ModelCall, at_ms: int) -> Keys:
@@ -97,9 +100,8 @@ def keys_of_spans(own: bytes, call: ModelCall, at_ms: int) -> Keys:
 
 def repeat_keys(call: ModelCall, at_ms: int) -> Keys:
     """The keys that a further call of a known response id claims beside its own key."""
-    return id_keys(
-        REPEAT, as_bytes(call.response_id or telling(call)), at_ms, REPEAT_BUCKET_MS, REPEAT_REACH_MS
-    )
+    named = _name(call)
+    return id_keys(REPEAT, named[1], at_ms, REPEAT_BUCKET_MS, REPEAT_REACH_MS) if named else ()
 
 
 def request_keys(call: ModelCall, at_ms: int) -> Keys:

@@ -209,6 +209,19 @@ def test_a_span_that_has_its_id_from_another_one_is_counted_once(deliveries: Del
         assert deliveries.state()["all"] == {"requests": 1}
 
 
+def test_a_weak_id_that_is_used_again_joins_no_call_of_another_trace(deliveries: Deliveries) -> None:
+    again = [Made({**CHAT, "gen_ai.response.id": WEAK}, n, trace=b"1", start=n * 20_000) for n in (1, 2)]
+    for span in again:
+        span.end = span.start + 400
+    for _ in range(2):  # in the second trace its second call has no other to be taken for
+        deliveries.begin()
+        for span in again:
+            deliveries.send([span], 0, 0)
+        assert deliveries.late.rows("SELECT count(*) FROM _genai.sighting WHERE call IS NOT NULL") == [(0,)]
+        deliveries.settle()
+        assert deliveries.state().keys() == {f"{'74' * 11}31/{n:016x}" for n in (1, 2)} | {"all"}
+
+
 def play(deliveries: Deliveries, spans: list[Made], data: st.DataObject) -> None:
     """Send the spans in drawn pieces, each once or twice, within the window, binding now and then."""
     pieces: list[list[Made]] = []
