@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Receive spans and reports, price them, commit them; until SIGTERM or Ctrl-C."""
         import os
-        import tempfile
+        from contextlib import ExitStack
 
         settings = options.configuration(
             config,
@@ -46,10 +46,12 @@ def register(app: typer.Typer) -> None:
             ],
         )
         os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
-        with tempfile.TemporaryDirectory(prefix="spanledger-metrics-") as shared:
+        with ExitStack() as stack:
             if settings.workers > 1:
+                from service.metric_files import shared_folder
+
                 # Workers keep their counters here; prometheus_client looks for it when it is imported.
-                os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
+                os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(stack.enter_context(shared_folder()))
             from service.process import serve as run
 
             run(settings)

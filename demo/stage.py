@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import signal
 import socket
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from service.postgres.server import EmbeddedPostgres
+from service.safe_path import without_current_directory
 
 RESOURCE = {"data_mode": "demo", "deployment.environment.name": "prod"}
 """What every service of the demo says about itself: this is demo data, shaped like production."""
@@ -54,8 +54,9 @@ class Process:
         with log.open("ab") as errors:
             # In a session of its own: Ctrl-C reaches only us, and we stop things in their order.
             self._child = subprocess.Popen(
-                [sys.executable, "-m", *arguments], stdin=subprocess.PIPE, stderr=errors,
-                stdout=subprocess.PIPE if listens else errors, env={**os.environ, **environment},
+                [sys.executable, "-P", "-m", *arguments], stdin=subprocess.PIPE, stderr=errors,
+                stdout=subprocess.PIPE if listens else errors,
+                env={**without_current_directory(), **environment},
                 start_new_session=True,
             )  # fmt: skip
 

@@ -205,13 +205,16 @@ class Intake:
 
     def _note(self, batch: Batch, findings: Iterable[Finding], source: Source) -> None:
         """Say that calls of a service were read, and why something was not counted."""
-        if batch.calls:
-            self._observer.counted((batch.calls[0].service_name or "",))
+        self._note_service(batch)
         for found in findings:
             self._observer.note(
                 found.cause, source.transport, detail=clean(found.detail), sender=source.name(),
                 service=clean(found.service),
             )  # fmt: skip
+
+    def _note_service(self, batch: Batch) -> None:
+        if batch.calls:
+            self._observer.counted((batch.calls[0].service_name or "",))
 
     async def _report(self, reports: Reports, share: Share) -> ReportResponse:
         share.resize(reports.batch.size_bytes)
@@ -219,6 +222,7 @@ class Intake:
         refused = sorted([*reports.refused, *_refused_later(reports, outcome)])
         if refused and not outcome.accepted and not outcome.duplicates:
             raise NothingUsable(refused)
+        self._note_service(reports.batch)
         response = ReportResponse(
             accepted=outcome.accepted, duplicates=outcome.duplicates, warnings=reports.warnings
         )

@@ -159,6 +159,15 @@ class LimitsConfig(_Section):
     identities_per_day: int = Field(50_000, ge=10, description="The same of tenants and of users.")
 
 
+class LogConfig(_Section):
+    """What goes to standard error."""
+
+    format: Literal["text", "json"] = Field("text", description="`text`, or `json`: one object a line.")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The lowest level that is written; `/diagnostics` shows warnings in any case."
+    )
+
+
 class EstimateConfig(_Section):
     """Token counts of our own where the provider's usage is missing (docs/pricing.md)."""
 
@@ -199,6 +208,7 @@ class Config(_Section):
     retention: RetentionConfig = RetentionConfig()
     limits: LimitsConfig = LimitsConfig()
     estimate: EstimateConfig = EstimateConfig()
+    log: LogConfig = LogConfig()
 
 
 def load_config(

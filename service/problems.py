@@ -25,30 +25,44 @@ _LOG_SECONDS: Final = 60.0
 _CALM_LOG_SECONDS: Final = 3600.0
 """Between two lines about what was not refused, while calls are counted: it may be as intended."""
 _SELECTION_EVERY: Final = timedelta(minutes=1)
+_MAX_SENDERS: Final = 1000
+_SENDERS_NAMED: Final = 10
 
 Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
 
 
 class Lines:
-    """At most one log line per cause and minute."""
+    """A line for each new sender, and at most one for each kind of problem and minute."""
 
     def __init__(self, endpoints: Mapping[str, str]) -> None:
         self._endpoints = endpoints
-        self._waiting: dict[str, list[Problem]] = {}
-        self._said: dict[str, float] = {}
+        self._waiting: dict[tuple[str, str], list[Problem]] = {}
+        self._said: dict[tuple[str, str], float] = {}
         self._last_calls = -_CALM_LOG_SECONDS
+        self._senders: set[str] = set()
 
     def add(self, news: News) -> None:
         """Log what is due; the rest waits for its minute's line."""
         now = time.monotonic()
         if news.has_calls:
             self._last_calls = now
+            self._greet(news.services)
         for problem in news.problems:
-            self._waiting.setdefault(problem.cause, []).append(problem)
-        for cause in list(self._waiting):
-            if now - self._said.get(cause, -_CALM_LOG_SECONDS) >= self._pause(cause, now):
-                self._said[cause] = now
-                self._say(cause, self._waiting.pop(cause))
+            self._waiting.setdefault(_kind(problem), []).append(problem)
+        for kind in list(self._waiting):
+            if now - self._said.get(kind, -_CALM_LOG_SECONDS) >= self._pause(kind[0], now):
+                self._said[kind] = now
+                self._say(kind[0], self._waiting.pop(kind))
+
+    def _greet(self, services: Sequence[str]) -> None:
+        """Name each sender once; an unbounded number of names must fill neither the log nor the memory."""
+        new = [service for service in services if service not in self._senders]
+        if not new or len(self._senders) >= _MAX_SENDERS:
+            return
+        self._senders.update(new)
+        others = f" and {len(new) - _SENDERS_NAMED} more" if len(new) > _SENDERS_NAMED else ""
+        names = ", ".join(service or "a service without a name" for service in new[:_SENDERS_NAMED])
+        log.info("first calls since the start from %s%s", names, others, extra={"fields": {"services": new}})
 
     def _pause(self, cause: str, now: float) -> float:
         is_calm = not CAUSES[cause].is_refused and (
@@ -60,7 +74,14 @@ class Lines:
         level = logging.WARNING if CAUSES[cause].is_refused else logging.INFO
         times = sum(problem.requests for problem in problems)
         title, change = CAUSES[cause].title, remedy(cause, self._endpoints)
-        log.log(level, "%s: %d (%s). To fix: %s", title, times, _whose(problems), change)
+        fields = {"cause": cause, "requests": times, "remedy": change}
+        words = title, times, _whose(problems), change
+        log.log(level, "%s: %d (%s). To fix: %s", *words, extra={"fields": fields})
+
+
+def _kind(problem: Problem) -> tuple[str, str]:
+    """What has a line of its own: the cause, and of rejected spans the reason, which is one of ours."""
+    return problem.cause, problem.detail if problem.cause == "rejected_spans" else ""
 
 
 def _minute_of(moment: datetime) -> datetime:

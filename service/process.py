@@ -28,6 +28,7 @@ from service.config import Config
 from service.housekeeping import Housekeeper, tasks
 from service.identity_keys import load_identity_rules
 from service.late_binding import binding
+from service.logs import announce, configure_logging
 from service.ports import Listener
 from service.postgres.server import EmbeddedError, EmbeddedPostgres
 from service.price_records import register
@@ -38,7 +39,7 @@ from service.version import version
 from service.web.ops import Status, ops_app
 from service.web.server import serving
 from service.worker import Assignment, caps_of, spare_collector, stop_signals, working
-from service.worker_status import RecentTroubles, WorkerState, configure_logging, instant_text
+from service.worker_status import RecentTroubles, WorkerState, instant_text
 from storage.journal import remap as identities
 from storage.schema.migrate import migrate
 
@@ -71,7 +72,7 @@ def serve(config: Config) -> None:
         StorageUnavailable: the database did not answer in time.
     """
     troubles = RecentTroubles()
-    configure_logging(troubles)
+    configure_logging(config.log, troubles)
     with ExitStack() as stack, _ending_on_signals():
         listeners = _listeners(config)
         doors = _Doors(*(stack.enter_context(_held(listener)) for listener in listeners))
@@ -229,10 +230,10 @@ def _price_source(config: Config) -> str:
 
 def _announce(config: Config, doors: _Doors, where: str) -> None:
     workers = "" if config.workers == 1 else f", {config.workers} workers"
-    print(
+    announce(
+        config.log,
         f"spanledger {version()} ready: gRPC {doors.grpc}, HTTP {doors.http}, pages http://{doors.ops}/, "
         f"{where}{workers}",
-        flush=True,
     )
 
 

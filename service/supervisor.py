@@ -14,6 +14,7 @@ from typing import Any
 
 from processor.calls.errors import ConfigError
 from service import metrics
+from service.safe_path import without_current_directory
 from service.tally import News, Tally
 from service.worker import Assignment
 from service.worker_status import WorkerState
@@ -94,8 +95,8 @@ class Supervisor:
 
     async def _run(self, assignment: Assignment, ready: asyncio.Event) -> int:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "service.worker",
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            sys.executable, "-P", "-m", "service.worker",  # -P: never code of the current directory
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=without_current_directory(),
         )  # fmt: skip
         self._processes[assignment.number] = process
         assert process.stdin is not None

@@ -37,10 +37,11 @@ from service.erasures_and_tenants import KnownPeople
 from service.estimating import Estimating
 from service.identity_keys import load_identity_rules
 from service.keys import KeyRing
+from service.logs import configure_logging
 from service.pipeline import Pipeline
 from service.price_records import VectorKeeper
 from service.tally import News, Tally
-from service.worker_status import RecentTroubles, WorkerState, configure_logging, memory_bytes
+from service.worker_status import RecentTroubles, WorkerState, memory_bytes
 from storage.dimensions.cardinality import ENDPOINT, ENVIRONMENT, MODEL, PROMPT, SERVICE, TENANT, USER
 from storage.ingest.batcher import Batcher
 
@@ -215,6 +216,7 @@ async def _child(assignment: Assignment, troubles: RecentTroubles) -> None:
             _report(state(), noted.drain())
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), HEARTBEAT_SECONDS)
+    _report(state(), noted.drain())  # what the last requests brought
 
 
 def spare_collector() -> None:
@@ -235,9 +237,10 @@ def _report(state: WorkerState, news: News) -> None:
 
 def main() -> int:
     """Run as a child: the assignment comes on standard input, heartbeats go to standard output."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the service reloads, or stops us
     troubles = RecentTroubles()
-    configure_logging(troubles)
     assignment: Assignment = pickle.load(sys.stdin.buffer)
+    configure_logging(assignment.config.log, troubles, assignment.number)
     try:
         uvloop.run(_child(assignment, troubles))
     except (ConfigError, PipelineError) as error:

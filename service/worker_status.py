@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections import deque
 from datetime import UTC, datetime
 from typing import NamedTuple, TypedDict
@@ -71,17 +70,3 @@ def memory_bytes(pid: int | None = None) -> int:
         return int(psutil.Process(pid or os.getpid()).memory_info().rss)
     except psutil.Error:
         return 0
-
-
-def configure_logging(troubles: RecentTroubles) -> None:
-    """Plain lines on stderr in UTC, one per thing a human should know."""
-    formatter = logging.Formatter(
-        "%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S"
-    )
-    formatter.converter = time.gmtime
-    lines = logging.StreamHandler()
-    lines.setFormatter(formatter)
-    logging.basicConfig(level=logging.INFO, handlers=[lines, troubles], force=True)
-    # Other libraries may quote what they were given; ours speak for them.
-    for name in ("uvicorn", "uvicorn.error", "grpc", "asyncio", "psycopg", "psycopg.pool", "httptools"):
-        logging.getLogger(name).setLevel(logging.WARNING)

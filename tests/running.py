@@ -29,6 +29,8 @@ class RunningService:
         database_url: its database; None leaves it to the embedded PostgreSQL under `data_dir`.
         data_dir: where it keeps what is its own; None takes a directory that goes away with it.
         environment: variables on top of ours, such as settings.
+        config: its configuration file.
+        current: the directory that it is started in.
     """
 
     def __init__(
@@ -38,6 +40,8 @@ class RunningService:
         data_dir: Path | None = None,
         workers: int = 1,
         environment: Mapping[str, str] | None = None,
+        config: Path | None = None,
+        current: Path = ROOT,
     ) -> None:
         self.grpc = self.http = self.ops = "127.0.0.1:0"
         self._database_url = database_url
@@ -45,6 +49,7 @@ class RunningService:
         self._data_dir = data_dir or Path(self._own_dir.name if self._own_dir else "")
         self._workers = workers
         self._environment = dict(environment or {})
+        self._config, self._current = config, current
         self._process: subprocess.Popen[str] | None = None
         self._errors: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115 - lives as long as this object
 
@@ -93,12 +98,14 @@ class RunningService:
         ]
         if self._database_url:
             options += ["--database-url", self._database_url]
+        if self._config:
+            options += ["--config", str(self._config)]
         # What a killed service leaves in its temporary directory goes away with its data directory.
         own = {"TMPDIR": str(self._data_dir), **self._environment}
         outside = {name: value for name, value in os.environ.items() if not _is_configuration(name)}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "spanledger", "serve", "--workers", str(self._workers), *options],
-            cwd=ROOT, env=outside | own, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [sys.executable, "-P", "-m", "spanledger", "serve", "--workers", str(self._workers), *options],
+            cwd=self._current, env=outside | own, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=self._errors, text=True, start_new_session=True,
         )  # fmt: skip
         found = READY.search(self._ready_line(self._process))

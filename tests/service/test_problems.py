@@ -137,8 +137,43 @@ def test_what_is_not_refused_is_logged_once_an_hour_while_calls_are_counted(
         tally.counted(["shop"])
         lines.add(tally.drain())
 
-    assert len(caplog.records) == 2
+    lines_of_metrics = [record for record in caplog.records if "Metrics" in record.message]
+    assert len(lines_of_metrics) == 2
     assert {record.levelname for record in caplog.records} == {"INFO"}
+
+
+def test_each_new_sender_has_a_line_and_a_flood_of_names_fills_no_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "spanledger.senders")
+    lines, tally = Lines(ENDPOINTS), Tally()
+    for services in (
+        ["shop", ""],
+        ["shop"],
+        ["bot"],
+        [f"s{number}" for number in range(990)],
+        ["one", "more"],
+    ):
+        tally.counted(services)
+        lines.add(tally.drain())
+    tally.counted([f"flood {number}" for number in range(500)])
+    lines.add(tally.drain())
+    tally.counted(["late"])
+    lines.add(tally.drain())
+
+    said = [record.message.removeprefix("first calls since the start from ") for record in caplog.records]
+    assert said[:2] == ["shop, a service without a name", "bot"]
+    assert said[2].startswith("s0, s1, ")
+    assert said[2].endswith("s9 and 980 more")
+    assert len(said) == 5
+
+
+def test_each_reason_of_rejected_spans_has_a_line_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    tally = Tally()
+    for reason in ("too_late", "bad_ids"):
+        tally.note("rejected_spans", "grpc", detail=reason)
+    Lines(ENDPOINTS).add(tally.drain())
+    assert len(caplog.records) == 2
 
 
 def test_problems_are_kept_in_the_ledger_and_counted_on(migrated_database: str) -> None:
