@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -72,8 +72,21 @@ def build() -> typer.Typer:
     return app
 
 
-def _top() -> None:
-    """A group even while it has one command."""
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        from service.version import version
+
+        print(f"spanledger {version()}")
+        raise typer.Exit
+
+
+def _top(
+    _: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", is_eager=True, callback=_version),
+    ] = False,
+) -> None:
+    """What stands before the command."""
 
 
 def main() -> None:

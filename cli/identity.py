@@ -36,14 +36,15 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Print the stored form of a value, as the ledger and its dashboards show it.
 
-        With --json also every earlier form: under older keys, and plain.
+        With --json also every earlier form: under older keys, and plain. Refuses without the service's key: a
+        new one would print a hash that no ledger holds.
         """
         from operations.terminal import print_json
         from service.identity_keys import load_identity_rules
 
         if kind not in ("user", "tenant"):
             raise typer.BadParameter(f"expected user or tenant, not {kind!r}", param_hint="--kind")
-        rules = load_identity_rules(options.configuration(config, data_dir=data_dir))
+        rules = load_identity_rules(options.configuration(config, data_dir=data_dir), create=False)
         protector = rules.user if kind == "user" else rules.tenant
         text = typer.get_text_stream("stdin").read() if value == "-" else value
         if as_json:

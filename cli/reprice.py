@@ -143,13 +143,13 @@ def _json(difference: Difference) -> dict[str, object]:
 
 def _print(report: Report, scope: Scope) -> None:
     from operations.reprice.model import by
-    from operations.terminal import console, number
+    from operations.terminal import console, number, signed_usd
 
     out, total = console(), report.total()
     verb = "changed" if report.run_id is not None else "would change"
     out.print(
         f"{number(total.changed)} of {number(report.rows)} calls {verb}, {scope.start:%Y-%m-%d %H:%M} – "
-        f"{scope.end:%Y-%m-%d %H:%M} UTC: {_signed(total.delta_pico_usd)}",
+        f"{scope.end:%Y-%m-%d %H:%M} UTC: {signed_usd(total.delta_pico_usd)}",
         style="bold", markup=False,
     )  # fmt: skip
     for names in _GROUPS:
@@ -159,7 +159,7 @@ def _print(report: Report, scope: Scope) -> None:
     if total.waiting:
         out.print(
             f"{number(total.waiting)} calls have a price that would become another "
-            f"({_signed(total.waiting_pico_usd)}); it stands until --restate is given.",
+            f"({signed_usd(total.waiting_pico_usd)}); it stands until --restate is given.",
             style="yellow", markup=False,
         )  # fmt: skip
     if total.kept:
@@ -177,13 +177,13 @@ def _print(report: Report, scope: Scope) -> None:
 
 
 def _table(names: tuple[str, ...], rows: list[tuple[tuple[object, ...], Difference]]) -> Any:
-    from operations.terminal import Column, number, table
+    from operations.terminal import Column, number, signed_usd, table
 
     figures = ("filled", "restated", "difference", "would restate")
     heads = [Column(name, style="bold") for name in names] + [Column(name, figures=True) for name in figures]
     cells = [
-        [*map(str, key), number(d.filled), number(d.restated), _signed(d.delta_pico_usd),
-         _signed(d.waiting_pico_usd) if d.waiting else ""]
+        [*map(str, key), number(d.filled), number(d.restated), signed_usd(d.delta_pico_usd),
+         signed_usd(d.waiting_pico_usd) if d.waiting else ""]
         for key, d in rows[:_SHOWN]
     ]  # fmt: skip
     rest = len(rows) - _SHOWN
@@ -192,9 +192,3 @@ def _table(names: tuple[str, ...], rows: list[tuple[tuple[object, ...], Differen
         cells,
         title=f"By {names[-1]}" + (f" (the {_SHOWN} largest of {len(rows)})" if rest > 0 else ""),
     )
-
-
-def _signed(pico_usd: int) -> str:
-    from operations.terminal import usd
-
-    return f"{'+' if pico_usd > 0 else '−' if pico_usd < 0 else ''}{usd(abs(pico_usd), 4)}"

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from operations.format import counted
+
 DOUBTS: Mapping[str, str] = {
     "unpriced_calls": "{} without a price (`spanledger unpriced`)",
     "uncertain_calls": "{} without certain usage or price",
     "unread_spans": "{} with usage that no rule reads (`spanledger unread`)",
 }
 """What makes a total a lower bound → how it is told."""
-_OF = {"unread_spans": ("span", "spans")}
+_OF = {"unread_spans": "span"}
 
 
 def at_least(unpriced_calls: int, uncertain_calls: int, unread_spans: int = 0) -> bool:
@@ -30,7 +32,6 @@ def reasons(counts: Mapping[str, int]) -> list[str]:
     told = []
     for name, text in DOUBTS.items():
         count = counts.get(name, 0)
-        one, many = _OF.get(name, ("call", "calls"))
         if count:
-            told.append(text.format(f"{count:,} {one if count == 1 else many}"))
+            told.append(text.format(counted(count, _OF.get(name, "call"))))
     return told

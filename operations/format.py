@@ -13,6 +13,11 @@ if TYPE_CHECKING:  # it brings the database driver, which most commands do witho
     from operations.compare.model import Change, Question
 
 DASH = "—"
+"""There is nothing to show: no baseline, nothing to divide by."""
+UNKNOWN = "unknown"
+"""There is an amount, but nobody knows it: never shown as zero."""
+_SIGNIFICANT = 3
+"""Digits that a small amount keeps."""
 
 MEANING = {
     "volume": "more or fewer requests",
@@ -40,24 +45,47 @@ _DEEPER = {
 """What to split by next, once one value of a dimension is in focus."""
 
 
-def usd(amount: Decimal | None, places: int = 2) -> str:
-    """USD for people; what would round to nothing keeps six places."""
-    if amount is None:
-        return DASH
-    if amount and abs(amount) < Decimal("0.01"):
-        places = max(places, 6)
-    return f"{'-' if amount < 0 else ''}${abs(amount):,.{places}f}"
+def usd(amount: Decimal | None, places: int = 2, at_least: bool = False) -> str:
+    """USD for people: spend with two places, a unit cost with six; small amounts keep three digits.
+
+    Args:
+        amount: None is unknown.
+        at_least: part of the amount is unknown; where nothing is known, it is `unknown`, never zero.
+    """
+    if amount is None or (at_least and not amount):
+        return UNKNOWN
+    return f"{'≥ ' if at_least else ''}{'-' if amount < 0 else ''}${_rounded(abs(amount), places)}"
 
 
-def signed(amount: Decimal) -> str:
-    """A change in USD, with its sign."""
+def _rounded(amount: Decimal, places: int) -> str:
+    """`1,234.57`; `0.000131` and `0.00000028` where two places would say zero."""
+    if not amount or amount >= Decimal("0.01"):
+        return f"{amount:,.{places}f}"
+    needed = _SIGNIFICANT - 1 - amount.adjusted()
+    whole, _, fraction = f"{amount:.{max(places, 6, needed)}f}".partition(".")
+    return f"{whole}.{fraction.rstrip('0').ljust(max(places, 6), '0')}"
+
+
+def unit_usd(amount: Decimal | None, at_least: bool = False) -> str:
+    """USD per request or call; a dash where there is nothing to divide by."""
+    return DASH if amount is None else usd(amount, 6, at_least)
+
+
+def signed(amount: Decimal | None, at_least: bool = False) -> str:
+    """A change in USD, with its sign.
+
+    Args:
+        at_least: a side of the change is not fully known; then no change is `unknown`.
+    """
+    if amount is None or (at_least and not amount):
+        return UNKNOWN
     return f"+{usd(amount)}" if amount > 0 else usd(amount)
 
 
 def exactly(amount: Decimal | None) -> str:
     """USD with every digit and no trailing zeros; the cents always."""
     if amount is None:
-        return DASH
+        return UNKNOWN
     whole, _, fraction = f"{abs(amount):,.12f}".partition(".")
     return f"{'-' if amount < 0 else ''}${whole}.{fraction.rstrip('0').ljust(2, '0')}"
 
@@ -67,13 +95,18 @@ def number(value: int | None) -> str:
     return DASH if value is None else f"{value:,}"
 
 
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """A count with its noun: `1 call`, `1,250 calls`."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
 def mean(value: float | None) -> str:
     """A mean count, such as tokens for a request, as a whole number."""
     return DASH if value is None else f"{value:,.0f}"
 
 
 def share(value: float | None) -> str:
-    """A ratio from 0 to 1 in per cent."""
+    """A ratio from 0 to 1 in percent: `12.5%`."""
     return DASH if value is None else f"{value:.1%}"
 
 
@@ -149,23 +182,21 @@ def doubts(question: Question, total: Change) -> list[str]:
     lines = []
     if total.unpriced_calls or total.baseline_unpriced_calls:
         lines.append(
-            f"≥: {number(total.unpriced_calls)} calls ({number(total.baseline_unpriced_calls)} before) have "
-            "no price and are in no term; `spanledger unpriced` lists their models."
+            f"≥: {counted(total.unpriced_calls, 'call')} ({number(total.baseline_unpriced_calls)} before) "
+            "without a price are in no term; `spanledger unpriced` lists their models."
         )
     if total.uncertain_calls or total.baseline_uncertain_calls:
         lines.append(
-            f"≥: the usage of {number(total.uncertain_calls)} calls "
+            f"≥: the usage of {counted(total.uncertain_calls, 'call')} "
             f"({number(total.baseline_uncertain_calls)} before) is missing or estimated."
         )
     if total.unread_spans or total.baseline_unread_spans:
         lines.append(
-            f"≥: {number(total.unread_spans)} spans ({number(total.baseline_unread_spans)} before) carry "
+            f"≥: {counted(total.unread_spans, 'span')} ({number(total.baseline_unread_spans)} before) with "
             "usage that no rule reads; `spanledger unread` lists their emitters."
         )
     if total.error_without_usage_calls:
-        lines.append(
-            f"{number(total.error_without_usage_calls)} errors came without usage and are not billed."
-        )
+        lines.append(f"{counted(total.error_without_usage_calls, 'error')} without usage: not billed.")
     if (question.start, question.end) != (total.from_used, total.to_used):
         lines.append(
             f"The window asked for was {span(question.start, question.end)}; older data is kept coarser."

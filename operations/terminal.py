@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
+from operations import format as words
 from operations.format import DASH as DASH
 from operations.format import instant as instant
 from operations.format import number as number
@@ -44,19 +45,13 @@ def exact_usd(pico_usd: int | None) -> str | None:
 
 
 def usd(pico_usd: int | None, places: int = 2, at_least: bool = False) -> str:
-    """USD for people: spend with two places, a unit cost with six; what would round to zero keeps six.
+    """Whole pico-USD for people, as `operations.format.usd`."""
+    return words.usd(dollars(pico_usd), places, at_least)
 
-    Args:
-        at_least: something in it has no price; nothing known and something unknown is `unknown`, never zero.
-    """
-    amount = dollars(pico_usd)
-    if amount is None:
-        return DASH
-    if at_least and not amount:
-        return "unknown"
-    if amount and abs(amount) < Decimal("0.01"):
-        places = max(places, 6)
-    return f"{'≥ ' if at_least else ''}${amount:,.{places}f}"
+
+def signed_usd(pico_usd: int | None) -> str:
+    """A change in whole pico-USD, with its sign."""
+    return words.signed(dollars(pico_usd))
 
 
 def ratio(pico_usd: int, count: int) -> int | None:
@@ -65,8 +60,8 @@ def ratio(pico_usd: int, count: int) -> int | None:
 
 
 def percent(part: int, whole: int) -> str:
-    """A share with one decimal, from integers."""
-    return f"{Decimal(part) * 100 / Decimal(whole):.1f} %" if whole else DASH
+    """A share with one decimal, from integers: `12.5%`."""
+    return f"{Decimal(part) * 100 / Decimal(whole):.1f}%" if whole else DASH
 
 
 def ago(value: timedelta) -> str:

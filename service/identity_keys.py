@@ -31,7 +31,12 @@ def load_keys(config: Config, create: bool = True) -> list[bytes]:
         ConfigError: the file is not there, cannot be read, or holds no key of at least 16 bytes.
     """
     path = key_file(config)
-    if create and not config.identity.key_file and not path.exists():
+    if not config.identity.key_file and not path.exists():
+        if not create:
+            raise ConfigError(
+                f"{path}: no identity key there: the service creates it at its first start; name its folder "
+                "with --data-dir, or the file with identity.key_file"
+            )
         _create(path)
     try:
         lines = path.read_bytes().splitlines()

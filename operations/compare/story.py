@@ -31,6 +31,7 @@ from operations.format import (
     share,
     signed,
     span,
+    unit_usd,
     usd,
 )
 from operations.terminal import Column, table
@@ -83,12 +84,12 @@ def windows(question: Question, total: Change) -> Text:
 
 def headline(total: Change, spike: Spike | None) -> Text:
     """The change in one line, and what it is called."""
-    then = "≥ " if total.baseline_at_least else ""
-    now = "≥ " if total.at_least else ""
+    then = usd(total.baseline_cost_usd, at_least=total.baseline_at_least)
+    now = usd(total.cost_usd, at_least=total.at_least)
     ratio = "" if total.delta_ratio is None else f" ({total.delta_ratio:+.1%})"
     text = Text.assemble(
-        (f"{then}{usd(total.baseline_cost_usd)} → {now}{usd(total.cost_usd)}   ", "bold"),
-        (f"{signed(total.delta_usd)}{ratio}", f"bold {_colour(total.delta_usd)}"),
+        (f"{then} → {now}   ", "bold"),
+        (f"{_change(total)}{ratio}", f"bold {_colour(total.delta_usd)}"),
     )
     if spike:
         text.append("   ")
@@ -154,7 +155,7 @@ def _driver(each: Driver) -> Text:
         f"  {each.place}. ", (printable(each.name), "bold"), " ",
         (signed(each.excess_usd), _colour(each.excess_usd)), part,
         f", requests {arrow(number(each.baseline_requests), number(each.requests))}",
-        f", {usd(each.baseline_cost_per_request_usd, 6)} → {usd(each.cost_per_request_usd, 6)} each",
+        f", {arrow(unit_usd(each.baseline_cost_per_request_usd), unit_usd(each.cost_per_request_usd))} each",
     )  # fmt: skip
     if each.top_term:
         line.append(f", mostly {each.top_term} ({MEANING[each.top_term]})")
@@ -200,17 +201,24 @@ def segments(question: Question, rows: list[Change], figures: int = 10) -> Table
 
 def _cells(row: Change) -> list[str]:
     return [
-        ("≥ " if row.baseline_at_least else "") + usd(row.baseline_cost_usd),
-        ("≥ " if row.at_least else "") + usd(row.cost_usd),
-        signed(row.delta_usd),
+        usd(row.baseline_cost_usd, at_least=row.baseline_at_least),
+        usd(row.cost_usd, at_least=row.at_least),
+        _change(row),
         row.top_term or DASH,
-        arrow(usd(row.baseline_cost_per_request_usd, 6), usd(row.cost_per_request_usd, 6)),
+        arrow(
+            unit_usd(row.baseline_cost_per_request_usd, row.baseline_at_least),
+            unit_usd(row.cost_per_request_usd, row.at_least),
+        ),
         arrow(mean(row.baseline_tokens_per_request), mean(row.tokens_per_request)),
         arrow(share(row.baseline_success_ratio), share(row.success_ratio)),
         arrow(seconds(row.baseline_p95_ms), seconds(row.p95_ms)),
         arrow(ratio(row.baseline_attempts_per_success), ratio(row.attempts_per_success)),
         usd(row.wasted_usd),
     ]
+
+
+def _change(row: Change) -> str:
+    return signed(row.delta_usd, row.at_least or row.baseline_at_least)
 
 
 def next_command(question: Question, answer: Comparison) -> str | None:

@@ -41,9 +41,9 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _FORMATS: Sequence[tuple[str, object]] = (
-    ("usd", words.usd), ("signed", words.signed), ("exactly", words.exactly), ("number", words.number),
-    ("mean", words.mean), ("share", words.share), ("ratio", words.ratio), ("seconds", words.seconds),
-    ("instant", words.instant), ("plain", _plain),
+    ("usd", words.usd), ("unit_usd", words.unit_usd), ("signed", words.signed), ("exactly", words.exactly),
+    ("number", words.number), ("mean", words.mean), ("share", words.share), ("ratio", words.ratio),
+    ("seconds", words.seconds), ("instant", words.instant), ("plain", _plain),
 )  # fmt: skip
 _TEMPLATES.filters.update(dict(_FORMATS))
 _TEMPLATES.tests["web_address"] = lambda value: str(value).startswith(("https://", "http://"))

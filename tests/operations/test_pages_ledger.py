@@ -216,7 +216,7 @@ def test_calls_of_the_focus_are_shown_with_links_to_their_bills(
 def test_what_has_no_price_makes_the_figures_at_least(incident: tuple[str, psycopg.Connection[Any]]) -> None:
     page = read(compare_page(incident[1], QUESTION, LINKS, SERVICE))
     assert "→ ≥ $" in page.text
-    assert "3 calls (0 before) have no price" in page.text
+    assert "3 calls (0 before) without a price" in page.text
     assert "usage of 5 calls (0 before) is missing or estimated" in page.text
 
 

@@ -424,3 +424,10 @@ def no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("DATABASE_URL", "PGHOST", "SPANLEDGER_CONFIG"):
         monkeypatch.delenv(name, raising=False)
     return
+
+
+def test_the_version_is_an_option_as_everywhere() -> None:
+    shown = run("--version").stdout
+
+    assert shown.startswith("spanledger ")
+    assert len(shown.splitlines()) == 1

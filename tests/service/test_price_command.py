@@ -137,6 +137,12 @@ def test_the_stored_form_of_an_identity_is_printed(tmp_path: Path) -> None:
     assert run("identity", "hash", "acme", "--kind", "tenant", "--data-dir", str(tmp_path)).strip() == "acme"
 
 
+def test_no_hash_is_printed_without_the_key_of_the_service(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"identity\.key: no identity key there"):
+        run("identity", "hash", "user-42", "--data-dir", str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_every_earlier_form_is_printed_as_json(tmp_path: Path) -> None:
     (tmp_path / "identity.key").write_text("the newest secret key\nthe older secret key\n", encoding="utf-8")
     told = json.loads(run("identity", "hash", "jane@example.com", "--json", "--data-dir", str(tmp_path)))
