@@ -282,7 +282,7 @@ def test_the_command_previews_then_applies(
     more = (*window, "--config", str(config), "--database-url", migrated_database)
     told = run("reprice", *more)
     assert "12 of 12 calls would change" in told
-    assert "+$0.0120" in told
+    assert "+$0.01" in told
     assert "Nothing was changed" in told
     done = json.loads(run("reprice", *more, "--apply", "--why", "first price of a", "--json"))
     assert (done["applied"], done["total"]["filledCalls"], done["total"]["deltaUsd"]) == (True, 12, "0.012")
