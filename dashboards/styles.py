@@ -18,7 +18,6 @@ from dashboards.panels import (
     Steps,
 )
 
-# The alert rules use the same numbers; a test holds them together.
 DRIFT, DRIFT_WARNING = 1.5, 1.2
 CONCENTRATION = 0.4
 FRESHNESS_SECONDS, FRESHNESS_TARGET_SECONDS = 300.0, 1.0
@@ -131,14 +130,14 @@ def driver_columns(has_focus: bool) -> dict[str, Column]:
 VERDICTS = {
     "only version": ("only version", NEUTRAL),
     "advisory: too few calls": ("too few calls", NEUTRAL),
-    "much dearer": ("much dearer", RED),
-    "dearer": ("dearer", YELLOW),
+    "much costlier": ("much costlier", RED),
+    "costlier": ("costlier", YELLOW),
     "cheaper": ("cheaper", GREEN),
     "alike": ("alike", GREEN),
 }
 REMARKS = {
     "enough calls, same models": ("yes: enough calls, same models", GREEN),
-    "the models differ, too": ("with care: the models differ, too", YELLOW),
+    "the models differ, too": ("with care: the models differ too", YELLOW),
     "no other version in this range": ("no other version in this range", NEUTRAL),
     "advisory: fewer than 50 calls on one side": ("not yet: fewer than 50 calls on one side", YELLOW),
 }
@@ -147,7 +146,7 @@ IDENTITY_STATES = {
     "new": ("new", YELLOW),
     "gone": ("gone", NEUTRAL),
     "usual": ("usual", GREEN),
-    "nobody known": ("nobody known", NEUTRAL),
+    "unattributed": ("unattributed", NEUTRAL),
 }
 MODEL_STATES = {
     "no price": ("no price", RED),

@@ -65,16 +65,16 @@ def _headline(plan: Plan, answers: Answers, delivery: Delivery) -> RenderableTyp
 
 def _spend(answer: Answer) -> Table:
     whole = _sum(answer).cost
-    dearest = max(totals.cost for totals in answer.values())
+    largest = max(totals.cost for totals in answer.values())
     table = _table("endpoint", "calls", "spend", "share", "")
-    for name, totals in _dearest_first(answer):
+    for name, totals in _most_expensive_first(answer):
         unpriced = Text(f"{totals.unpriced:,} calls unpriced", style="yellow") if totals.unpriced else ""
         table.add_row(
             name,
             display.number(totals.calls),
             _usd(totals),
             display.percent(totals.cost, whole),
-            unpriced or Text(_bar(totals.cost, dearest), style="cyan"),
+            unpriced or Text(_bar(totals.cost, largest), style="cyan"),
         )
     return table
 
@@ -104,7 +104,7 @@ def _deploy(answers: Answers) -> tuple[str, Table]:
 
 def _unpriced(answer: Answer) -> Table:
     table = _table("model", "calls", "tokens in", "tokens out", "")
-    for name, totals in _dearest_first(answer):
+    for name, totals in _most_expensive_first(answer):
         if totals.unpriced:
             table.add_row(
                 name,
@@ -122,7 +122,7 @@ def _unpriced(answer: Answer) -> Table:
 def _tenants(answer: Answer) -> tuple[str, Table]:
     whole = _sum(answer)
     table = _table("tenant", "calls", "of calls", "spend", "of spend", "")
-    ranked = _dearest_first(answer)
+    ranked = _most_expensive_first(answer)
     for place, (name, totals) in enumerate(ranked[:3]):
         table.add_row(
             name,
@@ -243,7 +243,7 @@ def _table(first: str, *figures: str) -> Table:
     return table
 
 
-def _dearest_first(answer: Answer) -> Sequence[tuple[str, Totals]]:
+def _most_expensive_first(answer: Answer) -> Sequence[tuple[str, Totals]]:
     return sorted(answer.items(), key=lambda item: (-item[1].cost, item[0]))
 
 

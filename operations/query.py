@@ -38,7 +38,7 @@ def rows(connection: psycopg.Connection[Any], name: str, **values: object) -> li
 
 
 def top(connection: psycopg.Connection[Any], dimension: str, window: Window) -> tuple[Window, list[Row]]:
-    """Spend by one dimension, dearest first, and the window that was really used.
+    """Spend by one dimension, most expensive first, and the window that was really used.
 
     The window is answered exactly; where the calls of a ragged edge are gone it grows to whole hours or days.
     """

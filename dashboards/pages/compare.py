@@ -1,4 +1,4 @@
-"""Compare: what changed between two windows, why, and who did it?"""
+"""Compare: what changed between two windows, why, and who or what caused it?"""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ TOTALS = Stats(
     height=5,
     empty=NO_CHANGE,
     description=(
-        "Spend of the range and of its baseline, and the difference, equal to `spanledger compare` to the "
-        "last digit. Calls in doubt have no price or no certain usage and make the figures a lower bound. "
+        "Spend in the range and in its baseline, and the difference, equal to `spanledger compare` to the "
+        "last digit. Uncertain calls have no price or no certain usage and make the figures a lower bound. "
         "Next: the terms below."
     ),
     columns={
@@ -48,7 +48,7 @@ TOTALS = Stats(
         "cost_usd": spend("Now"),
         "delta_usd": change(),
         "delta_ratio": Column("Relative", SHARE, 1),
-        "in_doubt": Column("Calls and spans in doubt", COUNT, 0, steps=SOME_STEPS),
+        "in_doubt": Column("Uncertain calls and spans", COUNT, 0, steps=SOME_STEPS),
     },
 )
 
@@ -60,8 +60,8 @@ WINDOWS = Table(
     height=5,
     empty=NO_CHANGE,
     description=(
-        "What was really compared, UTC. Where single calls of an edge are gone the window is rounded out "
-        "to the hour. Next: choose another baseline with `Against` above."
+        "The windows compared, UTC. Where single calls at an edge are no longer kept, the window is "
+        "extended to the full hour. Next: choose another baseline with `Against` above."
     ),
     columns={
         "what": Column("Window", width=90),
@@ -72,15 +72,14 @@ WINDOWS = Table(
 
 DRIVER = Table(
     id=4,
-    title="What kind of change, and whose?",
+    title="What kind of change, and who or what drove it?",
     sql="compare/driver",
     width=24,
     height=4,
     empty=NO_CHANGE,
     description=(
-        "One row: the first rule that holds (docs/compare.md), the numbers that decided, and the driver. "
-        "Next: the link opens the dashboard of that driver with the window, the selection and the focus "
-        "set."
+        "The first rule that applies (docs/compare.md), the numbers that decided, and the driver. Next: the "
+        "link opens the dashboard of that driver with the window, selection and focus set."
     ),
     columns=driver_columns(True),
 )
@@ -94,8 +93,8 @@ STEPS = Waterfall(
     empty=NO_CHANGE,
     description=(
         "The terms of the change as steps: red adds, green saves. They lead from the baseline's spend to "
-        "the window's without a rest. Next: the tallest step names the cause; the table beside it has the "
-        "digits."
+        "the window's with no remainder. Next: the tallest step names the cause; the table beside it has "
+        "the exact figures."
     ),
 )
 
@@ -103,7 +102,7 @@ TERMS = shared.terms(
     6,
     "Why? The terms of the change",
     "compare/terms",
-    "The exact decomposition: the rows sum to the last row to the last pico-dollar. Next: `volume` is "
+    "The exact decomposition: the rows add up to the last row, to the pico-dollar. Next: `volume` is "
     "traffic, `attempts` are retries, `mix` and `price` are models, `tokens` are prompts and answers.",
     height=10,
     empty=NO_CHANGE,
@@ -118,8 +117,8 @@ DRIVERS = Table(
     empty=NO_CHANGE,
     description=(
         "Endpoints, prompt versions, models, tenants and users by the size of their change, five of each. "
-        "Dimensions overlap: the same dollar is in an endpoint's row and in its tenant's. Next: a name "
-        "opens its dashboard."
+        "Dimensions overlap: the same dollar counts for an endpoint and for its tenant. Next: a name opens "
+        "its dashboard."
     ),
     columns={
         "kind": Column("Kind", width=120),
@@ -136,14 +135,14 @@ DRIVERS = Table(
 
 ENDPOINTS = Table(
     id=8,
-    title="Every endpoint's own terms",
+    title="Terms by endpoint",
     sql="compare/endpoints",
     width=24,
     height=10,
     empty=NO_CHANGE,
     description=(
-        "The decomposition by endpoint; a row's terms sum to its change, the rows to the total. Next: the "
-        "name opens Top Endpoints."
+        "The decomposition by endpoint: the terms of a row add up to its change, the rows to the total. "
+        "Next: the name opens Top Endpoints."
     ),
     columns={
         "endpoint": named("endpoint"),
@@ -169,8 +168,8 @@ VITALS = Table(
     height=11,
     empty=NO_CHANGE,
     description=(
-        "What a request and a success took, before and now. Calls per success is the figure of a retry "
-        "storm; latency comes from a histogram. Next: a ratio far from 1 says where to look."
+        "Figures per request and per success, before and now. Calls per success reveals a retry storm; "
+        "latency comes from a histogram. Next: a ratio far from 1 shows where to look."
     ),
     columns={
         "figure": Column("Figure"),
@@ -190,7 +189,7 @@ SPEND = Chart(
     colours={"now": "blue", "before": NEUTRAL},
     empty=NO_CHANGE,
     description=(
-        "Spend of every bucket beside the baseline's, moved to the same place. Next: zoom to where they part."
+        "Spend per bucket, with the baseline shifted to the same time. Next: zoom to where they part."
     ),
 )
 
@@ -204,14 +203,14 @@ REQUESTS = Chart(
     colours={"now": "blue", "before": NEUTRAL},
     empty=NO_CHANGE,
     description=(
-        "Requests of every bucket beside the baseline's. Next: spend that rises without requests is no "
+        "Requests per bucket beside the baseline's. Next: if spend rises without requests, the cause is not "
         "volume."
     ),
 )
 
 PAGE = Page(
     UID,
-    "What changed between two windows, why, and whose is it?",
+    "What changed between two windows, why, and who or what caused it?",
     [
         [TOTALS, WINDOWS],
         [DRIVER],

@@ -24,9 +24,8 @@ UID = "spanledger-endpoints"
 FIGURES = shared.selection(
     2,
     "endpoints/figures",
-    "Spend of the chosen endpoint (or of all), what a request costs, and its drift against the "
-    "baseline: from 1.2 look at it, from 1.5 the alert fires. Next: the table below says which "
-    "endpoint it is.",
+    "Spend of the chosen endpoint (or of all), its cost per request, and its drift against the baseline: "
+    "yellow from 1.2, red from 1.5. Next: the table below shows which endpoint it is.",
 )
 
 ENDPOINTS = Table(
@@ -61,8 +60,8 @@ SPEND = shared.over_time(
     shared.SPEND,
     "Spend by endpoint",
     "endpoints/spend",
-    "Spend of every bucket; whole buckets, so the first and last may reach over the range. Next: drag "
-    "over a rise to zoom in; the tables follow.",
+    "Spend per bucket. Buckets are whole: the first and last may extend beyond the range. Next: drag over "
+    "a rise to zoom in; the tables follow.",
 )
 
 UNIT_COST = shared.over_time(
@@ -70,7 +69,7 @@ UNIT_COST = shared.over_time(
     shared.UNIT_COST,
     "Cost per request",
     "endpoints/unit_cost",
-    "What a request costs. A step at a blue mark is a prompt deploy, a slope a growing context. Next: "
+    "Cost per request. A step at a blue mark is a prompt deploy, a slope a growing context. Next: "
     "Prompt Versions of this endpoint.",
 )
 
@@ -81,8 +80,8 @@ VERSIONS = Table(
     width=24,
     height=8,
     description=(
-        "Versions of the selection, the newest first, each judged against the other versions of its endpoint."
-        " Next: a name opens Prompt Versions with endpoint and version in focus."
+        "Versions of the selection, newest first, each judged against the other versions of its endpoint. "
+        "Next: a name opens Prompt Versions with endpoint and version in focus."
     ),
     columns={
         "prompt_version": named("prompt_version"),
@@ -102,8 +101,8 @@ TENANTS = Table(
     width=12,
     height=9,
     description=(
-        "Whose the selection's spend is. `unknown` are calls without a tenant. Next: a name opens Top "
-        "Users and Tenants with the endpoint kept."
+        "The selection's spend by tenant. `unknown` are calls without a tenant. Next: a name opens Top Users "
+        "and Tenants and keeps the endpoint."
     ),
     columns={
         "tenant": named("tenant"),
@@ -127,7 +126,7 @@ TERMS = shared.terms(
     9,
     "Why? The terms of its change",
     "endpoints/terms",
-    "The exact decomposition of the selection's change. Next: Compare has it for all dimensions.",
+    "The exact decomposition of the selection's change. Next: Compare shows it for all dimensions.",
     width=24,
     height=10,
 )
@@ -135,7 +134,7 @@ TERMS = shared.terms(
 CALLS = shared.counts(
     10,
     "endpoints/calls",
-    "Counts of every bucket. Calls above requests are retries or agents. Next: Requests lists them.",
+    "Counts per bucket. More calls than requests are retries or agents. Next: Requests lists them.",
 )
 
 TOKENS = shared.over_time(
@@ -143,7 +142,7 @@ TOKENS = shared.over_time(
     shared.TOKENS,
     "Tokens per request",
     "endpoints/tokens",
-    "Input and output tokens of a request. Next: a rise without a deploy is a growing context.",
+    "Input and output tokens per request. Next: a rise without a deploy is a growing context.",
 )
 
 PAGE = Page(

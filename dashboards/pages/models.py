@@ -39,8 +39,8 @@ PRICING = Table(
     width=14,
     height=4,
     description=(
-        "The price list that the service compiled, the operator's own map on top, and how many models of the"
-        " selection have no price. Next: `spanledger unpriced` writes the snippet for the map."
+        "The price list the service loaded, your own map on top, and how many models of the selection have "
+        "no price. Next: `spanledger unpriced` prints the entries to add to the map."
     ),
     columns={
         "base": Column("Price list"),
@@ -49,19 +49,19 @@ PRICING = Table(
         "unpriced_models": Column("Models without a price", COUNT, 0, steps=SOME_STEPS),
         "oldest_check": Column("Oldest check", TIME),
     },
-    empty="No prices were loaded yet.",
+    empty="No prices have been loaded yet.",
 )
 
 UNCOUNTED = Stats(
     id=3,
-    title="What does the spend not hold?",
+    title="What is not included in the spend?",
     sql="models/uncounted",
     width=10,
     height=4,
     description=(
-        "Calls whose cost is not known: no price, or no certain usage; and spans with usage that no rule "
-        "reads, whatever else is selected. They make the spend a lower bound. "
-        "Next: fill the map, then `spanledger reprice` fills the past."
+        "Calls of unknown cost (no price, or no certain usage), and spans whose usage no rule reads, "
+        "whatever else is selected. They make the spend a lower bound. Next: complete the map, then run "
+        "`spanledger reprice` for the past."
     ),
     columns={
         "exactness": Column(
@@ -87,8 +87,8 @@ MODELS = Table(
     height=10,
     description=(
         "Models by spend; the model in focus does not narrow the list. Cost per call leaves out calls "
-        "without a price. Answered: successes of all calls of the undated name; a failed call names the "
-        "model that was asked for. Next: a name sets the focus."
+        "without a price. `Answered` is the success ratio of the model family, since a failed call names "
+        "only the model that was requested. Next: a name sets the focus."
     ),
     columns={
         "model": named("model"),
@@ -114,8 +114,8 @@ UNPRICED = Table(
     width=24,
     height=6,
     description=(
-        "All hours that are kept, whatever the range. Unknown is not free: their cost is in no sum. Next: "
-        "give them a price, an alias or `free` in the pricing map."
+        "All retained hours, whatever the range. Unknown is not free: their cost is in no total. Next: give "
+        "them a price, an alias or `free` in the pricing map."
     ),
     columns={
         "model": named("model"),
@@ -131,14 +131,14 @@ UNPRICED = Table(
 
 UNREAD = Table(
     id=12,
-    title="Whose usage can nobody read?",
+    title="Which usage is unread?",
     sql="models/unread",
     width=24,
     height=6,
     description=(
-        "Spans and log records of the range with token counts, or with a model and its provider, that no "
-        "vocabulary knows, by emitter. Their cost is in no sum. Next: `spanledger unread` writes the entry "
-        "of `receiver.dialects` that reads them."
+        "Spans and log records with token counts, or with a model and its provider, that no vocabulary "
+        "reads, by emitter. Their cost is in no total. Next: `spanledger unread` prints a "
+        "`receiver.dialects` entry to complete."
     ),
     columns={
         "scope": Column("Emitter", width=220),
@@ -151,7 +151,7 @@ UNREAD = Table(
         "first_seen": Column("First seen", TIME),
         "last_seen": Column("Last seen", TIME),
     },
-    empty="Every count that came in was read.",
+    empty="All usage that arrived was read.",
 )
 
 PRICES = Table(
@@ -161,8 +161,8 @@ PRICES = Table(
     width=24,
     height=8,
     description=(
-        "Prices of the newest 2,000 calls before the end of the range, USD per million tokens, with the "
-        "days since somebody last checked them. Next: update the price list when they are old."
+        "Prices of the newest 2,000 calls before the end of the range, in USD per million tokens, with the "
+        "days since each was last checked. Next: update the price list if they are old."
     ),
     columns={
         "model": Column("Model"),
@@ -183,7 +183,7 @@ SPEND = shared.over_time(
     shared.SPEND,
     "Spend by model",
     "models/spend",
-    "Spend of every bucket by model. Next: a new colour is a switch of models; Endpoints says whose.",
+    "Spend per bucket by model. Next: a new colour is a switch of models; Top Endpoints shows whose.",
 )
 
 CALLS = shared.over_time(
@@ -191,7 +191,7 @@ CALLS = shared.over_time(
     shared.CALLS,
     "Calls by model",
     "models/calls",
-    "Calls of every bucket by model, those without a price included. Next: compare with the spend beside it.",
+    "Calls per bucket by model, including those without a price. Next: compare with the spend beside it.",
 )
 
 UNIT_COST = shared.over_time(
@@ -199,7 +199,7 @@ UNIT_COST = shared.over_time(
     shared.UNIT_COST,
     "Cost per call by model",
     "models/unit_cost",
-    "What a call costs. A step without a change of tokens is a price. Next: the terms below.",
+    "Cost per call. A step without a change in tokens is a price change. Next: the terms below.",
 )
 
 ENDPOINTS = Table(
@@ -209,7 +209,7 @@ ENDPOINTS = Table(
     width=12,
     height=9,
     description=(
-        "Endpoints of the selection by their change. Next: a name opens Top Endpoints, the model kept."
+        "Endpoints of the selection by their change. Next: a name opens Top Endpoints and keeps the model."
     ),
     columns={
         "endpoint": named("endpoint"),
@@ -225,7 +225,7 @@ TERMS = shared.terms(
     11,
     "How much of the change is models and prices?",
     "models/terms",
-    "The exact decomposition; look at `mix` and `price`. Next: Compare has it for all dimensions.",
+    "The exact decomposition; look at `mix` and `price`. Next: Compare shows it for all dimensions.",
     width=24,
     height=10,
 )

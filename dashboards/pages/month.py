@@ -16,8 +16,8 @@ MONTH = Stats(
     width=24,
     height=4,
     description=(
-        "The month (UTC) of the range's end. Projection: spent so far, and for each day that is left the "
-        "mean of the last seven full days; none before there is a full day. Next: Compare when the "
+        "The month (UTC) in which the range ends. Projection: spend so far plus, for each remaining day, the "
+        "mean of the last seven full days; none before the first full day. Next: open Compare if the "
         "projection is above last month."
     ),
     columns={
@@ -37,9 +37,8 @@ INVOICE = Stats(
     width=14,
     height=5,
     description=(
-        "Invoice scope: real and test data of all environments, which is what providers bill; beside it "
-        "the selection above. Next: hold it against the invoice; calls without a price are on the invoice "
-        "and not here."
+        "Invoice scope: real and test data of all environments, which is what providers bill, beside the "
+        "selection above. Next: compare it with the invoice, which also has the calls without a price."
     ),
     columns={
         "invoice_usd": spend("Invoice scope"),
@@ -60,7 +59,7 @@ DAYS = Chart(
     decimals=2,
     stacked=True,
     description=(
-        "Every day (UTC) of the month by endpoint, the seven dearest by name. Next: a high day opens in "
+        "Days (UTC) of the month by endpoint, the seven most expensive by name. Next: open a high day in "
         "Overview."
     ),
 )
@@ -76,7 +75,7 @@ HISTORY = Bars(
     decimals=2,
     bars={"cost_usd": "Spend"},
     description=(
-        "Spend of each month with data; the last one is not over. Next: a month is a range in Compare."
+        "Spend of each month with data; the last one is not over. Next: open a month as a range in Compare."
     ),
 )
 
@@ -89,7 +88,7 @@ def _by(panel_id: int, dimension: str, title: str, link: Column, next_step: str)
         width=12,
         height=9,
         description=(
-            f"The month so far by {dimension}, beside the month before up to the same moment of it. Next: "
+            f"The month so far by {dimension}, beside the previous month up to the same point. Next: "
             f"{next_step}"
         ),
         columns={

@@ -50,7 +50,7 @@ OUTSIDE = Table(
     height=4,
     description=(
         "Environments and data modes that the choice above leaves out, with their calls in this range. "
-        "Next: a click on a row chooses it. Test data in prod, or a new environment that nobody watches, "
+        "Next: click a row to select it. Test data in prod, or a new environment that no one watches, "
         "shows here first."
     ),
     columns={
@@ -64,7 +64,7 @@ OUTSIDE = Table(
         "calls": count("Calls in range"),
         "last_seen": Column("Last seen (hour)", MINUTE),
     },
-    empty="Nothing: the selection shows all there is.",
+    empty="Nothing: the selection covers all data.",
 )
 
 SPEND = Stats(
@@ -74,9 +74,9 @@ SPEND = Stats(
     width=24,
     height=4,
     description=(
-        "Spend of the range from the ledger's own summaries, exact to the pico-dollar, beside the "
-        "baseline chosen above. `Drift` is cost per request now over before: from 1.2 look at it, from "
-        "1.5 the alert fires. Next: a click opens Compare, which splits the change into its causes."
+        "Spend in the range, exact to the pico-dollar, beside the baseline chosen above. `Drift` is cost per "
+        "request now divided by before: yellow from 1.2, red from 1.5. Next: click a figure to open "
+        "Compare, which splits the change into its causes."
     ),
     columns={
         "cost_usd": Column("Spend", USD, 2, link=COMPARE),
@@ -96,15 +96,15 @@ SPEND = Stats(
 
 UNCOUNTED = Stats(
     id=4,
-    title="What does the spend not hold?",
+    title="What is not included in the spend?",
     sql="overview/uncounted",
     width=14,
     height=4,
     description=(
-        "Unknown is not free. Calls without a price, calls whose usage is missing or estimated, and spans "
-        "with usage that no rule reads make every sum a lower bound, `at least`. Refused calls (errors "
-        "without usage) are not billed by providers and stand apart. Next: Models and Pricing lists the "
-        "models without a price and what nobody can read; fill the pricing map, then `spanledger reprice`."
+        "Unknown is not free. Calls without a price, calls with missing or estimated usage, and spans whose "
+        "usage no rule reads make every sum a lower bound, `at least`. Refused calls (errors without "
+        "usage) are not billed by providers and are listed apart. Next: Models and Pricing lists models "
+        "without a price and unread usage; complete the pricing map, then run `spanledger reprice`."
     ),
     columns={
         "exactness": Column(
@@ -136,8 +136,8 @@ FRESHNESS = Stats(
     width=10,
     height=4,
     description=(
-        "From the receiver's stamp to the commit that made a call visible here, of all calls that came in "
-        "this range. Target 1 s, contract 5 min at p95. Next when it is red: /diagnostics of the service, "
+        "Time from receipt to the commit that made a call visible here, for all calls received in this "
+        "range. Target: 1 s; limit: 5 min at p95. Next, if it is red: check /diagnostics of the service, "
         "its queue and its database."
     ),
     columns={
@@ -157,9 +157,8 @@ DRIVER = Table(
     width=24,
     height=4,
     description=(
-        "The kind of the change by fixed rules (docs/compare.md), the sentence with the numbers that "
-        "decided, and whose change it is. Next: the link opens the dashboard of that driver with the "
-        "focus set."
+        "The kind of change by fixed rules (docs/compare.md), a sentence with the numbers that decided, and "
+        "the driver behind it. Next: the link opens the dashboard of that driver with the focus set."
     ),
     columns=driver_columns(False),
     empty="Nothing to explain: no calls in this range or its baseline.",
@@ -170,9 +169,9 @@ BY_ENDPOINT = shared.over_time(
     shared.SPEND,
     "Spend by endpoint",
     "overview/spend_by_endpoint",
-    "Spend of every bucket, the seven dearest endpoints by name. Whole buckets: the first and last "
-    "may reach over the ends of the range. Blue marks are the first calls of a prompt version. Next: "
-    "drag over a rise to zoom in.",
+    "Spend per bucket, the seven most expensive endpoints by name. Buckets are whole: the first and last "
+    "may extend beyond the range. Blue marks are the first calls of a prompt version. Next: drag over a "
+    "rise to zoom in.",
 )
 
 NOW_AND_BEFORE = Chart(
@@ -184,8 +183,8 @@ NOW_AND_BEFORE = Chart(
     decimals=2,
     colours={"now": "blue", "before": NEUTRAL},
     description=(
-        "Spend of every bucket, and that of the baseline moved to the same place. Where the lines part "
-        "the change began. Next: zoom into the gap, then open Compare."
+        "Spend per bucket, with the baseline shifted to the same time. The change began where the lines "
+        "part. Next: zoom into the gap, then open Compare."
     ),
 )
 
@@ -196,7 +195,7 @@ ENDPOINTS = Table(
     width=13,
     height=9,
     description=(
-        "Endpoints by the size of their change against the baseline, with the largest term of it. Next: "
+        "Endpoints by the size of their change against the baseline, with its largest term. Next: "
         "the name opens Top Endpoints with the endpoint in focus."
     ),
     columns={
@@ -217,8 +216,8 @@ TENANTS = Table(
     width=11,
     height=9,
     description=(
-        "Tenants by spend. `unknown` is spend whose calls carry no tenant: tag them. A share of 40 % and "
-        "more is marked. Next: the name opens Top Users and Tenants."
+        "Tenants by spend. `unknown` is spend of calls without a tenant: tag them. Shares of 40 % and more "
+        "are marked. Next: the name opens Top Users and Tenants."
     ),
     columns={
         "tenant": named("tenant", has_focus=False),
@@ -233,8 +232,8 @@ TENANTS = Table(
 CALLS = shared.counts(
     11,
     "overview/calls",
-    "Counts of every bucket. Calls far above requests are retries or agents; errors that rise with "
-    "them are a retry storm. Next: Compare shows what the attempts cost.",
+    "Counts per bucket. Many more calls than requests are retries or agents; if errors rise with them it "
+    "is a retry storm. Next: Compare shows what the attempts cost.",
 )
 
 UNIT_COST = shared.over_time(
@@ -242,8 +241,8 @@ UNIT_COST = shared.over_time(
     shared.UNIT_COST,
     "Cost per request",
     "overview/cost_per_request",
-    "What a request costs, for the five dearest endpoints. A step at a blue mark is a deploy; a slope "
-    "is a growing context. Next: Top Endpoints, then Prompt Versions of that endpoint.",
+    "Cost per request of the five most expensive endpoints. A step at a blue mark is a deploy; a slope is "
+    "a growing context. Next: Top Endpoints, then Prompt Versions of that endpoint.",
 )
 
 PAGE = Page(

@@ -1,4 +1,4 @@
-"""Prompt Versions: is the new version dearer, and may the figures be believed?"""
+"""Prompt Versions: does the new version cost more, and is the comparison sound?"""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ UID = "spanledger-prompts"
 FIGURES = shared.selection(
     2,
     "prompts/figures",
-    "Spend of the chosen version (or of all) and its drift against the baseline; a new version has no"
-    " baseline of its own and is judged against its endpoint below. Next: A against B.",
+    "Spend of the chosen version (or of all) and its drift against the baseline. A new version has no "
+    "baseline of its own; below, it is judged against its endpoint. Next: A against B.",
 )
 
 REMARK = Table(
     id=3,
-    title="May A against B be believed?",
+    title="Is the comparison of A and B sound?",
     sql="prompts/remark",
     width=24,
     height=4,
     description=(
-        "The version in focus (else the newest) against the dearest other version of the same endpoint. "
-        "Under 50 calls on a side, or with other models, the comparison is advisory. Next: wait for "
-        "calls, or roll back."
+        "The version in focus (else the newest) against the most expensive other version of the same "
+        "endpoint. With fewer than 50 calls on one side, or different models, it is only a hint. Next: "
+        "wait for more calls, or roll back."
     ),
     columns={
         "versions": Column("A against B"),
-        "remark": Column("Believe it?", words=REMARKS),
+        "remark": Column("Sound?", words=REMARKS),
         "cost_per_request_usd": Column("A per request", USD, 6),
         "ratio": Column("A / B per request", "none", 2, steps=DRIFT_STEPS),
     },
@@ -60,8 +60,8 @@ PAIR = Table(
     width=12,
     height=9,
     description=(
-        "Figure by figure in this range. A ratio of 2 at output tokens is an answer twice as long. Next: the"
-        " prompt's change of wording that explains the ratio."
+        "Figure by figure in this range. A ratio of 2 for output tokens means answers twice as long. Next: "
+        "find the change in the prompt that explains the ratio."
     ),
     columns={
         "figure": Column("Figure"),
@@ -78,8 +78,9 @@ VERSIONS = Table(
     width=24,
     height=10,
     description=(
-        "Versions with calls in the range, the newest first, seen by the hour. `Verdict` compares with the "
-        "others of the endpoint; `Models` says whether these differ, too. Next: a name sets the focus."
+        "Versions with calls in the range, newest first; first and last seen to the hour. `Verdict` compares "
+        "with the endpoint's other versions; `Models` shows whether the models differ too. Next: a name sets "
+        "the focus."
     ),
     columns={
         "endpoint": Column("Endpoint", width=160),
@@ -112,7 +113,7 @@ SPEND = shared.over_time(
     shared.SPEND,
     "Spend by version",
     "prompts/spend",
-    "Spend of every bucket by version; a blue mark is its first call. Next: zoom to the deploy.",
+    "Spend per bucket by version; a blue mark is its first call. Next: zoom to the deploy.",
 )
 
 CALLS = shared.over_time(
@@ -120,8 +121,7 @@ CALLS = shared.over_time(
     shared.CALLS,
     "Calls by version",
     "prompts/calls",
-    "How the versions replaced each other. An old one that stays is a roll-out that stopped. Next: "
-    "finish it.",
+    "How versions replaced each other. An old one that persists is an unfinished rollout. Next: finish it.",
 )
 
 UNIT_COST = shared.over_time(
@@ -129,7 +129,7 @@ UNIT_COST = shared.over_time(
     shared.UNIT_COST,
     "Cost per request by version",
     "prompts/unit_cost",
-    "What a request costs, version by version. Next: the dearer line is the one to look at.",
+    "Cost per request, version by version. Next: look at the higher line.",
 )
 
 TOKENS = shared.over_time(
@@ -137,21 +137,22 @@ TOKENS = shared.over_time(
     shared.TOKENS,
     "Tokens per request by version",
     "prompts/tokens",
-    "Input and output tokens of a request. Next: A against B says which of the two grew.",
+    "Input and output tokens per request. Next: A against B shows which of the two grew.",
 )
 
 MODELS = shared.models(
     10,
     "Which models answered?",
     "prompts/models",
-    "Models of the selection; two versions on two models are not comparable. Next: a name opens Models.",
+    "Models of the selection; versions that ran on different models are not comparable. Next: a name opens "
+    "Models and Pricing.",
 )
 
 TERMS = shared.terms(
     11,
     "Why? The terms of its change",
     "prompts/terms",
-    "The exact decomposition of the selection's change. Next: Compare has it for all dimensions.",
+    "The exact decomposition of the selection's change. Next: Compare shows it for all dimensions.",
 )
 
 SUCCESS = shared.over_time(
@@ -159,13 +160,13 @@ SUCCESS = shared.over_time(
     shared.SUCCESS,
     "Success by version",
     "prompts/success",
-    "Successes of successes and errors. A version that saves tokens and fails more saves nothing. Next: "
-    "Requests.",
+    "Successes divided by successes and errors. A version that saves tokens but fails more often saves "
+    "nothing. Next: Requests.",
 )
 
 PAGE = Page(
     UID,
-    "Is the new prompt version dearer, and may the figures be believed?",
+    "Does the new prompt version cost more, and is the comparison sound?",
     [
         [state(1)],
         [FIGURES],

@@ -19,9 +19,7 @@ UID = "spanledger-requests"
 PAGE_OF_CALL = Column("Bill", width=80, link=data_link("Explain this call", "${__data.fields.call_url:raw}"))
 TRACE = Column("Trace", width=100, link=data_link("Open the trace", "${__data.fields.trace_url:raw}"))
 HIDDEN = Column(hidden=True)
-NO_ROWS = (
-    "No single calls in this selection: they are kept for a shorter time than totals, as the notice says."
-)
+NO_ROWS = "No single calls in this selection. They are kept for a shorter time than totals; see the notice."
 
 
 WIDTHS = {"endpoint": 170, "prompt_version": 120, "model": 190, "tenant": 110, "user": 130}
@@ -30,7 +28,7 @@ NAMES = {focus: named(focus, width=width) for focus, width in WIDTHS.items()}
 FIGURES = shared.selection(
     2,
     "requests/figures",
-    "All calls of the selection, not only those listed below. Next: the lists show what one looks like.",
+    "All calls of the selection, not only those listed below. Next: look at single calls in the lists.",
 )
 
 NEWEST = Table(
@@ -41,8 +39,8 @@ NEWEST = Table(
     height=14,
     empty=NO_ROWS,
     description=(
-        "At most fifty, the newest first. A cost that is missing is unknown, and `Price` says why. Next: "
-        "its bill, where `public_url` is configured, or its trace, where `trace_url` is."
+        "At most fifty, newest first. A missing cost is unknown, and `Price` says why. Next: open the call's "
+        "bill (needs `public_url`) or its trace (needs `trace_url`)."
     ),
     columns={
         "time": Column("Time", TIME),
@@ -51,7 +49,7 @@ NEWEST = Table(
         "cost_usd": unit_cost("Cost"),
         "price_status": Column("Price", width=150),
         "input_tokens": count("Tokens in"),
-        "cache_read_tokens": count("of it cached"),
+        "cache_read_tokens": count("Cached"),
         "output_tokens": count("Tokens out"),
         "latency_ms": milliseconds("Latency"),
         "error": Column("Error", width=150),
@@ -65,16 +63,16 @@ NEWEST = Table(
     },
 )
 
-DEAREST = Table(
+MOST_EXPENSIVE = Table(
     id=4,
-    title="The dearest calls",
-    sql="requests/dearest",
+    title="The most expensive calls",
+    sql="requests/most_expensive",
     width=24,
     height=9,
     empty=NO_ROWS,
     description=(
-        "The twenty dearest of the newest 2,000 calls of the selection. Next: many input tokens are a long "
-        "context."
+        "The twenty most expensive of the newest 2,000 calls of the selection. Next: many input tokens mean "
+        "a long context."
     ),
     columns={
         "time": Column("Time", TIME),
@@ -98,8 +96,8 @@ ENDINGS = Table(
     height=9,
     empty=NO_ROWS,
     description=(
-        "The newest 2,000 calls by status, error and how their price was found. Next: `no_usage` is a "
-        "stream without usage: ask the SDK to send it."
+        "The newest 2,000 calls by status, error and price status. Next: `no_usage` is a stream that "
+        "reported no usage: ask the SDK to include it."
     ),
     columns={
         "status": Column("Status", words=STATUSES, width=90),
@@ -123,15 +121,15 @@ LATENCY = Bars(
     bars={"calls": "Calls"},
     empty=NO_ROWS,
     description=(
-        "The newest 2,000 calls by latency. Two hills are two kinds of request. Next: the endpoint that is "
-        "slow."
+        "The newest 2,000 calls by latency. Two peaks are two kinds of request. Next: focus on the slow "
+        "endpoint."
     ),
 )
 
 CALLS = shared.counts(
     7,
     "requests/calls",
-    "Counts of every bucket of the selection. Next: drag over a burst; the lists follow.",
+    "Counts per bucket of the selection. Next: drag over a burst; the lists follow.",
 )
 
 TOKENS = shared.of_selection(
@@ -139,7 +137,7 @@ TOKENS = shared.of_selection(
     shared.TOKENS,
     "Tokens per request",
     "requests/tokens",
-    "Input and output tokens of a request. Next: a rise is a longer context or longer answers.",
+    "Input and output tokens per request. Next: a rise means a longer context or longer answers.",
     "tokens_per_request",
     Column("tokens per request"),
     width=24,
@@ -150,7 +148,8 @@ SUCCESS = shared.of_selection(
     shared.SUCCESS,
     "Success",
     "requests/success",
-    "Successes of successes and errors; cancelled calls stand apart. Next: the endings name the error.",
+    "Successes divided by successes and errors; cancelled calls are left out. Next: the endings name the "
+    "error.",
     "success_ratio",
     Column("success", steps=SUCCESS_STEPS),
 )
@@ -158,5 +157,5 @@ SUCCESS = shared.of_selection(
 PAGE = Page(
     UID,
     "What do the single calls behind the figures look like?",
-    [[state(1)], [FIGURES], [NEWEST], [DEAREST], [CALLS, SUCCESS], [ENDINGS, LATENCY], [TOKENS]],
+    [[state(1)], [FIGURES], [NEWEST], [MOST_EXPENSIVE], [CALLS, SUCCESS], [ENDINGS, LATENCY], [TOKENS]],
 )

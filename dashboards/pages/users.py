@@ -18,13 +18,13 @@ from dashboards.styles import (
 )
 
 UID = "spanledger-users"
-NO_IDENTITY = "No calls in this selection. By identity with a prompt version only single calls are read."
+NO_IDENTITY = "No calls in this selection. An identity with a prompt version needs single calls."
 
 FIGURES = shared.selection(
     2,
     "users/figures",
-    "Spend of the chosen tenant or user (or of all), and its drift against the baseline. Next: the "
-    "tables below say who it is.",
+    "Spend of the chosen tenant or user (or of all), and its drift against the baseline. Next: the tables "
+    "below show who it is.",
     NO_IDENTITY,
 )
 
@@ -35,14 +35,13 @@ CONCENTRATION = Table(
     width=24,
     height=4,
     description=(
-        "The shares of the dearest tenant and user, and of calls that carry none. 40 % and more is "
-        "marked; the alert also asks whether it is unusual. Next: throttle the tenant, or tag the calls "
-        "of nobody."
+        "Shares of the most expensive tenant and user, and of unattributed calls. Shares of 40 % and more "
+        "are marked. Next: throttle the tenant, or tag the unattributed calls."
     ),
     columns={
-        "top_tenant": Column("Dearest tenant"),
+        "top_tenant": Column("Top tenant"),
         "top_tenant_share": Column("Tenant's share", SHARE, 1, steps=CONCENTRATION_STEPS),
-        "top_user": Column("Dearest user"),
+        "top_user": Column("Top user"),
         "top_user_share": Column("User's share", SHARE, 1, steps=CONCENTRATION_STEPS),
         "no_tenant_share": Column("Without a tenant", SHARE, 1),
         "no_user_share": Column("Without a user", SHARE, 1),
@@ -73,8 +72,8 @@ TENANTS = Table(
     width=24,
     height=9,
     description=(
-        "Tenants by spend; the tenant in focus does not narrow the list. `unknown` stands apart: nobody is"
-        " concentrated. Next: a name sets the focus."
+        "Tenants by spend; the tenant in focus does not narrow the list. `unknown` (unattributed) never "
+        "counts as concentrated. Next: a name sets the focus."
     ),
     columns=_columns("tenant"),
 )
@@ -86,8 +85,8 @@ USERS = Table(
     width=24,
     height=9,
     description=(
-        "Users by spend, of the tenant in focus; hashes, unless labels are configured. Next: a name sets "
-        "the focus; `spanledger identity hash` prints the hash of a user that you suspect."
+        "Users of the tenant in focus by spend; shown as hashes unless labels are configured. Next: a name "
+        "sets the focus; `spanledger identity hash` prints the hash of a user you suspect."
     ),
     columns=_columns("user", "tenant"),
 )
@@ -97,7 +96,7 @@ BY_TENANT = shared.over_time(
     shared.SPEND,
     "Spend by tenant",
     "users/spend_by_tenant",
-    "Spend of every hour by tenant, the seven dearest by name. Next: zoom to where one of them grows.",
+    "Spend per hour by tenant, the seven most expensive by name. Next: zoom to where one of them grows.",
 )
 
 BY_USER = shared.over_time(
@@ -105,7 +104,7 @@ BY_USER = shared.over_time(
     shared.SPEND,
     "Spend by user",
     "users/spend_by_user",
-    "Spend of every hour by user, the seven dearest by name. Next: zoom to where one of them grows.",
+    "Spend per hour by user, the seven most expensive by name. Next: zoom to where one of them grows.",
 )
 
 ENDPOINTS = Table(
@@ -115,7 +114,7 @@ ENDPOINTS = Table(
     width=12,
     height=9,
     description=(
-        "Endpoints of the selection by their change. Next: a name opens Top Endpoints, the identity kept."
+        "Endpoints of the selection by their change. Next: a name opens Top Endpoints and keeps the identity."
     ),
     columns={
         "endpoint": named("endpoint"),
@@ -131,14 +130,14 @@ MODELS = shared.models(
     9,
     "Which models answer them?",
     "users/models",
-    "Models of the selection. Next: a name opens Models and Pricing, the identity kept.",
+    "Models of the selection. Next: a name opens Models and Pricing and keeps the identity.",
     height=9,
 )
 
 CALLS = shared.counts(
     10,
     "users/calls",
-    "Counts of every bucket of the selection. Calls with errors from one identity are abuse. Next: Requests.",
+    "Counts per bucket of the selection. Many failing calls of one identity suggest abuse. Next: Requests.",
 )
 
 SUCCESS = shared.over_time(
@@ -146,8 +145,8 @@ SUCCESS = shared.over_time(
     shared.SUCCESS,
     "Success by tenant",
     "users/success",
-    "Successes of successes and errors, the five dearest tenants. Next: a fall of one alone is its own "
-    "doing.",
+    "Successes divided by successes and errors, for the five most expensive tenants. Next: if only one "
+    "falls, the cause is that tenant.",
 )
 
 PAGE = Page(

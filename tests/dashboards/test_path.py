@@ -105,7 +105,7 @@ def test_three_clicks_lead_to_the_calls_of_the_wrong_version(overview: Place) ->
         kind, _, token_class = term["term"].partition(": ")
         name = f"{token_class.replace(' ', '_')}_{kind}" if token_class else kind
         assert term["usd"] == usd(answer["total"], f"{name}_usd"), name
-    spike = compare.row("What kind of change, and whose?")
+    spike = compare.row("What kind of change, and who or what drove it?")
     assert (spike["class"], spike["sentence"]) == (answer["class"]["name"], answer["class"]["sentence"])
     driver, *_ = rows(compare.reader, "compare", "Where is it?", compare.values, SINCE)
 
@@ -136,9 +136,9 @@ def test_four_clicks_lead_there_from_the_endpoint_that_changed_most(overview: Pl
     compare = endpoints.click_above("Compare")
     answer = compare.told("endpoint")
     assert compare.row("How much?")["delta_usd"] == usd(answer["total"], "delta_usd") == most["delta_usd"]
-    driver = compare.row("What kind of change, and whose?")
+    driver = compare.row("What kind of change, and who or what drove it?")
     assert (driver["class"], driver["sentence"]) == ("deploy", answer["class"]["sentence"])
-    prompts = compare.click("What kind of change, and whose?", "name", driver)
+    prompts = compare.click("What kind of change, and who or what drove it?", "name", driver)
     assert (prompts.values["endpoint"], prompts.values["prompt_version"]) == ("support.answer", "answer_v8")
     requests = prompts.click_above("Requests")
     figures = requests.row("The selection in one line")

@@ -104,7 +104,7 @@ def test_hops_show_what_the_command_line_shows(reader: Reader) -> None:
     assert answer.total is not None
     assert answer.spike is not None
     (totals,) = rows(reader, "compare", "How much?", values)
-    (driver,) = rows(reader, "compare", "What kind of change, and whose?", values)
+    (driver,) = rows(reader, "compare", "What kind of change, and who or what drove it?", values)
     (figures,) = rows(reader, "endpoints", "The selection in one line", values)
     terms = {r["term"]: r["usd"] for r in rows(reader, "compare", "Why? The terms of the change", values)}
     assert totals["cost_usd"] == figures["cost_usd"] == answer.total.cost_usd
@@ -133,7 +133,7 @@ def test_a_against_b_is_the_new_version_against_the_old_one(reader: Reader) -> N
         assert shown["calls"][side] == calls
         assert shown["cost per request (USD)"][side] == pytest.approx(float(usd(cost)) / requests)
     assert 1.8 < shown["output tokens per request"]["ratio"] < 2.2
-    (remark,) = rows(reader, "prompts", "May A against B be believed?", values, day)
+    (remark,) = rows(reader, "prompts", "Is the comparison of A and B sound?", values, day)
     assert remark["versions"] == "support.answer: answer_v8 against answer_v7"
 
 
@@ -151,7 +151,7 @@ def test_the_model_without_a_price_is_listed_and_makes_the_spend_a_lower_bound(r
     calls, _ = count(*SINCE, lambda request: request.model.input is None)
     (queue,) = rows(reader, "models", "Which models have no price?")
     assert queue["model"] == "gpt-oss-20b-catalog"
-    (uncounted,) = rows(reader, "overview", "What does the spend not hold?")
+    (uncounted,) = rows(reader, "overview", "What is not included in the spend?")
     assert uncounted["exactness"] == "at least"
     assert 0 < uncounted["unpriced_calls"] <= calls
 

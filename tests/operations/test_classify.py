@@ -32,7 +32,7 @@ def traffic(start: datetime, count: int = 200, like: Call = CALL, users: int = 2
 
 
 def tokens(factor: float, price: float = 1.0, like: Call = CALL) -> Call:
-    """The call with more tokens, or dearer ones."""
+    """The call with more tokens, or costlier ones."""
     assert like.costs
     costs = tuple(round(cost * factor * price) for cost in like.costs)
     return replace(
@@ -61,7 +61,7 @@ INCIDENTS: dict[str, tuple[str, str | None, list[Call], list[Call]]] = {
     "too few calls before": ("too_little_data", None, traffic(BEFORE, 49), traffic(NOW, 200)),
     "just enough calls before": ("moved_alike", None, traffic(BEFORE, 50), traffic(NOW, 200)),
     "twice the tokens": ("token", None, traffic(BEFORE), traffic(NOW, like=tokens(2))),
-    "dearer tokens": ("price", None, traffic(BEFORE), traffic(NOW, like=tokens(1, price=1.5))),
+    "costlier tokens": ("price", None, traffic(BEFORE), traffic(NOW, like=tokens(1, price=1.5))),
     "tokens and price a fifth up each": (
         "price", None, traffic(BEFORE), traffic(NOW, 240, tokens(1.2, price=1.2)),
     ),

@@ -92,12 +92,12 @@ def test_longer_answers_are_tokens_of_the_output_class() -> None:
     assert decompose({"m": CELL}, {"m": longer}) == Terms(tokens=(0, 0, 0, 20_000, 0))
 
 
-def test_a_dearer_price_is_price() -> None:
-    dearer = replace(CELL, costs=(25_000, 0, 0, 50_000, 0))
-    assert decompose({"m": CELL}, {"m": dearer}) == Terms(price=15_000)
+def test_a_costlier_price_is_price() -> None:
+    costlier = replace(CELL, costs=(25_000, 0, 0, 50_000, 0))
+    assert decompose({"m": CELL}, {"m": costlier}) == Terms(price=15_000)
 
 
-def test_calls_that_move_to_a_dearer_model_are_mix() -> None:
+def test_calls_that_move_to_a_costlier_model_are_mix() -> None:
     dear = replace(CELL, costs=(200_000, 0, 0, 400_000, 0))
     before = {"cheap": CELL, "dear": dear}
     after = {

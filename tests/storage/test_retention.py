@@ -165,10 +165,10 @@ def test_a_day_that_was_amended_is_closed_with_its_final_and_its_first_sums(hund
                 binary=True,
             )
         ]
-    dearer = PRICED._replace(cost=607, output_cost=407)
+    costlier = PRICED._replace(cost=607, output_cost=407)
 
     def price_again(row: Row) -> tuple[Row, ...]:
-        row.charge = dearer
+        row.charge = costlier
         return (row,)
 
     with Amender(hundred_days, "reprice") as amender:

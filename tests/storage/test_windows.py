@@ -130,7 +130,7 @@ def test_where_rows_of_an_edge_are_gone_the_window_snaps_outward_and_says_so(
     assert _summed(dsn, "usage_window", "endpoint_tag", [(start, end)]) == expected
 
 
-def test_the_dearest_values_come_first_with_the_window_used(
+def test_the_most_expensive_values_come_first_with_the_window_used(
     three_days: tuple[str, list[tuple[datetime, str, str]]],
 ) -> None:
     dsn, facts = three_days

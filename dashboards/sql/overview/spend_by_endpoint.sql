@@ -1,4 +1,4 @@
--- Spend of every bucket, the seven dearest endpoints by name.
+-- Spend per bucket, the seven most expensive endpoints by name.
 SELECT u."time", u.segment, u.cost_usd
 FROM genai.usage_over_time(
     $__timeFrom()::timestamptz, $__timeTo()::timestamptz, array_to_string(ARRAY[$env]::text[], ','), '$data_mode',

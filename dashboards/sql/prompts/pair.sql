@@ -1,4 +1,4 @@
--- The version in focus (else the newest) beside the dearest other version of its endpoint.
+-- The version in focus (else the newest) beside the most expensive other version of its endpoint.
 SELECT p.figure, p.a, p.b, p.ratio
 FROM genai.prompt_pair(
     $__timeFrom()::timestamptz, $__timeTo()::timestamptz, array_to_string(ARRAY[$env]::text[], ','), '$data_mode',

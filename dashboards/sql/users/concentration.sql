@@ -1,4 +1,4 @@
--- The share of the dearest tenant and user, and of nobody known.
+-- The shares of the most expensive tenant and user, and of unattributed calls.
 SELECT c.top_tenant, c.top_tenant_share, c.top_user, c.top_user_share, c.no_tenant_share, c.no_user_share, c.tenants,
     c.users
 FROM genai.concentration(

@@ -1,4 +1,4 @@
--- The dearest values of one dimension in an exact window, for `spanledger top`.
+-- The most expensive values of one dimension in an exact window, for `spanledger top`.
 -- `dimension` is environment, data_mode, service, endpoint, prompt, provider, model, tenant or user; NULL for
 -- `env` or `mode` means all.
 CREATE FUNCTION genai.top(dimension text, from_time timestamptz, to_time timestamptz, env text, mode text)

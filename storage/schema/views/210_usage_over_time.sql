@@ -113,7 +113,7 @@ CREATE FUNCTION genai.usage_by_step(
     GROUP BY 1, 2
 $$;
 
--- The same with all segments but the `p_keep` dearest as one, `(others)`. With the dimension '' it is one series.
+-- The same with all segments but the `p_keep` most expensive as one, `(others)`. With the dimension '' it is one series.
 CREATE FUNCTION genai.usage_over_time(
     p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_dimension text, p_endpoint text,
     p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text, p_keep integer DEFAULT 7

@@ -60,7 +60,7 @@ RETURNS TABLE (p50_seconds double precision, p95_seconds double precision) LANGU
     ) b
 $$;
 
--- Tenants or users by spend. `cost_share` is of all spend in the selection, that of nobody known included; `state` tells
+-- Tenants or users by spend. `cost_share` is of all spend in the selection, that of unattributed calls included; `state` tells
 -- who is concentrated: `p_share` of the spend and twice the share of the baseline.
 CREATE FUNCTION genai.identity_share(
     p_dimension text, p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text,
@@ -74,7 +74,7 @@ CREATE FUNCTION genai.identity_share(
     SELECT s.name, s.tenant, s.k1 * 1e-12, s.share::float8, s.k0 * 1e-12, (s.k1 - s.k0) * 1e-12, s.share_before::float8,
         s.c1::bigint, s.c0::bigint, round(s.k1 * 1e-12 / nullif(s.requests, 0), 12),
         (s.successes / nullif(s.successes + s.errors, 0))::float8,
-        CASE WHEN NOT genai.is_named(s.name) THEN 'nobody known'
+        CASE WHEN NOT genai.is_named(s.name) THEN 'unattributed'
             WHEN s.share >= p_share AND s.share >= 2 * coalesce(s.share_before, 0) THEN 'concentrated'
             WHEN s.c0 = 0 THEN 'new' WHEN s.c1 = 0 THEN 'gone' ELSE 'usual' END
     FROM (
@@ -94,7 +94,7 @@ CREATE FUNCTION genai.identity_share(
     LIMIT p_limit
 $$;
 
--- How much of the spend one tenant and one user make, and how much nobody known makes. Always one row.
+-- How much of the spend one tenant and one user make, and how much is unattributed. Always one row.
 CREATE FUNCTION genai.concentration(p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text)
 RETURNS TABLE (
     top_tenant text, top_tenant_share double precision, top_user text, top_user_share double precision,

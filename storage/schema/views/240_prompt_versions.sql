@@ -58,8 +58,8 @@ CREATE FUNCTION genai.prompt_versions(
         CASE
             WHEN j.others_calls = 0 THEN 'only version'
             WHEN least(j.calls, j.others_calls) < p_min_calls THEN 'advisory: too few calls'
-            WHEN j.unit >= 1.5 * j.others_unit THEN 'much dearer'
-            WHEN j.unit >= 1.2 * j.others_unit THEN 'dearer'
+            WHEN j.unit >= 1.5 * j.others_unit THEN 'much costlier'
+            WHEN j.unit >= 1.2 * j.others_unit THEN 'costlier'
             WHEN j.unit * 1.2 <= j.others_unit THEN 'cheaper'
             ELSE 'alike'
         END,
@@ -91,7 +91,7 @@ CREATE FUNCTION genai.prompt_versions(
 $$;
 
 -- Two versions of one endpoint, A the chosen one (else the newest of the endpoint), B the one it is held against (else
--- the dearest of the others): figure by figure, with a sentence that says whether it may be believed.
+-- the most expensive of the others): figure by figure, with a sentence that says whether it may be believed.
 CREATE FUNCTION genai.prompt_pair(
     p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text, p_prompt_version text,
     p_user text, p_tenant text, p_model text, p_service text, p_min_calls numeric DEFAULT 50

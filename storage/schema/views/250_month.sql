@@ -99,7 +99,7 @@ RETURNS TABLE (
     LIMIT p_limit
 $$;
 
--- Spend of every day of the month of `p_to` by endpoint, the dearest seven by name.
+-- Spend of every day of the month of `p_to` by endpoint, the seven most expensive by name.
 CREATE FUNCTION genai.month_days(p_to timestamptz, p_env text, p_data_mode text)
 RETURNS TABLE ("time" timestamptz, segment text, cost_usd numeric) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH day AS MATERIALIZED (

@@ -36,8 +36,8 @@ CREATE FUNCTION genai.calls_of(
     LIMIT p_limit
 $$;
 
--- The dearest of the newest `p_read` calls of the selection.
-CREATE FUNCTION genai.dearest_calls(
+-- The most expensive of the newest `p_read` calls of the selection.
+CREATE FUNCTION genai.most_expensive_calls(
     p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text, p_prompt_version text,
     p_user text, p_tenant text, p_model text, p_service text, p_limit integer DEFAULT 20, p_read integer DEFAULT 2000
 ) RETURNS TABLE (
