@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli import options
+
+if TYPE_CHECKING:
+    from service.config import Config
 
 
 def register(app: typer.Typer) -> None:
@@ -30,21 +33,21 @@ def register(app: typer.Typer) -> None:
         ] = None,
         config: options.ConfigFile = None,
     ) -> None:
-        """Receive spans and reports, price them, commit them; until SIGTERM or Ctrl-C."""
+        """Receive spans and reports, price them, commit them; until SIGTERM or Ctrl-C. SIGHUP reloads."""
         import os
         from contextlib import ExitStack
 
-        settings = options.configuration(
-            config,
-            database_url,
-            data_dir,
-            [
-                (("receiver", "grpc"), "--grpc", grpc),
-                (("receiver", "http"), "--http", http),
-                (("ops", "listen"), "--ops", ops),
-                (("workers",), "--workers", workers),
-            ],
-        )
+        flags: list[options.Flag] = [
+            (("receiver", "grpc"), "--grpc", grpc),
+            (("receiver", "http"), "--http", http),
+            (("ops", "listen"), "--ops", ops),
+            (("workers",), "--workers", workers),
+        ]
+
+        def read() -> Config:
+            return options.configuration(config, database_url, data_dir, flags)
+
+        settings = read()
         os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
         with ExitStack() as stack:
             if settings.workers > 1:
@@ -54,4 +57,4 @@ def register(app: typer.Typer) -> None:
                 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(stack.enter_context(shared_folder()))
             from service.process import serve as run
 
-            run(settings)
+            run(settings, read)

@@ -7,39 +7,40 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib import metadata
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import psycopg
 import uvloop
 from psycopg_pool import ConnectionPool
+from starlette.applications import Starlette
 
 from operations import query as ledger
-from processor.calls.errors import ConfigError, StorageUnavailable
-from processor.calls.identity_map import load_identity_map
+from processor.calls.errors import ConfigError, PipelineError, StorageUnavailable
+from processor.calls.identity_map import IdentityMap, load_identity_map
 from processor.pricing.load import PriceBook, load_price_book
 from receiver.config import Address, parse_address
+from receiver.status import log_fault
 from service import database, keys, ports
 from service.config import Config
-from service.housekeeping import Housekeeper, tasks
+from service.hangup import Terminal, on_hangup
 from service.identity_keys import load_identity_rules
-from service.late_binding import binding
 from service.logs import announce, configure_logging
 from service.ports import Listener
 from service.postgres.server import EmbeddedError, EmbeddedPostgres
 from service.price_records import register
 from service.problems import ProblemKeeper
-from service.supervisor import Supervisor
+from service.running import Running, with_fixed
 from service.tally import Tally
 from service.version import version
 from service.web.ops import Status, ops_app
-from service.web.server import serving
-from service.worker import Assignment, caps_of, spare_collector, stop_signals, working
-from service.worker_status import RecentTroubles, WorkerState, instant_text
+from service.web.server import Current, serving
+from service.worker import Assignment, stop_signals
+from service.worker_status import RecentTroubles, instant_text
 from storage.journal import remap as identities
 from storage.schema.migrate import migrate
 
@@ -64,8 +65,18 @@ class _Doors:
         return {"grpc": str(self.grpc), "http": str(self.http), "ops": str(self.ops)}
 
 
-def serve(config: Config) -> None:
-    """Run the service until SIGTERM or Ctrl-C.
+class Reading(NamedTuple):
+    """How a running service comes to another configuration: by `read`, on the SIGHUP of an operator."""
+
+    read: Callable[[], Config]
+    terminal: Terminal
+
+
+def serve(config: Config, read: Callable[[], Config]) -> None:
+    """Run the service until SIGTERM, Ctrl-C or the end of its terminal.
+
+    Args:
+        read: reads the configuration again, for SIGHUP.
 
     Raises:
         ConfigError: it cannot start like this; the text says what to change.
@@ -73,13 +84,14 @@ def serve(config: Config) -> None:
     """
     troubles = RecentTroubles()
     configure_logging(config.log, troubles)
-    with ExitStack() as stack, _ending_on_signals():
+    terminal = Terminal()
+    with ExitStack() as stack, _ending_on_signals(terminal):
         listeners = _listeners(config)
         doors = _Doors(*(stack.enter_context(_held(listener)) for listener in listeners))
         book = load_price_book(config.prices.file)
         dsn, where = stack.enter_context(_database(config))
         first = _prepare(dsn, config, doors, listeners, book)
-        uvloop.run(_serve(first, doors, book, where, troubles))
+        uvloop.run(_serve(first, doors, book, where, troubles, Reading(read, terminal)))
 
 
 def _listeners(config: Config) -> list[Listener]:
@@ -117,22 +129,37 @@ def _prepare(
     """Migrate, see that no door is open to strangers, write down settings and prices; one assignment."""
     for warning in _patiently(lambda: migrate(dsn)):
         log.warning("%s", warning)
-    with psycopg.connect(
-        dsn, autocommit=True, connect_timeout=10, application_name="spanledger start"
-    ) as connection:
+    with _connection(dsn) as connection:
         ports.refuse_open_doors(listeners, keys.exist(connection))
-        for name in ("public_url", "trace_url"):
-            connection.execute(ledger.query("put_setting"), {"key": name, "value": getattr(config, name)})
-        map_id = register(connection, book)
-        _use_identities(connection, config)
+    map_id = _register(dsn, book)
+    _write_down(dsn, config, _identities(config))
     keys_required = not (doors.grpc.is_loopback and doors.http.is_loopback)
     return Assignment(0, config, dsn, doors.grpc, doors.http, keys_required, map_id)
 
 
-def _use_identities(connection: psycopg.Connection[Any], config: Config) -> None:
+def _connection(dsn: str) -> psycopg.Connection[Any]:
+    return psycopg.connect(dsn, autocommit=True, connect_timeout=10, application_name="spanledger start")
+
+
+def _register(dsn: str, book: PriceBook) -> int:
+    """The number of this price map in the ledger."""
+    with _connection(dsn) as connection:
+        return register(connection, book)
+
+
+def _identities(config: Config) -> IdentityMap:
     file, rules = config.identity.labels, load_identity_rules(config)
-    identities.use(connection, load_identity_map(file, rules) if file else identities.NONE)
-    if not identities.is_applied(connection):
+    return load_identity_map(file, rules) if file else identities.NONE
+
+
+def _write_down(dsn: str, config: Config, people: IdentityMap) -> None:
+    """Tell the ledger the settings that its readers need."""
+    with _connection(dsn) as connection:
+        for name in ("public_url", "trace_url"):
+            connection.execute(ledger.query("put_setting"), {"key": name, "value": getattr(config, name)})
+        identities.use(connection, people)
+        is_applied = identities.is_applied(connection)
+    if not is_applied:
         log.info(
             "identities.yaml assigns users to tenants anew: from now on that holds for what comes; "
             "`spanledger identity map` shows which stored calls would move, and moves them with --apply"
@@ -152,50 +179,75 @@ def _patiently(migration: Callable[[], list[str]]) -> list[str]:
 
 
 async def _serve(
-    first: Assignment, doors: _Doors, book: PriceBook, where: str, troubles: RecentTroubles
+    first: Assignment,
+    doors: _Doors,
+    book: PriceBook,
+    where: str,
+    troubles: RecentTroubles,
+    reading: Reading,
 ) -> None:
-    stop = asyncio.Event()
-    stop_signals(stop)
-    started, config = time.time(), first.config
+    stop, reload = asyncio.Event(), asyncio.Event()
+    ask_to_stop = stop_signals(stop)
+    on_hangup(reading.terminal, lambda: ask_to_stop(signal.SIGHUP), reload.set)
+    started = time.time()
     async with AsyncExitStack() as stack:
         pool = stack.enter_context(_pool(first.dsn))
         ring = keys.KeyRing(pool.connection, not doors.ops.is_loopback)
         await asyncio.to_thread(ring.load)
         keeper = ProblemKeeper(Tally(), pool.connection, doors.by_name)
         await stack.enter_async_context(keeper.running())
-        states = await stack.enter_async_context(_workers(first, book, troubles, keeper.noted))
-        spare_collector()
-        await stack.enter_async_context(Housekeeper(first.dsn, tasks(config, first.dsn)).running())
-        late = binding(first.dsn, book, first.price_map_id, caps_of(config))
-        await stack.enter_async_context(late)
-        status = Status(
-            pool.connection, ring, states, started, lambda: _describe(book, started), _price_source(config),
-            doors.by_name, config.model_dump(mode="json"), stop.is_set, keeper.totals.listed,
-        )  # fmt: skip
-        await stack.enter_async_context(serving(ops_app(status), ports.shared_socket(doors.ops)))
+        running = await stack.enter_async_context(Running(first, book, troubles, keeper.noted))
+
+        def pages() -> Starlette:
+            config, book, loaded = running.assignment.config, running.book, running.loaded
+            return ops_app(Status(
+                pool.connection, ring, running.states, started, lambda: _describe(book, loaded),
+                _price_source(config), doors.by_name, config.model_dump(mode="json"), stop.is_set,
+                keeper.totals.listed,
+            ))  # fmt: skip
+
+        current = Current(pages())
+        await stack.enter_async_context(serving(current, ports.shared_socket(doors.ops)))
         refresher = asyncio.create_task(ring.keep_fresh())
         stack.callback(refresher.cancel)
-        _announce(config, doors, where)
-        await stop.wait()
+        _announce(first.config, doors, where)
+        while await _is_reload(stop, reload):
+            await _reload(running, reading.read, troubles)
+            current.app = pages()
         log.info("stopping: taking no more, finishing what is in flight")
 
 
-@asynccontextmanager
-async def _workers(
-    first: Assignment, book: PriceBook, troubles: RecentTroubles, noted: Tally
-) -> AsyncIterator[Callable[[], Sequence[WorkerState]]]:
-    """One worker in this very loop, or several processes under a supervisor."""
-    if first.config.workers == 1:
-        async with working(first, book, troubles, noted) as state:
-            yield lambda: [state()]
-        return
-    assignments = [replace(first, number=number) for number in range(first.config.workers)]
-    supervisor = Supervisor(assignments, noted)
-    await supervisor.start()
+async def _is_reload(stop: asyncio.Event, reload: asyncio.Event) -> bool:
+    """Wait for either; whether it was the order to reload."""
+    waiting = [asyncio.create_task(event.wait()) for event in (stop, reload)]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+    reload.clear()
+    return not stop.is_set()
+
+
+async def _reload(running: Running, read: Callable[[], Config], troubles: RecentTroubles) -> None:
+    """Read configuration and prices again; whatever is wrong with them, we go on with what we have."""
+    log.info("reloading the configuration and the prices")
+    before = running.assignment
     try:
-        yield supervisor.states
-    finally:
-        await supervisor.stop()
+        config, kept = with_fixed(await asyncio.to_thread(read), before.config)
+        book = await asyncio.to_thread(load_price_book, config.prices.file)
+        people = await asyncio.to_thread(_identities, config)
+        map_id = await asyncio.to_thread(_register, before.dsn, book)
+        await running.replace(replace(before, config=config, price_map_id=map_id), book)
+        await asyncio.to_thread(_write_down, before.dsn, config, people)
+    except (ConfigError, PipelineError, psycopg.Error) as error:
+        log.error("the reload failed, and the service goes on as before: %s", error)
+        return
+    except Exception as error:  # a reload must not end a service that counts
+        log_fault(error, "the reload")
+        return
+    configure_logging(config.log, troubles)
+    for name in kept:
+        log.warning("%s is as before: it changes with a restart only", name)
+    log.info("reloaded: %s", _price_source(config))
 
 
 def _pool(dsn: str) -> ConnectionPool[psycopg.Connection[Any]]:
@@ -238,13 +290,18 @@ def _announce(config: Config, doors: _Doors, where: str) -> None:
 
 
 @contextmanager
-def _ending_on_signals() -> Iterator[None]:
-    """Until the loop takes signals over, and after it, SIGTERM and Ctrl-C leave the block in order."""
+def _ending_on_signals(terminal: Terminal) -> Iterator[None]:
+    """Until the loop takes signals over, and after it, what ends us leaves the block in order."""
 
     def leave(number: int, frame: FrameType | None) -> NoReturn:
         sys.exit(0 if number == signal.SIGTERM else 130)
 
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {
+        signal.SIGTERM: leave,
+        signal.SIGINT: leave,
+        signal.SIGHUP: terminal.leave_when_gone,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:

@@ -20,6 +20,17 @@ class _Server(uvicorn.Server):
         yield
 
 
+class Current:
+    """An application that can be replaced while it is served."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Hand the request to the application of the moment."""
+        await self.app(scope, receive, send)
+
+
 @contextlib.asynccontextmanager
 async def serving(app: Any, listening: socket.socket) -> AsyncIterator[None]:
     """Serve `app` while the block runs; leaving it stops accepting and finishes what is in flight."""

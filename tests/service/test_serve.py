@@ -27,6 +27,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from service import keys
 from service.postgres.server import EmbeddedPostgres
 from tests.end_to_end.traffic import make_spans
+from tests.patience import until
 from tests.running import ROOT, RunningService
 
 REPORT = {
@@ -151,9 +152,9 @@ def test_sigterm_answers_what_is_in_flight_and_takes_nothing_new(
         holder.execute("LOCK TABLE _genai.call_key IN ACCESS EXCLUSIVE MODE")  # commits have to wait
         sender = threading.Thread(target=lambda: answers.append(post(service.http, REPORT)[0]))
         sender.start()
-        _until(lambda: json.loads(get(service.ops, "/diagnostics")[1])["waitingRequests"] == 1)
+        until(lambda: json.loads(get(service.ops, "/diagnostics")[1])["waitingRequests"] == 1)
         psutil.Process(service.pid).terminate()
-        _until(lambda: not _accepts(service.http))
+        until(lambda: not _accepts(service.http))
         holder.rollback()
     began = time.monotonic()
     assert service.stop() == 0
@@ -173,7 +174,7 @@ def test_a_stop_during_a_database_that_hangs_ends_within_thirty_seconds(
         answers: list[int] = []
         sender = threading.Thread(target=lambda: answers.append(_post_or_cut(service.http)))
         sender.start()
-        _until(lambda: json.loads(get(service.ops, "/diagnostics")[1])["waitingRequests"] == 1)
+        until(lambda: json.loads(get(service.ops, "/diagnostics")[1])["waitingRequests"] == 1)
         began = time.monotonic()
         service.stop(patience_seconds=31)
         assert time.monotonic() - began < 30
@@ -212,7 +213,7 @@ def test_a_worker_that_dies_is_replaced_and_its_counts_stay(migrated_database: s
             now = json.loads(get(service.ops, "/diagnostics")[1])["workers"]
             return len(now) == 2 and not {worker["pid"] for worker in now} & set(victims)
 
-        _until(replaced)
+        until(replaced)
         assert post(service.http, REPORT | {"externalRequestId": "after"})[0] == 200
         counters = json.loads(get(service.ops, "/diagnostics")[1])["counters"]
         assert counters["calls"]["accepted"] == 2
@@ -251,9 +252,9 @@ def test_while_the_database_is_away_senders_are_told_to_come_again(tmp_path: Pat
 
             database.start()
             back = time.monotonic()
-            _until(lambda: post(service.http, REPORT | {"externalRequestId": "back"})[0] == 200)
+            until(lambda: post(service.http, REPORT | {"externalRequestId": "back"})[0] == 200)
             assert time.monotonic() - back < 10
-            _until(lambda: get(service.ops, "/readyz")[0] == 200)
+            until(lambda: get(service.ops, "/readyz")[0] == 200)
             assert calls(dsn) == 2
     finally:
         database.destroy()
@@ -406,10 +407,3 @@ def _accepts(address: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _until(condition: Any, seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not become true in time"
-        time.sleep(0.1)

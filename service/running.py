@@ -1,0 +1,120 @@
+"""What a reload replaces: the workers, housekeeping and late binding, each with its settings and prices."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from processor.pricing.book import PriceBook
+from service.config import Config
+from service.housekeeping import Housekeeper, tasks
+from service.late_binding import binding
+from service.supervisor import Supervisor
+from service.tally import Tally
+from service.worker import Assignment, caps_of, spare_collector, working
+from service.worker_status import RecentTroubles, WorkerState
+
+States = Callable[[], Sequence[WorkerState]]
+
+
+class Running:
+    """The running part of the service; a context manager.
+
+    Attributes:
+        assignment: settings and price map in force; so is `book`.
+        loaded: wall clock at which they came into force, seconds since 1970.
+    """
+
+    def __init__(
+        self, assignment: Assignment, book: PriceBook, troubles: RecentTroubles, noted: Tally
+    ) -> None:
+        """Args: noted: where problems of senders are counted."""
+        self.assignment, self.book, self.loaded = assignment, book, time.time()
+        self._troubles, self._noted = troubles, noted
+        self._workers, self._upkeep = AsyncExitStack(), AsyncExitStack()
+        self._states: States = tuple
+
+    def states(self) -> Sequence[WorkerState]:
+        """The last heartbeat of every worker."""
+        return self._states()
+
+    async def __aenter__(self) -> Self:
+        self._states = await self._workers.enter_async_context(self._working(self.assignment, self.book))
+        await self._keep_up()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._upkeep.aclose()
+        await self._workers.aclose()
+
+    async def replace(self, assignment: Assignment, book: PriceBook) -> None:
+        """Work with other settings and prices: new workers take requests before the old ones stop.
+
+        Raises:
+            ConfigError: a new worker cannot start; the old ones go on.
+        """
+        async with AsyncExitStack() as starting:
+            states = await starting.enter_async_context(self._working(assignment, book))
+            workers = starting.pop_all()
+        old, self._workers, self._states = self._workers, workers, states
+        self.assignment, self.book, self.loaded = assignment, book, time.time()
+        await self._upkeep.aclose()  # one housekeeper at a time
+        await old.aclose()
+        await self._keep_up()
+
+    async def _keep_up(self) -> None:
+        """Start what goes on beside receiving."""
+        spare_collector()
+        first, self._upkeep = self.assignment, AsyncExitStack()
+        await self._upkeep.enter_async_context(
+            Housekeeper(first.dsn, tasks(first.config, first.dsn)).running()
+        )
+        late = binding(first.dsn, self.book, first.price_map_id, caps_of(first.config))
+        await self._upkeep.enter_async_context(late)
+
+    @asynccontextmanager
+    async def _working(self, first: Assignment, book: PriceBook) -> AsyncIterator[States]:
+        """One worker in this very loop, or several processes under a supervisor."""
+        if first.config.workers == 1:
+            async with working(first, book, self._troubles, self._noted) as state:
+                yield lambda: [state()]
+            return
+        assignments = [replace(first, number=number) for number in range(first.config.workers)]
+        supervisor = Supervisor(assignments, self._noted)
+        await supervisor.start()
+        try:
+            yield supervisor.states
+        finally:
+            await supervisor.stop()
+
+
+def with_fixed(config: Config, running: Config) -> tuple[Config, list[str]]:
+    """The configuration as far as a running service can take it over.
+
+    Returns:
+        It, with everything that needs a restart as it is now; and the names of what differs there.
+    """
+    fixed: dict[str, object] = {"data_dir": running.data_dir, "workers": running.workers, "ops": running.ops}
+    doors = {"grpc": running.receiver.grpc, "http": running.receiver.http}
+    place = {"url": running.database.url, "embedded_port": running.database.embedded_port}
+    fixed["receiver"] = config.receiver.model_copy(update=doors)
+    fixed["database"] = config.database.model_copy(update=place)
+    taken = config.model_copy(update=fixed)
+    return taken, _differences(config.model_dump(), taken.model_dump())
+
+
+def _differences(one: dict[str, object], other: dict[str, object], above: str = "") -> list[str]:
+    found: list[str] = []
+    for name, value in one.items():
+        here, beside = f"{above}{name}", other[name]
+        if isinstance(value, dict) and isinstance(beside, dict):
+            found += _differences(value, beside, f"{here}.")
+        elif value != beside:
+            found.append(here)
+    return found
