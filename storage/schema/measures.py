@@ -1,28 +1,78 @@
-"""The measures of a summary row, named once; SQL files write ranges of them.
+"""The measures of a summary row: named and defined once; SQL files write ranges of them.
 
 `{requests..errors: u.#}` in a statement or a view stands for `u.requests, u.successes, u.errors`: the
 measures from the one to the other, in their order, each in place of `#`. With `+` for `:` they are added up.
+`{calls..errors= s sum}` stands for their definitions, each `… AS calls`, summed over the rows of `s`;
+`{calls..errors= m row}` for what the one row `m` adds.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
-MEASURES: Final = (
-    *("calls", "requests", "successes", "errors", "cancelled"),
+
+class Measure(NamedTuple):
+    """What a call adds to a summary, as SQL over its row `@`; NULL where it adds nothing.
+
+    Attributes:
+        row: of one row.
+        sum: of all rows of a group.
+    """
+
+    row: str
+    sum: str
+
+
+def _counted(condition: str) -> Measure:
+    return Measure(
+        f"CASE WHEN {condition} THEN 1 END::bigint", f"nullif(count(*) FILTER (WHERE {condition}), 0)"
+    )
+
+
+def _tokens(name: str) -> Measure:
+    return Measure(f"@.{name}::bigint", f"nullif(sum(@.{name}), 0)")
+
+
+def _money(name: str) -> Measure:
+    """Of bigint columns, whose `sum` would be numeric."""
+    return Measure(f"@.{name}", f"nullif(_genai.total(@.{name}), 0)")
+
+
+_TOKENS: Final = (
     *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens"),
     *("reasoning_tokens", "input_audio_tokens", "output_audio_tokens"),
     *("input_image_tokens", "output_image_tokens"),
-    *("input_cost_pico_usd", "cache_read_cost_pico_usd", "cache_write_cost_pico_usd"),
-    *("output_cost_pico_usd", "other_cost_pico_usd", "wasted_cost_pico_usd"),
-    *("unpriced_calls", "uncertain_calls", "error_without_usage_calls"),
-    *("latency_calls", "latency_us_sum"),
-    *(f"latency_b{bucket:02d}" for bucket in range(24)),
 )
+_COSTS: Final = (
+    *("input_cost_pico_usd", "cache_read_cost_pico_usd", "cache_write_cost_pico_usd"),
+    *("output_cost_pico_usd", "other_cost_pico_usd"),
+)
+_DEFINITIONS: Final[dict[str, Measure]] = {
+    "calls": Measure("1::bigint", "count(*)"),
+    "requests": _tokens("requests"),
+    "successes": _counted("@.status = 1"),
+    "errors": _counted("@.status = 2"),
+    "cancelled": _counted("@.status = 3"),
+    **{name: _tokens(name) for name in _TOKENS},
+    **{name: _money(name) for name in _COSTS},
+    "wasted_cost_pico_usd": Measure(
+        "CASE WHEN @.status <> 1 THEN @.cost_pico_usd END",
+        "nullif(_genai.total(@.cost_pico_usd) FILTER (WHERE @.status <> 1), 0)",
+    ),
+    "unpriced_calls": _counted("@.price_status = 4"),
+    "uncertain_calls": _counted("@.price_status IN (3, 5, 6) OR @.flags & 8192 <> 0"),
+    "error_without_usage_calls": _counted("@.price_status = 7"),
+    "latency_calls": Measure(
+        "CASE WHEN @.latency_us IS NOT NULL THEN 1 END::bigint", "nullif(count(@.latency_us), 0)"
+    ),
+    "latency_us_sum": _money("latency_us"),
+    **{f"latency_b{bucket:02d}": _counted(f"@.latency_bucket = {bucket}") for bucket in range(24)},
+}
 """Columns of `_genai.usage_minute` and its like. They add up; all but `calls` are NULL instead of 0."""
+MEASURES: Final = tuple(_DEFINITIONS)
 
-_RANGE: Final = re.compile(r"\{(\w+)\.\.(\w+)([:+]) ([^{}]*)\}")
+_RANGE: Final = re.compile(r"\{(\w+)\.\.(\w+)(?:([:+]) ([^{}]*)|= (\w+) (row|sum))\}")
 
 
 def write_out(sql: str) -> str:
@@ -38,5 +88,9 @@ def _written_out(found: re.Match[str]) -> str:
     first, last = MEASURES.index(found[1]), MEASURES.index(found[2])
     if last < first:
         raise ValueError(f"{found[0]} ends before it begins")
+    names = MEASURES[first : last + 1]
+    if found[5]:
+        defined = (getattr(_DEFINITIONS[name], found[6]).replace("@", found[5]) for name in names)
+        return ", ".join(f"{sql} AS {name}" for sql, name in zip(defined, names, strict=True))
     between = {":": ", ", "+": " + "}[found[3]]
-    return between.join(found[4].replace("#", measure) for measure in MEASURES[first : last + 1])
+    return between.join(found[4].replace("#", measure) for measure in names)

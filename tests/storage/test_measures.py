@@ -26,6 +26,16 @@ def test_a_range_is_written_out_in_order() -> None:
     assert write_out("{calls..calls: s.#}, '{}'::text[]") == "s.calls, '{}'::text[]"
 
 
+def test_a_range_of_definitions_is_written_out_for_a_group_or_a_row() -> None:
+    assert write_out("SELECT {requests..successes= s sum} FROM s") == (
+        "SELECT nullif(sum(s.requests), 0) AS requests,"
+        " nullif(count(*) FILTER (WHERE s.status = 1), 0) AS successes FROM s"
+    )
+    assert (
+        write_out("{successes..successes= m row}") == "CASE WHEN m.status = 1 THEN 1 END::bigint AS successes"
+    )
+
+
 @pytest.mark.parametrize("wrong", ["{calls..latency: #}", "{cost..errors: #}", "{errors..calls: #}"])
 def test_a_range_of_something_else_is_refused(wrong: str) -> None:
     with pytest.raises(ValueError, match=r"not in tuple|ends before it begins"):

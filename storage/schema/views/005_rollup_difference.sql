@@ -1,3 +1,4 @@
+-- ranges: storage/schema/measures.py
 -- Rollup = rows, always (LEDGER §9, §11): where the two differ, one line per level, bucket and ids, with what the
 -- rows have more. One statement, so one snapshot. Only buckets that lie wholly in [from_time, to_time) and above
 -- the floors of both sides are compared; give whole days to have every level compared.

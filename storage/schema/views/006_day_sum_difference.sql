@@ -1,3 +1,4 @@
+-- ranges: storage/schema/measures.py
 -- Sum of a day = its hours, always, for days that may be read (storage/upkeep/day_sums.py): where they differ, with what the
 -- hours have more. Of days that end in (from_time, to_time], so that the day's last hour brings it to the checker.
 

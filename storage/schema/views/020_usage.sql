@@ -1,3 +1,4 @@
+-- ranges: storage/schema/measures.py
 -- Usage by bucket and dimensions: what dashboards sum. Every measure is additive; cost_usd is exact.
 -- Nothing below a level's floor is shown (LEDGER §11). A tag value beyond its day's cap is `__other__` (§12).
 

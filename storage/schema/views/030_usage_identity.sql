@@ -1,3 +1,4 @@
+-- ranges: storage/schema/measures.py
 -- Usage by identity: by hour with the endpoint, and by day without it once the hours are folded (LEDGER §9).
 
 CREATE VIEW genai.usage_identity AS

@@ -1,3 +1,4 @@
+-- ranges: storage/schema/measures.py
 -- One row per call in the columns of the usage views: the ragged edges of exact windows (LEDGER §9).
 CREATE VIEW genai.usage_call AS
 SELECT

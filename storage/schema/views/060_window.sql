@@ -1,3 +1,4 @@
+-- ranges: storage/schema/measures.py
 -- Exact windows (LEDGER §9): whole hours from the hour rollup, whole minutes beside them, the ragged rest from rows.
 -- Where an edge's rows are gone the window snaps outward; `from_used` and `to_used` say to where.
 -- All functions here are LANGUAGE sql STABLE with one SELECT, so that the planner inlines them; sum what they return.

@@ -1,3 +1,4 @@
+-- ranges: storage/schema/measures.py
 -- Exact windows by identity: whole days from the folded days, whole hours, the ragged rest from rows.
 
 CREATE FUNCTION genai.identity_cut(from_time timestamptz, to_time timestamptz)

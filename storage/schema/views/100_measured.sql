@@ -1,3 +1,4 @@
+-- ranges: storage/schema/measures.py
 -- What windows are summed from: every level in one layout, by ids instead of text, NULL for zero. A sum over ids costs half
 -- of one over joined text, and a comparison of months reads 100 000 rows. Nothing here looks at the floors: the ranges of
 -- a window never reach below them, and a condition on them would spoil the planner's estimates.

@@ -1,3 +1,4 @@
+-- ranges: storage/schema/measures.py
 -- What a window used, exactly (LEDGER §9), for any dimension and filters: the rows that `compare` stands on.
 
 -- The baseline of a window: 'previous' (the equal window before), a distance back ('24h', '168h'), or a window of its

@@ -1,3 +1,4 @@
+-- ranges: storage/schema/measures.py
 -- What changed between two windows, and exactly why (LEDGER §10).
 
 -- p50 and p95 of a latency histogram: log-linear inside a bucket; what is above the last bound reads as that bound.

@@ -1,3 +1,4 @@
+-- ranges: storage/schema/measures.py
 -- The cells of a change: what stands together in every dimension, in a window and its baseline (LEDGER §25).
 
 -- What is nobody's value is never named as a cause.

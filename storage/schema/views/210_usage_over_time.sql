@@ -1,3 +1,4 @@
+-- ranges: storage/schema/measures.py
 -- Usage over time, in steps that suit the range: whole buckets, so that the first and the last may reach over its ends.
 
 -- Minutes up to an hour, five minutes up to six, hours up to eight days, days beyond.

@@ -1,3 +1,4 @@
+-- ranges: storage/schema/measures.py
 -- Prompt versions side by side.
 
 -- Every version of the selection with calls in the window, the newest first. `verdict` compares a version's cost per
