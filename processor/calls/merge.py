@@ -171,16 +171,15 @@ def _fill_parts(
     equal = [one for one in readings if (one.input_tokens, one.output_tokens) == totals]
     if len(equal) < 2:
         return
-    told = [_parts(one) for one in equal]
-    if told.count(told[0]) == len(told):
-        return
-    equal.sort(key=usage_rank)
-    for name, counts in zip(_PARTS, zip(*told, strict=True), strict=True):
-        if counts.count(None) < len(counts) and getattr(call, name) is None:
-            other = next(one for one in equal if getattr(one, name) is not None)
-            setattr(call, name, getattr(other, name))
-            _take_sources(call, other, (name,))
-            taken[name] = usage_rank(other), other
+    told = zip(_PARTS, _parts(call), zip(*map(_parts, equal), strict=True), strict=True)
+    lacking = [name for name, own, counts in told if own is None and counts.count(None) < len(counts)]
+    if lacking:
+        equal.sort(key=usage_rank)
+    for name in lacking:
+        other = next(one for one in equal if getattr(one, name) is not None)
+        setattr(call, name, getattr(other, name))
+        _take_sources(call, other, (name,))
+        taken[name] = usage_rank(other), other
 
 
 def _flags_of(call: ModelCall, other: ModelCall, mask: int) -> int:

@@ -6,8 +6,9 @@ and not on how they arrived.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from processor.calls.call import ERROR, UNKNOWN, Flag, ModelCall
 from processor.calls.response_id import is_strong_response_id
@@ -18,6 +19,8 @@ TOLERANCE_US = 10_000_000
 
 _CONTAINED_US = 50_000
 """Failed calls have neither id nor usage: only spans that lie one within the other are one, within 50 ms."""
+
+_Key = TypeVar("_Key")
 
 _LATENCY_UNKNOWN = int(Flag.LATENCY_UNKNOWN)
 _PROMOTED, _FROM_LOG = int(Flag.PROMOTED), int(Flag.FROM_LOG)
@@ -43,6 +46,8 @@ class SpanReading:
         """An order of spans that does not depend on their arrival."""
         return self.call.time_ns, self.call.trace_id, self.call.span_id
 
+
+_Pair = tuple[SpanReading, SpanReading]
 
 Times = tuple[int, int]
 """First and last moment of a call as its sender claims them, microseconds since any epoch."""
@@ -102,9 +107,7 @@ def wraps(outer: ModelCall, inner: ModelCall) -> bool:
     return _same_usage(outer, inner)
 
 
-def groups(
-    spans: Iterable[SpanReading], linked: Iterable[tuple[SpanReading, SpanReading]] = ()
-) -> list[list[SpanReading]]:
+def groups(spans: Iterable[SpanReading], linked: Iterable[_Pair] = ()) -> list[list[SpanReading]]:
     """The spans as calls: each group is one call, and the first of it is the span that is counted.
 
     Args:
@@ -117,8 +120,8 @@ def groups(
     _join_by_id(members, sets)
     _join_nested(members, sets)
     _join_told_twice(members, sets)
-    _join_across_traces(sets)
-    return sets.groups()
+    found = sets.groups()
+    return sets.groups() if _join_across_traces(found, sets) else found
 
 
 def find_apart(calls: Sequence[ModelCall]) -> bool:
@@ -167,17 +170,21 @@ def _counted_first(group: list[SpanReading]) -> list[SpanReading]:
 
 def _join_by_id(members: Sequence[SpanReading], sets: _Sets) -> None:
     """Strong ids join across traces, weak ones within a trace; in both cases only with overlap in time."""
-    named: dict[tuple[str, bytes], list[SpanReading]] = {}
-    for one in members:
-        response_id = one.call.response_id
-        if response_id:
-            scope = b"" if is_strong_response_id(response_id) else one.call.trace_id
-            named.setdefault((response_id, scope), []).append(one)
-    for (_, trace), same in named.items():
-        if trace:
-            _join_weak(same, sets)
-        else:
+    for response_id, same in _alike(members, lambda one: one.call.response_id).items():
+        if not response_id or len(same) == 1:
+            continue
+        if is_strong_response_id(response_id):
             _join_overlapping(same, sets)
+            continue
+        for of_trace in _alike(same, lambda one: one.call.trace_id).values():
+            _join_weak(of_trace, sets)
+
+
+def _alike(spans: Iterable[SpanReading], key: Callable[[SpanReading], _Key]) -> dict[_Key, list[SpanReading]]:
+    found: dict[_Key, list[SpanReading]] = {}
+    for one in spans:
+        found.setdefault(key(one), []).append(one)
+    return found
 
 
 def _join_weak(same: Sequence[SpanReading], sets: _Sets) -> None:
@@ -216,16 +223,16 @@ def _join_nested(members: Sequence[SpanReading], sets: _Sets) -> None:
 
 def _join_told_twice(members: Sequence[SpanReading], sets: _Sets) -> None:
     """A coding agent's log record and its span, each with the nearest of the other kind."""
-    told: dict[str, list[SpanReading]] = {}
-    for one in members:
-        if said := telling(one.call):
-            told.setdefault(said, []).append(one)
-    for same in told.values():
-        pairs = [(a, b) for i, a in enumerate(same) for b in same[i + 1 :] if same_by_telling(a.call, b.call)]
-        _join_nearest(pairs, sets)
+    for said, same in _alike(members, lambda one: telling(one.call)).items():
+        if said:
+            _join_nearest(_pairs(same, lambda a, b: same_by_telling(a.call, b.call)), sets)
 
 
-def _join_nearest(pairs: Sequence[tuple[SpanReading, SpanReading]], sets: _Sets) -> None:
+def _pairs(spans: Sequence[SpanReading], match: Callable[[SpanReading, SpanReading], bool]) -> list[_Pair]:
+    return [(a, b) for i, a in enumerate(spans) for b in spans[i + 1 :] if match(a, b)]
+
+
+def _join_nearest(pairs: Sequence[_Pair], sets: _Sets) -> None:
     """Each span with one other at most, the nearest in time first."""
     joined: set[int] = set()
     for one, other in sorted(pairs, key=_distance):
@@ -234,20 +241,27 @@ def _join_nearest(pairs: Sequence[tuple[SpanReading, SpanReading]], sets: _Sets)
             sets.join(one, other)
 
 
-def _join_across_traces(sets: _Sets) -> None:
-    """Two instrumentations on one call, each in a trace of its own and without a common id."""
-    heads = [group[0] for group in sets.groups()]
+def _join_across_traces(found: Sequence[Sequence[SpanReading]], sets: _Sets) -> bool:
+    """Two instrumentations on one call, each in a trace of its own and without a common id.
+
+    Returns:
+        Whether any of the groups that were found are one call.
+    """
+    heads = [group[0] for group in found]
     if len({one.scope for one in heads}) < 2:
-        return
-    buckets: dict[object, list[SpanReading]] = {}
-    for one in heads:
-        buckets.setdefault((one.resource, _tokens(one.call), one.call.status == ERROR), []).append(one)
-    for bucket in buckets.values():
-        pairs = [(a, b) for i, a in enumerate(bucket) for b in bucket[i + 1 :] if _same_elsewhere(a, b)]
-        _join_nearest(pairs, sets)
+        return False
+    pairs: list[_Pair] = []
+    for same in _alike(heads, _outcome).values():
+        pairs += _pairs(same, _same_elsewhere)
+    _join_nearest(pairs, sets)
+    return bool(pairs)
 
 
-def _distance(pair: tuple[SpanReading, SpanReading]) -> tuple[int, list[bytes]]:
+def _outcome(one: SpanReading) -> tuple[object, ...]:
+    return one.resource, _tokens(one.call), one.call.status == ERROR
+
+
+def _distance(pair: _Pair) -> tuple[int, list[bytes]]:
     (a_start, a_end), (b_start, b_end) = times(pair[0].call), times(pair[1].call)
     return abs(a_start - b_start) + abs(a_end - b_end), sorted(one.call.span_id for one in pair)
 

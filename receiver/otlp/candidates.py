@@ -10,7 +10,7 @@ is worked out once for each set of keys (`Routes`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from receiver.dialects.table import Key, Path
@@ -74,27 +74,41 @@ def _value(candidate: Candidate, attributes_of: Mapping[str, bytes], documents: 
     return candidate.convert(attributes.inside(documents[candidate.attribute], candidate.path))
 
 
+class Route(NamedTuple):
+    """Where to look for the fields of spans whose usage objects have the same keys.
+
+    Attributes:
+        searched: place in the row, field and its candidates, for those that have any.
+        absent: the other fields: no key gives them a value.
+    """
+
+    searched: tuple[tuple[int, str, tuple[Candidate, ...]], ...]
+    absent: Mapping[str, None]
+
+
 class Routes:
-    """Which candidates can have a value, by the keys of the usage objects on a span."""
+    """Which candidates can have a value, by the keys of the usage objects on a span.
 
-    __slots__ = ("_candidates", "_routes", "_tries")
+    Args:
+        fields: in the order of the row.
+    """
 
-    def __init__(self, of_fields: Candidates) -> None:
+    __slots__ = ("_candidates", "_fields", "_routes", "_tries")
+
+    def __init__(self, of_fields: Candidates, fields: Sequence[str]) -> None:
         self._candidates = of_fields
+        self._fields = fields
         every = [candidate for places in of_fields.values() for candidate in places if candidate.path]
         places = Counter(candidate.attribute for candidate in every)
         self._tries: dict[str, Trie] = {name: {} for name, count in places.items() if count > _MANY_PLACES}
-        self._routes: dict[tuple[object, ...], Candidates] = {}
+        self._routes: dict[tuple[object, ...], Route] = {}
         for candidate in every:
             below = self._tries.get(candidate.attribute)
             for step in candidate.path if below is not None else ():
                 below = below.setdefault(step, {})  # type: ignore[union-attr]
 
-    def __bool__(self) -> bool:
-        return bool(self._tries)
-
-    def of(self, span: Mapping[str, bytes], documents: Documents) -> Candidates:
-        """The candidates of each field for this span; its usage objects are parsed into `documents`."""
+    def of(self, span: Mapping[str, bytes], documents: Documents) -> Route:
+        """The fields to look for in this span; its usage objects are parsed into `documents`."""
         for name in self._tries:
             documents[name] = attributes.parsed(span[name])
         keys = tuple([_keys(documents[name], trie) for name, trie in self._tries.items()])
@@ -105,13 +119,19 @@ class Routes:
             route = self._routes[keys] = self._make(documents)
         return route
 
-    def _make(self, documents: Documents) -> Candidates:
-        return {
-            name: tuple(
-                c for c in places if c.attribute not in self._tries or _has(documents[c.attribute], c.path)
+    def _make(self, documents: Documents) -> Route:
+        places = [
+            tuple(
+                candidate
+                for candidate in self._candidates[name]
+                if candidate.attribute not in self._tries
+                or _has(documents[candidate.attribute], candidate.path)
             )
-            for name, places in self._candidates.items()
-        }
+            for name in self._fields
+        ]
+        named = tuple(zip(range(len(places)), self._fields, places, strict=True))
+        absent = dict.fromkeys(name for _, name, found in named if not found)
+        return Route(tuple(field for field in named if field[2]), absent)
 
 
 def _keys(value: object, trie: Trie) -> object:

@@ -126,8 +126,7 @@ def read_span(raw: bytes, emitter: Emitter, received_ns: int, resource: bytes) -
     """Parse one span and read it by the tables. Raises `DecodeError`."""
     span, plan, reading = emitter.read(raw)
     seen = judge_span(span, plan, reading, received_ns, resource)
-    verdict = seen.verdict
-    if not (verdict.known or verdict.counts) and seen.call is None and may_be_unread(raw):
+    if seen.call is None and not seen.verdict.known and may_be_unread(raw):
         scope = plan.origin.scope
         seen.unread = unread_keys(span.attributes, scope) or unread_in_events(span.events, scope)
     return seen
@@ -146,10 +145,12 @@ def judge_span(span: Span, plan: Plan, reading: Reading, received_ns: int, resou
 
 
 def _sketch(plan: Plan, reading: Reading, name: bytes, is_failed: bool) -> Sketch:
-    """Made once for all whole readings with the same words; what a judge finds missing, all of them lack."""
-    if not reading.is_whole or name == RAW_REQUEST or plan.by_span_name:
+    """Made once for all readings of one form with the same words; what one of them lacks, all do."""
+    if name == RAW_REQUEST or plan.by_span_name:
         return _make_sketch(plan, reading, name, is_failed)
-    words = plan.words(reading.row), is_failed
+    words: tuple[object, ...] = plan.words(reading.row), is_failed
+    if not reading.is_whole:
+        words += (reading.form,)
     sketch: Sketch | None = plan.sketches.get(words)
     if sketch is None:
         if len(plan.sketches) >= _MAX_SKETCHES:
@@ -203,7 +204,7 @@ def _make_call(span: Span, seen: Seen, sketch: Sketch, is_failed: bool, received
     call.parent_span_id = seen.parent_span_id
     call.time_ns = seen.start
     call.received_ns = received_ns
-    _, call.provider, call.model, call.request_model, call.operation, call.streaming = sketch
+    verdict, call.provider, call.model, call.request_model, call.operation, call.streaming = sketch
     (
         call.endpoint_tag,
         call.prompt_version,
@@ -217,14 +218,14 @@ def _make_call(span: Span, seen: Seen, sketch: Sketch, is_failed: bool, received
     ) = plan.call_texts(reading.row)
     call.dialect = plan.dialect
     length = seen.end - seen.start
-    is_its_own = (seen.kind != SERVER or plan.serves) and not plan.convention.handles
+    is_its_own = plan.is_timed and (seen.kind != SERVER or plan.serves)
     if 0 < length <= LONGEST_CALL_NS and is_its_own and seen.start:
         call.latency_us = (length + 500) // 1000
     else:  # a SERVER span that LiteLLM wrote on has the request's length, not the model's
         call.flags = _LATENCY_UNKNOWN
         _mend_start(call, seen)
-    if sketch.verdict.flags:
-        call.flags |= sketch.verdict.flags
+    if verdict.flags:
+        call.flags |= verdict.flags
     if place and is_priced_apart(call.provider, call.model, place):
         call.flags |= _REGION_PRICED
     if plan.has_timings:

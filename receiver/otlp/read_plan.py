@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import getitem, itemgetter
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 from processor.calls.call import Source
 from receiver.dialects import DIALECTS
@@ -53,8 +53,12 @@ DECISIVE = frozenset(
 )  # fmt: skip
 """Fields whose values decide whether a span is a call and what it is called; of all others it only matters
 whether they are there. The judges of the dialects keep to that."""
-_UNPLAIN = frozenset({"uncached_tokens", "whole_input_tokens", "write_counted", "tool_prompt_tokens"})
+_WHOLES = frozenset({"uncached_tokens", "whole_input_tokens"})
+_UNPLAIN = _WHOLES | {"tool_prompt_tokens"}
 """Counts that say how the totals of their span are to be understood."""
+
+
+Form: TypeAlias = tuple[object, ...]
 
 
 class Reading:
@@ -67,7 +71,7 @@ class Reading:
         is_whole: every field has a value, each from the plan's first key.
     """
 
-    __slots__ = ("_fields", "_values", "chosen", "invalid", "is_whole", "row")
+    __slots__ = ("_fields", "_form", "_values", "chosen", "invalid", "is_whole", "row")
 
     def __init__(self, fields: tuple[str, ...], row: list[Any]) -> None:
         self.row = row
@@ -75,6 +79,7 @@ class Reading:
         self.invalid = False
         self.is_whole = True
         self._fields = fields
+        self._form: Form | None = None
         self._values: Values | None = None
 
     @property
@@ -85,6 +90,15 @@ class Reading:
             pairs = zip(self._fields, self.row, strict=False)
             values = self._values = {name: value for name, value in pairs if value is not None}
         return values
+
+    @property
+    def form(self) -> Form:
+        """Equal for readings of one plan that found the same fields under the same keys."""
+        if self.is_whole:
+            return ()
+        if self._form is None:
+            self._form = (*self.values, *map(id, self.chosen.values()))  # the plan's own keys
+        return self._form
 
 
 _NOTHING_CHOSEN: Mapping[str, Key | None] = MappingProxyType({})
@@ -107,6 +121,8 @@ class Plan:
         "_candidates",
         "_nowhere",
         "_routes",
+        "_says_by_absence",
+        "_says_more",
         "_sources",
         "_tables",
         "attributes",
@@ -116,7 +132,6 @@ class Plan:
         "call_texts",
         "call_usage",
         "convention",
-        "counts_plainly",
         "dialect",
         "fields",
         "first",
@@ -127,7 +142,10 @@ class Plan:
         "has_parts",
         "has_streaming",
         "has_timings",
+        "has_wholes",
         "is_logfire",
+        "is_plain",
+        "is_timed",
         "judges",
         "may_fail",
         "offered",
@@ -146,7 +164,6 @@ class Plan:
         self.origin = origin
         self.convention: Convention = convention(origin)
         self._candidates = {name: candidates(name, places) for name, places in keys.items()}
-        self._routes = Routes(self._candidates)
         self.first: dict[str, Key] = {name: found[0].key for name, found in self._candidates.items()}
         direct = {name: key.attribute for name, key in self.first.items() if not key.path}
         self.attributes = tuple(direct.values())
@@ -154,6 +171,7 @@ class Plan:
         inside = [name for name in self.first if name not in direct]
         self._nowhere: list[Any] = [None] * len(inside)
         self.fields = (*direct, *inside)
+        self._routes = Routes(self._candidates, self.fields)
         self.call_texts = self._out_of_row(CALL_TEXTS)
         self.call_usage = self._out_of_row(CALL_USAGE)
         self.words = getter([place for place, name in enumerate(self.fields) if name in DECISIVE])
@@ -167,7 +185,11 @@ class Plan:
         self.has_parts = not PARTS.isdisjoint(keys)
         self.has_lifetimes = not LIFETIMES.isdisjoint(keys)
         self.has_outside = any(key.outside for places in keys.values() for key in places)
-        self.counts_plainly = not self.has_outside and _UNPLAIN.isdisjoint(keys)
+        self.has_wholes = not _WHOLES.isdisjoint(keys)
+        telling = [n for n, places in keys.items() if n in _UNPLAIN or any(key.outside for key in places)]
+        self._says_more = self._out_of_row(telling)
+        self._says_by_absence = "write_counted" in keys
+        self.is_plain = not telling and not self._says_by_absence
         self.whole_shapes = whole_shapes(self.convention)
         told = self.convention
         self.unconventional = told.loses_cache or told.loses_reasoning or bool(told.estimates)
@@ -179,14 +201,15 @@ class Plan:
         dialect = mapped[0] if mapped else _dialect_of(origin, keys)
         self.dialect = dialect.name if dialect is not None else "otel_genai"
         self.biller = dialect.biller if dialect is not None else ""
+        self.is_timed = not self.convention.handles
         self.serves = dialect is not None and dialect.serves
         self.call_kinds = tuple((d.mark, d.calls) for d in DIALECTS if d.calls and d.mark in keys)
-        self._sources: dict[tuple[object, ...], tuple[Source, ...]] = {}
+        self._sources: dict[object, tuple[Source, ...]] = {}
 
-    def _out_of_row(self, names: tuple[str, ...]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    def _out_of_row(self, names: Sequence[str]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
         """These fields' values out of a row; None, which stands at its end, for those of other shapes."""
         places = {name: place for place, name in enumerate(self.fields)}
-        return itemgetter(*[places.get(name, len(places)) for name in names])
+        return getter([places.get(name, len(places)) for name in names])
 
     def read(self, span: Mapping[str, bytes], raws: Iterable[bytes]) -> Reading:
         """One pass over the fields of this shape.
@@ -207,13 +230,13 @@ class Plan:
     def _read_rest(self, span: Mapping[str, bytes], row: list[Any]) -> Reading:
         """The fields that need more than one look."""
         reading = Reading(self.fields, row)
-        chosen: dict[str, Key | None] = {}
         documents: Documents = {}
-        places = self._routes.of(span, documents) if self._routes else self._candidates
-        for place, name in enumerate(self.fields):
+        route = self._routes.of(span, documents)
+        chosen: dict[str, Key | None] = {**route.absent}
+        for place, name, places in route.searched:
             if row[place] is not None:
                 continue
-            value, key = search(places[name], span, documents)
+            value, key = search(places, span, documents)
             if key is not self.first[name]:
                 chosen[name] = key
             if value == INVALID and KINDS.get(name) is COUNT:
@@ -238,12 +261,16 @@ class Plan:
         chosen = reading.chosen
         return chosen[name] if chosen and name in chosen else self.first.get(name)
 
+    def counts_plainly(self, reading: Reading) -> bool:
+        """Whether no count of a span says how its totals are to be understood."""
+        if self.is_plain or self._says_by_absence:
+            return self.is_plain
+        told = self._says_more(reading.row)
+        return told.count(None) == len(told)
+
     def sources(self, reading: Reading, usage_rank: int) -> tuple[Source, ...]:
         """One entry per field that was read; the same tuple for the same answer."""
-        if reading.is_whole:
-            answer: tuple[object, ...] = (usage_rank,)
-        else:
-            answer = (usage_rank, *reading.values, None, *reading.chosen.items())
+        answer = usage_rank if reading.is_whole else (usage_rank, reading.form)
         known = self._sources.get(answer)
         if known is None:
             known = self._make_sources(reading, usage_rank)

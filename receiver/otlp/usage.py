@@ -53,20 +53,28 @@ def set_usage(call: ModelCall, plan: Plan, reading: Reading, span: Mapping[str, 
         call.cache_read_tokens = read
         call.cache_write_tokens = write
         call.reasoning_tokens = reasoning
-    if call.input_tokens is not None:
-        shape = usage_shape(call.provider, call.model)
-        is_whole = (
-            plan.counts_plainly
-            and (shape in plan.whole_shapes or not (reasoning if shape in _THINKING else read or write))
-            and (read or 0) + (write or 0) <= call.input_tokens
-            and (reasoning or 0) <= (call.output_tokens or 0)
-            and (total is None or total <= call.input_tokens + (call.output_tokens or 0))
-        )
-        if not is_whole:
-            rank = max(rank, _settle(call, call.input_tokens, total, shape, plan, reading, span))
+    sent = call.input_tokens
+    if sent is not None and not _is_whole(call, sent, total, plan, reading):
+        rank = max(rank, _settle(call, sent, total, plan, reading, span))
     if not plan.unconventional:
         return rank
     return max(rank, _repair(call, plan.convention, plan))
+
+
+def _is_whole(call: ModelCall, sent: int, total: int | None, plan: Plan, reading: Reading) -> bool:
+    """Whether the totals have all their parts, beyond doubt: the usual case."""
+    answered = call.output_tokens or 0
+    if total is not None and total > sent + answered:
+        return False
+    if not (plan.is_plain or plan.counts_plainly(reading)):
+        return False
+    read, write, reasoning = call.cache_read_tokens, call.cache_write_tokens, call.reasoning_tokens
+    if not (read or write or reasoning):
+        return True
+    if (read or 0) + (write or 0) > sent or (reasoning or 0) > answered:
+        return False
+    shape = usage_shape(call.provider, call.model)
+    return shape in plan.whole_shapes or not (reasoning if shape in _THINKING else read or write)
 
 
 def _complete(call: ModelCall, total: int | None, reasoning: int | None) -> int:
@@ -120,12 +128,12 @@ def _settle(
     call: ModelCall,
     sent: int,
     total: int | None,
-    shape: str,
     plan: Plan,
     reading: Reading,
     span: Mapping[str, bytes],
 ) -> int:
     """Add to the totals what they leave out, and mark what cannot be decided."""
+    shape = usage_shape(call.provider, call.model)
     answered = call.output_tokens or 0
     if plan.has_outside and total != sent + answered:
         sent += _beside(plan, reading, "input_tokens", _INPUT_PARTS)
@@ -140,7 +148,7 @@ def _settle(
         call.reasoning_tokens or 0,
         total,
     )
-    if not plan.counts_plainly:
+    if plan.has_wholes:
         values = reading.values
         counts = counts._replace(fresh=values.get("uncached_tokens"), whole=values.get("whole_input_tokens"))
     cache = _cache_counted(plan, reading, shape)
