@@ -7,7 +7,7 @@ prove goes before what is known of its emitter; what neither decides is left ope
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from itertools import product
 from typing import Final, NamedTuple
 
 INSIDE: Final = "inside"
@@ -57,10 +57,6 @@ class Balance(NamedTuple):
     unexplained: int = 0
 
 
-_Pair = tuple[int, int]
-"""A possible answer: tokens to be added to the input, and to the output."""
-
-
 def balance(sent: Sent, cache: str, reasoning: str) -> Balance:
     """Find what the totals of one call leave out.
 
@@ -69,43 +65,46 @@ def balance(sent: Sent, cache: str, reasoning: str) -> Balance:
         reasoning: how it counts reasoning: INSIDE, OUTSIDE or OPEN.
     """
     gap = 0 if sent.total is None else sent.total - sent.input - sent.output
-    if not gap and _is_plain(sent):  # only the emitter can tell: the usual case, without listing the answers
-        is_open = bool((not cache and (sent.read or sent.write)) or (not reasoning and sent.reasoning))
-        return Balance(_expected_cache(sent, cache), _expected_reasoning(sent, reasoning), is_open)
-    possible = _possible(sent)
-    possible = _kept(possible, lambda pair: _agrees_with_inputs(sent, pair[0]))
-    explained = [pair for pair in possible if _agrees_with_total(sent, gap, pair)] if gap else possible
-    unexplained = max(gap, 0) if not explained else 0
-    explained = explained or possible
-    known = _kept(explained, lambda pair: pair[0] == _expected_cache(sent, cache)) if cache else explained
-    known = _kept(known, lambda pair: pair[1] == _expected_reasoning(sent, reasoning)) if reasoning else known
-    added = _likeliest(known, sent)
-    return Balance(*added, len(known) > 1, unexplained)
+    inputs, outputs = _input_answers(sent), _output_answers(sent)
+    known_input = _expected_cache(sent, cache) if cache else None
+    known_output = _expected_reasoning(sent, reasoning) if reasoning else None
+    if gap:
+        return _explaining(sent, gap, list(product(inputs, outputs)), known_input, known_output)
+    inputs = [known_input] if known_input is not None and known_input in inputs else inputs
+    outputs = [known_output] if known_output is not None and known_output in outputs else outputs
+    return Balance(inputs[0], outputs[0], len(inputs) * len(outputs) > 1)
 
 
-def _is_plain(sent: Sent) -> bool:
-    """Whether nothing says more of the input, and the parts could be inside."""
-    if sent.fresh is not None or sent.whole is not None or sent.inputs:
-        return False
-    return sent.read + sent.write <= sent.input and sent.reasoning <= sent.output
+def _input_answers(sent: Sent) -> list[int]:
+    """What the input may lack, the likeliest first: nothing, all cached tokens, those written alone.
 
-
-def _possible(sent: Sent) -> list[_Pair]:
-    """Every answer in which no part is greater than its whole."""
+    No part is greater than its whole, and other counts of the input agree where they agree with any answer.
+    """
     cached = sent.read + sent.write
-    caches = [cached] if cached > sent.input else [0, cached] if cached else [0]
+    answers = [0] if not cached else [cached] if cached > sent.input else [0, cached]
     if sent.read and sent.write and sent.read <= sent.input:
-        caches.append(sent.write)
-    if sent.reasoning > sent.output:
-        outputs = [sent.reasoning]
-    else:
-        outputs = [0, sent.reasoning] if sent.reasoning else [0]
-    return [(into_input, into_output) for into_input in caches for into_output in outputs]
+        answers.append(sent.write)
+    if sent.fresh is None and sent.whole is None and not sent.inputs:
+        return answers
+    return [added for added in answers if _agrees_with_inputs(sent, added)] or answers
 
 
-def _kept(pairs: list[_Pair], holds: Callable[[_Pair], bool]) -> list[_Pair]:
-    """The answers that agree; all of them where none does, since then the number means something else."""
-    return [pair for pair in pairs if holds(pair)] or pairs
+def _output_answers(sent: Sent) -> list[int]:
+    """What the output may lack, the likeliest first."""
+    if not sent.reasoning:
+        return [0]
+    return [sent.reasoning] if sent.reasoning > sent.output else [0, sent.reasoning]
+
+
+def _explaining(
+    sent: Sent, gap: int, pairs: list[tuple[int, int]], known_input: int | None, known_output: int | None
+) -> Balance:
+    """The answer that makes a total what it is; a condition that none can meet means something else."""
+    explained = [pair for pair in pairs if _agrees_with_total(sent, gap, pair)]
+    left = explained or pairs
+    left = [pair for pair in left if known_input in (None, pair[0])] or left
+    left = [pair for pair in left if known_output in (None, pair[1])] or left
+    return Balance(*left[0], len(left) > 1, 0 if explained else max(gap, 0))
 
 
 def _agrees_with_inputs(sent: Sent, added: int) -> bool:
@@ -117,7 +116,7 @@ def _agrees_with_inputs(sent: Sent, added: int) -> bool:
     return all(count in (sent.input, whole, fresh) for count in sent.inputs)
 
 
-def _agrees_with_total(sent: Sent, gap: int, pair: _Pair) -> bool:
+def _agrees_with_total(sent: Sent, gap: int, pair: tuple[int, int]) -> bool:
     """Whether a total that is no mere sum is the sum of all, or the sum without the parts that it counts in.
 
     A part that is greater than its whole is outside whatever the total says: it may lack that part.
@@ -141,9 +140,3 @@ def _expected_cache(sent: Sent, cache: str) -> int:
 
 def _expected_reasoning(sent: Sent, reasoning: str) -> int:
     return sent.reasoning if reasoning == OUTSIDE else 0
-
-
-def _likeliest(pairs: list[_Pair], sent: Sent) -> _Pair:
-    """Of several answers the conventions' (parts inside), else all parts outside before some of them."""
-    cached = sent.read + sent.write
-    return min(pairs, key=lambda pair: (pair[0] not in (0, cached), pair[0] > 0, pair[1] > 0))

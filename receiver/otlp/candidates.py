@@ -93,7 +93,7 @@ class Routes:
         fields: in the order of the row.
     """
 
-    __slots__ = ("_candidates", "_fields", "_routes", "_tries")
+    __slots__ = ("_candidates", "_fields", "_only", "_routes", "_tries")
 
     def __init__(self, of_fields: Candidates, fields: Sequence[str]) -> None:
         self._candidates = of_fields
@@ -106,9 +106,12 @@ class Routes:
             below = self._tries.get(candidate.attribute)
             for step in candidate.path if below is not None else ():
                 below = below.setdefault(step, {})  # type: ignore[union-attr]
+        self._only = None if self._tries else self._make({})
 
     def of(self, span: Mapping[str, bytes], documents: Documents) -> Route:
         """The fields to look for in this span; its usage objects are parsed into `documents`."""
+        if self._only is not None:
+            return self._only
         for name in self._tries:
             documents[name] = attributes.parsed(span[name])
         keys = tuple([_keys(documents[name], trie) for name, trie in self._tries.items()])

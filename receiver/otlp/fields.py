@@ -88,7 +88,6 @@ UNIQUE = frozenset(
         "first_chunk_ms",
         "stream_seconds",
         "duration_us",
-        "event_sequence",
     }
 )
 """Fields whose values hardly ever come again: remembering them is waste."""

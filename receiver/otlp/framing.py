@@ -170,14 +170,16 @@ def needles_for(keys: Iterable[str]) -> Needles:
 
 def search(spans: list[bytes], needles: Iterable[re.Pattern[bytes]]) -> set[int]:
     """Places of the spans that hold a needle; they are searched as one text, with a NUL between two."""
-    blob, ends = b"\0".join(spans), list(accumulate(len(span) + 1 for span in spans))
+    blob = b"\0".join(spans)
+    firsts = [(needle, hit) for needle in needles if (hit := needle.search(blob)) is not None]
+    ends = list(accumulate(len(span) + 1 for span in spans)) if firsts else []
     found: set[int] = set()
-    for needle in needles:
-        hit = needle.search(blob)
-        while hit is not None:
-            at = bisect_right(ends, hit.start())
+    for needle, first in firsts:
+        at = bisect_right(ends, first.start())
+        found.add(at)
+        while (further := needle.search(blob, ends[at])) is not None:
+            at = bisect_right(ends, further.start())
             found.add(at)
-            hit = needle.search(blob, ends[at])
     return found
 
 

@@ -32,20 +32,31 @@ NAME = "event.name"
 EVENTS: Mapping[str, LogEvent] = {event.name: event for dialect in DIALECTS for event in dialect.events}
 NEEDLES = (
     re.compile(rb"api_(?:re(?:quest|sponse)|error)"),
-    re.compile(rb"response\.(?:completed|incomplete)"),
-    re.compile(rb"error\.message"),
-    re.compile(rb"operation\.details"),
+    re.compile(rb"l(?:s(?<=operation\.details)|ete(?:(?<=response\.complete)d|(?<=response\.incomplete)))"),
+    re.compile(rb"g(?<=error\.messag)e"),
     TOKENS,
 )
 """Every record of one of the events that are read holds one of them; of Codex' events, of which an answer has
 hundreds, only those that end it. The last finds counts of emitters that no rule knows (unread.py).
-Each begins with one text: an alternative at the beginning costs a record ten times as much."""
+Each begins with one text, or one rare character: an alternative at the beginning costs a record ten times as
+much."""
 
 _KNOWN = (
     "com.anthropic.claude_code", "claude_code.", "codex", "gemini_cli.", "gemini-cli", "qwen-code",
     "copilot_chat.", "github.copilot",
 )  # fmt: skip
 """Emitters and events whose vocabulary is known: what their other events count is no call's usage."""
+
+
+def _text(text: str) -> bytes:
+    """An `AnyValue` that holds a short text."""
+    raw = text.encode()
+    return b"\n" + len(raw).to_bytes(1, "big") + raw
+
+
+_TEXTS = {name: _text(name) for name in EVENTS}
+_BY_TEXT = {_TEXTS[name]: event for name, event in EVENTS.items()}
+_BY_FIELD = {name.encode(): event for name, event in EVENTS.items()}
 _BARE = {(event.bare, event.scope): event for event in EVENTS.values() if event.bare}
 _CLIENT = 3
 _FAILED = b"\x18\x02"
@@ -119,7 +130,7 @@ class _LogDecoder:
         origin = origin_of(block.scope)
         name, event = event_of(record, origin.scope)
         keys = () if event or _is_known(name, origin.scope) else unread_keys(record.attributes, origin.scope)
-        is_mapped = self._tables.plans.maps(origin)
+        is_mapped = event is None and self._tables.plans.maps(origin)
         if event is None and not keys and not is_mapped:
             return
         seen = self._judge(record, name, event, origin, self._frame.resources[block.group])
@@ -135,7 +146,7 @@ class _LogDecoder:
     ) -> Seen:
         """The record as the span it stands for."""
         if event is not None:
-            record.attributes[NAME] = _text(event.name)
+            record.attributes[NAME] = _TEXTS[event.name]
             origin = _emitter(event, origin)
         plan, reading = self._tables.plans.emitter(origin).read_attributes(record.attributes)
         failed = event is not None and event.failed(reading.values)
@@ -154,15 +165,21 @@ class _LogDecoder:
 
 def event_of(record: LogRecord, scope: str) -> tuple[str, LogEvent | None]:
     """A record's name, from its field, its attribute or its body, and the event that it is, if it is read."""
-    named = attributes.text(record.attributes[NAME]) if NAME in record.attributes else None
+    named = record.attributes.get(NAME, b"")
+    event = _BY_FIELD.get(record.event_name) or _BY_TEXT.get(named) or _BY_TEXT.get(record.body)
+    return (event.name, event) if event is not None else _event_otherwise(record, named, scope)
+
+
+def _event_otherwise(record: LogRecord, named: bytes, scope: str) -> tuple[str, LogEvent | None]:
+    """The same for a name that is no event's full one, or is written in another way."""
     body = attributes.content(record.body).decode("utf-8", "replace") if len(record.body) < 100 else ""
-    names = (record.event_name.decode("utf-8", "replace"), named, body)
+    names = (record.event_name.decode("utf-8", "replace"), attributes.text(named), body)
     for name in names:
         if name and name in EVENTS:
             return name, EVENTS[name]
     bare = (event for (name, start), event in _BARE.items() if name in names and scope.startswith(start))
     event = next(bare, None)
-    return (event.name if event else names[0] or named or ""), event
+    return (event.name if event else names[0] or names[1] or ""), event
 
 
 def _is_known(name: str, scope: str) -> bool:
@@ -209,9 +226,3 @@ def _span(record: LogRecord, name: str, reading: Reading, status: bytes) -> LogS
         (),
         status,
     )
-
-
-def _text(text: str) -> bytes:
-    """An `AnyValue` that holds a short text."""
-    raw = text.encode()
-    return b"\n" + len(raw).to_bytes(1, "big") + raw

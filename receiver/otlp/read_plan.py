@@ -112,6 +112,7 @@ class Plan:
 
     Attributes:
         attributes: those that `read` wants the values of, in its order.
+        fetch: a span's attributes → those values.
         fields: those attributes' fields, then those inside of JSON values.
         call_texts, call_usage: what most calls carry, out of a row.
         words: the values of the fields in `DECISIVE`, out of a row.
@@ -133,6 +134,7 @@ class Plan:
         "call_usage",
         "convention",
         "dialect",
+        "fetch",
         "fields",
         "first",
         "has_identifiers",
@@ -167,6 +169,7 @@ class Plan:
         self.first: dict[str, Key] = {name: found[0].key for name, found in self._candidates.items()}
         direct = {name: key.attribute for name, key in self.first.items() if not key.path}
         self.attributes = tuple(direct.values())
+        self.fetch = getter(self.attributes)
         self._tables = tuple(map(known_values, direct))
         inside = [name for name in self.first if name not in direct]
         self._nowhere: list[Any] = [None] * len(inside)

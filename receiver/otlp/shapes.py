@@ -106,12 +106,12 @@ class Emitter:
         shape = self.shape(attributes_of)
         if shape.size <= MAX_SHAPE:
             _bounded(self._latest)[place] = shape
-        return span, shape.plan, shape.plan.read(attributes_of, getter(shape.plan.attributes)(attributes_of))
+        return span, shape.plan, shape.plan.read(attributes_of, shape.plan.fetch(attributes_of))
 
     def read_attributes(self, attributes_of: Mapping[str, bytes]) -> tuple[Plan, Reading]:
         """Read attributes that are no span's: a log record's."""
         plan = self.shape(attributes_of).plan
-        return plan, plan.read(attributes_of, getter(plan.attributes)(attributes_of))
+        return plan, plan.read(attributes_of, plan.fetch(attributes_of))
 
     def shape(self, keys: Iterable[str]) -> Shape:
         """The shape that these attribute keys make."""
