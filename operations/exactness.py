@@ -1,4 +1,4 @@
-"""Whether a total is only a lower bound, and why (LEDGER §14): the one rule of "at least" outside of SQL.
+"""Whether a total is only a lower bound, and why (LEDGER §14): the only rule of "at least" outside SQL.
 
 In SQL it is `genai.at_least`.
 """
@@ -14,7 +14,7 @@ DOUBTS: Mapping[str, str] = {
     "uncertain_calls": "{} without certain usage or price",
     "unread_spans": "{} with usage that no rule reads (`spanledger unread`)",
 }
-"""What makes a total a lower bound → how it is told."""
+"""Count that makes a total a lower bound → its wording."""
 _OF = {"unread_spans": "span"}
 
 
@@ -29,9 +29,9 @@ def reasons(counts: Mapping[str, int]) -> list[str]:
     Args:
         counts: by the names of `DOUBTS`; a missing one is none.
     """
-    told = []
+    found = []
     for name, text in DOUBTS.items():
         count = counts.get(name, 0)
         if count:
-            told.append(text.format(counted(count, _OF.get(name, "call"))))
-    return told
+            found.append(text.format(counted(count, _OF.get(name, "call"))))
+    return found

@@ -24,7 +24,7 @@ from service.tally import Tally
 FILES_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """Where several workers keep their counters in mapped files; set before this module is imported."""
 
-disable_created_metrics()  # twice the series for what nobody asks
+disable_created_metrics()  # would double the series for no use
 
 requests = Counter(
     "spanledger_requests",
@@ -32,50 +32,61 @@ requests = Counter(
     ["transport", "signal", "code"],
 )
 received_bytes = Counter(
-    "spanledger_received_bytes", "Bytes of request bodies as they came over the wire.", ["transport"]
+    "spanledger_received_bytes", "Bytes of request bodies as received, before decompression.", ["transport"]
 )
-ignored = Counter("spanledger_ignored", "Requests answered and thrown away on purpose: metrics.", ["signal"])
+ignored = Counter(
+    "spanledger_ignored", "Requests accepted but discarded by design: OTLP metrics.", ["signal"]
+)
 faults = Counter(
-    "spanledger_faults", "Errors nobody expected; answered as retryable.", ["transport", "error"]
+    "spanledger_faults", "Unexpected internal errors, answered as retryable.", ["transport", "error"]
 )
 connections_cut = Counter("spanledger_connections_cut", "HTTP connections closed by a limit.", ["limit"])
-spans = Counter("spanledger_spans", "Spans and reports in accepted requests, whatever became of them.")
+spans = Counter("spanledger_spans", "Spans and reports in accepted requests, counted or not.")
 calls = Counter(
-    "spanledger_calls", "Billed model calls: accepted, or a duplicate of one before.", ["outcome"]
-)
-rejections = Counter("spanledger_rejections", "Spans and reports refused for good, by reason.", ["reason"])
-unread = Counter("spanledger_unread_spans", "Spans and records with usage that no rule reads.")
-sightings = Counter("spanledger_sightings", "Spans of GenAI interest that are not billed calls.")
-price_status = Counter("spanledger_price_status", "Calls offered to the ledger, by price status.", ["status"])
-estimates = Counter(
-    "spanledger_estimates",
-    "Calls without usage: offered, estimated, overflow (no room for the text), failed.",
+    "spanledger_calls",
+    "Model calls by outcome: accepted (counted) or duplicate (of a counted call).",
     ["outcome"],
 )
-refusals = Counter("spanledger_refusals", "Requests told to retry: overloaded, or storage away.", ["reason"])
+rejections = Counter("spanledger_rejections", "Spans and reports rejected, by reason.", ["reason"])
+unread = Counter("spanledger_unread_spans", "Spans and records with usage that no rule reads.")
+sightings = Counter("spanledger_sightings", "GenAI spans that are not model calls.")
+price_status = Counter(
+    "spanledger_price_status", "Calls received, duplicates included, by price status.", ["status"]
+)
+estimates = Counter(
+    "spanledger_estimates",
+    "Calls without usage by outcome of their estimate: offered, estimated, overflow (no room for the text), "
+    "failed.",
+    ["outcome"],
+)
+refusals = Counter("spanledger_refusals", "Requests refused with a retry hint, by reason.", ["reason"])
 commit_seconds = Histogram(
     "spanledger_commit_seconds",
-    "From a decoded request to its commit.",
+    "Time from decoding a request to its commit.",
     buckets=(0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5, 10),
 )
 waiting_bytes = Gauge(
-    "spanledger_waiting_bytes", "Decoded bytes that wait for their commit.", multiprocess_mode="livesum"
+    "spanledger_waiting_bytes", "Decoded bytes waiting for a commit.", multiprocess_mode="livesum"
 )
 waiting_requests = Gauge(
-    "spanledger_waiting_requests", "Requests that wait for their commit.", multiprocess_mode="livesum"
+    "spanledger_waiting_requests", "Requests waiting for a commit.", multiprocess_mode="livesum"
 )
-workers = Gauge("spanledger_workers", "Worker processes that run.", multiprocess_mode="mostrecent")
-worker_restarts = Counter("spanledger_worker_restarts", "Workers that ended unasked and were replaced.")
+workers = Gauge("spanledger_workers", "Running worker processes.", multiprocess_mode="mostrecent")
+worker_restarts = Counter(
+    "spanledger_worker_restarts", "Workers that stopped unexpectedly and were replaced."
+)
 housekeeping = Counter(
     "spanledger_housekeeping", "Housekeeping tasks by name and result.", ["task", "result"]
 )
 rollup_differences = Gauge(
     "spanledger_rollup_differences",
-    "Buckets whose sums differ from their calls, when they were last compared; anything but 0 is a fault.",
+    "Rollup buckets that differed from their calls at the last comparison; must be 0.",
     multiprocess_mode="mostrecent",
 )
 database_up = Gauge(
-    "spanledger_database_up", "1 while the last probe of the database worked.", multiprocess_mode="mostrecent"
+    "spanledger_database_up",
+    "1 if the last database probe succeeded, else 0.",
+    multiprocess_mode="mostrecent",
 )
 
 _OBSERVED = {
@@ -106,8 +117,8 @@ class _Summed:
         self._directory = directory
 
     def collect(self) -> Iterable[Metric]:
-        """Read every file that has a content: a worker at its birth has made one without, and one
-        that was killed there has left it.
+        """Read every file that is not empty: a worker that is just starting has an empty one, and leaves it
+        there if it is killed then.
         """
         files = [entry.path for entry in os.scandir(self._directory) if entry.name.endswith(".db")]
         with_content = [file for file in files if _size(file)]
@@ -118,7 +129,7 @@ class _Summed:
 def _size(file: str) -> int:
     try:
         return os.path.getsize(file)
-    except FileNotFoundError:  # the gauges of a worker that has just been forgotten
+    except FileNotFoundError:  # gauges of a worker that were just dropped
         return 0
 
 

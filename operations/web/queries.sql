@@ -118,7 +118,7 @@ FROM genai.data_state('spanledger-overview', %(start)s, %(end)s, %(environment)s
 -- The most expensive endpoints, or prompt versions with their endpoint, beside their baseline; shares are of all spend.
 SELECT s.endpoint, s.prompt_version, s.k1 * 1e-12 AS cost_usd, s.k0 * 1e-12 AS baseline_cost_usd,
     (s.k1 - s.k0) * 1e-12 AS delta_usd, (s.k1 / nullif(sum(s.k1) OVER (), 0))::float8 AS cost_share,
-    (s.k1 / nullif(max(s.k1) OVER (), 0))::float8 AS of_largest, s.c1::bigint AS calls, s.at_least,
+    s.c1::bigint AS calls, s.at_least,
     round(s.k1 * 1e-12 / nullif(s.judged_by, 0), 12) AS cost_per_request_usd
 FROM (
     SELECT u.endpoint_tag AS endpoint, CASE WHEN %(by_version)s THEN u.prompt_version END AS prompt_version,

@@ -49,7 +49,7 @@ def call(connection: Connection, request: Request, service: Service) -> HTMLResp
     except BadParameter as error:
         return refused(error, links, service)
     if page is None:
-        expected = "a call whose row is still kept, with its own time in `at` or none"
+        expected = "the key of a call that is still kept, with its own time in `at` or without `at`"
         return _refusal(404, "No such call", "call", expected, links, service)
     return HTMLResponse(page)
 

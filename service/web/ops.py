@@ -47,7 +47,7 @@ _STALE_SECONDS = 10.0
 
 
 class Status(NamedTuple):
-    """What the pages may know of the running service.
+    """What the pages know about the running service.
 
     Attributes:
         connect: a connection from the pages' own pool; raises `psycopg.Error` soon when the database is away.
@@ -112,7 +112,7 @@ class _Page:
             return _refusal(error)
         except Exception as error:  # a page must not take the service with it, nor show what it holds
             log_fault(error, request.url.path)
-            return PlainTextResponse("this page cannot be shown now\n", 503, {"retry-after": "2"})
+            return PlainTextResponse("this page is unavailable right now\n", 503, {"retry-after": "2"})
 
 
 def _refusal(error: PipelineError) -> Response:
@@ -140,7 +140,7 @@ def fault_of(status: Status) -> str | None:
         return "stopping"
     now = time.time()
     if not any(now - worker.heartbeat < _STALE_SECONDS for worker in status.workers()):
-        return "no worker runs"
+        return "no worker is running"
     try:
         with status.connect() as connection:
             connection.execute(ledger.query("probe_commit"))
@@ -148,7 +148,7 @@ def fault_of(status: Status) -> str | None:
     except psycopg.Error as error:
         metrics.database_up.set(0)
         log.warning("not ready: the database: %s", database.reason(error))
-        return "the database cannot commit now"
+        return "the database cannot commit"
     metrics.database_up.set(1)
     return None
 
@@ -171,7 +171,7 @@ def _diagnostics(status: Status, request: Request) -> Response:
             "version": version(),
             "fault": fault_of(status),
             "started": instant_text(status.started),
-            "workers": workers,
+            "workers": [ledger.call_json(worker) for worker in workers],
             "waitingRequests": sum(worker["waiting_requests"] for worker in workers),
             "waitingBytes": sum(worker["waiting_bytes"] for worker in workers),
             "counters": _counters(),
@@ -222,7 +222,7 @@ def _ledger_page(answer: Answer) -> Callable[[Status, Request], Response]:
             with status.connect() as connection:
                 return answer(connection, request, Service(version(), fault_of(status), status.endpoints))
         except (psycopg.OperationalError, psycopg.errors.UndefinedFunction) as error:
-            log.warning("the page has no figures: %s", database.reason(error))
+            log.warning("page without figures: %s", database.reason(error))
             return _running(status, request)
 
     return build
@@ -236,7 +236,7 @@ def _running(status: Status, request: Request) -> Response:
             day = ledger.rows(connection, "day", **{"from": datetime.now(UTC) - timedelta(hours=24)})
         fault = fault_of(status)
     except psycopg.Error as error:
-        log.warning("the page has no figures: %s", database.reason(error))
+        log.warning("page without figures: %s", database.reason(error))
         calls, day, fault = [], [], "the database does not answer"
     if _wants_json(request):
         return JSONResponse(_running_json(status, fault, calls, day))

@@ -137,7 +137,7 @@ def test_the_story_has_the_figures_of_the_command_line(
         amount = Decimal(total[f"{name}_usd"])
         assert words.exactly(amount) in titles, name
         assert f"{name} {words.signed(amount)}" in page.text, name
-    assert f"to the last digit: {words.exactly(Decimal(total['delta_usd']))}" in page.text
+    assert f"the sum of the steps, exactly {words.exactly(Decimal(total['delta_usd']))}" in page.text
     for segment in answer["segments"]:
         assert segment["segment"] in page.text
         assert words.exactly(Decimal(segment["delta_usd"])) in titles
@@ -170,7 +170,7 @@ def test_a_small_change_of_a_large_spend_is_drawn_on_a_cut_axis(migrated_databas
     fill(migrated_database, [*traffic(BEFORE, 1_000), *traffic(NOW, 1_010)])
     with psycopg.connect(migrated_database, autocommit=True) as connection:
         page = read(compare_page(connection, QUESTION, LINKS, SERVICE))
-    assert "Bars begin at $" in page.text
+    assert "Bars start at $" in page.text
     rise = next(
         attributes
         for _, attributes in page.elements
@@ -222,7 +222,7 @@ def test_what_has_no_price_makes_the_figures_at_least(incident: tuple[str, psyco
 
 def test_an_empty_window_points_to_data_elsewhere(incident: tuple[str, psycopg.Connection[Any]]) -> None:
     page = read(compare_page(incident[1], QUESTION._replace(data_mode="demo"), LINKS, SERVICE))
-    assert "No call in either window" in page.text
+    assert "No calls in either window" in page.text
     assert any("env=staging&data_mode=test" in link for link in page.links())
     assert any("env=prod&data_mode=real" in link for link in page.links())
 
@@ -284,7 +284,7 @@ def test_the_first_page_says_what_is_spent_and_what_is_not_in_it(
     assert f"≥ {words.usd(spend[0])} this month since 1 May, UTC" in page.text
     assert words.signed(Decimal(total["delta_usd"])) in page.text
     assert "calls without a price 3 openai/brand-new (3)" in page.text
-    assert "calls whose usage is uncertain 5" in page.text
+    assert "calls with uncertain usage or price 5" in page.text
     assert "staging test 7" in page.text
     assert "v2 of checkout" in page.text
     top = [link for link in page.links() if "endpoint=checkout" in link]
@@ -311,7 +311,7 @@ def test_an_empty_ledger_says_how_to_send_the_first_span(migrated_database: str)
     with psycopg.connect(migrated_database, autocommit=True) as connection:
         page = home_page(connection, Question(now - HOUR, now), LINKS, SERVICE, now, is_live=True)
         assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317" in page
-        assert "No call in either window" in compare_page(
+        assert "No calls in either window" in compare_page(
             connection, Question(now - HOUR, now), LINKS, SERVICE
         )
 
@@ -347,7 +347,7 @@ def test_a_call_without_a_price_says_why(incident: tuple[str, psycopg.Connection
     assert found is not None
     for parameters in ([], [("at", found[1].isoformat())]):
         page = read(call_page(incident[1], str(found[0]), parameters, LINKS, SERVICE) or "")
-        assert "no cost known unpriced model" in page.text
+        assert "cost unknown unpriced model" in page.text
         assert "Its cost is unknown, not zero" in page.text
 
 

@@ -113,8 +113,8 @@ def test_a_window_without_a_call_is_no_zero(ledger: str) -> None:
     assert "2 spans with usage that no rule reads" in run(ledger, "top", "endpoint", *empty[:4])
     with connected(ledger) as connection:
         asked = Question(NOW + HOUR / 6, NOW + HOUR / 3, "5m")
-        assert "what was spent is not known" in compare_page(connection, asked, Links("./"))
-        assert "what was spent is not known" in home(connection, asked)
+        assert "The spend is unknown" in compare_page(connection, asked, Links("./"))
+        assert "The spend is unknown" in home(connection, asked)
 
 
 def home(connection: psycopg.Connection[Any], question: Question) -> str:

@@ -106,9 +106,9 @@ async def test_ready_means_able_to_commit_and_to_read(migrated_database: str) ->
     assert (await get(status(migrated_database), "/readyz")).status_code == 200
     for of, reason in (
         (status(migrated_database, stopping=True), "stopping"),
-        (status(migrated_database, workers=stale), "no worker runs"),
-        (status(migrated_database, workers=[]), "no worker runs"),
-        (status(AWAY), "the database cannot commit now"),
+        (status(migrated_database, workers=stale), "no worker is running"),
+        (status(migrated_database, workers=[]), "no worker is running"),
+        (status(AWAY), "the database cannot commit"),
     ):
         answer = await get(of, "/readyz")
         assert (answer.status_code, answer.text) == (503, f"{reason}\n")
@@ -130,7 +130,7 @@ async def test_while_the_database_is_away_the_page_still_answers() -> None:
     assert page.status_code == 200
     assert "the database does not answer" in page.text
     assert (await get(status(AWAY), "/healthz")).text == "alive\n"
-    assert (await get(status(AWAY), "/diagnostics")).json()["fault"] == "the database cannot commit now"
+    assert (await get(status(AWAY), "/diagnostics")).json()["fault"] == "the database cannot commit"
 
 
 @pytest.mark.parametrize("path", ["/", "/compare", "/call/0", "/service", "/metrics", "/diagnostics"])
@@ -248,5 +248,5 @@ async def test_the_running_service_has_a_page_of_its_own(migrated_database: str)
 
     page = await get(status(migrated_database), "/service", {"accept": "text/html"})
 
-    assert "Since the start of this service" in page.text
+    assert "Since this service started" in page.text
     assert "$0.000189" in page.text

@@ -247,7 +247,7 @@ def test_while_the_database_is_away_senders_are_told_to_come_again(tmp_path: Pat
                 TraceServiceStub(channel).Export(encode_spans(make_spans(5, seed=9)), timeout=10)
             assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
             assert get(service.ops, "/healthz")[0] == 200
-            assert get(service.ops, "/readyz") == (503, "the database cannot commit now\n")
+            assert get(service.ops, "/readyz") == (503, "the database cannot commit\n")
             assert get(service.ops, "/")[0] == 200
 
             database.start()
