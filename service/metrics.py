@@ -19,6 +19,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from receiver import observe
+from service.refusals import RETRY_LATER, Refusals
 from service.tally import Tally
 
 FILES_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -52,6 +53,33 @@ unread = Counter("spanledger_unread_spans", "Spans and records with usage that n
 sightings = Counter("spanledger_sightings", "GenAI spans that are not model calls.")
 price_status = Counter(
     "spanledger_price_status", "Calls received, duplicates included, by price status.", ["status"]
+)
+cost_usd = Counter(
+    "spanledger_cost_usd",
+    "Known cost of new calls in USD as charged on arrival; the ledger is exact, with later corrections.",
+    ["environment", "data_mode", "endpoint", "model"],
+)
+tokens = Counter(
+    "spanledger_tokens",
+    "Tokens of new calls, cached and reasoning tokens included; type is input or output.",
+    ["environment", "data_mode", "endpoint", "model", "type"],
+)
+last_call_seconds = Gauge(
+    "spanledger_last_call_timestamp_seconds",
+    "When the last new call was committed, seconds since 1970.",
+    multiprocess_mode="mostrecent",
+)
+freshness_seconds = Gauge(
+    "spanledger_freshness_seconds",
+    "From receipt to visible in the ledger over the last hour, an upper bound; NaN without calls.",
+    ["quantile"],
+    multiprocess_mode="mostrecent",
+)
+build_info = Gauge(
+    "spanledger_build_info",
+    "Always 1: the versions of Spanledger, Python and the price list.",
+    ["version", "python", "prices"],
+    multiprocess_mode="mostrecent",
 )
 estimates = Counter(
     "spanledger_estimates",
@@ -105,9 +133,15 @@ class Counted:
         self.note = tally.note
         self.counted = tally.counted
 
+        self._lines = Refusals()
+
     def count(self, name: str, amount: int = 1, /, **labels: str) -> None:
-        """Add `amount` to the counter of that name."""
+        """Add `amount` to the counter of that name; the log tells what was refused."""
         _OBSERVED[name].labels(**labels).inc(amount)
+        if name == observe.REQUESTS and labels["code"] == RETRY_LATER:
+            self._lines.add("requests were told to retry: we are full, or the database does not commit")
+        elif name == observe.CUT:
+            self._lines.add(f"connections were closed at the limit {labels['limit']}")
 
 
 class _Summed:

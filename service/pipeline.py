@@ -14,6 +14,7 @@ from processor.calls.errors import Overloaded, Retryable
 from processor.pricing.charge import Charge, price_call
 from processor.pricing.load import PriceBook
 from service import metrics
+from service.costs import CostCounters
 
 log = logging.getLogger("spanledger.pipeline")
 
@@ -28,6 +29,7 @@ class Pipeline:
         self._rules = rules
         self._book = book
         self._submit = submit
+        self._costs = CostCounters()
         self.waiting_requests = 0
         """Requests that wait for their commit now."""
 
@@ -59,7 +61,15 @@ class Pipeline:
             metrics.waiting_bytes.dec(batch.size_bytes)
         metrics.commit_seconds.observe(perf_counter() - begun)
         _count(batch, charges, outcome)
+        self._count_costs(batch, charges, outcome)
         return outcome
+
+    def _count_costs(self, batch: Batch, charges: Sequence[Charge], outcome: Outcome) -> None:
+        if outcome.new:
+            new = set(map(id, outcome.new))
+            pairs = zip(batch.calls, charges, strict=True)
+            self._costs.add((call, charge) for call, charge in pairs if id(call) in new)
+            metrics.last_call_seconds.set_to_current_time()
 
     def _admit_and_price(self, batch: Batch) -> list[Charge]:
         """Leave what is admitted in `batch.calls`, the rest in its rejections; one charge for each call."""

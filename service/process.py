@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import platform
 import signal
 import sys
 import time
@@ -25,7 +26,7 @@ from processor.calls.identity_map import IdentityMap, load_identity_map
 from processor.pricing.load import PriceBook, load_price_book
 from receiver.config import Address, parse_address
 from receiver.status import log_fault
-from service import database, keys, ports
+from service import database, keys, metrics, ports
 from service.config import Config
 from service.hangup import Terminal, on_hangup
 from service.identity_keys import load_identity_rules
@@ -210,6 +211,7 @@ async def _serve(
         await stack.enter_async_context(serving(current, ports.shared_socket(doors.ops)))
         refresher = asyncio.create_task(ring.keep_fresh())
         stack.callback(refresher.cancel)
+        _tell_build()
         _announce(first.config, doors, where)
         while await _is_reload(stop, reload):
             await _reload(running, reading.read, troubles)
@@ -278,6 +280,11 @@ def _describe(book: PriceBook, loaded: float) -> dict[str, object]:
 def _price_source(config: Config) -> str:
     base = f"genai-prices {metadata.version('genai-prices')}"
     return f"{base} and {config.prices.file.name}" if config.prices.file else base
+
+
+def _tell_build() -> None:
+    build = version(), platform.python_version(), metadata.version("genai-prices")
+    metrics.build_info.labels(*build).set(1)
 
 
 def _announce(config: Config, doors: _Doors, where: str) -> None:

@@ -275,11 +275,13 @@ class Outcome(NamedTuple):
 
     Attributes:
         rejections: those found at the door and those the ledger refused; their number is `rejected_spans`.
+        new: the accepted calls themselves.
     """
 
     accepted: int
     duplicates: int
     rejections: Sequence[Rejection]
+    new: Sequence[ModelCall] = ()
 
 
 Consume = Callable[[Batch], Awaitable[Outcome]]

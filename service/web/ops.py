@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -156,7 +157,16 @@ def fault_of(status: Status) -> str | None:
 def _metrics(status: Status, request: Request) -> Response:
     metrics.workers.set(len(status.workers()))
     fault_of(status)  # so that `spanledger_database_up` is of now
+    _measure_freshness(status)
     return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _measure_freshness(status: Status) -> None:
+    freshness = _freshness(status)
+    for quantile, name in (("0.5", "p50MsBelow"), ("0.95", "p95MsBelow")):
+        bound = freshness.get(name)
+        seconds = float(bound) / 1000 if isinstance(bound, int) else math.nan
+        metrics.freshness_seconds.labels(quantile).set(seconds)
 
 
 def _diagnostics(status: Status, request: Request) -> Response:

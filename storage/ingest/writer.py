@@ -7,7 +7,7 @@ import random
 import struct
 import time
 import uuid
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
@@ -87,9 +87,9 @@ Late = tuple[int, int, Rejection]
 
 
 class Written(NamedTuple):
-    """What became of the calls of one transaction: indexes of requests, one per call."""
+    """What became of the calls of one transaction, one entry per call, each with the index of its request."""
 
-    accepted: list[int]
+    accepted: list[tuple[int, ModelCall]]
     duplicates: list[int]
     rejections: list[tuple[int, Rejection]]
 
@@ -230,7 +230,7 @@ class Writer:
         self._care.settle()
         self.freshness.observe([calls[i].received_ns for i in accepted])
         return Written(
-            [load.requests[i] for i in accepted],
+            [(load.requests[i], calls[i]) for i in accepted],
             [request for i, request in enumerate(load.requests) if not claims.is_accepted[i]],
             [(request, rejection) for request, _, rejection in late],
         )
@@ -374,12 +374,15 @@ def _joined(one: Written, two: Written) -> Written:
 
 
 def _outcomes(batches: list[Batch], written: Written) -> list[Outcome]:
-    accepted, duplicates = Counter(written.accepted), Counter(written.duplicates)
-    refused: defaultdict[int, list[Rejection]] = defaultdict(list)
+    duplicates = Counter(written.duplicates)
+    new: list[list[ModelCall]] = [[] for _ in batches]
+    refused: list[list[Rejection]] = [[] for _ in batches]
+    for request, call in written.accepted:
+        new[request].append(call)
     for request, rejection in written.rejections:
         refused[request].append(rejection)
     return [
-        Outcome(accepted[request], duplicates[request], [*batch.rejections, *refused.get(request, ())])
+        Outcome(len(new[request]), duplicates[request], [*batch.rejections, *refused[request]], new[request])
         for request, batch in enumerate(batches)
     ]
 

@@ -401,3 +401,11 @@ def test_an_unpriced_model_is_in_the_queue_with_its_first_call(
     write(writer, [call("a", model="acme-7b")], UNPRICED)
     query = "SELECT provider, model, calls FROM genai.unpriced_model"
     assert rows(migrated_database, query) == [("openai", "acme-7b", 1)]
+
+
+def test_the_outcome_holds_the_new_calls_themselves(writer: Writer) -> None:
+    write(writer, [call("a"), call("b")])
+    repeated, new = call("b"), call("c")
+    outcome = write(writer, [repeated, new])
+    assert [id(each) for each in outcome.new] == [id(new)]
+    assert outcome.duplicates == 1
