@@ -1,4 +1,4 @@
-"""A developer with Claude Code: her day as the log events that it sends, through the stock log exporter.
+"""A developer with Claude Code: her days as the log events that it sends, through the stock log exporter.
 
 The events are those of https://code.claude.com/docs/en/monitoring-usage (Claude Code 2.1.216); the clock and
 the figures are the plan's.
@@ -32,7 +32,7 @@ _DEVELOPER = {
 def send(
     plan: Plan, exporter: LogRecordExporter, resource: Attributes, progress: Callable[[int], None]
 ) -> int:
-    """Send the developer's day through `exporter`; returns how many events.
+    """Send the developer's part of the days through `exporter`; returns how many events.
 
     Raises:
         HistoryLost: the exporter gave up on a request.

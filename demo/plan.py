@@ -1,7 +1,8 @@
-"""The planned day: every request of 24 hours, drawn from a seed, so that each printed number is known."""
+"""The planned days: every request of eight days, drawn from a seed, so that each printed number is known."""
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -64,15 +65,21 @@ class PlannedRequest:
 
 
 class Plan(NamedTuple):
-    """A day that ends at `anchor`, in the order of time."""
+    """Days that end at `anchor`, in the order of time. The incidents are planted in the last two of them."""
 
     anchor: datetime
     seed: int
+    days: int
     requests: Sequence[PlannedRequest]
 
     @property
+    def begin(self) -> datetime:
+        """Where the first day begins: no call is older."""
+        return self.anchor - timedelta(days=self.days)
+
+    @property
     def start(self) -> datetime:
-        """Where the day begins: no call is older."""
+        """Where the last day begins."""
         return self.anchor - timedelta(hours=24)
 
     @property
@@ -85,69 +92,88 @@ class Plan(NamedTuple):
         return ((request, call) for request in self.requests for call in request.calls)
 
 
-def make_plan(anchor: datetime, seed: int = 7, scale: float = 1.0) -> Plan:
-    """Draw the day that ends at `anchor` (UTC, cut to the minute). Same anchor, seed and scale: same day."""
+def make_plan(anchor: datetime, seed: int = 7, scale: float = 1.0, days: int = shop.DAYS) -> Plan:
+    """Draw the days that end at `anchor` (UTC, cut to the minute).
+
+    The same arguments draw the same days.
+    """
     anchor = anchor.astimezone(UTC).replace(second=0, microsecond=0)
     rng = random.Random(seed)
     requests = [
-        _request(rng, feature, minutes_ago, anchor)
-        for feature in shop.FEATURES
-        for minutes_ago in _minutes(rng, feature, anchor, round(feature.per_day * scale))
-    ]
-    requests += [
-        _request(rng, shop.PRODUCT_QA, minutes_ago, anchor, _storm(rng))
-        for minutes_ago in _storm_minutes(rng, round(shop.STORM_REQUESTS * scale))
-    ]
-    requests += [
-        _request(rng, shop.AGENT, minutes_ago, anchor, [_agent_outcome(rng)], shop.ENGINEERING)
-        for minutes_ago in _minutes(rng, shop.AGENT, anchor, round(shop.AGENT.per_day * scale))
+        _request(rng, feature, tenant, minutes_ago, anchor)
+        for feature in (*shop.FEATURES, shop.AGENT)
+        for minutes_ago, tenant in zip(
+            _minutes(rng, feature, anchor, days, scale), _tenants(rng, feature), strict=False
+        )
     ]
     requests.sort(key=lambda request: request.calls[0].start_ns)
-    return Plan(anchor, seed, requests)
+    return Plan(anchor, seed, days, requests)
 
 
-def _minutes(rng: random.Random, feature: Feature, anchor: datetime, count: int) -> list[float]:
-    """How many minutes before the anchor each request begins, drawn from the curve of the day."""
-    span = 24 * 60 if feature.first_hours_ago is None else int(feature.first_hours_ago * 60)
+def _minutes(
+    rng: random.Random, feature: Feature, anchor: datetime, days: int, scale: float
+) -> Iterator[float]:
+    """How many minutes before the anchor each request begins: in each hour as many as the curve says."""
+    hours = days * 24 if feature.first_hours_ago is None else feature.first_hours_ago
     # The last minutes stay empty: a call must have ended before the anchor, retries included.
-    minutes = range(3, span)
-    weights = [_load(anchor - timedelta(minutes=minute)) for minute in minutes]
-    return [minute + rng.random() for minute in rng.choices(minutes, weights, k=count)]
+    newest, oldest = 3.0, hours * 60
+    while newest < oldest:
+        until = anchor - timedelta(minutes=newest)
+        # To the beginning of this hour of the clock, and a little behind it.
+        part = min(oldest - newest, (until.minute or 60) + until.second / 60)
+        rate = feature.rate_at((until - timedelta(microseconds=1)).hour) * scale / 60
+        count = int(part * rate + rng.random())
+        for place in range(count):
+            yield newest + (place + rng.random()) * part / count
+        newest += part
 
 
-def _load(moment: datetime) -> float:
-    load = shop.DAY_CURVE[moment.hour]
-    return load * shop.WEEKEND if moment.weekday() >= 5 else load
+def _tenants(rng: random.Random, feature: Feature) -> Iterator[Tenant]:
+    """Who asks, without end: dealt from a deck, so that the shares hold in every few hours."""
+    if feature is shop.AGENT:
+        yield from itertools.repeat(shop.ENGINEERING)
+    deck = [tenant for tenant in shop.TENANTS for _ in range(tenant.requests // 2)]
+    while True:
+        yield from rng.sample(deck, len(deck))
 
 
-def _storm_minutes(rng: random.Random, count: int) -> list[float]:
-    return [rng.uniform(shop.STORM_TO_MINUTES_AGO, shop.STORM_FROM_MINUTES_AGO) for _ in range(count)]
+def _is_stormy(feature: Feature, hours_ago: float) -> bool:
+    return feature is shop.PRODUCT_QA and shop.STORM_TO_HOURS_AGO <= hours_ago < shop.STORM_FROM_HOURS_AGO
 
 
 def _request(
-    rng: random.Random,
-    feature: Feature,
-    minutes_ago: float,
-    anchor: datetime,
-    outcomes: Sequence[str] | None = None,
-    tenant: Tenant | None = None,
+    rng: random.Random, feature: Feature, tenant: Tenant, minutes_ago: float, anchor: datetime
 ) -> PlannedRequest:
     prompt = feature.prompt_at(minutes_ago / 60)
-    tenant = tenant or rng.choices(shop.TENANTS, [tenant.requests for tenant in shop.TENANTS])[0]
     start_ns = int(anchor.timestamp()) * 10**9 - int(minutes_ago * shop.MINUTE_NS)
-    outcomes = outcomes or _outcomes(rng, feature)
+    context = tenant.context_at(minutes_ago / 60)
+    outcomes = _outcomes(rng, feature, minutes_ago / 60)
     return PlannedRequest(
         request_id="req_" + _token(rng, 22),
         feature=feature,
         prompt=prompt,
         tenant=tenant.name,
-        user=f"{tenant.name}-u{min(int(rng.expovariate(6 / tenant.users)), tenant.users - 1):03d}",
-        calls=tuple(_calls(rng, feature, prompt, tenant, start_ns, outcomes)),
+        user=draw_user(rng, tenant),
+        calls=tuple(_calls(rng, feature, prompt, context, start_ns, outcomes)),
     )
 
 
-def _outcomes(rng: random.Random, feature: Feature) -> list[str]:
+def draw_tenant(rng: random.Random) -> Tenant:
+    """Who asks, by the shares of the requests."""
+    return rng.choices(shop.TENANTS, [tenant.requests for tenant in shop.TENANTS])[0]
+
+
+def draw_user(rng: random.Random, tenant: Tenant) -> str:
+    """One of the tenant's users, a few of them far more often than others."""
+    return f"{tenant.name}-u{min(int(rng.expovariate(3 / tenant.users)), tenant.users - 1):03d}"
+
+
+def _outcomes(rng: random.Random, feature: Feature, hours_ago: float) -> list[str]:
     """The tries of one request, in order; the last one decides it."""
+    if feature is shop.AGENT:
+        return [_agent_outcome(rng)]
+    if _is_stormy(feature, hours_ago):
+        return _storm(rng)
     tries: list[str] = []
     while rng.random() < ERROR_SHARE and len(tries) < 3:
         tries.append(rng.choice((RATE_LIMITED, SERVER_ERROR)))
@@ -161,11 +187,11 @@ def _agent_outcome(rng: random.Random) -> str:
 
 
 def _storm(rng: random.Random) -> list[str]:
-    """The tries of one request in the storm: the provider refuses most, and the application retries at once.
+    """The tries of one request in the storm: the provider refuses many, and the application retries at once.
 
     An answer that was cut off before its JSON ended is retried too: for the provider a success, and billed.
     """
-    tries = [RATE_LIMITED if rng.random() < 0.75 else OK for _ in range(rng.randint(3, 6))]
+    tries = [RATE_LIMITED if rng.random() < 0.55 else OK for _ in range(rng.randint(3, 6))]
     return [*tries, OK if rng.random() < 0.6 else RATE_LIMITED]
 
 
@@ -173,12 +199,12 @@ def _calls(
     rng: random.Random,
     feature: Feature,
     prompt: Prompt,
-    tenant: Tenant,
+    context: float,
     start_ns: int,
     outcomes: Sequence[str],
 ) -> Iterator[PlannedCall]:
     for attempt, outcome in enumerate(outcomes, start=1):
-        usage = _usage(rng, feature, prompt, tenant)
+        usage = _usage(rng, feature, prompt, context)
         seconds = 0.09 + rng.random() / 8
         if outcome in (OK, INTERRUPTED):
             seconds += 0.25 + usage.output * (0.006 + rng.random() / 250)
@@ -197,8 +223,8 @@ def _calls(
         start_ns = end_ns + int((0.2 + rng.random()) * 10**9)
 
 
-def _usage(rng: random.Random, feature: Feature, prompt: Prompt, tenant: Tenant) -> Usage:
-    tokens_in = max(4, int(feature.input_tokens * tenant.context * rng.lognormvariate(-0.03, 0.25)))
+def _usage(rng: random.Random, feature: Feature, prompt: Prompt, context: float) -> Usage:
+    tokens_in = max(4, int(feature.input_tokens * context * rng.lognormvariate(-0.03, 0.25)))
     if feature.operation == "embeddings":
         return Usage(tokens_in, 0)
     tokens_out = max(3, int(prompt.words * TOKENS_PER_WORD * rng.lognormvariate(-0.02, 0.2)))

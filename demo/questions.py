@@ -38,8 +38,9 @@ class Question(NamedTuple):
 
 
 class Questions(NamedTuple):
-    """Everything that the screen shows."""
+    """Everything that the screen shows, and the whole history."""
 
+    history: Question
     endpoints: Question
     tenants: Question
     models: Question
@@ -53,13 +54,14 @@ Answers = dict[str, Answer]
 
 
 def questions(plan: Plan) -> Questions:
-    """The demo's questions about the planned day."""
+    """The demo's questions about the planned days."""
     day = (plan.start, plan.anchor)
     storm = (
-        plan.anchor - timedelta(minutes=shop.STORM_FROM_MINUTES_AGO),
-        plan.anchor - timedelta(minutes=shop.STORM_TO_MINUTES_AGO),
+        plan.anchor - timedelta(hours=shop.STORM_FROM_HOURS_AGO),
+        plan.anchor - timedelta(hours=shop.STORM_TO_HOURS_AGO),
     )
     return Questions(
+        history=Question("endpoint", plan.begin, plan.anchor),
         endpoints=Question("endpoint", *day),
         tenants=Question("tenant", *day),
         models=Question("model", *day),

@@ -1,4 +1,4 @@
-"""Plays the demo: starts the stage, sends the day, checks every figure, shows it, keeps traffic flowing."""
+"""Plays the demo: starts the stage, sends the history, checks every figure, keeps traffic flowing."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from demo import agent, history, questions, screen
+from demo import agent, findings, history, next_steps, questions, screen
 from demo.grafana import Program, find, running
 from demo.plan import Plan, make_plan
 from demo.stage import RESOURCE, Ports, Stage, StageError, choose_ports, directory
-from demo.traffic import Customers
+from demo.traffic import Customers, requests_per_second
 from demo.truth import Totals
 from operations import query as ledger
 from operations.terminal import print_json
 
 USUAL_PORTS = Ports(grpc=4317, http=4318, ops=4319)
-LIVE_QUESTIONS = 48
+LIVE_QUESTIONS = 24
+"""Every feature three times: few enough not to show beside the plan's own rate."""
 LIVE_PATIENCE_SECONDS = 20.0
 """The services export every half second; on a loaded machine their last batch may take a few."""
-TRICKLE_PER_SECOND = 1.5
 
 
 class Wrong(Exception):
@@ -77,7 +77,7 @@ def run(
             _finish_undisturbed()
             stage.close()
     if keep:
-        console.print(f"Kept in {place}. Open it again: {_program()} serve --data-dir {place}", markup=False)
+        console.print(next_steps.kept(place, _program(), USUAL_PORTS.ops), soft_wrap=True)
     return 0
 
 
@@ -92,15 +92,21 @@ def _play(
             raise Wrong("The ledger differs from the plan:\n" + "\n".join(wrong))
         figures = sum(len(answer) for answer in wanted.values()) * len(Totals.__dataclass_fields__)
         delivered = screen.Delivery(*delivery, figures)
+        told = findings.told(connection, plan)
         if not as_json:
             console.print(screen.report(plan, answers, delivered))
+            console.print(next_steps.stories(told))
         customers = Customers(stage.service_ports)
         live = _live(connection, stage, customers, plan.anchor)
     if as_json:
-        print_json(screen.document(plan, answers, delivered, live))
+        print_json(screen.document(plan, answers, delivered, told, live))
         return
     console.print(screen.live(live))
     if once and grafana is None:
+        if stage.keep:
+            console.print(
+                next_steps.suggestions(plan, told, stage.directory, _program(), None), soft_wrap=True
+            )
         return
     with ExitStack() as stack:
         dashboards = None
@@ -110,12 +116,14 @@ def _play(
             dashboards = stack.enter_context(running(grafana, stage.dsn, stage.directory, port))
         console.print(screen.doors(stage.ports, dashboards), soft_wrap=True)
         if not once:
-            console.print(screen.suggestions(stage.directory, _program()), soft_wrap=True)
-            _keep_flowing(console, customers)
+            ops = f"http://127.0.0.1:{stage.ports.ops}"
+            lines = next_steps.suggestions(plan, told, stage.directory, _program(), ops)
+            console.print(lines, soft_wrap=True)
+            _keep_flowing(console, customers, stage.keep)
 
 
 def _start(console: Console, stage: Stage, seed: int) -> tuple[Plan, tuple[int, float]]:
-    """Start everything at once, as far as possible, and send the day; returns spans sent and seconds."""
+    """Start everything at once, as far as possible, and send the history; returns spans sent and seconds."""
     with _progress(console) as progress, ThreadPoolExecutor(4) as pool:
 
         def step(title: str, *work: Callable[[], object]) -> Future[object]:
@@ -136,15 +144,15 @@ def _start(console: Console, stage: Stage, seed: int) -> tuple[Plan, tuple[int, 
         plan = planned.result()
         due = sum(history.span_count(plan, service) for service in history.SERVICES)
         due += agent.event_count(plan)
-        day = progress.add_task("24 hours of spans and events by OTLP", total=due, start=False)
+        days = progress.add_task(f"{plan.days} days of spans and events by OTLP", total=due, start=False)
         service.result()
-        progress.start_task(day)
+        progress.start_task(days)
         started = time.monotonic()
         sending = [
-            pool.submit(_send, plan, name, exporter, lambda n: progress.advance(day, n))
+            pool.submit(_send, plan, name, exporter, lambda n: progress.advance(days, n))
             for name, exporter in _exporters(stage.ports).items()
         ]
-        sending.append(pool.submit(_send_events, plan, stage.ports, lambda n: progress.advance(day, n)))
+        sending.append(pool.submit(_send_events, plan, stage.ports, lambda n: progress.advance(days, n)))
         sent = sum(future.result() for future in sending)
         seconds = time.monotonic() - started
         shop.result()
@@ -159,7 +167,7 @@ def _send(plan: Plan, service: str, exporter: SpanExporter, progress: Callable[[
 
 
 def _send_events(plan: Plan, ports: Ports, progress: Callable[[int], None]) -> int:
-    """The developer's part of the day, as log events."""
+    """The developer's part of the history, as log events."""
     exporter = OTLPLogExporter(endpoint=f"http://127.0.0.1:{ports.http}/v1/logs", timeout=30)
     try:
         return agent.send(plan, exporter, RESOURCE, progress)
@@ -210,10 +218,18 @@ def _counted(connection: psycopg.Connection[object], since: datetime) -> Totals:
     return sum(map(questions.totals_of, rows), Totals())
 
 
-def _keep_flowing(console: Console, customers: Customers) -> None:
-    console.print("Traffic keeps flowing. [bold]Ctrl-C[/bold] ends it and leaves nothing behind.")
+_AFTERWARDS = {False: " and leaves nothing behind", True: ", and the data stay"}
+
+
+def _keep_flowing(console: Console, customers: Customers, keep: bool) -> None:
+    rate = requests_per_second(datetime.now(UTC)) * 60
+    console.print(
+        f"Traffic keeps flowing at the shop's usual rate, about {rate:.0f} requests a minute. "
+        f"[bold]Ctrl-C[/bold] ends it{_AFTERWARDS[keep]}.",
+        soft_wrap=True,
+    )
     stop = threading.Event()
-    trickle = threading.Thread(target=customers.trickle, args=(TRICKLE_PER_SECOND, stop), daemon=True)
+    trickle = threading.Thread(target=customers.flow, args=(stop,), daemon=True)
     try:
         trickle.start()
         while trickle.is_alive():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Group, RenderableType
@@ -13,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from demo import shop
+from demo.findings import Told
 from demo.plan import Plan
 from demo.questions import Answer, Answers
 from demo.stage import Ports
@@ -25,7 +25,7 @@ _BLOCKS = " ▏▎▍▌▋▊▉█"
 
 
 class Delivery(NamedTuple):
-    """How the day went in: spans sent, seconds taken, and how many figures were checked afterwards."""
+    """How the history went in: spans sent, seconds taken, and how many figures were checked afterwards."""
 
     spans: int
     seconds: float
@@ -36,11 +36,11 @@ def report(plan: Plan, answers: Answers, delivery: Delivery) -> RenderableType:
     """The whole screen above the ports."""
     return Group(
         _headline(plan, answers, delivery),
-        _section("Spend by endpoint", _spend(answers["endpoints"])),
-        _section(*_deploy(answers)),
-        _section("Models without a price: their cost is unknown, not zero", _unpriced(answers["models"])),
-        _section(*_tenants(answers["tenants"])),
-        _section(*_storm(plan, answers)),
+        section("Spend by endpoint", _spend(answers["endpoints"])),
+        section(*_deploy(answers)),
+        section("Models without a price: their cost is unknown, not zero", _unpriced(answers["models"])),
+        section(*_tenants(answers["tenants"])),
+        section(*_storm(plan, answers)),
     )
 
 
@@ -54,7 +54,8 @@ def _headline(plan: Plan, answers: Answers, delivery: Delivery) -> RenderableTyp
     twice = sum(1 for request, _ in plan.calls() if request.model is shop.SONNET)
     events = sum(1 for request, _ in plan.calls() if request.feature is shop.AGENT)
     how = (
-        f"{delivery.spans:,} spans and log events came in by OTLP in {delivery.seconds:.1f} s. The Anthropic "
+        f"{plan.days} days of history, {delivery.spans:,} spans and log events, came in by OTLP in "
+        f"{delivery.seconds:.1f} s. The Anthropic "
         f"SDK traces itself and was instrumented too: {twice:,} calls came as two spans each, and count "
         f"once. {events:,} calls are log events of a developer's Claude Code. All "
         f"{delivery.figures:,} figures asked of the ledger equal the plan that the day was made from, to the "
@@ -142,7 +143,7 @@ def _storm(plan: Plan, answers: Answers) -> tuple[str, Table]:
     storm, day = answers["storm"][feature], answers["endpoints"][feature]
     usual = day - storm
     table = _table(feature, "requests", "attempts", "errors", "attempts/success", "")
-    start, end = (plan.anchor - timedelta(minutes=minutes) for minutes in _STORM)
+    start, end = (plan.anchor - timedelta(hours=hours) for hours in _STORM)
     for name, totals, style in (("rest of the day", usual, ""), (f"{start:%H:%M}–{end:%H:%M}", storm, "red")):
         table.add_row(
             name,
@@ -155,10 +156,12 @@ def _storm(plan: Plan, answers: Answers) -> tuple[str, Table]:
     return "A retry storm: attempts under one externalRequestId", table
 
 
-_STORM = (shop.STORM_FROM_MINUTES_AGO, shop.STORM_TO_MINUTES_AGO)
+_STORM = (shop.STORM_FROM_HOURS_AGO, shop.STORM_TO_HOURS_AGO)
 
 
-def document(plan: Plan, answers: Answers, delivery: Delivery, live_totals: Totals) -> dict[str, object]:
+def document(
+    plan: Plan, answers: Answers, delivery: Delivery, told: Sequence[Told], live_totals: Totals
+) -> dict[str, object]:
     """The same as one JSON object: each question's answer by name, `live` the traffic of the last seconds."""
     return {
         "anchor": plan.anchor,
@@ -169,6 +172,18 @@ def document(plan: Plan, answers: Answers, delivery: Delivery, live_totals: Tota
             question: {name: _measures(totals) for name, totals in answer.items()}
             for question, answer in answers.items()
         },
+        "findings": [
+            {
+                "name": finding.name,
+                "from": finding.question.start,
+                "to": finding.question.end,
+                "baseline": finding.question.baseline,
+                "class": spike.name,
+                "subject": spike.subject,
+                "sentence": spike.sentence,
+            }
+            for finding, spike in told
+        ],
         "live": _measures(live_totals),
     }
 
@@ -190,10 +205,10 @@ def _measures(totals: Totals) -> dict[str, object]:
 
 def live(totals: Totals) -> RenderableType:
     """One line about the traffic of the last seconds."""
+    refused = f", {totals.errors:,} of them refused and tried again" if totals.errors else ""
     flow = (
         f"Live: {totals.requests:,} requests just went through the shop's two services as {totals.calls:,} "
-        f"calls, {totals.errors:,} of them refused and tried again. Ledger and provider's bill agree: "
-        f"{display.usd(totals.cost, 6)}."
+        f"calls{refused}. Ledger and provider's bill agree: {display.usd(totals.cost, 6)}."
     )
     return Padding(Text(flow, style="dim"), (1, 0, 0, 0), expand=False)
 
@@ -210,27 +225,11 @@ def doors(ports: Ports, dashboards: str | None = None) -> RenderableType:
         doors.append(("Grafana", dashboards))
     for what, where in doors:
         table.add_row(Text(what, style="dim"), Text(where, style="bold"))
-    return _section("Open", table)
+    return section("Open", table)
 
 
-def suggestions(directory: Path, program: str) -> Text:
-    """The commands to try next, a line each however long: to be copied, so never wrapped or cut."""
-    commands = [f"{program} {command}" for command in TRY_NEXT]
-    lines = [f"export SPANLEDGER_DATA_DIR={directory}", *commands]
-    text = Text("\nTry next, in another terminal\n", style="bold", end="")
-    return text.append("".join(f"  {line}\n" for line in lines), style="not bold cyan")
-
-
-TRY_NEXT = (
-    "top user --last 6h --data-mode demo",
-    f"compare --last 6h --by prompt_version --endpoint {shop.ANSWER.tag} --data-mode demo",
-    "unpriced",
-    "tail --data-mode demo",
-)
-"""`unpriced` shows every data mode, and this database holds demo data only."""
-
-
-def _section(title: str, body: RenderableType) -> RenderableType:
+def section(title: str, body: RenderableType) -> RenderableType:
+    """A part of the screen under its title."""
     return Group(Text(), Text(title, style="bold"), Padding(body, (0, 0, 0, 2), expand=False))
 
 

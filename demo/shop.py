@@ -66,7 +66,7 @@ class Feature(NamedTuple):
     """A product feature that asks a model.
 
     Attributes:
-        per_day: requests on the planned day.
+        per_day: requests on a day on which the feature runs all the time.
         input_tokens: mean size of a question with its context; `cached` of 100 of it come from the cache.
         reasoning: of 100 output tokens, how many are reasoning.
         first_hours_ago: the feature did not exist before; None when it was always there.
@@ -90,11 +90,46 @@ class Feature(NamedTuple):
         live = [p for p in self.prompts if p.deployed_hours_ago is None or hours_ago <= p.deployed_hours_ago]
         return live[-1]
 
+    def rate_at(self, hour: int) -> float:
+        """Requests that customers make in that hour of the day (UTC)."""
+        return self.per_day * DAY_CURVE[hour] / sum(DAY_CURVE)
 
+
+# Requests by hour of the day (UTC), in parts: customers on every continent, busiest at noon, every day alike.
+DAY_CURVE = (
+    72,
+    70,
+    68,
+    66,
+    68,
+    70,
+    74,
+    80,
+    88,
+    96,
+    102,
+    104,
+    100,
+    98,
+    100,
+    102,
+    101,
+    100,
+    98,
+    95,
+    91,
+    86,
+    81,
+    76,
+)
+
+DAYS = 8
+"""Days of history before the demo starts: the last one against the same hours a week before."""
+TENANT_HOURS_AGO = 48.0
+STORM_FROM_HOURS_AGO, STORM_TO_HOURS_AGO = 10.0, 8.0
 DEPLOY_HOURS_AGO = 6.0
-STORM_FROM_MINUTES_AGO, STORM_TO_MINUTES_AGO = 125, 100
-STORM_REQUESTS = 70
 OWN_MODEL_HOURS_AGO = 3.0
+"""When each incident began (and the storm ended): apart from each other, each can be asked for alone."""
 
 ANSWER = Feature(
     "support.answer",
@@ -103,18 +138,18 @@ ANSWER = Feature(
     GPT_41,
     (
         Prompt(
-            "answer_v7", "Answer the customer's question from the articles below, in at most 130 words.", 130
+            "answer_v7", "Answer the customer's question from the articles below, in at most 180 words.", 180
         ),
         Prompt(
             "answer_v8",
             "Answer the customer's question from the articles below, step by step and in full, "
-            "in at most 260 words.",
-            260,
+            "in at most 360 words.",
+            360,
             DEPLOY_HOURS_AGO,
         ),
     ),
-    per_day=1700,
-    input_tokens=2100,
+    per_day=1500,
+    input_tokens=1600,
     cached=45,
     streaming=True,
 )
@@ -124,7 +159,7 @@ TRIAGE = Feature(
     "/support/triage",
     GPT_4O_MINI,
     (Prompt("triage_v3", "Name the queue for this ticket, in at most 12 words.", 12),),
-    per_day=1900,
+    per_day=900,
     input_tokens=620,
 )
 ASSIST = Feature(
@@ -133,7 +168,7 @@ ASSIST = Feature(
     "/support/assist",
     SONNET,
     (Prompt("assist_v4", "Draft a reply for the support agent, in at most 180 words.", 180),),
-    per_day=700,
+    per_day=450,
     input_tokens=4200,
     cached=70,
 )
@@ -143,7 +178,7 @@ REFUND = Feature(
     "/refunds/decide",
     O4_MINI,
     (Prompt("refund_v2", "Decide whether the refund is due and say why, in at most 500 words.", 500),),
-    per_day=450,
+    per_day=350,
     input_tokens=1300,
     reasoning=70,
 )
@@ -153,7 +188,7 @@ PRODUCT_QA = Feature(
     "/product/qa",
     GPT_41_MINI,
     (Prompt("qa_v5", "Answer from the product data, as JSON, in at most 90 words.", 90),),
-    per_day=1500,
+    per_day=2000,
     input_tokens=1800,
     cached=30,
 )
@@ -163,7 +198,7 @@ CHECKOUT = Feature(
     "/checkout/summary",
     GPT_4O_MINI,
     (Prompt("summary_v3", "Summarise this order for the customer, in at most 60 words.", 60),),
-    per_day=1100,
+    per_day=600,
     input_tokens=540,
 )
 SEARCH = Feature(
@@ -172,7 +207,7 @@ SEARCH = Feature(
     "/search",
     EMBEDDING,
     (Prompt("search_v1", "", 0),),
-    per_day=1800,
+    per_day=700,
     input_tokens=14,
     operation="embeddings",
 )
@@ -182,12 +217,13 @@ DESCRIBE = Feature(
     "/catalog/describe",
     OWN_MODEL,
     (Prompt("describe_v1", "Write the catalogue text for this product, in at most 150 words.", 150),),
-    per_day=220,
+    per_day=1500,
     input_tokens=480,
     first_hours_ago=OWN_MODEL_HOURS_AGO,
 )
 FEATURES = (ANSWER, TRIAGE, ASSIST, REFUND, PRODUCT_QA, CHECKOUT, SEARCH, DESCRIBE)
-BY_TAG = {feature.tag: feature for feature in FEATURES}
+CACHED_SHARES = {prompt.text: feature.cached for feature in FEATURES for prompt in feature.prompts}
+"""Of 100 input tokens, how many the provider has in its cache, by the prompt that they begin with."""
 
 
 AGENT = Feature(
@@ -209,7 +245,7 @@ class Tenant(NamedTuple):
 
     Attributes:
         requests: its share of the requests, in parts.
-        context: how long its questions are; 1 is usual.
+        context: how long its questions are today, and were before; 1 is usual.
     """
 
     name: str
@@ -217,24 +253,24 @@ class Tenant(NamedTuple):
     context: float = 1.0
     users: int = 40
 
+    def context_at(self, hours_ago: float) -> float:
+        """How long its questions were that many hours before the anchor."""
+        return self.context if hours_ago <= TENANT_HOURS_AGO else 1.0
+
 
 HEAVY_TENANT = "northwind"
 TENANTS = (
-    Tenant(HEAVY_TENANT, 20, context=3.76, users=30),
-    Tenant("globex", 24),
-    Tenant("initech", 18),
-    Tenant("umbrella", 14),
-    Tenant("tyrell", 10),
+    Tenant(HEAVY_TENANT, 12, context=8.0, users=60),
+    Tenant("globex", 26),
+    Tenant("initech", 20),
+    Tenant("umbrella", 16),
+    Tenant("tyrell", 12),
     Tenant("wayland", 8, users=12),
     Tenant("soylent", 6, users=8),
 )
 
 ENGINEERING = Tenant("engineering", 0, users=1)
 """The shop's own developers."""
-
-# Requests by hour of the day (UTC), in parts: quiet at night, busiest before noon.
-DAY_CURVE = (30, 26, 24, 22, 24, 28, 36, 48, 64, 78, 86, 88, 80, 76, 80, 84, 82, 80, 76, 72, 66, 56, 46, 36)
-WEEKEND = 0.6
 
 IDENTITY_KEY = b"a secret of the application"
 

@@ -1,4 +1,4 @@
-"""Customers: they ask the shop's services over HTTP, in a burst or as a steady trickle."""
+"""Customers: they ask the shop's services over HTTP, in a burst or at the plan's own rate."""
 
 from __future__ import annotations
 
@@ -9,17 +9,24 @@ import threading
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
+from demo.plan import draw_tenant, draw_user
 from demo.provider import CHARS_PER_TOKEN
-from demo.shop import FEATURES, TENANTS, Feature, Tenant
+from demo.shop import FEATURES, Feature, Tenant
 
 TIMEOUT_SECONDS = 30.0
 ARTICLE = "Parcels leave the warehouse on the day of the order if it comes before two in the afternoon. "
 QUESTION = "Where is my order, and when will it be here?"
 
 
+def requests_per_second(now: datetime) -> float:
+    """How often customers ask at that moment, all features together: as often as in the planned history."""
+    return sum(feature.rate_at(now.hour) for feature in FEATURES) / 3600
+
+
 class Customers:
-    """Asks the services, by default as the plan's day does: the same features, tenants and users.
+    """Asks the services as the plan does now: the same features, tenants, users and sizes.
 
     Args:
         ports: of each service on this machine, by name.
@@ -36,20 +43,19 @@ class Customers:
         with ThreadPoolExecutor(at_once) as pool:
             return list(pool.map(self.ask, features))
 
-    def trickle(self, per_second: float, until: threading.Event) -> None:
-        """Ask again and again until told to stop; a service that went away is no reason to stop."""
-        weights = [feature.per_day for feature in FEATURES]
-        while not until.wait(self._random.expovariate(per_second)):
+    def flow(self, until: threading.Event) -> None:
+        """Ask at the plan's rate until told to stop; a service that went away is no reason to stop."""
+        while not until.wait(self._random.expovariate(requests_per_second(datetime.now(UTC)))):
             try:
-                self.ask(self._random.choices(FEATURES, weights)[0])
+                self.ask(self._random.choices(FEATURES, [feature.per_day for feature in FEATURES])[0])
             except OSError:
                 continue
 
     def ask(self, feature: Feature) -> int:
         """One question to one feature; returns the HTTP status."""
         with self._lock:
-            tenant = self._random.choices(TENANTS, [tenant.requests for tenant in TENANTS])[0]
-            user = f"{tenant.name}-u{self._random.randrange(tenant.users):03d}"
+            tenant = draw_tenant(self._random)
+            user = draw_user(self._random, tenant)
         question = {
             "question": self._question(feature, tenant),
             "tenant": tenant.name,
@@ -71,7 +77,7 @@ class Customers:
 
     def _question(self, feature: Feature, tenant: Tenant) -> str:
         """A question with as much context as the feature usually has; no two are the same."""
-        length = int(feature.input_tokens * tenant.context * CHARS_PER_TOKEN)
+        length = int(feature.input_tokens * tenant.context_at(0) * CHARS_PER_TOKEN)
         with self._lock:
             order = self._random.getrandbits(48)
         return (f"Order {order}. {QUESTION} " + ARTICLE * (length // len(ARTICLE)))[: max(length, 24)]

@@ -13,7 +13,7 @@ from storage.ingest.writer import Writer
 from tests.operations.ledger import ERROR_WITHOUT_USAGE, NO_USAGE, PRICED, UNPRICED, Call, fill
 
 ANCHOR = datetime(2026, 5, 20, 17, 30, tzinfo=UTC)
-PLAN: Plan = make_plan(ANCHOR, scale=0.25)
+PLAN: Plan = make_plan(ANCHOR, scale=0.25, days=1)
 HOSTILE_TENANT = """a&b #c+d/e "f" 'g' ü % \\ ${env} *"""
 """A tenant whose name holds everything that could break a link or a query."""
 

@@ -26,6 +26,12 @@ CREATE FUNCTION genai.sum_text(p_usd numeric) RETURNS text LANGUAGE sql IMMUTABL
     SELECT CASE WHEN abs(p_usd) >= 0.01 THEN '$' || to_char(abs(p_usd), 'FM999,999,999,990.00') ELSE genai.unit_text(abs(p_usd)) END
 $$;
 
+-- `1 November`, `1 November, 14:00 UTC`; with its year where that is not the year of the moment beside it.
+CREATE FUNCTION genai.moment_text(p_utc timestamp, p_beside timestamp) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT to_char(p_utc, 'FMDD FMMonth') || CASE WHEN date_trunc('year', p_utc) = date_trunc('year', p_beside) THEN ''
+        ELSE to_char(p_utc, ' YYYY') END || CASE WHEN p_utc = date_trunc('day', p_utc) THEN '' ELSE to_char(p_utc, ', HH24:MI" UTC"') END
+$$;
+
 -- `twice as much`, `2.4 times as much`, `40 % more`, `half as much`, `30 % less`.
 CREATE FUNCTION genai.factor_text(p_ratio numeric) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
@@ -60,22 +66,43 @@ CREATE FUNCTION genai.unit_reason(p_driver jsonb) RETURNS text LANGUAGE sql IMMU
         SELECT x.term, x.usd
         FROM (VALUES ('attempts', (p_driver ->> 'attempts_usd')::numeric, v.calls_before IS NOT NULL),
             ('mix', (p_driver ->> 'mix_usd')::numeric, true), ('price', (p_driver ->> 'price_usd')::numeric, true),
-            ('output', (p_driver ->> 'output_tokens_usd')::numeric, v.written IS NOT NULL),
-            ('input', (p_driver ->> 'input_tokens_usd')::numeric, v.read IS NOT NULL)) x (term, usd, is_known)
-        WHERE x.is_known AND x.usd <> 0
+            ('output', (p_driver ->> 'output_tokens_usd')::numeric, (v.written - 1) * sign(v.unit - 1) > 0),
+            ('input', (p_driver ->> 'input_tokens_usd')::numeric, (v.read - 1) * sign(v.unit - 1) > 0)) x (term, usd, is_known)
+        WHERE x.is_known AND x.usd * sign(v.unit - 1) > 0
         ORDER BY x.usd * sign(v.unit - 1) DESC LIMIT 1
     ) t ON true
 $$;
 
+-- What a new version does: what its requests write or read, or both, where that explains their cost; else NULL.
+CREATE FUNCTION genai.deploy_reason(p_deploy jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT (p_deploy ->> 'prompt_version') || CASE
+        WHEN abs(ln(v.written)) >= 2 * abs(ln(v.read)) AND (v.written - 1) * sign(v.unit - 1) >= abs(v.unit - 1)
+            THEN ' writes ' || genai.factor_text(v.written)
+        WHEN abs(ln(v.read)) >= 2 * abs(ln(v.written)) AND (v.read - 1) * sign(v.unit - 1) >= abs(v.unit - 1)
+            THEN ' reads ' || genai.factor_text(v.read)
+        WHEN least((v.read - 1) * sign(v.unit - 1), (v.written - 1) * sign(v.unit - 1)) >= 0.5 * abs(v.unit - 1)
+            THEN ' reads ' || CASE WHEN genai.factor_text(v.read) = genai.factor_text(v.written) THEN ''
+                ELSE genai.factor_text(v.read) || ' ' END || 'and writes ' || genai.factor_text(v.written) END
+    FROM (
+        SELECT nullif((p_deploy ->> 'written')::numeric, 0) AS written, nullif((p_deploy ->> 'read')::numeric, 0) AS read,
+            (p_deploy ->> 'new_unit_usd')::numeric / nullif((p_deploy ->> 'unit_usd')::numeric, 0) AS unit
+    ) v
+$$;
+
 -- How many: `Requests fell 53 % (464 → 217), saving $1.67.`
-CREATE FUNCTION genai.volume_sentence(e jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN NOT (e ->> 'requests_moved')::boolean
-        THEN v.noun || ' barely changed (' || genai.count_text(v.n0) || ' → ' || genai.count_text(v.n1) || ').'
+CREATE FUNCTION genai.volume_sentence(p_class text, e jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN NOT (e ->> 'requests_moved')::boolean THEN CASE
+            WHEN abs(v.n1 - v.n0) <= 0.1 * v.n0 THEN v.noun || ' barely changed ('
+            ELSE v.noun || CASE WHEN v.n1 > v.n0 THEN ' rose ' ELSE ' fell ' END || genai.percent_text(abs(v.n1 / v.n0 - 1)) || ' ('
+            END || genai.count_text(v.n0) || ' → ' || genai.count_text(v.n1) || ')'
+            || CASE WHEN p_class = 'steady' AND abs(v.n1 - v.n0) > 0.1 * v.n0 THEN ', within the noise of so few' ELSE '' END || '.'
         ELSE v.noun || CASE WHEN v.n1 > v.n0 THEN ' rose ' ELSE ' fell ' END
             || CASE WHEN v.n1 >= 3 * v.n0 THEN 'to ' || to_char(v.n1 / v.n0, 'FM999,990.0') || ' times as many'
                 ELSE genai.percent_text(abs(v.n1 / v.n0 - 1)) END
-            || ' (' || genai.count_text(v.n0) || ' → ' || genai.count_text(v.n1) || '), '
-            || CASE WHEN v.usd < 0 THEN 'saving ' ELSE 'adding ' END || genai.sum_text(v.usd)
+            || ' (' || genai.count_text(v.n0) || ' → ' || genai.count_text(v.n1) || ')'
+            -- Where the added requests have no price, money may go the other way: then it is not told of them.
+            || CASE WHEN v.usd * (v.n1 - v.n0) <= 0 THEN '' ELSE CASE WHEN v.usd < 0 THEN ', saving ' ELSE ', adding ' END
+                || genai.sum_text(v.usd) END
             || CASE WHEN e -> 'spend_driver' ->> 'name' IS NOT NULL AND (e -> 'spend_driver' ->> 'top_term') IN ('volume', 'new', 'gone')
                 AND sign((e -> 'spend_driver' ->> 'excess_usd')::numeric) = sign(v.usd)
                 THEN ', most of it from ' || (e -> 'spend_driver' ->> 'name') || ' ('
@@ -101,7 +128,10 @@ CREATE FUNCTION genai.unit_sentence(p_class text, e jsonb) RETURNS text LANGUAGE
                 || coalesce(to_char((e ->> 'baseline_attempts_per_success')::numeric, 'FM9990.00'), 'none') || ' to '
                 || coalesce(to_char((e ->> 'attempts_per_success')::numeric, 'FM9990.00'), 'none')
             WHEN p_class = 'deploy' THEN coalesce(
+                genai.deploy_reason(e -> 'deploy'),
                 CASE WHEN e -> 'unit_driver' ->> 'prompt_version' = e -> 'deploy' ->> 'prompt_version'
+                    AND (e -> 'unit_driver' ->> 'share_of_change')::numeric > 0
+                    AND coalesce(e -> 'unit_driver' ->> 'tenant', e -> 'unit_driver' ->> 'user') IS NULL
                     THEN (e -> 'deploy' ->> 'prompt_version') || ' ' || genai.unit_reason(e -> 'unit_driver') END,
                 'the new version ' || (e -> 'deploy' ->> 'prompt_version') || ' of ' || (e -> 'deploy' ->> 'endpoint_tag')
                 || ' costs ' || genai.unit_text((e -> 'deploy' ->> 'new_unit_usd')::numeric) || ' instead of '
@@ -127,14 +157,15 @@ $$;
 CREATE FUNCTION genai.spike_sentence(p_class text, p_subject text, e jsonb)
 RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE p_class
-        WHEN 'no_baseline' THEN 'No data before ' || to_char((e ->> 'data_from')::timestamptz AT TIME ZONE 'UTC', 'FMDD FMMonth YYYY, HH24:MI')
-            || ' UTC: no baseline.'
+        WHEN 'no_baseline' THEN 'No data before ' || genai.moment_text(
+            (e ->> 'data_from')::timestamptz AT TIME ZONE 'UTC', (e ->> 'baseline_to')::timestamptz AT TIME ZONE 'UTC')
+            || ': no baseline.'
         WHEN 'too_little_data' THEN 'Too little data ('
             || genai.count_text(least((e ->> 'requests')::numeric, (e ->> 'baseline_requests')::numeric)) || ' of '
             || genai.count_text((e ->> 'needed')::numeric) || ' requests'
             || CASE WHEN (e ->> 'requests')::numeric < (e ->> 'baseline_requests')::numeric THEN '' ELSE ' in the baseline' END
             || '): no cause is named.'
-        WHEN 'steady' THEN 'Steady. ' || genai.volume_sentence(e) || genai.unit_sentence(p_class, e)
+        WHEN 'steady' THEN 'Steady. ' || genai.volume_sentence(p_class, e) || genai.unit_sentence(p_class, e)
         ELSE CASE p_class
             WHEN 'unknown_model' THEN genai.percent_text((e ->> 'unpriced_share')::numeric) || ' of the calls have no price ('
                 || genai.percent_text((e ->> 'baseline_unpriced_share')::numeric) || ' before), most of them ' || p_subject
@@ -149,6 +180,6 @@ RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
                 || genai.percent_text((e -> 'cost_by' ->> 'share')::numeric) || ' of the change and went from '
                 || genai.percent_text((e -> 'cost_by' ->> 'baseline_cost_share')::numeric) || ' to '
                 || genai.percent_text((e -> 'cost_by' ->> 'cost_share')::numeric) || ' of the cost. '
-            ELSE '' END || genai.volume_sentence(e) || genai.unit_sentence(p_class, e)
+            ELSE '' END || genai.volume_sentence(p_class, e) || genai.unit_sentence(p_class, e)
     END
 $$;

@@ -39,7 +39,8 @@ CREATE FUNCTION genai.identities_of_change(
 $$;
 
 -- New versions (at most `p_new_share` of their calls before): their part in what the same requests would have cost at each
--- endpoint's own cost per request, and the one that adds most; the model with most of the change; the one most of whose
+-- endpoint's own cost per request, and the one that adds most, with what its requests `read` and `written` against the
+-- endpoint's before; the model with most of the change; the one most of whose
 -- calls have no price. Endpoints of one window only have nothing to be judged by.
 CREATE FUNCTION genai.versions_of_change(
     p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
@@ -52,7 +53,9 @@ CREATE FUNCTION genai.versions_of_change(
             sum(j.judged_by * (1 - u.side)) AS n0, sum(j.judged_by * u.side) AS n1,
             sum(u.calls * (1 - u.side)) AS c0, sum(u.calls * u.side) AS c1,
             sum(u.cost_pico_usd * (1 - u.side)) * 1e-12 AS k0, sum(u.cost_pico_usd * u.side) * 1e-12 AS k1,
-            sum(u.unpriced_calls * u.side) AS unpriced
+            sum(u.unpriced_calls * u.side) AS unpriced,
+            sum(u.input_tokens * (1 - u.side)) AS i0, sum(u.input_tokens * u.side) AS i1,
+            sum(u.output_tokens * (1 - u.side)) AS o0, sum(u.output_tokens * u.side) AS o1
         FROM genai.usage_of_both(
             p_from, p_to, p_baseline, p_env, p_data_mode, 'prompt_version', p_endpoint, p_prompt_version, p_user,
             p_tenant, p_model, p_provider, p_service) u
@@ -62,19 +65,21 @@ CREATE FUNCTION genai.versions_of_change(
         GROUP BY u.endpoint_tag, u.prompt_version, u.provider, u.model
     ), version AS MATERIALIZED (
         SELECT c.endpoint_tag, c.prompt_version, sum(c.n1) AS n1, sum(c.k1) AS k1, u.usd AS unit_usd,
-            sum(c.k1) - sum(c.n1) * u.usd AS excess,
+            sum(c.k1) - sum(c.n1) * u.usd AS excess, sum(c.i1) / nullif(sum(c.n1), 0) / nullif(u.input, 0) AS read,
+            sum(c.o1) / nullif(sum(c.n1), 0) / nullif(u.output, 0) AS written,
             sum(c.c0) <= p_new_share * sum(c.c1) AND genai.is_named(c.prompt_version) AS is_new
         FROM cell c
         JOIN (
-            SELECT c.endpoint_tag, sum(c.k0) / sum(c.n0) AS usd
+            SELECT c.endpoint_tag, sum(c.k0) / sum(c.n0) AS usd, sum(c.i0) / sum(c.n0) AS input, sum(c.o0) / sum(c.n0) AS output
             FROM cell c
             GROUP BY c.endpoint_tag
             HAVING sum(c.n0) > 0 AND sum(c.n1) > 0
         ) u ON u.endpoint_tag = c.endpoint_tag
-        GROUP BY c.endpoint_tag, c.prompt_version, u.usd
+        GROUP BY c.endpoint_tag, c.prompt_version, u.usd, u.input, u.output
     ), deploy AS (
         SELECT v.part, v.of_new, v.of_new / nullif(v.part, 0) AS share, v.part / nullif(p_delta, 0) AS part_of_delta,
-            n.endpoint_tag, n.prompt_version, n.unit_usd, n.k1 / nullif(n.n1, 0) AS new_unit_usd, n.n1
+            n.endpoint_tag, n.prompt_version, n.unit_usd, n.k1 / nullif(n.n1, 0) AS new_unit_usd, n.n1,
+            round(n.read, 6) AS read, round(n.written, 6) AS written
         FROM (
             SELECT sum(v.excess) AS part, coalesce(sum(v.excess) FILTER (WHERE v.is_new), 0) AS of_new FROM version v
         ) v

@@ -1,0 +1,150 @@
+"""Each planted incident is told in one true sentence, whatever the hour, and is the same an hour later."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+from typer.testing import CliRunner
+
+from cli.__main__ import build
+from demo import truth
+from demo.findings import Finding, told
+from demo.plan import Plan, make_plan
+from demo.truth import Totals
+from operations.compare.model import Question
+from operations.compare.page import compare_page
+from operations.web.parameters import Links
+from tests.dashboards.files import DEFAULTS, dashboards, panels
+from tests.dashboards.macros import Range, Value, expand, fill
+from tests.demo.ledger import write_plan
+
+IS_FULL = os.environ.get("SPANLEDGER_TEST_FULL_SIZE") == "1"
+HOURS = range(24) if IS_FULL else (3, 16)
+"""Starting hours; `make soak` plays the demo at every hour of the day."""
+DAYS = 4
+"""What the questions reach back."""
+
+ALIKE = r"Requests barely changed \(N → N\)\. Each request costs "
+SENTENCES = {
+    "A quiet day": r"Steady\. " + ALIKE + r"what it did \(\$U( → \$U)?\)\.",
+    "A tenant asks far longer questions": r"Tenant northwind is \d+ % of the change and went from 1\d % to "
+    r"[34]\d % of the cost\. "
+    + ALIKE
+    + r"\d+ % more \(\$U → \$U\), because northwind reads \d\.\d times as much\.",
+    "A retry storm": ALIKE
+    + r"(\d\.\d times|twice) as much \(\$U → \$U\), because calls for one success went from "
+    r"1\.0\d to [12]\.\d\d\.",
+    "A prompt deploy": ALIKE
+    + r"\d+ % more \(\$U → \$U\), because answer_v8 writes (twice|1\.9 times|2\.\d times) "
+    r"as much\.",
+    "A model without a price": r"\d\d % of the calls have no price \(0 % before\), most of them "
+    r"openai/gpt-oss-20b-catalog: about \$\d\.\d\d is in no total\. Requests rose \d\d % \(N → N\)"
+    r"(, adding \$\d\.\d\d)?\.",
+}
+"""What a person would say: `N` requests, `$U` a request."""
+
+
+def days_until(hour: int) -> Plan:
+    """The plan of a demo that starts in that hour of the day, at an odd minute."""
+    return make_plan(datetime(2026, 11, 24, hour, hour * 17 % 60, tzinfo=UTC), days=DAYS)
+
+
+def sums(plan: Plan, question: Question, shift: timedelta = timedelta(0)) -> Totals:
+    """What the plan says of a question's window, or of the window so much earlier."""
+    start_ns, end_ns = (
+        int((moment - shift).timestamp()) * 10**9 for moment in (question.start, question.end)
+    )
+    endpoint = question.focus.endpoint
+    return truth.total(
+        truth.tried(request, call)
+        for request, call in plan.calls()
+        if start_ns <= call.start_ns < end_ns and endpoint in (None, request.feature.tag)
+    )
+
+
+def assert_true(plan: Plan, finding: Finding, sentence: str) -> None:
+    """The sentence is one that a person would say, and its figures are the plan's."""
+    wanted = SENTENCES[finding.name].replace("N", r"([\d,]+)").replace(r"\$U", r"\$([\d.]+)")
+    assert re.fullmatch(wanted, sentence), (wanted, sentence)
+    before, now = sums(plan, finding.question, timedelta(hours=24)), sums(plan, finding.question)
+    [(requests_before, requests_now)] = re.findall(r"\(([\d,]+) → ([\d,]+)\)", sentence)
+    assert int(requests_before.replace(",", "")) == before.requests
+    assert int(requests_now.replace(",", "")) == now.requests
+    for text, totals in zip(
+        re.findall(r"\(\$([\d.]+) → \$([\d.]+)\)", sentence)[:1], [(before, now)], strict=False
+    ):
+        for shown, side in zip(text, totals, strict=True):
+            assert float(shown) == pytest.approx(side.cost / side.requests / 10**12, rel=0.06)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hour", HOURS)
+def test_each_incident_is_told_in_one_true_sentence_at_any_hour_and_an_hour_later(
+    migrated_database: str, hour: int
+) -> None:
+    plan = days_until(hour)
+    write_plan(migrated_database, plan)
+    with psycopg.connect(migrated_database, autocommit=True) as connection:
+        connection.execute("ANALYZE")
+        at_once = told(connection, plan)
+        for finding, spike in at_once:
+            assert (spike.name, spike.subject) == (finding.spike, finding.subject), spike.sentence
+            assert_true(plan, finding, spike.sentence)
+        write_plan(migrated_database, _the_next_hour(plan))
+        assert told(connection, plan) == at_once
+
+
+def _the_next_hour(plan: Plan) -> Plan:
+    """What customers ask while the demo goes on."""
+    later = make_plan(plan.anchor + timedelta(hours=1), plan.seed + 1, days=1)
+    since_ns = int(plan.anchor.timestamp()) * 10**9
+    return later._replace(requests=[r for r in later.requests if r.calls[0].start_ns >= since_ns])
+
+
+@pytest.fixture
+def played(migrated_database: str) -> Iterator[tuple[psycopg.Connection[Any], str, Plan]]:
+    plan = days_until(HOURS[-1])
+    write_plan(migrated_database, plan)
+    with psycopg.connect(migrated_database, autocommit=True, options="-c timezone=UTC") as connection:
+        connection.execute("ANALYZE")
+        yield connection, migrated_database, plan
+
+
+@pytest.mark.slow
+def test_terminal_page_and_panel_tell_the_same(played: tuple[psycopg.Connection[Any], str, Plan]) -> None:
+    connection, dsn, plan = played
+    for finding, spike in told(connection, plan):
+        arguments = [*finding.command().split(), "--database-url", dsn]
+        shown = CliRunner().invoke(build(), arguments, catch_exceptions=False).stdout
+        assert spike.sentence in " ".join(shown.split()), shown
+        answer = json.loads(
+            CliRunner().invoke(build(), [*arguments, "--json"], catch_exceptions=False).stdout
+        )
+        assert (answer["class"]["name"], answer["class"]["sentence"]) == (spike.name, spike.sentence)
+        assert spike.sentence in compare_page(connection, finding.question, Links(None))
+        panel = _panel(connection, finding.question)
+        assert (panel["class"], panel["sentence"]) == (spike.name, spike.sentence)
+        assert panel["delta_usd"] == Decimal(answer["total"]["delta_usd"])
+
+
+def _panel(connection: psycopg.Connection[Any], question: Question) -> dict[str, Any]:
+    """The Compare dashboard's panel about the kind of change."""
+    (panel,) = (
+        panel for panel in panels(dashboards()["spanledger-compare"])
+        if panel["title"] == "What kind of change, and whose?"
+    )  # fmt: skip
+    focus = {name: value for name, value in question.focus._asdict().items() if value and name in DEFAULTS}
+    values: dict[str, Value] = {**DEFAULTS, "data_mode": "demo", "baseline": question.baseline, **focus}
+    sql = expand(fill(panel["targets"][0]["rawSql"], values), Range(question.start, question.end))
+    cursor = connection.execute(sql.encode())
+    assert cursor.description is not None
+    (row,) = cursor.fetchall()
+    return dict(zip([column.name for column in cursor.description], row, strict=True))

@@ -1,0 +1,103 @@
+"""The sentences that a change is told in, word for word, each from calls that are so (LEDGER §25)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from operations.compare.model import Question, Spike, compare
+from tests.operations.ledger import Call, fill
+
+NOW = datetime(2026, 11, 4, 18, 0, tzinfo=UTC)
+V7 = Call(
+    NOW, endpoint="support.answer", prompt_version="answer_v7", model="gpt-4.1",
+    input_tokens=2_400, output_tokens=162, costs=(4_800_000_000, 0, 0, 1_300_000_000, 0),
+)  # fmt: skip
+V8 = replace(V7, prompt_version="answer_v8", output_tokens=324, costs=(4_800_000_000, 0, 0, 2_600_000_000, 0))
+
+
+def spread(like: Call, count: int, start: datetime, over: timedelta = timedelta(hours=1)) -> list[Call]:
+    """Calls over a window and over forty users of four tenants."""
+    return [
+        replace(like, time=start + over * i / count, user=f"u{i % 40}", tenant=f"tenant-{i % 4}")
+        for i in range(count)
+    ]
+
+
+def told(dsn: str, calls: Sequence[Call], start: datetime, over: timedelta = timedelta(hours=1)) -> Spike:
+    """What is said about the window that begins at `start`."""
+    fill(dsn, calls)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("ANALYZE")
+        spike = compare(connection, Question(start, start + over)).spike
+    assert spike is not None
+    return spike
+
+
+def test_a_costlier_deploy_on_a_falling_evening(migrated_database: str) -> None:
+    calls = spread(V7, 464, NOW - timedelta(hours=1)) + spread(V8, 217, NOW)
+    spike = told(migrated_database, calls, NOW)
+    assert (spike.name, spike.subject) == ("deploy", "answer_v8")
+    assert spike.sentence == (
+        "Requests fell 53 % (464 → 217), saving $1.67. Each request costs 21 % more ($0.0061 → $0.0074), "
+        "because answer_v8 writes twice as much."
+    )
+
+
+def test_the_same_deploy_asked_for_its_endpoint_alone(migrated_database: str) -> None:
+    calls = [
+        replace(call, tenant="acme", user="ada")
+        for call in spread(V7, 464, NOW - timedelta(hours=1)) + spread(V8, 217, NOW)
+    ]
+    assert told(migrated_database, calls, NOW).sentence.endswith("because answer_v8 writes twice as much.")
+
+
+def test_nothing_happened(migrated_database: str) -> None:
+    spike = told(migrated_database, spread(V7, 300, NOW - timedelta(hours=1)) + spread(V7, 301, NOW), NOW)
+    assert spike.name == "steady"
+    assert spike.sentence == (
+        "Steady. Requests barely changed (300 → 301). Each request costs what it did ($0.0061)."
+    )
+
+
+def test_a_change_of_few_requests_is_noise(migrated_database: str) -> None:
+    spike = told(migrated_database, spread(V7, 60, NOW - timedelta(hours=1)) + spread(V7, 75, NOW), NOW)
+    assert spike.sentence == (
+        "Steady. Requests rose 25 % (60 → 75), within the noise of so few. "
+        "Each request costs what it did ($0.0061)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "sentence"),
+    [
+        (200, 20, "Too little data (20 of 50 requests): no cause is named."),
+        (20, 200, "Too little data (20 of 50 requests in the baseline): no cause is named."),
+    ],
+)
+def test_too_few_requests_to_say_anything(
+    migrated_database: str, before: int, now: int, sentence: str
+) -> None:
+    calls = spread(V7, before, NOW - timedelta(hours=1)) + spread(V7, now, NOW)
+    assert told(migrated_database, calls, NOW).sentence == sentence
+
+
+@pytest.mark.parametrize(
+    ("first", "over", "sentence"),
+    [
+        (datetime(2026, 11, 1, tzinfo=UTC), timedelta(days=3), "No data before 1 November: no baseline."),
+        (
+            datetime(2026, 11, 1, 14, 20, tzinfo=UTC),
+            timedelta(hours=4),
+            "No data before 1 November, 14:00 UTC: no baseline.",
+        ),
+    ],
+)
+def test_data_that_begin_with_the_window_have_no_baseline(
+    migrated_database: str, first: datetime, over: timedelta, sentence: str
+) -> None:
+    assert told(migrated_database, spread(V7, 300, first, over), first, over).sentence == sentence
