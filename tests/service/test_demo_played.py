@@ -115,10 +115,13 @@ def test_a_ledger_that_counts_wrong_fails_the_demo(surroundings: dict[str, str],
 
 SUGGESTED = {
     "top": "northwind",
-    "compare": "answer_v8",
+    "compare": "sentence",
     "unpriced": "gpt-oss-20b-catalog",
     "tail": "support.",
 }
+
+
+MORE = {"tail": ["--count", "8"], "compare": ["--json"]}
 
 
 def test_ctrl_c_leaves_nothing_behind_and_the_suggestions_work(surroundings: dict[str, str]) -> None:
@@ -131,12 +134,14 @@ def test_ctrl_c_leaves_nothing_behind_and_the_suggestions_work(surroundings: dic
         )
         assert {word for _, word in commands} == SUGGESTED.keys()
         for command, word in commands:
-            arguments = [*shlex.split(command), *(["--count", "8"] if word == "tail" else [])]
+            arguments = [*shlex.split(command), *MORE.get(word, [])]
             done = subprocess.run(
                 [sys.executable, "-m", "spanledger", *arguments],
                 cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60,
             )  # fmt: skip
             assert SUGGESTED[word] in done.stdout, command
+            if word == "compare":
+                assert json.loads(done.stdout)["class"]["sentence"] in " ".join(shown.split())
         children = psutil.Process(demo.pid).children(recursive=True)
         assert len(children) > 4
         for _ in range(2):  # an impatient reader
