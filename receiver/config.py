@@ -52,10 +52,13 @@ class TlsConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    certificate: Path = Field(description="Certificate chain of the server, PEM.")
-    key: Path = Field(description="Its private key, PEM.")
+    certificate: Path = Field(
+        description="Certificate chain of the server, PEM. If set, both ports speak TLS only."
+    )
+    key: Path = Field(description="Private key of the certificate, PEM.")
     client_ca: Path | None = Field(
-        None, description="Mutual TLS: every sender must show a certificate signed by this authority."
+        None,
+        description="Certificate authority, PEM. If set, senders need a certificate signed by it.",
     )
 
     @model_validator(mode="after")
@@ -71,42 +74,42 @@ class ReceiverConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    grpc: str = Field("127.0.0.1:4317", description="Where OTLP/gRPC is received.")
-    http: str = Field("127.0.0.1:4318", description="Where OTLP/HTTP and `POST /v1/telemetry` are received.")
+    grpc: str = Field("127.0.0.1:4317", description="Address for OTLP/gRPC.")
+    http: str = Field("127.0.0.1:4318", description="Address for OTLP/HTTP and `POST /v1/telemetry`.")
     tls: TlsConfig | None = Field(None, description="Encrypts both; without it both are plain.")
 
     max_message_bytes: int = Field(
         64 * MIB,
         ge=1024,
         le=1024 * MIB,
-        description="One request, as sent and again after decompression (OTLP recommends 64 MiB).",
+        description="Largest request, as sent and after decompression (OTLP recommends 64 MiB).",
     )
     max_bytes_in_flight: int = Field(
         192 * MIB,
         ge=1024,
-        description="All requests of a worker that are being read, decoded or committed; above it senders "
-        "are told to retry.",
+        description="Requests in flight per worker, from reading to commit; beyond it senders are told to "
+        "retry.",
     )
     header_timeout_seconds: float = Field(
         10.0,
         gt=0,
         le=60,
-        description="HTTP: from the first byte (or the connection) to the end of the headers.",
+        description="HTTP: time to receive the headers, from the first byte (or the connection).",
     )
     body_timeout_seconds: float = Field(
-        30.0, gt=0, le=60, description="From the end of the headers to the end of the body."
+        30.0, gt=0, le=60, description="Time to receive the body, from the end of the headers."
     )
     idle_timeout_seconds: float = Field(
-        90.0, gt=0, description="HTTP: how long a kept connection may wait for its next request."
+        90.0, gt=0, description="HTTP: how long a kept-alive connection may wait for its next request."
     )
     max_connections: int = Field(
-        2000, ge=1, description="HTTP connections of a worker; the next one is answered 503 and closed."
+        2000, ge=1, description="HTTP connections per worker; beyond it they are answered 503 and closed."
     )
     max_header_bytes: int = Field(32 * 1024, ge=1024, description="HTTP request line and headers together.")
 
     dialects: tuple[DialectConfig, ...] = Field(
         (),
-        description="Vocabularies of your own: which attributes of which emitter are which field "
+        description="Your own vocabularies: which attributes of an emitter fill which fields "
         "(docs/instrumenting.md).",
     )
 

@@ -60,36 +60,36 @@ class DatabaseConfig(_Section):
 
     url: SecretStr | None = Field(
         None,
-        description="PostgreSQL 15 or newer, with TimescaleDB or without. Without it `DATABASE_URL` counts, "
+        description="PostgreSQL 15 or newer, with TimescaleDB or without. If empty, `DATABASE_URL` applies, "
         "then the `PG*` variables, then an embedded PostgreSQL under `data_dir`.",
     )
     embedded_port: int = Field(
-        0, ge=0, le=65535, description="TCP port of the embedded PostgreSQL on 127.0.0.1; 0 takes a free one."
+        0, ge=0, le=65535, description="TCP port of the embedded PostgreSQL on 127.0.0.1; 0 picks a free one."
     )
-    writers: int = Field(2, ge=1, le=16, description="Connections of one worker that write at the same time.")
+    writers: int = Field(2, ge=1, le=16, description="Concurrent database writers per worker.")
 
 
 class OpsConfig(_Section):
     """Pages, health and metrics."""
 
-    listen: Address = Field("127.0.0.1:4319", description="Where pages, health and metrics answer.")
+    listen: Address = Field("127.0.0.1:4319", description="Address of pages, health checks and metrics.")
 
 
 class IdentityConfig(_Section):
     """How users and tenants are stored (what looks like a person is hashed in every mode)."""
 
     user: Literal["hash", "plain", "presented"] = Field(
-        "hash", description="`hash` (keyed), `plain` (as sent) or `presented` (the sender hashes already)."
+        "hash", description="`hash` (keyed), `plain` (as sent) or `presented` (already hashed by the sender)."
     )
     tenant: Literal["hash", "plain", "presented"] = Field("plain", description="The same for tenants.")
     key_file: Path | None = Field(
         None,
-        description="File with the secret of the hashes; made at the first start as `identity.key` under "
-        "`data_dir`. Several machines before one database need the same file.",
+        description="Key of the hashes; created at the first start as `identity.key` under `data_dir`. All "
+        "machines that share a database need the same file.",
     )
     labels: Path | None = Field(
         None,
-        description="Your `identities.yaml`: names for users and tenants, and the tenants of users "
+        description="Your `identities.yaml`: labels for users and tenants, and the tenants of users "
         "(docs/retention-and-erasure.md).",
     )
 
@@ -123,11 +123,11 @@ class RetentionConfig(_Section):
     )
     identity_day: Days = Field(timedelta(days=400), description="Sums by day, user and tenant.")
     quarantine: Days = Field(
-        timedelta(days=35), description="What was refused, with its reason; records of freshness."
+        timedelta(days=35), description="Rejected spans with their reason; records of freshness."
     )
     late_limit: Duration = Field(
         timedelta(days=31),
-        description="A call that started longer ago is refused. Shorter than every level but `minute`.",
+        description="Calls that started longer ago are rejected. Shorter than every level except `minute`.",
     )
 
     @model_validator(mode="after")
@@ -153,10 +153,10 @@ class LimitsConfig(_Section):
     values_per_day: int = Field(
         2000,
         ge=10,
-        description="Distinct values per day in the sums of one tag: environment, service, endpoint, prompt "
-        "version or model; later ones are `__other__`.",
+        description="Distinct values per day of each tag in sums: environment, service, endpoint, prompt "
+        "version and model. Later ones are summed as `__other__`.",
     )
-    identities_per_day: int = Field(50_000, ge=10, description="The same of tenants and of users.")
+    identities_per_day: int = Field(50_000, ge=10, description="The same for tenants and users.")
 
 
 class LogConfig(_Section):
@@ -164,7 +164,7 @@ class LogConfig(_Section):
 
     format: Literal["text", "json"] = Field("text", description="`text`, or `json`: one object a line.")
     level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The lowest level that is written; `/diagnostics` shows warnings in any case."
+        "info", description="Lowest level to log; `/diagnostics` always shows warnings."
     )
 
 
@@ -173,13 +173,13 @@ class EstimateConfig(_Section):
 
     enabled: bool = Field(
         False,
-        description="Count the message texts of calls that came without usage; needs the extra `estimate`. "
-        "Texts stay in memory until they are counted.",
+        description="Estimate tokens from message texts for calls without usage; needs the extra `estimate`. "
+        "Texts stay in memory, and only until they are counted.",
     )
     max_bytes: int = Field(
-        64 * 1024 * 1024, ge=1024 * 1024, description="Memory for texts that wait, per worker."
+        64 * 1024 * 1024, ge=1024 * 1024, description="Memory for waiting texts, per worker."
     )
-    max_calls: int = Field(10_000, ge=1, description="Calls that may wait, per worker.")
+    max_calls: int = Field(10_000, ge=1, description="Waiting calls, per worker.")
 
 
 def _home() -> Path:
@@ -195,10 +195,12 @@ class Config(_Section):
         ),
         description="The embedded PostgreSQL and the identity key.",
     )
-    workers: int = Field(1, ge=1, le=64, description="Receiver processes behind one port.")
-    public_url: str = Field("", description="Address of the pages as a browser sees it; empty: no links.")
+    workers: int = Field(1, ge=1, le=64, description="Receiver processes that share the ports.")
+    public_url: str = Field(
+        "", description="Address of the pages as seen by a browser. If empty, there are no links."
+    )
     trace_url: str = Field(
-        "", description="Template of your trace viewer with `{traceId}` and `{spanId}`; empty: no links."
+        "", description="Trace viewer address with `{traceId}` and `{spanId}`. If empty, there are no links."
     )
     database: DatabaseConfig = DatabaseConfig()
     receiver: ReceiverConfig = ReceiverConfig()

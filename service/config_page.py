@@ -17,25 +17,6 @@ from service.config_source import leaves, section_of, variable
 PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
 BEGIN, END = "<!-- settings: made by python -m service.config_page -->", "<!-- end of settings -->"
 
-_RECEIVER = {
-    "grpc": "OTLP/gRPC address.",
-    "http": "OTLP/HTTP and `/v1/telemetry` address.",
-    "tls.certificate": "PEM file of our certificate; with it both ports speak TLS only.",
-    "tls.key": "PEM file of its key.",
-    "tls.client_ca": "PEM file; with it every client must show a certificate signed by it.",
-    "max_message_bytes": "One request, as sent and again after decompression.",
-    "max_bytes_in_flight": "All requests of a worker that are read, decoded or committed; above it senders "
-    "are told to retry.",
-    "header_timeout_seconds": "To the end of a request's headers.",
-    "body_timeout_seconds": "From the end of the headers to the end of the body.",
-    "idle_timeout_seconds": "A kept connection without a request.",
-    "max_connections": "HTTP connections of one worker.",
-    "max_header_bytes": "All headers of a request.",
-    "dialects": "Vocabularies of your own, a list: which attributes of which emitter are which field "
-    "([instrumenting](instrumenting.md#map-a-vocabulary-yourself)).",
-}
-"""The receiver describes its settings in comments only."""
-
 
 def table() -> str:
     """The settings as one Markdown table."""
@@ -62,8 +43,6 @@ def _field(model: type[BaseModel], path: tuple[str, ...]) -> FieldInfo:
 
 
 def _meaning(path: tuple[str, ...], field: FieldInfo) -> str:
-    if path[0] == "receiver":
-        return _RECEIVER[".".join(path[1:])]
     if not field.description:
         raise LookupError(f"{'.'.join(path)} has no description")
     return field.description
