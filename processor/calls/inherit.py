@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from processor.calls.call import REAL, UNKNOWN, Flag, ModelCall, Source
@@ -14,6 +15,7 @@ from processor.calls.precedence import (
     ROOT_NAME,
     UNSAID,
     ancestor_rank,
+    best_ranks,
     label_rank,
     route_rank,
     workflow_rank,
@@ -74,51 +76,45 @@ def offers(line: Iterable[Tagged], start: int = 1) -> dict[str, Offer]:
     """
     found: dict[str, Offer] = {}
     for distance, span in enumerate(line, start):
-        for name, value in span.tags.items():
-            if name == ANCESTOR_MODEL:
-                _keep_better(found, _model_offers(value, distance, span))
-            elif (offer := _offer(name, value, distance, span)) is not None:
-                _keep_better(found, (offer,))
+        for name, text in span.tags.items():
+            for field, rank in _offered_for(name, distance):
+                known = found.get(field)
+                value = _value(field, text) if known is None or rank < known.source.rank else None
+                if value is not None:
+                    source = Source(field, span.attributes.get(name, name), rank)
+                    found[field] = Offer(value, source, span.span_id)
     return found
 
 
-def _keep_better(found: dict[str, Offer], offered: Iterable[Offer]) -> None:
-    for offer in offered:
-        known = found.get(offer.source.field)
-        if known is None or offer.source.rank < known.source.rank:
-            found[offer.source.field] = offer
-
-
-def _model_offers(model: str, distance: int, span: Tagged) -> Iterable[Offer]:
-    """The model as the one that was asked and that answered, and its provider if the name tells it."""
-    if not distance:
-        return
-    shown, provider = span.attributes.get(ANCESTOR_MODEL, ANCESTOR_MODEL), provider_of_model(model)
-    for name, value in zip(_OF_THE_MODEL, (model, model, provider), strict=True):
-        if value is not None:
-            yield Offer(value, Source(name, shown, ancestor_rank(distance)), span.span_id)
-
-
-def _offer(name: str, text: str, distance: int, span: Tagged) -> Offer | None:
-    shown = span.attributes.get(name, name)
+@lru_cache(maxsize=1024)
+def _offered_for(name: str, distance: int) -> tuple[tuple[str, int], ...]:
+    """The fields that a tag is offered for, each with its rank."""
     ranked = ENDPOINT_NAMES.get(name)
     if ranked is not None:
-        return Offer(text, Source("endpoint_tag", shown, ranked(distance)), span.span_id)
-    value = _value(name, text) if distance and name in TAGS else None
-    return None if value is None else Offer(value, Source(name, shown, ancestor_rank(distance)), span.span_id)
+        return (("endpoint_tag", ranked(distance)),)
+    if not distance:
+        return ()
+    fields = _OF_THE_MODEL if name == ANCESTOR_MODEL else (name,) if name in TAGS else ()
+    return tuple((field, ancestor_rank(distance)) for field in fields)
 
 
-def _value(name: str, text: str) -> str | int | None:
-    if name == "environment":
+def _value(field: str, text: str) -> str | int | None:
+    """What a field becomes by a tag; the model's name may tell its provider as well."""
+    if field == "environment":
         return environment_name(text)
-    if name == "attempt":
+    if field == "provider":
+        return provider_of_model(text)
+    if field == "attempt":
         return int(text) if text.isdigit() and len(text) < 5 else None
     return text
 
 
 def take(call: ModelCall, offered: Offers) -> dict[str, Offer]:
     """Give a call what is offered better than what it has; answers what was taken. Ties stay as they are."""
-    taken = {name: offer for name, offer in offered.items() if offer.source.rank < field_rank(call, name)}
+    ranks = best_ranks(call.sources)
+    taken = {
+        name: offer for name, offer in offered.items() if offer.source.rank < field_rank(call, name, ranks)
+    }
     if "model" in offered and call.model != UNKNOWN:  # its own name is the better one, whatever its rank
         taken = {name: offer for name, offer in taken.items() if name not in _OF_THE_MODEL}
     for name, offer in taken.items():

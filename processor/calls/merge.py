@@ -128,13 +128,17 @@ def _worths(call: ModelCall, counted: ModelCall) -> dict[str, int]:
     return worths
 
 
-def field_rank(call: ModelCall, name: str) -> int:
-    """How good a call's value of a field is."""
+def field_rank(call: ModelCall, name: str, ranks: Mapping[str, int] | None = None) -> int:
+    """How good a call's value of a field is.
+
+    Args:
+        ranks: the `best_ranks` of its sources, where they are at hand.
+    """
     if getattr(call, name) in (None, UNKNOWN):
         return MISSING
     if name == "external_request_id" and not call.request_id_given:
         return MISSING
-    return best_ranks(call.sources).get(name, UNSAID)
+    return (best_ranks(call.sources) if ranks is None else ranks).get(name, UNSAID)
 
 
 def _take(call: ModelCall, other: ModelCall, name: str) -> None:

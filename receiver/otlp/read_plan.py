@@ -122,10 +122,10 @@ class Plan:
         "_candidates",
         "_nowhere",
         "_routes",
-        "_says_by_absence",
         "_says_more",
         "_sources",
         "_tables",
+        "_telling",
         "attributes",
         "biller",
         "by_span_name",
@@ -189,10 +189,10 @@ class Plan:
         self.has_lifetimes = not LIFETIMES.isdisjoint(keys)
         self.has_outside = any(key.outside for places in keys.values() for key in places)
         self.has_wholes = not _WHOLES.isdisjoint(keys)
-        telling = [n for n, places in keys.items() if n in _UNPLAIN or any(key.outside for key in places)]
-        self._says_more = self._out_of_row(telling)
-        self._says_by_absence = "write_counted" in keys
-        self.is_plain = not telling and not self._says_by_absence
+        outside = {name for name, places in keys.items() if any(key.outside for key in places)}
+        self._telling = tuple(name for name in keys if name in outside or name in _UNPLAIN)
+        self._says_more = self._out_of_row(self._telling)
+        self.is_plain = not self._telling
         self.whole_shapes = whole_shapes(self.convention)
         told = self.convention
         self.unconventional = told.loses_cache or told.loses_reasoning or bool(told.estimates)
@@ -266,10 +266,14 @@ class Plan:
 
     def counts_plainly(self, reading: Reading) -> bool:
         """Whether no count of a span says how its totals are to be understood."""
-        if self.is_plain or self._says_by_absence:
-            return self.is_plain
-        told = self._says_more(reading.row)
-        return told.count(None) == len(told)
+        if self.is_plain:
+            return True
+        told = zip(self._telling, self._says_more(reading.row), strict=True)
+        return not any(value is not None and self._tells(reading, name) for name, value in told)
+
+    def _tells(self, reading: Reading, name: str) -> bool:
+        key = self.key_of(reading, name)
+        return name in _UNPLAIN or (key is not None and key.outside)
 
     def sources(self, reading: Reading, usage_rank: int) -> tuple[Source, ...]:
         """One entry per field that was read; the same tuple for the same answer."""

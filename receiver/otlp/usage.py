@@ -74,6 +74,8 @@ def _is_whole(call: ModelCall, sent: int, total: int | None, plan: Plan, reading
     if (read or 0) + (write or 0) > sent or (reasoning or 0) > answered:
         return False
     shape = usage_shape(call.provider, call.model)
+    if shape == ANTHROPIC and "write_counted" in plan.first:
+        return not (read or write)  # LiteLLM says by this count, or by its absence, what the input includes
     return shape in plan.whole_shapes or not (reasoning if shape in _THINKING else read or write)
 
 
