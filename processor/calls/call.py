@@ -63,6 +63,10 @@ class Flag(IntEnum):
     """The price depends on which tokens are images or audio, and the span does not say."""
     REGION_PRICED = 524288
     """It was served in a region, or by an endpoint, that has prices of its own; the list's were used."""
+    TIER_ASSUMED = 1048576
+    """Only the request names the service tier: it is priced as if that tier had served it."""
+    FEES_MISSING = 2097152
+    """The span tells of work with a fee of its own (web searches), which the cost leaves out."""
 
 
 class Source(NamedTuple):

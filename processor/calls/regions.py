@@ -52,6 +52,17 @@ def special_place(address: object) -> str:
     return place if is_special else ""
 
 
+def special_geography(sent: object) -> str | None:
+    """Where Anthropic was asked to keep a call, if that has a price of its own; None for anywhere.
+
+    `us` costs 1.1 times as much from Claude Opus 4.6 on; older models answer `not_available`.
+
+    Source: https://platform.claude.com/docs/en/build-with-claude/data-residency
+    """
+    place = sent.strip().lower() if isinstance(sent, str) else ""
+    return None if place in ("", "global", "not_available", "unspecified") else place
+
+
 def is_priced_apart(provider: str, model: str, place: str) -> bool:
     """Whether a call served at a special place may cost more than the price list says.
 

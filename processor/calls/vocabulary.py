@@ -218,6 +218,15 @@ _HOSTS: Final[tuple[tuple[str, str], ...]] = (
     ("api.x.ai", "x_ai"),
     ("api.z.ai", "zai"),
     ("models.github.ai", "github"),
+    ("models.inference.ai.azure.com", "github"),
+    ("api.githubcopilot.com", "github"),
+    ("dashscope.aliyuncs.com", "alibaba"),
+    ("dashscope-intl.aliyuncs.com", "alibaba"),
+    ("dashscope-us.aliyuncs.com", "alibaba"),
+    ("integrate.api.nvidia.com", "nvidia"),
+    ("router.huggingface.co", "huggingface"),
+    ("api.novita.ai", "novita"),
+    ("api.voyageai.com", "voyage_ai"),
     ("openrouter.ai", "openrouter"),
 )
 """Ends of the hosts that providers answer on, for emitters that name the host (LiveKit's OpenAI and Anthropic
@@ -277,6 +286,7 @@ _MODEL_FAMILIES: Final[tuple[tuple[str, str], ...]] = (
     ("claude-", "anthropic"),
     ("gemini-", "gcp.gemini"),
     ("models/gemini-", "gcp.gemini"),
+    ("projects/", "gcp.vertex_ai"),
     ("publishers/google/", "gcp.vertex_ai"),
     ("publishers/anthropic/", "gcp.vertex_ai"),
     ("anthropic.claude-", "aws.bedrock"),
@@ -328,6 +338,11 @@ def _bare(name: str) -> str:
 
 _BARE_PROVIDERS: Final = {_bare(spelled): ours for spelled, ours in PROVIDERS.items()}
 _BARE_FRAMEWORKS: Final = frozenset(map(_bare, FRAMEWORKS))
+
+
+def provider_of_host(address: object) -> str:
+    """The provider that answers on a host; "" for others: a gateway or a server of one's own is anybody's."""
+    return (_provider_of_host(address.strip().lower()) or "") if isinstance(address, str) else ""
 
 
 def _provider_of_host(name: str) -> str | None:

@@ -36,6 +36,8 @@ UNCERTAIN: Final = int(
     | Flag.RATE_MISSING
     | Flag.MODALITY_UNKNOWN
     | Flag.REGION_PRICED
+    | Flag.TIER_ASSUMED
+    | Flag.FEES_MISSING
 )
 """Reasons why a cost may be wrong (LEDGER §14). SQL knows only `COST_UNCERTAIN`, which one of them sets.
 

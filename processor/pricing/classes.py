@@ -39,7 +39,9 @@ def class_costs(call: ModelCall, vector: PriceVector, fresh: int, tokens_out: in
     """
     if not vector.gaps.priced:
         return _without_price(vector.gaps.flags)
-    unknown = _unknown_modality(call, vector.rates, fresh, tokens_out)
+    unknown = _unknown_modality(call, vector.rates, fresh, tokens_out) or _lacking(
+        call, vector, fresh, tokens_out
+    )
     if unknown:
         return _without_price(unknown)
     sent = _input_costs(call, vector, fresh)
@@ -63,6 +65,17 @@ def _unknown_modality(call: ModelCall, rates: Rates, fresh: int, tokens_out: int
     untold_input = call.input_audio_tokens is None and fresh and rates.input_audio is not None
     untold_output = call.output_audio_tokens is None and tokens_out
     return _MODALITY_UNKNOWN if untold_input or untold_output else 0
+
+
+def _lacking(call: ModelCall, vector: PriceVector, fresh: int, tokens_out: int) -> int:
+    """The flag where the list has only the price of text for a model that draws or speaks."""
+    told = {
+        "input_audio": (call.input_audio_tokens, fresh),
+        "output_audio": (call.output_audio_tokens, tokens_out),
+        "output_image": (call.output_image_tokens, tokens_out),
+    }
+    untold = (name for name in vector.gaps.lacking if told[name][0] is None and told[name][1])
+    return _MODALITY_UNKNOWN if any(getattr(vector.rates, name) is None for name in untold) else 0
 
 
 class _Part(NamedTuple):

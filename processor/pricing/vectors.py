@@ -61,6 +61,7 @@ class Gaps(NamedTuple):
         borrowed: classes whose rate is the standard tier's.
         assumed: classes that all fresh input is taken to be of where a span does not say.
         priced: False where the rates are known to be of another order than the price: then there is none.
+        lacking: classes that the model is made for, while the list may have its price of text alone.
     """
 
     flags: int = 0
@@ -68,6 +69,7 @@ class Gaps(NamedTuple):
     borrowed: frozenset[str] = frozenset()
     assumed: frozenset[str] = frozenset()
     priced: bool = True
+    lacking: frozenset[str] = frozenset()
 
 
 NO_GAPS: Final = Gaps()
@@ -120,6 +122,7 @@ def _is_special(rates: Rates, gaps: Gaps) -> bool:
     sees = rates.output_image is not None or "output_image" in gaps.included
     is_seen_apart = sees and rates.input_image not in (None, rates.input)
     has_gaps = bool(gaps.flags or gaps.assumed or {"input", "output"} & gaps.borrowed) or not gaps.priced
+    has_gaps = has_gaps or any(getattr(rates, name) is None for name in gaps.lacking)
     return speaks or draws or is_seen_apart or has_gaps
 
 

@@ -8,12 +8,19 @@ tokens, and whether the gateway answered from its own cache, for which no provid
 
 from __future__ import annotations
 
+from processor.calls.call import Flag
+from receiver.dialects.conventions import may_cache
 from receiver.dialects.table import COUNTS, Dialect, Key, Values, Verdict
+
+_WITHOUT_CACHE = Verdict(True, flags=int(Flag.USAGE_LOSSY))
+"""Where the provider counts cached tokens beside the input, a span without them may have lost most of it."""
 
 
 def judge(values: Values, failed: bool) -> Verdict | None:
     """Every span that names the gateway's provider is one request; other emitters name the operation."""
-    return None if "otel_operation" in values else COUNTS
+    if "otel_operation" in values:
+        return None
+    return _WITHOUT_CACHE if may_cache(values.get("provider", ""), values.get("model", "")) else COUNTS
 
 
 DIALECT = Dialect(

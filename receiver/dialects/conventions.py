@@ -122,6 +122,7 @@ LOSES_CACHE: tuple[tuple[str, str], ...] = (
     ("opentelemetry.instrumentation.bedrock", ""),  # the same
     ("openlit.otel.tracing", ""),  # 1.34, always
     ("openinference.instrumentation.anthropic", "0.1."),  # when streaming
+    ("opentelemetry-instrumentation-ruby_llm", ""),  # patches/chat.rb: input and output alone
 )
 """Scope and version: an Anthropic-shaped span of these without cached counts may have lost them for good."""
 

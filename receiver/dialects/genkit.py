@@ -5,7 +5,8 @@ Source: https://github.com/firebase/genkit, `js/core/src/tracing/instrumentation
 output, `js/ai/src/model-types.ts`. Gemini's thoughts stand outside of the output, as in Google's own
 object.
 `tests/fixtures/emitters/genkit-0.12.0-python.pb` is as exported.
-It does not tell: cache writes, audio and image tokens, the model that answered, the id of the response.
+The Anthropic plugin writes its cache under `usage.custom` (`js/plugins/anthropic/src/runner/stable.ts`).
+It does not tell: audio and image tokens, the model that answered, the id of the response.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ DIALECT = Dialect(
         Key("request_model", 82, "genkit:input", ("model",)),
         Key("request_model", 83, "genkit:name"),
         *usage_object_keys("genkit:output", 77, "usage"),
+        *usage_object_keys("genkit:output", 78, "usage", "custom"),  # the Anthropic plugin's cache
+        *usage_object_keys("genkit:output", 79, "custom", "usage"),  # the provider's own answer
         Key("conversation_id", 75, "genkit:sessionId"),
         Key("endpoint_label", 74, "genkit:metadata:flow:name"),
     ),

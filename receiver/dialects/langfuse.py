@@ -25,7 +25,7 @@ DIALECT = Dialect(
         Key("request_model", 80, _OBSERVED + "ls_model_name"),
         Key("request_model", 90, "langfuse.observation.model.name"),
         *usage_object_keys(_USAGE, 60),
-        Key("service_tier", 30, "langfuse.observation.model.parameters", ("service_tier",)),
+        Key("asked_tier", 30, "langfuse.observation.model.parameters", ("service_tier",)),
         Key("reported_cost", 30, "langfuse.observation.cost_details", ("total",)),
         Key("prompt_version", 5, "langfuse.observation.prompt.version"),
         Key("user_id", 30, _OBSERVED + "langfuse_user_id"),

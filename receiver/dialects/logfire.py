@@ -128,6 +128,7 @@ DIALECT = Dialect(
         Key("stream_seconds", 10, "duration"),
         Key("request_model", 60, "request_data", ("model",)),
         Key("model", 96, "request_data", ("model",)),
+        Key("asked_tier", 50, "request_data", ("service_tier",)),
         Key("streaming", 30, "request_data", ("stream",)),
         *attribute_keys("gen_ai.usage.details.", 20),
         *usage_object_keys("gen_ai.usage.raw", 75),

@@ -33,6 +33,8 @@ DIALECT = Dialect(
         Key("request_model", 81, "mlflow.spanInputs", ("model",)),
         Key("request_model", 82, "mlflow.llm.model"),
         Key("response_id", 34, "mlflow.spanOutputs", ("id",)),
+        Key("service_tier", 35, "mlflow.spanOutputs", ("service_tier",)),
+        Key("asked_tier", 45, "mlflow.spanInputs", ("service_tier",)),
         *usage_object_keys("mlflow.chat.tokenUsage", 76, totals=True),
         *usage_object_keys("mlflow.spanOutputs", 79, "usage"),
         Key("reported_cost", 45, "mlflow.llm.cost", ("total_cost",)),

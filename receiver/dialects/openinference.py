@@ -45,6 +45,7 @@ DIALECT = Dialect(
         ),  # all that a failed embeddings call has
         Key("request_model", 20, "llm.request.model_name"),
         Key("request_model", 40, "llm.invocation_parameters", ("model",)),
+        Key("asked_tier", 40, "llm.invocation_parameters", ("service_tier",)),
         Key("request_model", 50, "metadata", ("ls_model_name",)),
         Key("request_model", 60, "embedding.model_name"),
         Key("request_model", 61, "embedding.invocation_parameters", ("model",)),
@@ -59,6 +60,16 @@ DIALECT = Dialect(
         *attribute_keys("llm.token_count.", 30),
         Key("reported_cost", 20, "llm.cost.total"),
         # What the counts on the span leave out stands in the answer (Haystack, google-genai, ...).
+        Key("service_tier", 30, "output.value", ("service_tier",)),
+        Key("service_tier", 31, "output.value", ("usage", "service_tier")),
+        Key("geography", 30, "output.value", ("usage", "inference_geo")),
+        Key("paid_searches", 30, "output.value", ("usage", "server_tool_use", "web_search_requests")),
+        Key(
+            "cache_write_1h_tokens",
+            90,
+            "output.value",
+            ("usage", "cache_creation", "ephemeral_1h_input_tokens"),
+        ),
         Key("cache_read_tokens", 90, "output.value", ("usage", "prompt_tokens_details", "cached_tokens")),
         Key(
             "cache_read_tokens",

@@ -28,6 +28,7 @@ OPERATIONS = {
     "embeddings_create": "embeddings",
     "generate": "chat",
     "generate_content_stream": "generate_content",
+    "audio": "audio",  # OpenLIT, for speech in either direction
     "image": "image",  # Spring AI
     "image_generation": "image",
     "inference": "chat",
@@ -118,8 +119,13 @@ DIALECT = Dialect(
         Key("service_tier", 10, "openai.response.service_tier"),
         Key("service_tier", 11, "gen_ai.openai.response.service_tier"),
         Key("service_tier", 12, "gen_ai.response.service_tier"),
-        Key("service_tier", 20, "openai.request.service_tier"),
-        Key("service_tier", 21, "gen_ai.openai.request.service_tier"),
+        Key("asked_tier", 20, "openai.request.service_tier"),
+        Key("asked_tier", 21, "gen_ai.openai.request.service_tier"),
+        Key("asked_tier", 22, "gen_ai.request.service_tier"),
+        Key("paid_searches", 10, "gen_ai.usage.server_tool_use.web_search_requests"),
+        Key("paid_searches", 11, "gen_ai.usage.web_search_requests"),
+        Key("paid_searches", 12, "gen_ai.usage.details.web_search_requests"),
+        Key("host", 10, "server.address"),
         Key("place", 10, "server.address"),
         Key("place", 20, "aws.region"),
         Key("place", 30, "cloud.region"),

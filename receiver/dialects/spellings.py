@@ -172,6 +172,13 @@ _LEFT_OUT: Final = frozenset({"gen_ai.usage.experimental.reasoning_tokens"})
 Source: https://github.com/google/adk-python, `telemetry/tracing.py`, `trace_call_llm`."""
 
 _PROMPT: Final = ("prompt_tokens_details", "input_tokens_details", "input_token_details")
+_MODALITIES: Final = (
+    ("prompt", ("promptTokensDetails", "tokenCount"), ("prompt_tokens_details", "token_count")),
+    ("candidates", ("candidatesTokensDetails", "tokenCount"), ("candidates_tokens_details", "token_count")),
+    ("cache", ("cacheTokensDetails", "tokenCount"), ("cache_tokens_details", "token_count")),
+)
+"""Side → its list of counts by modality in Google's usage object, and the name of a count there
+(https://ai.google.dev/api/generate-content#ModalityTokenCount)."""
 _TIERS: Final = ("priority", "flex")
 """LangChain's OpenAI class puts the tier that was served before the names of the details, and writes the rest
 of the input under the tier's own name (https://github.com/langchain-ai/langchain,
@@ -183,6 +190,16 @@ def _of(details: tuple[str, ...], *names: str) -> tuple[Path, ...]:
     """The details of a side, as an object and flattened with a dot (Langfuse writes both)."""
     nested: tuple[Path, ...] = tuple((detail, name) for name in names for detail in details)
     return (*nested, *((f"{detail}.{name}",) for name in names for detail in details))
+
+
+def _modal(side: str, modality: str) -> tuple[Path, ...]:
+    """The counts of one modality in Google's lists: `receiver.otlp.attributes.inside` finds it there."""
+    return tuple(
+        (details, modality, count)
+        for name, *spelled in _MODALITIES
+        for details, count in spelled
+        if name == side
+    )
 
 
 def _each(*names: str) -> tuple[Path, ...]:
@@ -223,38 +240,72 @@ INSIDE: Final[Mapping[str, tuple[Path, ...]]] = {
         ("output_priority_reasoning",),
         *_each("reasoning_tokens", "reasoningTokens"),
     ),
-    "input_audio_tokens": (*_of(_PROMPT, "audio_tokens", "audio"), ("input_audio_tokens",)),
-    "output_audio_tokens": (*_of(_COMPLETION, "audio_tokens", "audio"), ("output_audio_tokens",)),
-    "input_image_tokens": _of(_PROMPT, "image_tokens", "image"),
-    "output_image_tokens": _of(_COMPLETION, "image_tokens", "image"),
+    "input_audio_tokens": (*_of(_PROMPT, "audio_tokens", "audio"), *_modal("prompt", "AUDIO")),
+    "output_audio_tokens": (*_of(_COMPLETION, "audio_tokens", "audio"), *_modal("candidates", "AUDIO")),
+    "input_image_tokens": (*_of(_PROMPT, "image_tokens", "image"), *_modal("prompt", "IMAGE")),
+    "output_image_tokens": (*_of(_COMPLETION, "image_tokens", "image"), *_modal("candidates", "IMAGE")),
     **{f"{tier}_tier": ((_PROMPT[2], tier), (f"input_{tier}",)) for tier in _TIERS},
-    "input_cached_audio_tokens": tuple((p, "cached_tokens_details", "audio_tokens") for p in _PROMPT),
-    "input_cached_image_tokens": tuple((p, "cached_tokens_details", "image_tokens") for p in _PROMPT),
+    "input_cached_audio_tokens": (
+        *((details, "cached_tokens_details", "audio_tokens") for details in _PROMPT),
+        *_modal("cache", "AUDIO"),
+    ),
+    "input_cached_image_tokens": (
+        *((details, "cached_tokens_details", "image_tokens") for details in _PROMPT),
+        *_modal("cache", "IMAGE"),
+    ),
 }  # fmt: skip
 """Field → paths inside a usage object, of counts that are parts of the total beside them."""
 
 OUTSIDE: Final[Mapping[str, tuple[Path, ...]]] = {
     "cache_read_tokens": _each(
-        "cache_read_input_tokens", "cacheReadInputTokens", "input_cache_read", "input_cached_tokens"
+        "cache_read_input_tokens", "cacheReadInputTokens", "input_cache_read", "input_cached_tokens",
+        "input_flex_cache_read",
     ),
     "cache_write_tokens": _each(
         "cache_creation_input_tokens", "cacheWriteInputTokens", "cacheCreationInputTokens",
         "input_cache_creation",
         "input_cache_write",
     ),
-    "cache_write_5m_tokens": _each("input_cache_creation_5m", "input_ephemeral_5m_input_tokens"),
-    "cache_write_1h_tokens": _each("input_cache_creation_1h", "input_ephemeral_1h_input_tokens"),
+    "cache_write_5m_tokens": _each(
+        "input_cache_creation_5m", "input_ephemeral_5m_input_tokens",
+        "cache_creation_ephemeral_5m_input_tokens", "ephemeral_5m_input_tokens",
+    ),
+    "cache_write_1h_tokens": _each(
+        "input_cache_creation_1h", "input_ephemeral_1h_input_tokens",
+        "cache_creation_ephemeral_1h_input_tokens", "ephemeral_1h_input_tokens",
+    ),
     "reasoning_tokens": _each(
         "output_reasoning", "output_reasoning_tokens", "thoughtsTokenCount", "thoughts_token_count",
-        "thoughtsTokens",
+        "thoughtsTokens", "output_flex_reasoning",
     ),
     "tool_prompt_tokens": _each("toolUsePromptTokenCount", "tool_use_prompt_token_count"),
-    "input_audio_tokens": _each("input_audio"),
-    "output_audio_tokens": _each("output_audio"),
-    "input_image_tokens": _each("input_image"),
-    "output_image_tokens": _each("output_image"),
+    "input_audio_tokens": _each("input_audio", "input_audio_tokens", "input_modality_AUDIO"),
+    "output_audio_tokens": _each("output_audio", "output_audio_tokens", "output_modality_AUDIO"),
+    "input_image_tokens": _each("input_image", "input_image_tokens", "input_modality_IMAGE"),
+    "output_image_tokens": _each("output_image", "output_image_tokens", "output_modality_IMAGE"),
+    "input_text_tokens": _each("input_modality_TEXT", "input_flex"),
+    "output_text_tokens": _each("output_modality_TEXT", "output_flex"),
+    "input_video_tokens": _each("input_modality_VIDEO"),
+    "input_document_tokens": _each("input_modality_DOCUMENT"),
 }  # fmt: skip
-"""The same for counts that the provider, or Langfuse, leaves out of the total beside them."""
+"""The same for counts that the provider, or Langfuse, leaves out of the total beside them. Langfuse's
+callback for LangChain takes every detail out of `input` and `output`
+(`langfuse/langchain/CallbackHandler.py`, 5.0.4, `_parse_usage_model`)."""
+
+BESIDE: Final[Mapping[str, tuple[Path, ...]]] = {
+    "service_tier": _each("service_tier", "serviceTier", "trafficType", "traffic_type"),
+    "geography": _each("inference_geo", "inferenceGeo"),
+    "paid_searches": (
+        ("server_tool_use", "web_search_requests"),
+        *_each("server_tool_use.web_search_requests", "web_search_requests"),
+        *_each("num_search_queries", "num_sources_used", "numSourcesUsed"),
+    ),
+}
+"""Field → paths inside a usage object, of what decides beside the counts what they cost: Anthropic's tier,
+data residency and searches (https://platform.claude.com/docs/en/api/messages), Vertex AI's `trafficType`, the
+searches of xAI and Perplexity."""
+_SERVED: Final = 5
+"""Order of the tier inside a usage object: the provider says there which one served."""
 
 
 def attribute_keys(prefix: str, order: float) -> Iterator[Key]:
@@ -285,6 +336,9 @@ def usage_object_keys(
             for place, path in enumerate(spelled):
                 at = order + start + place / 100
                 yield Key(field, at, attribute, (*prefix, *path), outside=outside, only=only)
+    for field, spelled in BESIDE.items():
+        for path in spelled:
+            yield Key(field, _SERVED + order / 1000, attribute, (*prefix, *path), only=only)
 
 
 def detail_keys(attribute: str, order: float) -> Iterator[Key]:

@@ -210,9 +210,19 @@ def inside(parsed: object, path: tuple[str | int, ...]) -> object | None:
             found = found.get(step)
         elif isinstance(found, list) and isinstance(step, int) and -len(found) <= step < len(found):
             found = found[step]
+        elif isinstance(found, list) and isinstance(step, str):
+            found = _of_modality(found, step)
         else:
             return None
     return found
+
+
+def _of_modality(counts: list[object], modality: str) -> object | None:
+    """The entry of one modality in a list of Google's counts: `AUDIO`, also written `MediaModality.AUDIO`."""
+    for entry in counts:
+        if isinstance(entry, dict) and str(entry.get("modality")).upper().endswith(modality):
+            return entry
+    return None
 
 
 def leading_id(raw: bytes) -> str | None:

@@ -36,6 +36,8 @@ class Candidate(NamedTuple):
     convert: Callable[[object], object | None]
     path: Path
     key: Key
+    word: bytes = b""
+    """What a value must hold for the path to lead anywhere: looking is far cheaper than parsing."""
 
 
 Candidates: TypeAlias = Mapping[str, tuple[Candidate, ...]]
@@ -45,9 +47,14 @@ def candidates(name: str, places: list[Key]) -> tuple[Candidate, ...]:
     """The places of one field, in order."""
     kind = KINDS.get(name, TEXT)
     return tuple(
-        Candidate(key.attribute, kind.read, kind.convert, key.path, key)
+        Candidate(key.attribute, kind.read, kind.convert, key.path, key, _word(key.path))
         for key in sorted(places, key=lambda key: key.order)
     )
+
+
+def _word(path: Path) -> bytes:
+    last = path[-1] if path else ""
+    return last.encode() if isinstance(last, str) else b""
 
 
 def search(
@@ -70,6 +77,8 @@ def _value(candidate: Candidate, attributes_of: Mapping[str, bytes], documents: 
         if leading is not None:
             return leading
     if candidate.attribute not in documents:
+        if candidate.word not in value:
+            return None
         documents[candidate.attribute] = attributes.parsed(value)
     return candidate.convert(attributes.inside(documents[candidate.attribute], candidate.path))
 

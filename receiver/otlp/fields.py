@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from processor.calls.regions import special_place
-from processor.calls.vocabulary import model_name, provider_name
+from processor.calls.regions import special_geography, special_place
+from processor.calls.vocabulary import model_name, provider_name, provider_of_host
 from receiver.otlp import attributes
 from receiver.otlp.attributes import MAX_SECONDS, Read
 
@@ -43,7 +43,7 @@ RARE_COUNTS = frozenset(
 TIMINGS = frozenset({"first_token", "first_chunk_seconds", "first_chunk_ms"})
 IDENTIFIERS = frozenset(
     {"raw_response_id", "litellm_id", "external_request_id", "attempt", "reported_cost", "speed"}
-    | {"priority_tier", "flex_tier"}
+    | {"priority_tier", "flex_tier", "asked_tier", "geography", "paid_searches"}
 )
 _OTHER_COUNTS = frozenset(
     {
@@ -51,6 +51,11 @@ _OTHER_COUNTS = frozenset(
         "uncached_tokens",
         "whole_input_tokens",
         "tool_prompt_tokens",
+        "paid_searches",
+        "input_text_tokens",
+        "output_text_tokens",
+        "input_video_tokens",
+        "input_document_tokens",
         "write_counted",
         "http_status",
         "attempt",
@@ -72,6 +77,7 @@ _TAGS = frozenset(
         "http_route",
         "workflow",
         "service_tier",
+        "asked_tier",
     }
 )
 UNIQUE = frozenset(
@@ -114,6 +120,7 @@ SHOWN_AS = {
     "raw_response_id": "response_id",
     "duration_us": "latency_us",
     "speed": "service_tier",
+    "asked_tier": "service_tier",
     "ancestor_model": "",
 }
 """Marks and parts → the field of `ModelCall` they decide."""
@@ -174,6 +181,8 @@ KINDS: dict[str, Kind] = {
         lambda found: str(found).lower() if isinstance(found, bool) else attributes.as_text(found)
     ),
     "place": _of(special_place),
+    "geography": _of(special_geography),
+    "host": _of(provider_of_host),
     "duration_us": _of(attributes.as_microseconds_of_ms_text),
     "speed": _of(lambda found: "fast" if found == "fast" else None),  # "normal" is no tier
     **dict.fromkeys(COUNT_FIELDS | _OTHER_COUNTS, COUNT),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from processor.calls.admission import LONGEST_CALL_NS, YEAR_2015_NS
 from processor.calls.call import UNKNOWN, Flag, ModelCall
 from processor.calls.regions import is_priced_apart
+from processor.calls.service_tiers import standard_tier
 from processor.calls.vocabulary import PROVIDERS, provider_name, provider_of_model
 from receiver.dialects.litellm import RAW_REQUEST, provider_response_id
 from receiver.dialects.otel_genai import operation_name
@@ -37,6 +38,12 @@ _CALL_TYPES = {
 """`llm.request.type` of old OpenLLMetry and LiteLLM."""
 
 
+_SPOKEN_BY_MANY = frozenset({"openai", "anthropic"})
+"""Providers whose SDKs talk to others as well, under their name: who answers on the host sends the bill.
+
+Source: https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/ on `gen_ai.provider.name`: it
+may be `openai` for every client of OpenAI's SDK, and `server.address` tells more.
+"""
 _FINE = (b"", OK)
 _MAX_SKETCHES = 256
 _LATENCY_UNKNOWN = int(Flag.LATENCY_UNKNOWN)
@@ -166,8 +173,8 @@ def _make_sketch(plan: Plan, reading: Reading, name: bytes, is_failed: bool) -> 
     provider, model, request_model = values.get("provider"), values.get("model"), values.get("request_model")
     if plan.biller:
         provider = plan.biller
-    elif provider is None:
-        provider = _unnamed_provider(plan, reading, model)
+    elif provider is None or provider in _SPOKEN_BY_MANY:
+        provider = values.get("host") or provider or _unnamed_provider(plan, reading, model)
     if model is not None and "/" in model:
         model = _model_name(model, provider)
     if request_model is not None and "/" in request_model:
@@ -314,3 +321,10 @@ def _set_identifiers(call: ModelCall, values: Values) -> None:
         call.service_tier = values["speed"]
     elif call.service_tier is None:
         call.service_tier = next((tier for tier in ("priority", "flex") if f"{tier}_tier" in values), None)
+    if call.service_tier is None and "asked_tier" in values:
+        call.service_tier = values["asked_tier"]
+        call.flags |= Flag.TIER_ASSUMED if standard_tier(call.service_tier, call.provider) else 0
+    if "geography" in values:
+        call.flags |= _REGION_PRICED
+    if values.get("paid_searches"):
+        call.flags |= Flag.FEES_MISSING

@@ -46,7 +46,8 @@ CALL_USAGE = (
 DECISIVE = frozenset(
     {
         "otel_operation", "vercel_operation", "traceloop_kind", "request_type", "provider", "model",
-        "request_model", "streaming", "mapped_mark", *(dialect.mark for dialect in DIALECTS if dialect.calls),
+        "request_model", "streaming", "mapped_mark", "host",
+        *(dialect.mark for dialect in DIALECTS if dialect.calls),
         "claude_code_kind", "codex_event", "codex_kind", "codex_endpoint", "gemini_cli_kind",
         "inference_event",
     }

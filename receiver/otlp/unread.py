@@ -68,6 +68,8 @@ _NO_USAGE: Final = frozenset(
 _LIMITS: Final = frozenset({"max", "maximum", "limit", "limits", "budget"})
 _SIDES: Final = frozenset({"input", "output", "prompt", "completion"})
 _GENAI: Final = frozenset({"genai", "llm", "llms", "openai", "anthropic", "gpt", "claude", "gemini"})
+_NAMES_PROVIDER: Final = frozenset({"gen_ai.provider.name", "gen_ai.system"})
+"""Keys whose value is a provider, whether we know it or not (Cartesia, Deepgram)."""
 _COUNT, _WEAK, _MODEL, _PROVIDER, _OBJECT, _NOTHING = range(1, 7)
 
 
@@ -144,7 +146,7 @@ def _judged(
         elif kind == _MODEL:
             models.append(key)
             known = known or provider_of_model(text) is not None
-        elif text.lower() in PROVIDERS:
+        elif text.lower() in PROVIDERS or key in _NAMES_PROVIDER:
             providers.append(key)
     if models or speaks:
         counts += weak

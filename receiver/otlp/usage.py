@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from processor.calls.call import ESTIMATED, PROVIDER, SUCCESS, Flag, ModelCall
 from receiver.dialects.balance import INSIDE, OPEN, OUTSIDE, WRITES_OUTSIDE, Balance, Sent, balance
-from receiver.dialects.conventions import ANTHROPIC, GEMINI, UNNAMED, XAI, may_cache, usage_shape
+from receiver.dialects.conventions import ANTHROPIC, GEMINI, OPENAI, UNNAMED, XAI, may_cache, usage_shape
 from receiver.dialects.table import (
     USAGE_AMBIGUOUS,
     USAGE_ESTIMATED,
@@ -21,9 +21,16 @@ from receiver.otlp.read_plan import Plan, Reading
 _USAGE_INVALID = int(Flag.USAGE_INVALID)
 _EMBEDDINGS = "embeddings"
 _CACHED = ("cache_read_tokens", "cache_write_tokens", *LIFETIMES)
-_INPUT_PARTS = ("input_audio_tokens", "input_image_tokens", "tool_prompt_tokens")
+_INPUT_PARTS = (
+    "input_audio_tokens",
+    "input_image_tokens",
+    "input_text_tokens",
+    "input_video_tokens",
+    "input_document_tokens",
+    "tool_prompt_tokens",
+)
 _THINKING = (GEMINI, XAI)
-_OUTPUT_PARTS = ("output_audio_tokens", "output_image_tokens")
+_OUTPUT_PARTS = ("output_audio_tokens", "output_image_tokens", "output_text_tokens")
 
 
 def set_usage(call: ModelCall, plan: Plan, reading: Reading, span: Mapping[str, bytes]) -> int:
@@ -153,7 +160,7 @@ def _settle(
     if plan.has_wholes:
         values = reading.values
         counts = counts._replace(fresh=values.get("uncached_tokens"), whole=values.get("whole_input_tokens"))
-    cache = _cache_counted(plan, reading, shape)
+    cache = _cache_counted(counts, plan, reading, shape)
     reasoning = _reasoning_counted(counts, plan, reading, shape)
     found = balance(counts, cache, reasoning)
     if found.is_open and (inputs := plan.counts_of(span, "input_tokens")):
@@ -195,10 +202,13 @@ def _stands_beside(plan: Plan, reading: Reading, part: str, whole: str) -> bool:
     return place is not None and (not key.path or key.attribute == place.attribute)
 
 
-def _cache_counted(plan: Plan, reading: Reading, shape: str) -> str:
+def _cache_counted(counts: Sent, plan: Plan, reading: Reading, shape: str) -> str:
     """Whether the input count includes cached tokens: by the shape of the usage object, else by emitter."""
     if plan.has_outside and any(_stands_beside(plan, reading, name, "input_tokens") for name in _CACHED):
-        return OUTSIDE
+        if counts.total != counts.input + counts.output:
+            return OUTSIDE
+        # A total that leaves them out: the provider's, which has them in the input, or a mere sum.
+        return INSIDE if shape == OPENAI else OPEN
     if shape == UNNAMED and "cache_write_tokens" in reading.values:
         return plan.convention.cache  # of those that count writes, most count them beside the input
     if shape != ANTHROPIC:

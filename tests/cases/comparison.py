@@ -53,14 +53,15 @@ class Case:
 CASES = [Case(path) for path in sorted(ROOT.glob("*.json")) if ".expected" not in path.suffixes]
 
 
-def faults(case: Case, found: Mapping[str, Any]) -> list[str]:
+def faults(right: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
     """What `spanledger inspect --json` says of a case that is not right; empty when all of it is.
 
     Args:
+        right: what is right of it, as an `.expected.json` file says it.
         found: the line that `inspect --json` prints for the case's payload.
     """
     counted = {call["spanId"]: call for call in found["calls"]}
-    expected = {call["spanId"]: call for call in case.truth["calls"]}
+    expected = {call["spanId"]: call for call in right["calls"]}
     said = [f"{span_id}: counted, but is no call" for span_id in counted.keys() - expected.keys()]
     for span_id, truth in expected.items():
         if span_id not in counted:
@@ -68,7 +69,7 @@ def faults(case: Case, found: Mapping[str, Any]) -> list[str]:
         else:
             said += [f"{span_id}: {fault}" for fault in _call_faults(truth, counted[span_id])]
     left = {span["spanId"] for span in found["notCounted"]}
-    said += [f"{span_id}: not in notCounted" for span_id in case.truth["notCounted"] if span_id not in left]
+    said += [f"{span_id}: not in notCounted" for span_id in right["notCounted"] if span_id not in left]
     return said
 
 
@@ -81,6 +82,8 @@ def _call_faults(truth: Mapping[str, Any], call: Mapping[str, Any]) -> Iterator[
             yield f"{name} is {call.get(name)}, not {truth[name]}"
     if missing := set(truth.get("flagsInclude", ())) - set(call["flags"]):
         yield f"flags {sorted(missing)} are missing"
+    if wrong := set(truth.get("flagsExclude", ())) & set(call["flags"]):
+        yield f"flags {sorted(wrong)} are there"
     if "reportedCostPicoUsd" in truth and _pico(call.get("reportedCostUsd")) != truth["reportedCostPicoUsd"]:
         yield f"reportedCostUsd is {call.get('reportedCostUsd')}"
     yield from _cost_faults(truth, call)

@@ -151,7 +151,10 @@ USAGE = st.fixed_dictionaries(
     | dict.fromkeys(("reasoning_tokens", "input_cached_audio_tokens", "input_cached_image_tokens"), COUNT)
 )
 NAMES = st.frozensets(st.sampled_from(Rates._fields[:-1]))
-GAPS = st.builds(Gaps, st.sampled_from((0, int(Flag.RATE_MISSING))), NAMES, NAMES, NAMES, st.booleans())
+LACKING = st.frozensets(st.sampled_from(("input_audio", "output_audio", "output_image")))
+GAPS = st.builds(
+    Gaps, st.sampled_from((0, int(Flag.RATE_MISSING))), NAMES, NAMES, NAMES, st.booleans(), LACKING
+)
 MARKED = int(Flag.RATE_MISSING | Flag.MODALITY_UNKNOWN | Flag.CACHE_PRICE_ASSUMED)
 
 

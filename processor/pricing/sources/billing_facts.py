@@ -68,6 +68,36 @@ _ASSUMED: Final = (
 )  # fmt: skip
 """Classes that all fresh input is taken to be where a span does not say."""
 
+_LACKING: Final = (
+    _fact(
+        "google openai azure openrouter quicksilverpro novita", "", "-image", "output_image",
+        "https://openrouter.ai/docs/guides/overview/multimodal/image-generation: output tokens that are "
+        "images have a price of their own",
+    ),
+    _fact(
+        "openai azure openrouter", "", "-audio", "input_audio output_audio",
+        "https://platform.openai.com/docs/pricing: audio tokens of gpt-4o-audio-preview and gpt-audio",
+    ),
+)  # fmt: skip
+"""What a model is made for, at a price of its own that some lists do not have."""
+
+_FEES: Final = (
+    _fact(
+        "openai azure openrouter", "", "search-preview", "call",
+        "https://platform.openai.com/docs/pricing: each call of a search model has a fee",
+    ),
+    _fact("openai azure", "", "search-api", "call", "https://platform.openai.com/docs/pricing: the same"),
+    _fact(
+        "openai azure openrouter", "", "deep-research", "call",
+        "https://platform.openai.com/docs/pricing: its searches have a fee each",
+    ),
+    _fact(
+        "perplexity openrouter", "", "sonar", "call",
+        "https://docs.perplexity.ai/getting-started/pricing: a fee by the size of the search's context",
+    ),
+)  # fmt: skip
+"""Models whose every call has a fee that a span does not tell, or not the size of."""
+
 _SAME_TIERS: Final = (
     ("azure", "priority", ("gpt-4.1", "gpt-5.1", "gpt-5.2"), "https://github.com/BerriAI/litellm/pull/28506"),
 )
@@ -100,6 +130,16 @@ def included(provider: str, model: str) -> frozenset[str]:
 def assumed(provider: str, model: str) -> frozenset[str]:
     """Classes that the whole input is assumed to be."""
     return _classes(_ASSUMED, provider, model)
+
+
+def lacking(provider: str, model: str) -> frozenset[str]:
+    """Classes that the model is made for and that have another price than text, listed or not."""
+    return _classes(_LACKING, provider, model) - included(provider, model)
+
+
+def has_untold_fees(provider: str, model: str) -> bool:
+    """Whether each call costs a fee that depends on more than a span tells."""
+    return bool(_classes(_FEES, provider, model))
 
 
 def has_vendors_tier(seller: str, tier: str | None, model: str) -> bool:

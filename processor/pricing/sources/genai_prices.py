@@ -27,7 +27,14 @@ from processor.calls.model_ids import (
 )
 from processor.calls.service_tiers import is_near_standard
 from processor.calls.vocabulary import provider_of_model
-from processor.pricing.sources.billing_facts import assumed, has_vendors_tier, included, tier_factor
+from processor.pricing.sources.billing_facts import (
+    assumed,
+    has_untold_fees,
+    has_vendors_tier,
+    included,
+    lacking,
+    tier_factor,
+)
 from processor.pricing.sources.genai_records import (
     PACKAGE,
     ModelRecord,
@@ -166,6 +173,8 @@ class GenaiPrices:
         }
         model = found.record.id.lower()
         gaps = dated.gaps(included(found.seller.id, model), assumed(found.seller.id, model))
+        fees = Flag.RATE_MISSING if has_untold_fees(found.seller.id, model) else 0
+        gaps = gaps._replace(flags=gaps.flags | fees, lacking=lacking(found.seller.id, model))
         lost = dated.lost_steps() or self._vendor_steps(found, dated)
         vectors = tuple(
             price_vector(

@@ -75,7 +75,9 @@ SELECT
         CASE WHEN m.flags & 65536 <> 0 THEN 'data_mode_unknown' END,
         CASE WHEN m.flags & 131072 <> 0 THEN 'from_log' END,
         CASE WHEN m.flags & 262144 <> 0 THEN 'modality_unknown' END,
-        CASE WHEN m.flags & 524288 <> 0 THEN 'region_priced' END
+        CASE WHEN m.flags & 524288 <> 0 THEN 'region_priced' END,
+        CASE WHEN m.flags & 1048576 <> 0 THEN 'tier_assumed' END,
+        CASE WHEN m.flags & 2097152 <> 0 THEN 'fees_missing' END
     ], NULL) AS flags,
     r.dialect,
     r.sources,
