@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import tomllib
+from configparser import ConfigParser
 from functools import cache
 
 import pytest
@@ -108,7 +109,9 @@ def test_every_example_parses(page: str, language: str, snippet: str) -> None:
     elif language == "toml":
         assert tomllib.loads(snippet)
     elif language == "yaml":
-        assert yaml.safe_load(snippet) is not None
+        assert all(document is not None for document in yaml.safe_load_all(snippet))
+    elif language == "ini":
+        ConfigParser(interpolation=None).read_string(snippet)
     elif language == "json":
         assert json.loads(snippet) is not None
     else:

@@ -1,0 +1,55 @@
+"""Settings and metrics that the documentation names exist, and every metric is documented."""
+
+from __future__ import annotations
+
+import re
+
+from service import metrics
+from service.config import Config
+from service.config_source import leaves, variable
+from tests.test_repository import texts
+
+PAGES = {name: text for name, text in texts().items() if name.endswith(".md") and name != "CHANGELOG.md"}
+READERS_OWN = {"SPANLEDGER_API_KEY", "SPANLEDGER_KEY"}
+"""Variables of the reader's shell in examples."""
+SUFFIXES = ("_bucket", "_sum", "_count")
+
+
+def families() -> dict[str, str]:
+    """Our metrics as they are declared → their kinds."""
+    found = {family.name: family.type for family in metrics.registry().collect()}
+    return {name: kind for name, kind in found.items() if name.startswith("spanledger_")}
+
+
+def exposed() -> set[str]:
+    """Our metrics as Prometheus scrapes them, and the series of histograms."""
+    names = {f"{name}_total" if kind == "counter" else name for name, kind in families().items()}
+    histograms = [name for name, kind in families().items() if kind == "histogram"]
+    return names | {name + suffix for name in histograms for suffix in SUFFIXES}
+
+
+def test_every_variable_that_a_page_names_is_a_setting() -> None:
+    known = {variable(path) for path in leaves(Config)} | {"SPANLEDGER_CONFIG"} | READERS_OWN
+    named = {
+        (page, name)
+        for page, text in PAGES.items()
+        for name in re.findall(r"\b(SPANLEDGER_[A-Z_]+[A-Z])\b(?!<)", text)
+        if not name.startswith("SPANLEDGER_TEST_")
+    }
+    assert named
+    assert {pair for pair in named if pair[1] not in known} == set()
+
+
+def test_every_metric_that_a_page_names_is_exposed() -> None:
+    named = {
+        (page, name)
+        for page, text in PAGES.items()
+        for name in re.findall(r"\b(spanledger_[a-z_]+[a-z])\b", text)
+    }
+    assert named
+    assert {pair for pair in named if pair[1] not in exposed()} == set()
+
+
+def test_every_metric_is_listed_for_those_who_monitor() -> None:
+    page = PAGES["docs/monitoring.md"]
+    assert {name for name in families() if f"`{name}" not in page} == set()
