@@ -59,7 +59,7 @@ def findings(plan: Plan) -> list[Finding]:
     return [
         Finding("A quiet day", asked(grew + 24, grew, "previous"), "steady"),
         Finding(
-            "A tenant asks far longer questions", asked(grew, grew - 24),
+            "A tenant's longer questions", asked(grew, grew - 24),
             "identity_concentration", shop.HEAVY_TENANT,
         ),
         Finding("A retry storm", asked(*storm, endpoint=shop.PRODUCT_QA.tag), "retry_storm"),

@@ -103,7 +103,8 @@ def waterfall(total: Change, explain: bool = True) -> Table:
     shown = Table.grid(padding=(0, 2))
     for justify in ("left", "right", "left", "left"):
         shown.add_column(justify=justify, no_wrap=True)
-    widest = max(abs(total.term(name)) for name in TERMS)
+    amounts = [*map(total.term, TERMS), *map(total.token_class, TOKEN_CLASSES)]
+    widest = max(map(abs, amounts))
     for name in TERMS:
         amount = total.term(name)
         shown.add_row(

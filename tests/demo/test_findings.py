@@ -7,19 +7,22 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 
 import psycopg
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from cli.__main__ import build
 from demo import truth
-from demo.findings import Finding, told
+from demo.findings import Finding, findings, told
 from demo.plan import Plan, make_plan
 from demo.truth import Totals
-from operations.compare.model import Question
+from operations.compare.model import Question, compare
 from operations.compare.page import compare_page
+from operations.compare.story import show
 from operations.web.parameters import Links
 from tests.dashboards.files import DEFAULTS, dashboards, panels
 from tests.dashboards.macros import Range, Value, expand, fill
@@ -34,7 +37,7 @@ DAYS = 4
 ALIKE = r"Requests barely changed \(N → N\)\. Each request costs "
 SENTENCES = {
     "A quiet day": r"Steady\. " + ALIKE + r"what it did \(\$U( → \$U)?\)\.",
-    "A tenant asks far longer questions": r"Tenant northwind is \d+ % of the change and went from 1\d % to "
+    "A tenant's longer questions": r"Tenant northwind is \d+ % of the change and went from 1\d % to "
     r"[34]\d % of the cost\. "
     + ALIKE
     + r"\d+ % more \(\$U → \$U\), because northwind reads \d\.\d times as much\.",
@@ -132,6 +135,19 @@ def test_terminal_page_and_panel_tell_the_same(played: tuple[psycopg.Connection[
         panel = _panel(connection, finding.question)
         assert (panel["class"], panel["sentence"]) == (spike.name, spike.sentence)
         assert panel["delta_usd"] == Decimal(answer["total"]["delta_usd"])
+
+
+@pytest.mark.slow
+def test_a_narrow_terminal_cuts_no_figure(played: tuple[psycopg.Connection[Any], str, Plan]) -> None:
+    connection, _, plan = played
+    for finding in findings(plan):
+        out = StringIO()
+        show(
+            Console(file=out, width=80, highlight=False),
+            finding.question,
+            compare(connection, finding.question),
+        )
+        assert "…" not in out.getvalue()
 
 
 def _panel(connection: psycopg.Connection[Any], question: Question) -> dict[str, Any]:

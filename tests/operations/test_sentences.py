@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from operations.compare.model import Question, Spike, compare
 from tests.operations.ledger import Call, fill
@@ -101,3 +102,28 @@ def test_data_that_begin_with_the_window_have_no_baseline(
     migrated_database: str, first: datetime, over: timedelta, sentence: str
 ) -> None:
     assert told(migrated_database, spread(V7, 300, first, over), first, over).sentence == sentence
+
+
+RISING = {
+    "cost_per_request_usd": 0.008, "baseline_cost_per_request_usd": 0.006, "output_tokens_usd": 0.2,
+    "output_tokens_per_call": 300, "baseline_output_tokens_per_call": 200,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("driver", "reason"),
+    [
+        (RISING, "writes 50 % more"),
+        (RISING | {"input_tokens_usd": 0.3, "input_tokens_per_call": 5, "baseline_input_tokens_per_call": 9},
+         "writes 50 % more"),
+        (RISING | {"output_tokens_usd": -0.2}, "costs 33 % more a request"),
+        (RISING | {"baseline_cost_per_request_usd": None}, None),
+    ],
+    ids=["what it does", "not what points the other way", "no term points its way", "without a past"],
+)  # fmt: skip
+def test_a_reason_never_points_against_the_change(
+    migrated_database: str, driver: dict[str, object], reason: str | None
+) -> None:
+    with psycopg.connect(migrated_database) as connection:
+        found = connection.execute("SELECT genai.unit_reason(%s)", [Jsonb(driver)]).fetchone()
+    assert found == (reason,)

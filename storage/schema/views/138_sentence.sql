@@ -42,7 +42,7 @@ CREATE FUNCTION genai.factor_text(p_ratio numeric) RETURNS text LANGUAGE sql IMM
         ELSE genai.percent_text(1 - p_ratio) || ' less' END
 $$;
 
--- What the first driver of the cost per request does: from its row in the evidence.
+-- What the first driver of the cost per request does: from its row in the evidence; NULL where it has no past to be set against.
 CREATE FUNCTION genai.unit_reason(p_driver jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE t.term
         WHEN 'attempts' THEN 'makes ' || to_char(v.calls, 'FM990.00') || ' calls for a request instead of '
@@ -51,7 +51,7 @@ CREATE FUNCTION genai.unit_reason(p_driver jsonb) RETURNS text LANGUAGE sql IMMU
         WHEN 'price' THEN 'pays another price for the same tokens'
         WHEN 'output' THEN 'writes ' || genai.factor_text(v.written)
         WHEN 'input' THEN 'reads ' || genai.factor_text(v.read)
-        ELSE 'costs ' || genai.factor_text(v.unit) || ' a request' END
+        ELSE CASE WHEN v.unit > 0 THEN 'costs ' || genai.factor_text(v.unit) || ' a request' END END
     FROM (
         SELECT (p_driver ->> 'calls')::numeric / nullif((p_driver ->> 'requests')::numeric, 0) AS calls,
             (p_driver ->> 'baseline_calls')::numeric / nullif((p_driver ->> 'baseline_requests')::numeric, 0) AS calls_before,
@@ -142,8 +142,12 @@ CREATE FUNCTION genai.unit_sentence(p_class text, e jsonb) RETURNS text LANGUAGE
             WHEN p_class = 'price' THEN 'the same tokens cost ' || genai.sum_text((e ->> 'price_usd')::numeric)
                 || CASE WHEN (e ->> 'price_usd')::numeric > 0 THEN ' more' ELSE ' less' END
             WHEN (e -> 'unit_driver' ->> 'share_of_change')::numeric >= 0.4
+                AND e -> 'unit_driver' ->> 'prompt_version' = e -> 'deploy' ->> 'prompt_version'
+                AND genai.deploy_reason(e -> 'deploy') IS NOT NULL THEN genai.deploy_reason(e -> 'deploy')
+            WHEN (e -> 'unit_driver' ->> 'share_of_change')::numeric >= 0.4 AND genai.unit_reason(e -> 'unit_driver') IS NOT NULL
                 THEN (e -> 'unit_driver' ->> 'name') || ' ' || genai.unit_reason(e -> 'unit_driver')
-            WHEN p_class = 'token' THEN 'tokens per ' || v.noun || ' went from '
+            WHEN p_class = 'token' AND ((e ->> 'tokens_per_request')::numeric - (e ->> 'baseline_tokens_per_request')::numeric)
+                * (v.u1 - v.u0) > 0 THEN 'tokens per ' || v.noun || ' went from '
                 || genai.count_text((e ->> 'baseline_tokens_per_request')::numeric) || ' to '
                 || genai.count_text((e ->> 'tokens_per_request')::numeric)
             END, '') || '.' END
