@@ -227,8 +227,11 @@ def test_nobody_else_may_use_the_database_or_a_function(reader: str) -> None:
 
 
 def test_no_function_of_the_contract_runs_with_others_rights(migrated_database: str) -> None:
+    # A SET clause forbids inlining: only PL/pgSQL over arrays, which is never inlined, may pin how it is planned.
     query = """
-        SELECT count(*) FROM pg_proc
-        WHERE pronamespace = 'genai'::regnamespace AND (prosecdef OR proconfig IS NOT NULL)
+        SELECT count(*) FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+        WHERE p.pronamespace = 'genai'::regnamespace AND (p.prosecdef OR p.proconfig IS NOT NULL AND (
+            l.lanname <> 'plpgsql' OR NOT p.proconfig
+                <@ ARRAY['plan_cache_mode=force_generic_plan', 'enable_nestloop=off']))
     """
     assert value(migrated_database, query) == 0

@@ -8,13 +8,7 @@
 -- its calls, and as `drift_ratio`, where nothing stands out, what most cells did. Of a version or model that is new and replaced others
 -- (`is_new`) cost per request, tokens per call and terms are set against those. The terms are those of `compare` with the driver as filters. `source`: `calls`, or the rollup that
 -- answered in their stead.
-CREATE FUNCTION genai.drivers(
-    p_from timestamptz, p_to timestamptz, p_env text DEFAULT 'prod', p_measure text DEFAULT 'spend',
-    p_baseline text DEFAULT 'previous', p_data_mode text DEFAULT 'real', p_endpoint text DEFAULT NULL,
-    p_prompt_version text DEFAULT NULL, p_user text DEFAULT NULL, p_tenant text DEFAULT NULL,
-    p_model text DEFAULT NULL, p_provider text DEFAULT NULL, p_service text DEFAULT NULL, p_limit integer DEFAULT 6,
-    p_with_drift boolean DEFAULT false
-) RETURNS TABLE (
+CREATE TYPE genai.driver_row AS (
     place integer, kind text, name text, endpoint text, prompt_version text, provider text, model text, tenant text,
     service text, "user" text, is_new boolean, excess_usd numeric, share_of_change double precision,
     ratio double precision, drift_ratio double precision, strength double precision,
@@ -26,46 +20,21 @@ CREATE FUNCTION genai.drivers(
     volume_usd numeric, attempts_usd numeric, mix_usd numeric, tokens_usd numeric, price_usd numeric, new_usd numeric,
     gone_usd numeric, input_tokens_usd numeric, output_tokens_usd numeric, cached_tokens_usd numeric, top_term text,
     source text
-) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    WITH cell AS MATERIALIZED (
-        SELECT c.* FROM genai.driver_cells(
-            p_from, p_to, p_env, p_measure, p_baseline, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant,
-            p_model, p_provider, p_service) c
-    ), drift AS MATERIALIZED (
-        SELECT coalesce(
-            sum(c.now) FILTER (WHERE c.place IS NULL) / nullif(sum(c.before) FILTER (WHERE c.place IS NULL), 0),
-            min(c.round_drift), 1) AS ratio,
-            sum(c.now) FILTER (WHERE c.own) - sum(c.before) FILTER (WHERE c.own) AS change,
-            sum(c.before) FILTER (WHERE c.own) AS before,
-            CASE WHEN count(c.place) = 0 THEN min(c.round_drift) END AS alike,
-            power(sum(c.now - c.before) FILTER (WHERE c.own), 2) / nullif(2 * sum(c.variance) FILTER (WHERE c.own), 0) AS gain
-        FROM cell c
-    ), term AS (
-        SELECT t.*
-        FROM (
-            SELECT array_agg(m.cell) AS cells
-            FROM (
-                SELECT ROW(c.place::text, sum(c.n0), sum(c.n1), sum(c.c0), sum(c.c1), sum(c.k0), sum(c.k1),
-                    ARRAY[sum(c.tokens0[1]), sum(c.tokens0[2]), sum(c.tokens0[3]), sum(c.tokens0[4]), sum(c.tokens0[5])],
-                    ARRAY[sum(c.tokens1[1]), sum(c.tokens1[2]), sum(c.tokens1[3]), sum(c.tokens1[4]), sum(c.tokens1[5])],
-                    ARRAY[sum(c.costs0[1]), sum(c.costs0[2]), sum(c.costs0[3]), sum(c.costs0[4]), sum(c.costs0[5])],
-                    ARRAY[sum(c.costs1[1]), sum(c.costs1[2]), sum(c.costs1[3]), sum(c.costs1[4]), sum(c.costs1[5])]
-                    )::genai.model_cell AS cell
-                FROM cell c
-                WHERE c.place IS NOT NULL
-                GROUP BY c.place, c.provider, c.model
-                HAVING sum(c.c0 + c.c1) > sum(c.unpriced0 + c.unpriced1)
-            ) m
-            OFFSET 0
-        ) g
-        CROSS JOIN LATERAL genai.driver_terms(g.cells) t
+);
+
+-- The rows of drivers from their cells; `p_drift` is what was left did.
+CREATE FUNCTION genai.driver_rows(p_cells genai.driver_cell[], p_drift double precision, p_change double precision)
+RETURNS SETOF genai.driver_row LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    WITH member AS MATERIALIZED (
+        SELECT m.place, m.mask, m.gain, m.own, m.replaced, m.before, m.now, (m.usage).*
+        FROM unnest(p_cells) m WHERE m.place IS NOT NULL
     ), driver AS (
         SELECT c.place AS found, bit_or(c.mask) AS mask, max(c.gain) AS strength, bool_or(c.replaced) AS is_new,
             min(c.endpoint_tag) AS endpoint, min(c.prompt_version) FILTER (WHERE NOT c.replaced) AS prompt_version,
             count(DISTINCT c.endpoint_tag) AS endpoints,
             min(c.provider) FILTER (WHERE NOT c.replaced) AS provider, min(c.model) FILTER (WHERE NOT c.replaced) AS model,
             min(c.tenant_id) AS tenant, min(c.service_name) AS service, min(c.user_id) AS "user",
-            sum(c.now - d.ratio * c.before) FILTER (WHERE c.own) AS excess,
+            sum(c.now - p_drift * c.before) FILTER (WHERE c.own) AS excess,
             sum(c.now) FILTER (WHERE NOT c.replaced) / nullif(sum(c.before) FILTER (WHERE NOT c.replaced), 0) AS ratio,
             sum(c.k1) FILTER (WHERE NOT c.replaced) AS k1, sum(c.k0) FILTER (WHERE NOT c.replaced) AS k0,
             sum(c.n1) FILTER (WHERE NOT c.replaced) AS n1, sum(c.n0) FILTER (WHERE NOT c.replaced) AS n0,
@@ -76,51 +45,56 @@ CREATE FUNCTION genai.drivers(
             sum(c.tokens1[4]) FILTER (WHERE NOT c.replaced) AS output1, sum(c.tokens0[4]) AS output0,
             sum(c.tokens1[1] + c.tokens1[2] + c.tokens1[3]) FILTER (WHERE NOT c.replaced) AS input1,
             sum(c.tokens0[1] + c.tokens0[2] + c.tokens0[3]) AS input0, min(c.source) AS source
-        FROM cell c CROSS JOIN drift d
-        WHERE c.place IS NOT NULL
+        FROM member c
         GROUP BY c.place
-    ), ranked AS (
-        SELECT r.*, row_number() OVER (ORDER BY abs(r.excess) DESC, r.found)::integer AS place FROM driver r
+    ), term AS MATERIALIZED (
+        SELECT t.* FROM genai.driver_terms(genai.model_cells(
+            ARRAY(SELECT m.place::text FROM unnest(p_cells) m WHERE m.place IS NOT NULL),
+            ARRAY(SELECT m.usage FROM unnest(p_cells) m WHERE m.place IS NOT NULL))) t
     )
-    SELECT r.place, 'driver',
+    SELECT row_number() OVER (ORDER BY abs(r.excess) DESC, r.found)::integer, 'driver',
         concat_ws(' · ', n.endpoint, n.prompt_version, n.model, n.tenant, n.service, n."user"),
         n.endpoint, n.prompt_version, CASE WHEN n.model IS NOT NULL THEN r.provider END, n.model, n.tenant, n.service,
         n."user", r.is_new, round(r.excess::numeric * 1e-12, 12),
-        r.excess / nullif(d.change, 0), r.ratio, d.ratio, r.strength,
-        r.k1 * 1e-12, r.k0 * 1e-12, (r.k1 - r.k0) * 1e-12, r.n1::bigint, r.n0::bigint, r.c1::bigint, r.c0::bigint,
+        r.excess / nullif(p_change, 0), r.ratio, p_drift, r.strength,
+        genai.usd_of(r.k1), genai.usd_of(r.k0), genai.usd_of(r.k1 - r.k0), r.n1::bigint, r.n0::bigint, r.c1::bigint, r.c0::bigint,
         round(r.k1 * 1e-12 / nullif(r.n1, 0), 12), round(r.past_cost * 1e-12 / nullif(r.past_requests, 0), 12),
         r.errors1::bigint, r.errors0::bigint, r.successes1::bigint, r.successes0::bigint, r.unpriced1::bigint,
         (r.output1 / nullif(r.c1, 0))::float8, (r.output0 / nullif(r.past_calls, 0))::float8,
         (r.input1 / nullif(r.c1, 0))::float8, (r.input0 / nullif(r.past_calls, 0))::float8,
         t.volume_usd, t.attempts_usd, t.mix_usd, t.tokens_usd, t.price_usd, t.new_usd, t.gone_usd, t.input_tokens_usd,
         t.output_tokens_usd, t.cached_tokens_usd, t.top_term, r.source
-    FROM ranked r
-    CROSS JOIN drift d
+    FROM driver r
     CROSS JOIN LATERAL (
         -- A version that only one endpoint has is told with it.
-        SELECT CASE WHEN r.mask & 1023 <> 0 OR r.mask & 1047552 <> 0 AND r.endpoints = 1 THEN r.endpoint END AS endpoint,
-            CASE WHEN r.mask & 1047552 <> 0 THEN r.prompt_version END AS prompt_version,
-            CASE WHEN r.mask & 1072693248 <> 0 THEN r.model END AS model,
-            CASE WHEN r.mask & 1098437885952 <> 0 THEN r.tenant END AS tenant,
+        SELECT CASE WHEN r.mask & 1023 <> 0 OR r.mask & (1023::bigint << 10) <> 0 AND r.endpoints = 1 THEN r.endpoint END AS endpoint,
+            CASE WHEN r.mask & (1023::bigint << 10) <> 0 THEN r.prompt_version END AS prompt_version,
+            CASE WHEN r.mask & (1023::bigint << 20) <> 0 THEN r.model END AS model,
+            CASE WHEN r.mask & (1023::bigint << 30) <> 0 THEN r.tenant END AS tenant,
             CASE WHEN r.mask & (1023::bigint << 40) <> 0 THEN r.service END AS service,
             CASE WHEN r.mask & (1023::bigint << 50) <> 0 THEN r."user" END AS "user"
     ) n
     LEFT JOIN term t ON t.place = r.found
-    WHERE r.place <= p_limit
-    UNION ALL
-    SELECT NULL, 'drift', 'everything else', NULL, NULL, NULL, NULL, NULL, NULL, NULL, false,
-        round(((d.ratio - 1) * d.before)::numeric * 1e-12, 12), (d.ratio - 1) * d.before / nullif(d.change, 0), d.ratio,
-        coalesce(d.alike, d.ratio), d.gain, c.k1 * 1e-12, c.k0 * 1e-12, (c.k1 - c.k0) * 1e-12, c.n1::bigint, c.n0::bigint, c.c1::bigint,
-        c.c0::bigint, round(c.k1 * 1e-12 / nullif(c.n1, 0), 12), round(c.k0 * 1e-12 / nullif(c.n0, 0), 12),
+$$;
+
+-- The row that tells what everything else did alike.
+CREATE FUNCTION genai.drift_row(p_cells genai.driver_cell[], p_drift double precision, p_change double precision)
+RETURNS SETOF genai.driver_row LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT NULL::integer, 'drift', 'everything else', NULL, NULL, NULL, NULL, NULL, NULL, NULL, false,
+        round(((p_drift - 1) * c.before)::numeric * 1e-12, 12), (p_drift - 1) * c.before / nullif(p_change, 0), p_drift,
+        coalesce(c.alike, p_drift), power(p_change, 2) / nullif(2 * c.variance, 0),
+        genai.usd_of(c.k1), genai.usd_of(c.k0), genai.usd_of(c.k1 - c.k0), c.n1::bigint, c.n0::bigint, c.c1::bigint, c.c0::bigint,
+        round(c.k1 * 1e-12 / nullif(c.n1, 0), 12), round(c.k0 * 1e-12 / nullif(c.n0, 0), 12),
         c.errors1::bigint, c.errors0::bigint, c.successes1::bigint, c.successes0::bigint, c.unpriced1::bigint,
-        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, c.source
-    FROM drift d
-    CROSS JOIN (
-        SELECT sum(c.k1) AS k1, sum(c.k0) AS k0, sum(c.n1) AS n1, sum(c.n0) AS n0, sum(c.c1) AS c1, sum(c.c0) AS c0,
-            sum(c.errors1) AS errors1, sum(c.errors0) AS errors0, sum(c.successes1) AS successes1,
-            sum(c.successes0) AS successes0, sum(c.unpriced1) AS unpriced1, min(c.source) AS source
-        FROM cell c WHERE c.own AND NOT c.replaced
+        NULL::float8, NULL::float8, NULL::float8, NULL::float8, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric,
+        NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, NULL::text, c.source
+    FROM (
+        SELECT sum(m.before) AS before, sum(m.variance) AS variance, CASE WHEN count(m.place) = 0 THEN min(m.drift) END AS alike,
+            sum((m.usage).k1) AS k1, sum((m.usage).k0) AS k0, sum((m.usage).n1) AS n1, sum((m.usage).n0) AS n0,
+            sum((m.usage).c1) AS c1, sum((m.usage).c0) AS c0, sum((m.usage).errors1) AS errors1,
+            sum((m.usage).errors0) AS errors0, sum((m.usage).successes1) AS successes1,
+            sum((m.usage).successes0) AS successes0, sum((m.usage).unpriced1) AS unpriced1, min((m.usage).source) AS source
+        FROM unnest(p_cells) m WHERE m.own AND NOT m.replaced
     ) c
-    WHERE p_with_drift AND c.source IS NOT NULL
-    ORDER BY 1
+    WHERE c.source IS NOT NULL
 $$;

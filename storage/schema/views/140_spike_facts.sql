@@ -43,25 +43,15 @@ $$;
 -- endpoint's before; the model with most of the change; the one most of whose
 -- calls have no price. Endpoints of one window only have nothing to be judged by.
 CREATE FUNCTION genai.versions_of_change(
-    p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
-    p_prompt_version text, p_user text, p_tenant text, p_model text, p_provider text, p_service text,
-    p_delta numeric, p_new_share numeric
-) RETURNS TABLE (deploy jsonb, model jsonb, unpriced_model text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    p_cells genai.usage_cell[], p_per_call boolean, p_delta numeric, p_new_share numeric
+) RETURNS TABLE (deploy jsonb, model jsonb, unpriced_model text) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     WITH cell AS MATERIALIZED (
-        SELECT
-            u.endpoint_tag, u.prompt_version, u.provider || '/' || u.model AS model,
-            sum(j.judged_by * (1 - u.side)) AS n0, sum(j.judged_by * u.side) AS n1,
-            sum(u.calls * (1 - u.side)) AS c0, sum(u.calls * u.side) AS c1,
-            sum(u.cost_pico_usd * (1 - u.side)) * 1e-12 AS k0, sum(u.cost_pico_usd * u.side) * 1e-12 AS k1,
-            sum(u.unpriced_calls * u.side) AS unpriced,
-            sum(u.input_tokens * (1 - u.side)) AS i0, sum(u.input_tokens * u.side) AS i1,
-            sum(u.output_tokens * (1 - u.side)) AS o0, sum(u.output_tokens * u.side) AS o1
-        FROM genai.usage_of_both(
-            p_from, p_to, p_baseline, p_env, p_data_mode, 'prompt_version', p_endpoint, p_prompt_version, p_user,
-            p_tenant, p_model, p_provider, p_service) u
-        CROSS JOIN LATERAL (
-            SELECT CASE WHEN genai.judged_per_call('', p_model, p_provider) THEN u.calls ELSE u.requests END AS judged_by
-        ) j
+        SELECT u.endpoint_tag, u.prompt_version, u.provider || '/' || u.model AS model,
+            sum(CASE WHEN p_per_call THEN u.c0 ELSE u.n0 END) AS n0, sum(CASE WHEN p_per_call THEN u.c1 ELSE u.n1 END) AS n1,
+            sum(u.c0) AS c0, sum(u.c1) AS c1, sum(u.k0) * 1e-12 AS k0, sum(u.k1) * 1e-12 AS k1, sum(u.unpriced1) AS unpriced,
+            sum(u.tokens0[1] + u.tokens0[2] + u.tokens0[3]) AS i0, sum(u.tokens1[1] + u.tokens1[2] + u.tokens1[3]) AS i1,
+            sum(u.tokens0[4]) AS o0, sum(u.tokens1[4]) AS o1
+        FROM unnest(p_cells) u
         GROUP BY u.endpoint_tag, u.prompt_version, u.provider, u.model
     ), version AS MATERIALIZED (
         SELECT c.endpoint_tag, c.prompt_version, sum(c.n1) AS n1, sum(c.k1) AS k1, u.usd AS unit_usd,
@@ -114,4 +104,72 @@ CREATE FUNCTION genai.data_from(p_env text, p_data_mode text) RETURNS timestampt
     SELECT min(s.first_seen) FROM genai.series_seen s
     WHERE (coalesce(p_env, '*') = '*' OR s.environment = ANY (string_to_array(p_env, ',')))
         AND (coalesce(p_data_mode, '*') = '*' OR s.data_mode = p_data_mode)
+$$;
+
+-- Whether a selection has data before a time: found at the first series that has.
+CREATE FUNCTION genai.has_data_before(p_env text, p_data_mode text, p_time timestamptz)
+RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT EXISTS (
+        SELECT FROM genai.series_of(p_env, p_data_mode, NULL, NULL, NULL, NULL, NULL) s
+        CROSS JOIN LATERAL (SELECT m.bucket FROM genai.measured_hour m WHERE m.series_id = s.id ORDER BY m.bucket LIMIT 1) first
+        WHERE first.bucket < p_time)
+$$;
+
+-- The whole of a change from its cells: figures, and the terms of its endpoints, in USD. `estimate`: what calls without a
+-- price would cost, by tokens, at what the endpoint pays for a token, else all do.
+CREATE TYPE genai.change_total AS (
+    calls numeric, baseline_calls numeric, n1 numeric, n0 numeric, cost_usd numeric, baseline_cost_usd numeric,
+    delta_usd numeric, tokens numeric, baseline_tokens numeric, successes numeric, baseline_successes numeric, errors numeric,
+    baseline_errors numeric, unpriced numeric, baseline_unpriced numeric, estimate_usd numeric,
+    baseline_estimate_usd numeric, terms jsonb, more_usd numeric, top_endpoint text
+);
+
+CREATE FUNCTION genai.total_of_change(p_cells genai.usage_cell[], p_per_call boolean)
+RETURNS SETOF genai.change_total LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    WITH cell AS MATERIALIZED (
+        SELECT c.*, c.tokens0[1] + c.tokens0[2] + c.tokens0[3] + c.tokens0[4] AS t0,
+            c.tokens1[1] + c.tokens1[2] + c.tokens1[3] + c.tokens1[4] AS t1
+        FROM unnest(p_cells) c
+    ), paid AS MATERIALIZED (
+        SELECT c.endpoint_tag, grouping(c.endpoint_tag) = 1 AS is_all,
+            sum(c.k0 + c.k1) / nullif(sum((c.t0 + c.t1) * (c.c0 + c.c1 - c.unpriced0 - c.unpriced1) / (c.c0 + c.c1)), 0) AS price
+        FROM cell c
+        WHERE c.c0 + c.c1 > 0
+        GROUP BY GROUPING SETS ((c.endpoint_tag), ())
+    ), estimate AS (
+        SELECT sum(c.t1 * c.unpriced1 / nullif(c.c1, 0) * coalesce(nullif(e.price, 0), a.price)) AS now,
+            sum(c.t0 * c.unpriced0 / nullif(c.c0, 0) * coalesce(nullif(e.price, 0), a.price)) AS before
+        FROM cell c
+        LEFT JOIN paid e ON e.endpoint_tag = c.endpoint_tag AND NOT e.is_all
+        LEFT JOIN paid a ON a.is_all
+        WHERE c.unpriced0 + c.unpriced1 > 0
+    ), term AS (
+        SELECT sum(t.volume) AS volume, sum(t.attempts) AS attempts, sum(t.mix) AS mix,
+            sum(t.input_tokens + t.cache_read_tokens + t.cache_write_tokens + t.output_tokens + t.other_tokens) AS tokens,
+            sum(t.price) AS price, sum(t.new) AS new, sum(t.gone) AS gone
+        FROM genai.terms_of(genai.model_cells(ARRAY(SELECT c.endpoint_tag FROM unnest(p_cells) c), p_cells), p_per_call) t
+    ), whole AS (
+        SELECT coalesce(sum(c.c1), 0) AS c1, coalesce(sum(c.c0), 0) AS c0, coalesce(sum(c.n1), 0) AS n1,
+            coalesce(sum(c.n0), 0) AS n0, genai.usd_of(coalesce(sum(c.k1), 0)) AS k1, genai.usd_of(coalesce(sum(c.k0), 0)) AS k0,
+            sum(c.t1) AS t1, sum(c.t0) AS t0, sum(c.successes1) AS s1, sum(c.successes0) AS s0, sum(c.errors1) AS e1,
+            sum(c.errors0) AS e0, coalesce(sum(c.unpriced1), 0) AS u1, coalesce(sum(c.unpriced0), 0) AS u0
+        FROM cell c
+    )
+    SELECT w.c1, w.c0, CASE WHEN p_per_call THEN w.c1 ELSE w.n1 END, CASE WHEN p_per_call THEN w.c0 ELSE w.n0 END,
+        w.k1, w.k0, w.k1 - w.k0, w.t1, w.t0, w.s1, w.s0, w.e1, w.e0, w.u1, w.u0,
+        coalesce(round(e.now) * 1e-12, 0), coalesce(round(e.before) * 1e-12, 0),
+        jsonb_build_object('volume_usd', m.volume, 'attempts_usd', m.attempts, 'mix_usd', m.mix, 'tokens_usd', m.tokens,
+            'price_usd', m.price, 'new_usd', m.new, 'gone_usd', m.gone),
+        m.volume + m.new + m.gone, (
+            SELECT c.endpoint_tag FROM cell c GROUP BY c.endpoint_tag
+            ORDER BY sum(c.k1 - c.k0) * sign(w.k1 - w.k0) DESC, abs(sum(c.k1 - c.k0)) DESC, c.endpoint_tag LIMIT 1)
+    FROM whole w
+    CROSS JOIN estimate e
+    CROSS JOIN (
+        SELECT genai.usd_of(coalesce(t.volume, 0)) AS volume, genai.usd_of(coalesce(t.attempts, 0)) AS attempts,
+            genai.usd_of(coalesce(t.mix, 0)) AS mix, genai.usd_of(coalesce(t.tokens, 0)) AS tokens,
+            genai.usd_of(coalesce(t.price, 0)) AS price, genai.usd_of(coalesce(t.new, 0)) AS new,
+            genai.usd_of(coalesce(t.gone, 0)) AS gone
+        FROM term t
+    ) m
 $$;

@@ -1,82 +1,85 @@
 -- What kind of spike a change is (LEDGER §25). Two questions are answered apart: how many (requests) and how much each (the
 -- cost per request), each with its own significance; the class is a word for the larger one and its first driver.
 
--- One row: the terms, both questions, the first driver of each measure and the other facts. `requests_moved`: beyond three
--- deviations of the counts (twice a Poisson process's variance) and 3 %. `unit_moved`: beyond three deviations of the
--- calls' own costs and 3 %, or `p_min_change`, or there is a driver. Calls without a price weigh what a call with one costs.
+-- The figures of a change, whether each question has moved, and the first driver of each.
+CREATE FUNCTION genai.figures_of_change(
+    t genai.change_total, p_per_call boolean, p_drivers jsonb, p_min_calls numeric, p_min_change numeric
+) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT jsonb_build_object(
+            'calls', t.calls, 'baseline_calls', t.baseline_calls, 'requests', t.n1, 'baseline_requests', t.n0,
+            'per_call', p_per_call, 'needed', p_min_calls, 'delta_ratio', (t.delta_usd / nullif(t.baseline_cost_usd, 0))::float8,
+            'cost_per_request_usd', f.unit, 'baseline_cost_per_request_usd', f.unit_before,
+            'tokens_per_request', (t.tokens / nullif(t.n1, 0))::float8,
+            'baseline_tokens_per_request', (t.baseline_tokens / nullif(t.n0, 0))::float8,
+            'requests_moved', power(t.n1 - t.n0, 2) >= 9 * 2 * (t.n1 + t.n0) AND abs(t.n1 - t.n0) >= 0.03 * t.n0,
+            'unit_moved', coalesce(abs(f.ratio - 1) >= p_min_change
+                OR abs(f.ratio - 1) >= 0.03 AND (p_drivers -> 'unit_drift' ->> 'strength')::float8 >= 4.5, false)
+                OR p_drivers ? 'unit_driver',
+            'moved_alike', NOT p_drivers ? 'spend_driver' AND coalesce(abs((p_drivers -> 'spend_drift' ->> 'drift_ratio')::float8
+                / nullif((p_drivers -> 'spend_drift' ->> 'ratio')::float8, 0) - 1) < 0.1, false),
+            'drift_ratio', p_drivers -> 'spend_drift' -> 'drift_ratio',
+            'spend_driver', p_drivers -> 'spend_driver', 'unit_driver', p_drivers -> 'unit_driver'
+        ) || jsonb_build_object(
+            'unpriced_share', t.unpriced / nullif(t.calls, 0),
+            'baseline_unpriced_share', coalesce(t.baseline_unpriced / nullif(t.baseline_calls, 0), 0),
+            'unpriced_estimate_usd', t.estimate_usd, 'unpriced_weight', f.weight, 'baseline_unpriced_weight', f.weight_before,
+            'error_share', coalesce(t.errors / nullif(t.successes + t.errors, 0), 0),
+            'baseline_error_share', coalesce(t.baseline_errors / nullif(t.baseline_successes + t.baseline_errors, 0), 0),
+            'attempts_per_success', (t.calls / nullif(t.successes, 0))::float8,
+            'baseline_attempts_per_success', (t.baseline_calls / nullif(t.baseline_successes, 0))::float8,
+            'more_usd', t.more_usd, 'unit_usd', t.delta_usd - t.more_usd, 'top_endpoint', t.top_endpoint,
+            'attempts_share', (t.terms ->> 'attempts_usd')::numeric / nullif(t.delta_usd, 0))
+    FROM (
+        SELECT round(t.cost_usd / nullif(t.n1, 0), 12) AS unit, round(t.baseline_cost_usd / nullif(t.n0, 0), 12) AS unit_before,
+            (t.cost_usd / nullif(t.n1, 0)) / nullif(t.baseline_cost_usd / nullif(t.n0, 0), 0) AS ratio,
+            coalesce(t.estimate_usd / nullif(t.estimate_usd + t.cost_usd, 0), 0) AS weight,
+            coalesce(t.baseline_estimate_usd / nullif(t.baseline_estimate_usd + t.baseline_cost_usd, 0), 0) AS weight_before
+    ) f
+$$;
+
+-- One row: the terms, both questions, the first driver of each measure and the other facts; all from one reading of the cells.
+-- `requests_moved`: beyond three deviations of the counts (twice a Poisson process's variance) and 3 %. `unit_moved`: beyond
+-- three deviations of the calls' own costs and 3 %, or `p_min_change`, or there is a driver.
 CREATE FUNCTION genai.spike_evidence(
     p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
     p_prompt_version text, p_user text, p_tenant text, p_model text, p_provider text, p_service text,
     p_min_calls numeric, p_min_change numeric, p_share numeric, p_identity_growth numeric, p_new_share numeric
 ) RETURNS TABLE (evidence jsonb, cost_usd numeric, baseline_cost_usd numeric, delta_usd numeric)
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    WITH total AS MATERIALIZED (
-        SELECT t.*, t.volume_usd + t.new_usd + t.gone_usd AS more_usd, j.per_call,
-            CASE WHEN j.per_call THEN t.calls ELSE t.requests END AS n1,
-            CASE WHEN j.per_call THEN t.baseline_calls ELSE t.baseline_requests END AS n0
-        FROM genai.compare(
-            p_from, p_to, p_baseline, p_env, p_data_mode, 'endpoint', p_endpoint, p_prompt_version, p_user, p_tenant,
-            p_model, p_provider, p_service, 0) t
-        CROSS JOIN (SELECT genai.judged_per_call('', p_model, p_provider) AS per_call) j
-    ), enough AS MATERIALIZED (
-        SELECT 1 FROM total t WHERE least(t.calls, t.baseline_calls) >= p_min_calls
-    ), spend AS MATERIALIZED (
-        SELECT d.* FROM genai.drivers(
-            p_from, p_to, p_env, 'spend', p_baseline, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model,
-            p_provider, p_service, 1, true) d
-        WHERE EXISTS (SELECT FROM enough)
-    ), unit AS MATERIALIZED (
-        SELECT d.* FROM genai.drivers(
-            p_from, p_to, p_env, 'cost_per_request', p_baseline, p_data_mode, p_endpoint, p_prompt_version, p_user,
-            p_tenant, p_model, p_provider, p_service, 1, true) d
-        WHERE EXISTS (SELECT FROM enough)
-    ), moved AS MATERIALIZED (
-        SELECT power(t.n1 - t.n0, 2) >= 9 * 2 * (t.n1 + t.n0) AND abs(t.n1 - t.n0) >= 0.03 * t.n0 AS requests,
-            abs(r.unit - 1) >= p_min_change OR EXISTS (SELECT FROM unit u WHERE u.kind = 'driver')
-                OR abs(r.unit - 1) >= 0.03 AND (SELECT u.strength FROM unit u WHERE u.kind = 'drift') >= 4.5 AS unit,
-            NOT EXISTS (SELECT FROM spend s WHERE s.kind = 'driver')
-                AND (SELECT abs(s.drift_ratio / nullif(s.ratio, 0) - 1) < 0.1 FROM spend s WHERE s.kind = 'drift') AS alike
-        FROM total t
-        CROSS JOIN LATERAL (
-            SELECT t.cost_per_request_usd / nullif(t.baseline_cost_per_request_usd, 0) AS unit
-        ) r
-    )
-    SELECT jsonb_build_object(
-            'calls', t.calls, 'baseline_calls', t.baseline_calls, 'requests', t.n1, 'baseline_requests', t.n0,
-            'per_call', t.per_call, 'needed', p_min_calls, 'data_from', genai.data_from(p_env, p_data_mode),
-            'baseline_from', t.baseline_from_used, 'baseline_to', t.baseline_to_used, 'delta_ratio', t.delta_ratio,
-            'cost_per_request_usd', t.cost_per_request_usd,
-            'baseline_cost_per_request_usd', t.baseline_cost_per_request_usd,
-            'tokens_per_request', t.tokens_per_request, 'baseline_tokens_per_request', t.baseline_tokens_per_request,
-            'requests_moved', coalesce(m.requests, false), 'unit_moved', coalesce(m.unit, false),
-            'moved_alike', coalesce(m.alike, false), 'drift_ratio', (SELECT s.drift_ratio FROM spend s WHERE s.kind = 'drift'),
-            'spend_driver', (SELECT to_jsonb(s) FROM spend s WHERE s.kind = 'driver'),
-            'unit_driver', (SELECT to_jsonb(u) FROM unit u WHERE u.kind = 'driver')
-        ) || jsonb_build_object(
-            'unpriced_share', t.unpriced_calls / nullif(t.calls, 0)::numeric,
-            'baseline_unpriced_share', coalesce(t.baseline_unpriced_calls / nullif(t.baseline_calls, 0)::numeric, 0),
-            'unpriced_estimate_usd', round(t.cost_usd * t.unpriced_calls / nullif(t.calls - t.unpriced_calls, 0), 12),
-            'unpriced_model', v.unpriced_model,
-            'error_share', coalesce(t.errors / nullif(t.calls - t.cancelled, 0)::numeric, 0),
-            'baseline_error_share', coalesce(t.baseline_errors / nullif(t.baseline_calls - t.baseline_cancelled, 0)::numeric, 0),
-            'attempts_per_success', t.attempts_per_success,
-            'baseline_attempts_per_success', t.baseline_attempts_per_success
-        ) || jsonb_build_object(
-            'more_usd', t.more_usd, 'unit_usd', t.delta_usd - t.more_usd, 'volume_usd', t.volume_usd,
-            'attempts_usd', t.attempts_usd, 'mix_usd', t.mix_usd, 'tokens_usd', t.tokens_usd, 'price_usd', t.price_usd,
-            'new_usd', t.new_usd, 'gone_usd', t.gone_usd, 'attempts_share', t.attempts_usd / nullif(t.delta_usd, 0),
-            'top_endpoint', t.top_segment, 'added_calls_by', i.added_calls_by, 'cost_by', i.cost_by, 'deploy', v.deploy,
-            'model', v.model
-        ), t.cost_usd, t.baseline_cost_usd, t.delta_usd
-    FROM total t
-    CROSS JOIN moved m
-    LEFT JOIN LATERAL genai.identities_of_change(
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    v_cells genai.usage_cell[] := genai.cells_of_change(
         p_from, p_to, p_baseline, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_provider,
-        p_service, t.delta_usd, t.cost_usd, t.baseline_cost_usd, (t.calls - t.baseline_calls)::numeric, p_share,
-        p_identity_growth) i ON true
-    LEFT JOIN LATERAL genai.versions_of_change(
-        p_from, p_to, p_baseline, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_provider,
-        p_service, t.delta_usd, p_new_share) v ON true
+        p_service);
+    v_per_call boolean := genai.judged_per_call('', p_model, p_provider);
+    v_judged genai.judged_cell[];
+    v_drivers jsonb := '{}';
+    v_identities jsonb := '{}';
+    v_before timestamptz := genai.baseline_from(p_from, p_to, p_baseline);
+    v_before_to timestamptz := genai.baseline_to(p_from, p_to, p_baseline);
+    t genai.change_total;
+BEGIN
+    SELECT x.* INTO t FROM genai.total_of_change(v_cells, v_per_call) x;
+    IF least(t.calls, t.baseline_calls) >= p_min_calls THEN
+        v_judged := ARRAY(SELECT j FROM genai.judged_cells(v_cells) j ORDER BY j.id);
+        SELECT jsonb_object_agg(m.name || '_' || d.kind, to_jsonb(d)) INTO v_drivers
+        FROM (VALUES ('spend', 'spend'), ('unit', 'cost_per_request')) m (name, measure)
+        CROSS JOIN LATERAL genai.drivers_among(v_cells, v_judged, m.measure, 1, true) d;
+        EXECUTE 'SELECT to_jsonb(i) FROM genai.identities_of_change('
+            '$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) i'
+        INTO v_identities
+        USING p_from, p_to, p_baseline, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_provider,
+            p_service, t.delta_usd, t.cost_usd, t.baseline_cost_usd, t.calls - t.baseline_calls, p_share, p_identity_growth;
+    END IF;
+    RETURN QUERY
+    SELECT genai.figures_of_change(t, v_per_call, v_drivers, p_min_calls, p_min_change) || t.terms
+        || jsonb_build_object('baseline_from', v_before, 'baseline_to', v_before_to,
+            'data_from', CASE WHEN NOT genai.has_data_before(p_env, p_data_mode, v_before + (v_before_to - v_before) / 2)
+                THEN genai.data_from(p_env, p_data_mode) END,
+            'added_calls_by', v_identities -> 'added_calls_by', 'cost_by', v_identities -> 'cost_by', 'deploy', v.deploy,
+            'model', v.model, 'unpriced_model', v.unpriced_model, 'source', v_cells[1].source),
+        t.cost_usd, t.baseline_cost_usd, t.delta_usd
+    FROM genai.versions_of_change(v_cells, v_per_call, t.delta_usd, p_new_share) v;
+END
 $$;
 
 -- The first rule that holds. A deploy needs, beside its share in the change of the cost per request, that this change is
@@ -109,8 +112,8 @@ CREATE FUNCTION genai.spike_class(
     FROM (
         SELECT (e ->> 'calls')::numeric AS calls, (e ->> 'baseline_calls')::numeric AS baseline_calls,
             (e ->> 'data_from')::timestamptz AS data_from, (e ->> 'baseline_from')::timestamptz AS baseline_from,
-            (e ->> 'baseline_to')::timestamptz AS baseline_to, coalesce((e ->> 'unpriced_share')::numeric, 0) AS unpriced,
-            (e ->> 'baseline_unpriced_share')::numeric AS baseline_unpriced, (e ->> 'attempts_usd')::numeric AS attempts,
+            (e ->> 'baseline_to')::timestamptz AS baseline_to, coalesce((e ->> 'unpriced_weight')::numeric, 0) AS unpriced,
+            (e ->> 'baseline_unpriced_weight')::numeric AS baseline_unpriced, (e ->> 'attempts_usd')::numeric AS attempts,
             (e ->> 'unit_usd')::numeric AS unit, (e ->> 'more_usd')::numeric AS more,
             (e ->> 'requests_moved')::boolean AS requests_moved, (e ->> 'unit_moved')::boolean AS unit_moved,
             (e ->> 'error_share')::numeric AS errors, (e ->> 'baseline_error_share')::numeric AS baseline_errors,
