@@ -227,7 +227,7 @@ def test_nobody_else_may_use_the_database_or_a_function(reader: str) -> None:
 
 
 def test_no_function_of_the_contract_runs_with_others_rights(migrated_database: str) -> None:
-    # A SET clause forbids inlining: only PL/pgSQL over arrays, which is never inlined, may pin how it is planned.
+    # SET forbids inlining: only PL/pgSQL over arrays, never inlined, may pin how it is planned.
     query = """
         SELECT count(*) FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
         WHERE p.pronamespace = 'genai'::regnamespace AND (p.prosecdef OR p.proconfig IS NOT NULL AND (
