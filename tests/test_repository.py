@@ -143,17 +143,3 @@ def test_the_locks_satisfy_the_project(lock: str, extras: list[str]) -> None:
         if not each.specifier.contains(versions.get(each.name.lower(), "0"))
     ]
     assert stale == [], "run `make lock`"
-
-
-def test_the_wheel_holds_every_file_of_its_packages(tmp_path: Path) -> None:
-    """SQL, templates and the price of a forgotten data file: an image that fails at its first statement."""
-    from zipfile import ZipFile
-
-    from hatchling.builders.wheel import WheelBuilder
-
-    (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
-    packages = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
-    expected = {
-        str(path.relative_to(ROOT)) for path in tracked() if path.relative_to(ROOT).parts[0] in packages
-    }
-    assert expected - set(ZipFile(wheel).namelist()) == set()

@@ -29,6 +29,7 @@ from demo import questions
 from demo.findings import findings
 from demo.plan import make_plan
 from demo.run import LIVE_QUESTIONS
+from tests import wheel
 from tests.running import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -76,10 +77,13 @@ def test_without_a_terminal_it_ends_by_itself_and_is_right(surroundings: dict[st
     assert done.stderr == ""
 
 
-def test_as_json_it_is_one_object_whose_costs_are_exact(surroundings: dict[str, str]) -> None:
+def test_from_the_wheel_it_is_one_object_as_json_whose_costs_are_exact(
+    surroundings: dict[str, str], tmp_path: Path
+) -> None:
+    programs = wheel.install(wheel.build(tmp_path), tmp_path / "environment", "demo")
     done = subprocess.run(
-        [*DEMO, "--json", "--seed", "11"],
-        cwd=ROOT, env=surroundings, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS,
+        [programs / "spanledger", "demo", "--json", "--seed", "11"],
+        cwd=tmp_path, env=surroundings, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
     shown = json.loads(done.stdout)
     plan = make_plan(datetime.fromisoformat(shown["anchor"]), seed=11)
