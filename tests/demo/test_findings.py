@@ -48,7 +48,8 @@ SENTENCES = {
     + r"\d+ % more \(\$U → \$U\), because answer_v8 writes (twice|1\.9 times|2\.\d times) "
     r"as much\.",
     "A model without a price": r"\d\d % of the calls have no price \(0 % before\), most of them "
-    r"openai/gpt-oss-20b-catalog: about \$\d\.\d\d is in no total\. Requests rose \d\d % \(N → N\)"
+    r"openai/gpt-oss-20b-catalog: their cost is in no total \(about \$\d\.\d\d at the usual cost of "
+    r"a call\)\. Requests rose \d\d % \(N → N\)"
     r"(, adding \$\d\.\d\d)?\.",
 }
 """What a person would say: `N` requests, `$U` a request."""

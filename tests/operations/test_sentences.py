@@ -11,7 +11,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from operations.compare.model import Question, Spike, compare
-from tests.operations.ledger import Call, fill
+from tests.operations.ledger import UNPRICED, Call, fill
 
 NOW = datetime(2026, 11, 4, 18, 0, tzinfo=UTC)
 V7 = Call(
@@ -127,3 +127,17 @@ def test_a_reason_never_points_against_the_change(
     with psycopg.connect(migrated_database) as connection:
         found = connection.execute("SELECT genai.unit_reason(%s)", [Jsonb(driver)]).fetchone()
     assert found == (reason,)
+
+
+def test_calls_without_a_price_are_weighed_by_the_usual_cost_of_a_call(migrated_database: str) -> None:
+    calls = [
+        replace(call, model="own", costs=None, price_status=UNPRICED)
+        for call in spread(V7, 100, NOW - timedelta(hours=1)) + spread(V7, 300, NOW)
+    ]
+    priced_before = spread(V7, 300, NOW - timedelta(hours=1))
+    spike = told(migrated_database, [*priced_before, *calls], NOW)
+    assert (spike.name, spike.subject) == ("unknown_model", "openai/own")
+    assert spike.sentence == (
+        "100 % of the calls have no price (25 % before), most of them openai/own: their cost is in no total "
+        "(about $1.83 at the usual cost of a call). Requests fell 25 % (400 → 300)."
+    )

@@ -173,7 +173,8 @@ RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         ELSE CASE p_class
             WHEN 'unknown_model' THEN genai.percent_text((e ->> 'unpriced_share')::numeric) || ' of the calls have no price ('
                 || genai.percent_text((e ->> 'baseline_unpriced_share')::numeric) || ' before), most of them ' || p_subject
-                || ': about ' || genai.sum_text((e ->> 'unpriced_estimate_usd')::numeric) || ' is in no total. '
+                || ': their cost is in no total' || coalesce(' (about '
+                    || genai.sum_text(nullif((e ->> 'unpriced_estimate_usd')::numeric, 0)) || ' at the usual cost of a call)', '') || '. '
             WHEN 'abuse' THEN initcap(e -> 'added_calls_by' ->> 'kind') || ' ' || p_subject || ' made '
                 || genai.percent_text((e -> 'added_calls_by' ->> 'share')::numeric) || ' of the added calls ('
                 || genai.count_text((e -> 'added_calls_by' ->> 'c0')::numeric) || ' → '
