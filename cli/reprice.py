@@ -20,6 +20,8 @@ _CELL = {
 }  # fmt: skip
 _SHOWN = 15
 """Rows a table; the rest is in `--json`."""
+_NAMED = 3
+"""Models named in a sentence."""
 
 
 def register(app: typer.Typer) -> None:
@@ -138,6 +140,7 @@ def _json(difference: Difference) -> dict[str, object]:
         "waitingCalls": difference.waiting,
         "waitingUsd": exact_usd(difference.waiting_pico_usd),
         "keptCalls": difference.kept,
+        "keptUsd": exact_usd(difference.kept_pico_usd),
     }
 
 
@@ -163,7 +166,7 @@ def _print(report: Report, scope: Scope) -> None:
             style="yellow", markup=False,
         )  # fmt: skip
     if total.kept:
-        out.print(f"{number(total.kept)} calls keep their price: this map has none for them.", markup=False)
+        out.print(_kept(report), style="yellow", markup=False)
     if report.unpriced:
         out.print(
             f"{number(report.unpriced)} calls have no cost still (`spanledger unpriced`).", markup=False
@@ -174,6 +177,21 @@ def _print(report: Report, scope: Scope) -> None:
         )
     elif total.changed:
         out.print(f"Nothing was changed. Again with --apply{' --restate' if scope.restate else ''} to do it.")
+
+
+def _kept(report: Report) -> str:
+    """The calls whose price stands because the map has none, and whose they are."""
+    from operations.reprice.model import by
+    from operations.terminal import number, usd
+
+    total = report.total()
+    models = [(d.kept_pico_usd, f"{key[0]}/{key[1]}") for key, d in by(report, "provider", "model") if d.kept]
+    named = [model for _, model in sorted(models, reverse=True)[:_NAMED]]
+    more = f" and {len(models) - _NAMED} more" if len(models) > _NAMED else ""
+    return (
+        f"{number(total.kept)} calls keep their price ({usd(total.kept_pico_usd)}), since this map has none "
+        f"for them: {', '.join(named)}{more}."
+    )
 
 
 def _table(names: tuple[str, ...], rows: list[tuple[tuple[object, ...], Difference]]) -> Any:

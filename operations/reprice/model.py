@@ -1,7 +1,8 @@
 """Pricing the past again: what it would change, and changing it (LEDGER §7, §19).
 
 A row without a price is filled as soon as one is known. A price that stands changes only on request
-(`restate`), and is never taken away: where the new map has no price the old one stays.
+(`restate`), and is never taken away: where the new map has no price the old one stays, marked as uncertain if
+the map says why it has none.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.types.json import Jsonb
 
+from processor.calls.call import Flag
 from processor.calls.errors import BadData
 from processor.pricing.book import PriceBook
 from processor.pricing.charge import UNPRICED_MODEL, Charge, price_call
@@ -83,7 +85,7 @@ class Difference:
     Attributes:
         filled: calls that had no cost and get one; their new cost is `filled_pico_usd`.
         restated: calls whose cost becomes another; `restated_pico_usd` is what it grows by.
-        kept: calls with a cost for which the new map has no price; nothing changes.
+        kept: calls with a cost for which the new map has no price; their cost, `kept_pico_usd`, stands.
         waiting: calls whose cost would become another, which was not asked for.
         waiting_pico_usd: what it would grow by.
     """
@@ -93,6 +95,7 @@ class Difference:
     restated: int = 0
     restated_pico_usd: int = 0
     kept: int = 0
+    kept_pico_usd: int = 0
     waiting: int = 0
     waiting_pico_usd: int = 0
 
@@ -286,6 +289,8 @@ class _Run:
             tally.note(row, new, verdict)
             if verdict not in _CHANGES:
                 continue
+            if verdict == _DOUBT:
+                new = _doubted(row.charge, new)
             priced.append((row, new))
             delta = (new.cost or 0) - (row.charge.cost or 0)
             lines[row.line] = 0, lines.get(row.line, (0, 0))[1] + delta
@@ -304,22 +309,30 @@ class _Run:
         return booking.applied
 
 
-_SAME, _FILL, _NAME, _RESTATE, _WAIT, _KEEP = range(6)
-_CHANGES = frozenset({_FILL, _NAME, _RESTATE})
+_SAME, _FILL, _NAME, _RESTATE, _WAIT, _KEEP, _DOUBT = range(7)
+_CHANGES = frozenset({_FILL, _NAME, _RESTATE, _DOUBT})
 
 
 def _verdict(old: Charge, new: Charge, restate: bool) -> int:
-    """What becomes of a price; `_NAME`: its amount stays, and what is known of it changes."""
+    """What becomes of a price; `_NAME`: its amount stays, and what is known of it changes.
+
+    `_DOUBT`: it stands, although the new map says that no price is known for what the call used.
+    """
     if old.cost is None:
         if new.cost is not None:
             return _FILL
         is_named = old.status == UNPRICED_MODEL and (old.status, old.flags) != (new.status, new.flags)
         return _NAME if is_named else _SAME
     if new.cost is None:
-        return _KEEP
+        return _DOUBT if restate and new.flags and _doubted(old, new).flags != old.flags else _KEEP
     if old[1:7] == new[1:7]:
         return _NAME if restate and old.flags != new.flags else _SAME
     return _RESTATE if restate else _WAIT
+
+
+def _doubted(old: Charge, new: Charge) -> Charge:
+    """The price that stands, with the reason why it would have none today: totals then say "at least"."""
+    return old._replace(flags=old.flags | new.flags | Flag.COST_UNCERTAIN)
 
 
 class _Tally:
@@ -355,6 +368,7 @@ class _Tally:
             cell.waiting_pico_usd += delta
         else:
             cell.kept += 1
+            cell.kept_pico_usd += row.charge.cost or 0
 
     def add(self, other: _Tally) -> None:
         """Add another count to this one."""

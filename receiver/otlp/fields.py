@@ -139,6 +139,11 @@ def _provider(found: object) -> str | None:
     return provider_name(attributes.as_tag(found))
 
 
+def _word(found: object) -> str | None:
+    """A tag; a boolean is one too, since what is no known word must be told."""
+    return attributes.as_tag(str(found).lower() if isinstance(found, bool) else found)
+
+
 def _number(found: object) -> int | float | None:
     return None if isinstance(found, bool) or not isinstance(found, int | float) else found
 
@@ -190,6 +195,7 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(_LABELS, _of(_label)),
     **dict.fromkeys(_NUMBERS, _of(_number)),
     "stream_seconds": _of(_seconds),
+    "data_mode": _of(_word),
 }
 
 SOURCED = (

@@ -21,7 +21,10 @@ TOKENS = re.compile(
     re.DOTALL,
 )
 NEEDLES = (
-    re.compile(rb"_(?:ai(?<=gen_ai)|tag(?<=endpoint_tag)|version(?<=prompt_version)|data(?<=request_data))"),
+    re.compile(
+        rb"_(?:ai(?<=gen_ai)|tag(?<=endpoint_tag)|version(?<=prompt_version)"
+        rb"|data(?<=request_data)|mode(?<=data_mode))"
+    ),
     TOKENS,
     re.compile(rb"g(?:fuse\.(?<=langfuse\.)|e(?<=usage))"),
     re.compile(rb"Id(?<=ai\.operationId)"),

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.__main__ import build
+from cli.reprice import _kept
 from operations.reprice import model as reprice
-from operations.reprice.model import Scope, apply, preview
+from operations.reprice.model import Cell, Difference, Report, Scope, apply, preview
 from processor.calls.call import Batch, ModelCall
 from processor.calls.errors import BadData
 from processor.pricing.book import PriceBook
@@ -113,6 +115,31 @@ def test_a_price_that_stands_changes_only_on_request_and_is_never_taken_away(
     )
     assert costs(migrated_database) == {"old": 60_000_000_000, "gone": 30_000_000_000}
     assert_the_book_adds_up(migrated_database)
+
+
+def test_a_price_that_the_map_would_not_give_any_more_stands_marked(
+    migrated_database: str, books: Callable[..., PriceBook]
+) -> None:
+    """The map has the model, and says that no price is known of what the call used: audio."""
+    spoken = [made("old", n, output_audio_tokens=50) for n in range(30)]
+    writer = Writer(migrated_database)
+    silent = [replace(c, output_audio_tokens=None) for c in spoken]
+    writer.write([(Batch(calls=spoken), [price_call(c, books(old="1")) for c in silent])])
+    writer.close()
+    later, restated = books(old="2"), SCOPE._replace(restate=True)
+    with connect(migrated_database) as connection:
+        told = preview(connection, later, restated).total()
+    assert (told.kept, told.kept_pico_usd, told.changed) == (30, 30_000_000_000, 0)
+    done = apply(migrated_database, later, restated, price_map_id=None).total()
+    assert (done.kept, done.kept_pico_usd, done.delta_pico_usd) == (30, 30_000_000_000, 0)
+    assert costs(migrated_database) == {"old": 30_000_000_000}
+    assert rows(migrated_database, "SELECT DISTINCT flags FROM genai.model_call") == [
+        (["cost_uncertain", "rate_missing"],)
+    ]
+    assert value(migrated_database, "SELECT sum(uncertain_calls)::bigint FROM genai.usage_hour") == 30
+    assert_the_book_adds_up(migrated_database)
+    again = apply(migrated_database, later, restated, price_map_id=None)
+    assert (again.total().kept, again.total().changed) == (30, 0)
 
 
 def test_a_restatement_keeps_flags_and_uncertain_calls_in_step(
@@ -322,3 +349,14 @@ def test_a_closed_day_answers_from_its_lines(migrated_database: str, books: Call
     assert value(migrated_database, "SELECT count(*) FROM _genai.model_call") == 0
     assert as_of(migrated_database, NOON + timedelta(days=300)) == open_day == [(DAY, "a", 1, 10**9, True)]
     assert as_of(migrated_database, NOON + timedelta(days=3))[0][-1] is False
+
+
+def test_calls_that_keep_their_price_are_told_with_their_money_and_models() -> None:
+    cells = {
+        Cell(DAY, "prod", "real", "acme", f"m{n}", "t"): Difference(kept=2, kept_pico_usd=n * 10**12)
+        for n in range(1, 6)
+    }
+    assert _kept(Report(10, cells)) == (
+        "10 calls keep their price ($15.00), since this map has none for them: "
+        "acme/m5, acme/m4, acme/m3 and 2 more."
+    )

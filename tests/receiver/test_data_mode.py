@@ -44,6 +44,16 @@ def test_an_ancestors_and_a_resources_word_is_marked_as_well() -> None:
     assert one_call(Made(CHAT, resource=resource)).flags == UNKNOWN
 
 
+def test_an_ancestor_that_comes_alone_is_kept_for_its_data_mode() -> None:
+    (seen,) = decoded(Made({"data_mode": "test"}, span_id=1, kind=1)).sightings
+    assert dict(seen.tags)["data_mode"] == "test"
+
+
+def test_a_truth_is_no_known_word() -> None:
+    call = read({**CHAT, "data_mode": True})
+    assert (call.data_mode, call.flags, call.sent_data_mode) == ("real", UNKNOWN, "true")
+
+
 def test_the_nearest_word_decides() -> None:
     root = Made({"data_mode": "sandbox"}, span_id=1, kind=1)
     own = one_call(root, Made({**CHAT, "data_mode": "test"}, span_id=2, parent=1))
