@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -20,12 +21,17 @@ _GRAFANAS_OWN = {"timezone", "orgId", "refresh", "kiosk", "theme", "viewPanel", 
 
 
 class BadParameter(ValueError):
-    """A query parameter that cannot be read; the text says what was expected and never quotes the value."""
+    """A query parameter that cannot be read; the text says what was expected and never quotes the value.
 
-    def __init__(self, name: str, expected: str) -> None:
+    Attributes:
+        sentence: what is wrong and what would be right, for a person.
+    """
+
+    def __init__(self, name: str, expected: str, sentence: str | None = None) -> None:
         super().__init__(f"{name}: {expected}")
         self.name = name
         self.expected = expected
+        self.sentence = sentence or f"{name}: expected {expected}."
 
 
 def question_of(parameters: Iterable[tuple[str, str]], now: datetime) -> Question:
@@ -62,13 +68,20 @@ def _gathered(parameters: Iterable[tuple[str, str]]) -> dict[str, str]:
         if name in _GRAFANAS_OWN:
             continue
         if name not in known:
-            raise BadParameter(name[:80], f"no parameter of this page; these are: {', '.join(sorted(known))}")
+            raise _unknown(name[:80], known)
         if "\x00" in value or len(value) > _LONGEST_VALUE:
             raise BadParameter(name, f"a text of at most {_LONGEST_VALUE} characters without NUL")
         if name in given and name != "env":
             raise BadParameter(name, "given once")
         given[name] = f"{given[name]},{value}" if name in given else value
     return given
+
+
+def _unknown(name: str, known: set[str]) -> BadParameter:
+    near = get_close_matches(name, sorted(known), 1)
+    guess = f" Did you mean {near[0]}?" if near else ""
+    names = ", ".join(sorted(known))
+    return BadParameter(name, names, f"Unknown parameter {name}.{guess} This page reads {names}.")
 
 
 def _instant(name: str, text: str, now: datetime) -> datetime:
@@ -113,6 +126,22 @@ def _text(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
+WINDOWS = (
+    ("1 hour", "now-1h", timedelta(hours=1)),
+    ("6 hours", "now-6h", timedelta(hours=6)),
+    ("24 hours", "now-24h", timedelta(hours=24)),
+    ("7 days", "now-7d", timedelta(days=7)),
+    ("30 days", "now-30d", timedelta(days=30)),
+)
+"""Windows to choose from: name, `from`, length; each ends now."""
+
+
+def kept(question: Question) -> dict[str, str]:
+    """The parameters that another window or selection leaves as they are."""
+    chosen = ("from", "to", "env", "data_mode")
+    return {name: value for name, value in parameters_of(question).items() if name not in chosen}
+
+
 def parameters_of(question: Question) -> dict[str, str]:
     """The question as parameters: absolute times, selection, baseline, focus; nothing left to a default."""
     focus = {name: value for name, value in question.focus._asdict().items() if value is not None}
@@ -152,6 +181,10 @@ class Links:
             return None
         at = urlencode({"at": _text(call["time"])})
         return f"{self._root}call/{quote(str(call['call_key']), safe='')}?{at}"
+
+    def to(self, path: str, question: Question, **changes: object) -> str | None:
+        """The page at that path with the same selection."""
+        return self._to(path, question, changes)
 
     def page(self, path: str) -> str | None:
         """A page without parameters."""

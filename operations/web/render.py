@@ -9,6 +9,8 @@ from typing import NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from operations import format as words
+from operations.terminal import dollars
+from operations.web.parameters import WINDOWS, kept
 
 
 class Service(NamedTuple):
@@ -44,10 +46,11 @@ _FORMATS: Sequence[tuple[str, object]] = (
     ("usd", words.usd), ("unit_usd", words.unit_usd), ("signed", words.signed), ("exactly", words.exactly),
     ("number", words.number), ("mean", words.mean), ("share", words.share), ("ratio", words.ratio),
     ("seconds", words.seconds), ("instant", words.instant), ("plain", _plain),
+    ("dollars", dollars),
 )  # fmt: skip
 _TEMPLATES.filters.update(dict(_FORMATS))
 _TEMPLATES.tests["web_address"] = lambda value: str(value).startswith(("https://", "http://"))
 _TEMPLATES.globals |= {
     "meaning": words.MEANING, "classes": words.CLASSES, "span": words.span,
-    "distance": words.distance, "scope": words.scope, "dash": words.DASH,
+    "windows": WINDOWS, "kept": kept, "distance": words.distance, "scope": words.scope, "dash": words.DASH,
 }  # fmt: skip

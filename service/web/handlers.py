@@ -49,21 +49,23 @@ def call(connection: Connection, request: Request, service: Service) -> HTMLResp
     except BadParameter as error:
         return refused(error, links, service)
     if page is None:
-        expected = "the key of a call that is still kept, with its own time in `at` or without `at`"
-        return _refusal(404, "No such call", "call", expected, links, service)
+        sentence = (
+            "call: expected the key of a call that is still kept, with its time in `at` or without `at`."
+        )
+        return _refusal(404, "No such call", "call", sentence, links, service)
     return HTMLResponse(page)
 
 
 def refused(error: BadParameter, links: Links, service: Service) -> HTMLResponse:
     """The page for a parameter that cannot be read."""
-    return _refusal(400, "This address cannot be read", error.name, error.expected, links, service)
+    return _refusal(400, "This address cannot be read", error.name, error.sentence, links, service)
 
 
 def _refusal(
-    status: int, title: str, name: str, expected: str, links: Links, service: Service
+    status: int, title: str, name: str, sentence: str, links: Links, service: Service
 ) -> HTMLResponse:
     page = render(
-        "web/bad.html", title=title, name=name, expected=expected, links=links, service=service, refresh=None
+        "web/bad.html", title=title, name=name, sentence=sentence, links=links, service=service, refresh=None
     )
     return HTMLResponse(page, status)
 

@@ -8,11 +8,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -20,8 +18,9 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from operations import query as ledger
-from operations.terminal import ago, exact_usd, instant, number, usd
-from operations.web.render import Service
+from operations.terminal import ago, exact_usd
+from operations.web.parameters import Links
+from operations.web.render import Service, render
 from processor.calls.errors import PipelineError, Retryable
 from receiver.auth import Forbidden, basic_as_bearer
 from receiver.status import log_fault
@@ -37,7 +36,7 @@ log = logging.getLogger("spanledger.ops")
 _HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
+    "form-action 'self'; frame-ancestors 'none'",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -250,12 +249,12 @@ def _running(status: Status, request: Request) -> Response:
         calls, day, fault = [], [], "the database does not answer"
     if _wants_json(request):
         return JSONResponse(_running_json(status, fault, calls, day))
-    page = _TEMPLATES.get_template("running.html")
     return HTMLResponse(
-        page.render(
-            version=version(), fault=fault, running=ago(timedelta(seconds=time.time() - status.started)),
-            counters=_counters(), calls=calls, day=day, workers=status.workers(), now=datetime.now(UTC),
-            endpoints=status.endpoints, prices=status.price_source, problems=_problems(status),
+        render(
+            "web/service.html", service=Service(version(), fault, status.endpoints), links=Links("./"),
+            running=ago(timedelta(seconds=time.time() - status.started)), counters=_counters(), calls=calls,
+            day=day, workers=status.workers(), now=datetime.now(UTC), prices=status.price_source,
+            problems=_problems(status), refresh=15,
         )
     )  # fmt: skip
 
@@ -294,13 +293,3 @@ def _running_json(
         "lastCalls": [ledger.call_json(row) for row in calls],
         "senderProblems": _problems(status),
     }
-
-
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_TEMPLATES.filters |= {"usd": usd, "number": number, "instant": instant, "ago": ago}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operations.compare.model import DIMENSIONS, Focus, Question
-from operations.web.parameters import BadParameter, Links, parameters_of, question_of
+from operations.web.parameters import WINDOWS, BadParameter, Links, kept, parameters_of, question_of
 from operations.web.svg import Point, chart
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -60,6 +60,23 @@ def test_a_parameter_that_cannot_be_read_is_named(address: str, name: str) -> No
         asked(address)
     assert caught.value.name == name
     assert caught.value.expected
+
+
+def test_an_unknown_parameter_is_answered_with_the_one_that_was_meant() -> None:
+    with pytest.raises(BadParameter) as caught:
+        asked("baselin=24h")
+    assert caught.value.sentence.startswith("Unknown parameter baselin. Did you mean baseline?")
+
+
+def test_another_window_keeps_everything_else() -> None:
+    question = asked("baseline=168h&env=staging&data_mode=test&by=model&endpoint=a&tenant=t")
+    assert kept(question) == {"baseline": "168h", "by": "model", "endpoint": "a", "tenant": "t"}
+    for _, since, length in WINDOWS:
+        link = Links("./").to("compare", question, **{"from": since, "to": "now"})
+        assert link is not None
+        again = asked(urlsplit(link).query)
+        assert again.end - again.start == length
+        assert again._replace(start=question.start, end=question.end) == question
 
 
 _times = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))

@@ -22,7 +22,7 @@ from operations.compare.model import TERMS, Focus, Question
 from operations.compare.page import compare_page
 from operations.explain.page import call_page
 from operations.spend.page import home_page
-from operations.web.parameters import Links
+from operations.web.parameters import WINDOWS, Links
 from operations.web.render import Service
 from operations.web.svg import waterfall
 from tests.operations.ledger import NO_USAGE, UNPRICED, Call, fill
@@ -197,8 +197,10 @@ def test_every_link_keeps_window_selection_and_baseline(
     page = read(compare_page(incident[1], question, LINKS, SERVICE))
     compared = [link for link in page.links() if link.startswith("./compare")]
     assert len(compared) > 8
+    windows = {link for link in compared if "&to=now" in link}
+    assert len(windows) == len(WINDOWS) - 1  # the one that is shown is no link
     for link in compared:
-        assert f"from={round(NOW.timestamp() * 1000)}&to=" in link
+        assert link in windows or f"from={round(NOW.timestamp() * 1000)}&to=" in link
         assert "&env=prod&data_mode=real" in link
         assert "&baseline=" in link
 
@@ -258,8 +260,9 @@ def test_hostile_values_are_text_and_their_links_lead_back_to_them(migrated_data
         narrowed = [read(page) for page in pages[3:]]
     allowed = {
         "html", "head", "meta", "title", "style", "body", "header", "main", "footer", "a", "b", "bdi", "br",
-        "code", "dd", "details", "div", "dl", "dt", "em", "h1", "h2", "nav", "p", "polygon", "polyline",
-        "rect", "section", "span", "summary", "svg", "table", "td", "th", "tr",
+        "button", "code", "datalist", "dd", "details", "div", "dl", "dt", "em", "form", "h1", "h2", "input",
+        "label", "nav", "option", "p", "polygon", "polyline", "rect", "section", "span", "summary", "svg",
+        "table", "td", "th", "tr",
     }  # fmt: skip
     for page in map(read, pages):
         assert {tag for tag, _ in page.elements} <= allowed
@@ -323,7 +326,7 @@ def test_a_page_alone_needs_nothing_else(incident: tuple[str, psycopg.Connection
         tag for tag, _ in page.elements
     }
     policy = [attributes["content"] for _, attributes in page.elements if attributes.get("http-equiv")]
-    assert policy == ["default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"]
+    assert policy == ["default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'"]
 
 
 def test_calls_of_a_provider_are_shown_and_no_others(incident: tuple[str, psycopg.Connection[Any]]) -> None:
