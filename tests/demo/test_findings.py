@@ -151,6 +151,21 @@ def test_a_narrow_terminal_cuts_no_figure(played: tuple[psycopg.Connection[Any],
         assert "…" not in out.getvalue()
 
 
+@pytest.mark.slow
+def test_each_driver_of_the_deploy_has_a_name_and_a_past_of_its_own(
+    played: tuple[psycopg.Connection[Any], str, Plan],
+) -> None:
+    connection, _, plan = played
+    (deploy,) = (finding for finding in findings(plan) if finding.spike == "deploy")
+    drivers = compare(connection, deploy.question).drivers
+    assert len({driver.name for driver in drivers}) == len(drivers)
+    for driver in drivers:
+        assert driver.baseline_cost_per_request_usd is not None
+        assert driver.cost_per_request_usd is not None
+        assert driver.cost_per_request_usd > driver.baseline_cost_per_request_usd
+        assert driver.top_term == "tokens"
+
+
 def _panel(connection: psycopg.Connection[Any], question: Question) -> dict[str, Any]:
     """The Compare dashboard's panel about the kind of change."""
     queries = (

@@ -19,11 +19,13 @@ BEGIN
             p_judged[s.place].is_new, p_judged[s.place].is_gone, p_cells[s.id] AS usage
         FROM unnest(p_searched) WITH ORDINALITY s (id, key, before, now, weight, alpha, beta, gamma, place)
     ), past AS MATERIALIZED (
-        -- The places of a driver that is new; what was replaced there stands for its past.
-        SELECT f.place, (c.usage).service_name, (c.usage).endpoint_tag
+        -- The places of a driver that is new; what was replaced there stands for its past: of the same tenant or user, if it
+        -- has one.
+        SELECT f.place, (c.usage).service_name, (c.usage).endpoint_tag, f.mask & ~r.bits AS mask, f.key & ~r.bits AS key
         FROM unnest(p_found) f JOIN cell c ON c.key & f.mask = f.key
-        WHERE f.mask & ((1023::bigint << 10) | (1023::bigint << 20)) <> 0
-        GROUP BY f.place, (c.usage).service_name, (c.usage).endpoint_tag
+        CROSS JOIN (SELECT (1023::bigint << 10) | (1023::bigint << 20) AS bits) r
+        WHERE f.mask & r.bits <> 0
+        GROUP BY f.place, (c.usage).service_name, (c.usage).endpoint_tag, f.mask, f.key, r.bits
         HAVING bool_and(c.is_new)
     )
     SELECT f.place, f.mask, f.gain, coalesce(f.drift, p_found[1].drift),
@@ -32,7 +34,8 @@ BEGIN
     UNION ALL
     SELECT p.place, NULL, NULL, NULL, false, true, c.before, c.now, c.variance, c.usage
     FROM past p
-    JOIN cell c ON (c.usage).service_name = p.service_name AND (c.usage).endpoint_tag = p.endpoint_tag AND c.is_gone;
+    JOIN cell c ON (c.usage).service_name = p.service_name AND (c.usage).endpoint_tag = p.endpoint_tag AND c.is_gone
+        AND c.key & p.mask = p.key;
 END
 $$;
 
