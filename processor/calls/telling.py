@@ -5,7 +5,7 @@ record is one call (`processor.calls.same_call.same_by_telling`). The texts are 
 alone, so that a stored call answers like the one that came in.
 
 Source:
-    docs/coding-agents.md, "What is read"; the emitters' own sources are named in `receiver/dialects`.
+    docs/coding-agents.md, "Supported events"; the emitters' own sources are named in `receiver/dialects`.
 """
 
 from __future__ import annotations

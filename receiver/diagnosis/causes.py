@@ -29,7 +29,7 @@ CAUSES: Final[dict[str, Cause]] = {
         f"Create a key with `spanledger keys create NAME`, then set {_HEADER}",
     ),
     "unreadable_key": Cause(
-        "Requests whose key header cannot be read",
+        "Requests with an unreadable key header",
         "Send exactly one header, `authorization: Bearer sl_…` or `x-api-key: sl_…`; "
         "%20 stands for the space in OTEL_EXPORTER_OTLP_HEADERS only",
     ),
@@ -63,27 +63,27 @@ CAUSES: Final[dict[str, Cause]] = {
     ),
     "failed_handshake": Cause(
         "Failed TLS handshakes",
-        "Let the sender trust the certificate of receiver.tls, and show its own where client_ca is set",
+        "Make the sender trust the certificate of receiver.tls, and present its own where client_ca is set",
     ),
     "not_http": Cause(
         "Connections to the HTTP port that are not HTTP",
         "Send OTLP/HTTP to http://{http}/v1/traces, or gRPC to {grpc}",
     ),
     "wrong_path": Cause(
-        "Requests to a path that does not exist",
+        "Requests to an unknown path",
         "Set OTEL_EXPORTER_OTLP_ENDPOINT=http://{http} without a path, or "
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://{http}/v1/traces with it",
     ),
     "wrong_method": Cause(
-        "Requests with a wrong HTTP method",
+        "Requests with the wrong HTTP method",
         "Send POST to http://{http}/v1/traces",
     ),
     "unknown_rpc": Cause(
-        "Calls of a gRPC method that does not exist",
+        "Calls to an unknown gRPC method",
         "Export traces with OTLP/gRPC: opentelemetry.proto.collector.trace.v1.TraceService/Export",
     ),
     "wrong_content_type": Cause(
-        "Requests with a wrong content type",
+        "Requests with the wrong content type",
         "Set content-type to application/x-protobuf or application/json (/v1/telemetry: application/json)",
     ),
     "wrong_encoding": Cause(
@@ -91,7 +91,7 @@ CAUSES: Final[dict[str, Cause]] = {
         "Set OTEL_EXPORTER_OTLP_COMPRESSION=gzip or none",
     ),
     "undeclared_gzip": Cause(
-        "Gzip bodies without the header that says so",
+        "Gzip bodies without a content-encoding header",
         "Add the header `content-encoding: gzip`, or send the body uncompressed",
     ),
     "json_as_protobuf": Cause(
@@ -112,7 +112,7 @@ CAUSES: Final[dict[str, Cause]] = {
         "Write traceId and spanId in hex (32 and 16 digits) as OTLP/JSON requires",
     ),
     "unreadable_body": Cause(
-        "Requests whose body cannot be read",
+        "Requests with an unreadable body",
         "Send an OTLP ExportTraceServiceRequest; `spanledger inspect FILE` reads a saved body",
     ),
     "too_large": Cause(
@@ -120,7 +120,7 @@ CAUSES: Final[dict[str, Cause]] = {
         "Send smaller batches (OTEL_BSP_MAX_EXPORT_BATCH_SIZE=512), or raise receiver.max_message_bytes",
     ),
     "metrics": Cause(
-        "Metrics, which are not counted",
+        "OTLP metrics, which are not counted",
         "Calls are read from spans and from the log events of coding agents: set OTEL_TRACES_EXPORTER=otlp "
         "or OTEL_LOGS_EXPORTER=otlp; OTEL_METRICS_EXPORTER=none saves traffic",
         is_refused=False,
@@ -138,11 +138,11 @@ CAUSES: Final[dict[str, Cause]] = {
         is_refused=False,
     ),
     "rejected_spans": Cause(
-        "Spans that were rejected",
+        "Rejected spans",
         "The view genai.quarantine names each span with its reason; so does the answer's partialSuccess",
     ),
     "repeated": Cause(
-        "Calls that are in the ledger already",
+        "Calls already in the ledger",
         "Send a new call: the same span or report again changes nothing",
         is_refused=False,
     ),
@@ -157,13 +157,13 @@ CAUSES: Final[dict[str, Cause]] = {
         is_refused=False,
     ),
     "unknown_data_mode": Cause(
-        "Calls whose data mode is no known word, which count as real",
+        "Calls with an unknown data mode, counted as real",
         "Set the tag data_mode to real, test or demo; until then their cost is uncertain and totals say "
         '"at least"',
         is_refused=False,
     ),
     "other_selection": Cause(
-        "Calls outside of prod and real, which pages and dashboards show by default",
+        "Calls outside prod and real, the default selection of pages and dashboards",
         "Choose that environment and data mode on the page, or change the resource attribute "
         "deployment.environment.name or the tag data_mode",
         is_refused=False,

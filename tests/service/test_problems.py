@@ -118,7 +118,7 @@ def test_one_line_per_cause_and_minute(
     lines.add(Tally().drain())
     later = [record.message for record in caplog.records[2:]]
     assert [line.split(" (")[0] for line in later] == [
-        "Requests without an API key: 116", "Requests to a path that does not exist: 58",
+        "Requests without an API key: 116", "Requests to an unknown path: 58",
     ]  # fmt: skip
     assert 'OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20sl_…"' in later[0]
     assert "http, /x, curl/8 on this machine" in later[0]
@@ -137,7 +137,7 @@ def test_what_is_not_refused_is_logged_once_an_hour_while_calls_are_counted(
         tally.counted(["shop"])
         lines.add(tally.drain())
 
-    lines_of_metrics = [record for record in caplog.records if "Metrics" in record.message]
+    lines_of_metrics = [record for record in caplog.records if "OTLP metrics" in record.message]
     assert len(lines_of_metrics) == 2
     assert {record.levelname for record in caplog.records} == {"INFO"}
 
@@ -263,7 +263,7 @@ async def test_the_first_page_says_why_nothing_arrives_by_cause_at_its_busiest_s
 
     page = (await get(status(migrated_database), "/", {"accept": "text/html"})).text
 
-    assert '<b class="bad">Requests to a path that does not exist</b> (5): <bdi>/busy</bdi>' in page
+    assert '<b class="bad">Requests to an unknown path</b> (5): <bdi>/busy</bdi>' in page
     assert "&lt;busy&gt;/1" in page
     assert "and 2 more" in page
     assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 without a path" in page
@@ -276,5 +276,5 @@ async def test_the_first_page_names_what_was_refused_beside_the_calls(migrated_d
     page = (await get(status(migrated_database), "/", {"accept": "text/html"})).text
 
     assert "Not counted in this window: Requests without an API key (1)." in page
-    assert "Metrics, which are not counted" not in page, "as it may be intended"
+    assert "OTLP metrics, which are not counted" not in page, "as it may be intended"
     assert "Why nothing arrives" not in page
