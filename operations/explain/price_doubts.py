@@ -11,7 +11,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "modality_unknown": "The price depends on which tokens are images or audio, and the span does not say.",
     "region_priced": "It was served at a regional endpoint that may cost more; the list's price was used.",
     "tier_assumed": "Only the request names the service tier; another one may have served it.",
-    "fees_missing": "It searched the web, which has a fee of its own that the cost leaves out.",
+    "fees_missing": "It searched the web or asked an advisor; what that costs is not in the cost.",
     "usage_ambiguous": "Cached tokens stand beside an input that may or may not include them.",
     "usage_lossy": "The payload lost a part of the provider's usage.",
     "data_mode_unknown": "The data mode that was sent is no known word; the call counts as real.",

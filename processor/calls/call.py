@@ -66,7 +66,7 @@ class Flag(IntEnum):
     TIER_ASSUMED = 1048576
     """Only the request names the service tier: it is priced as if that tier had served it."""
     FEES_MISSING = 2097152
-    """The span tells of work with a fee of its own (web searches), which the cost leaves out."""
+    """It did work with a price of its own (web searches, an advisor), which the cost leaves out."""
 
 
 class Source(NamedTuple):

@@ -323,7 +323,7 @@ def _unusual_provider(raw: str) -> str | None:
     name = raw.strip().lower()
     if name in PROVIDERS:
         return PROVIDERS[name]
-    if name in NO_VALUES or _bare(name) in _BARE_FRAMEWORKS:
+    if name in NO_VALUES or _is_placeholder(name) or _bare(name) in _BARE_FRAMEWORKS:
         return None
     stem, _, suffix = name.rpartition(".")
     if stem and suffix in _VERCEL_SUFFIXES:
@@ -356,8 +356,13 @@ def _provider_of_host(name: str) -> str | None:
 
 
 def model_name(raw: str | None) -> str | None:
-    """A model id as sent, or None where the value is a word for none: `none`, `n/a`, `unknown`."""
-    return None if raw is None or raw.lower() in NO_VALUES else raw
+    """A model id as sent, or None for a word that says there is none: `none`, `<unknown_model_name>`."""
+    return None if raw is None or raw.lower() in NO_VALUES or _is_placeholder(raw) else raw
+
+
+def _is_placeholder(raw: str) -> bool:
+    """VeADK writes `<unknown_model_name>` where it has none, Dify `<unknown>`."""
+    return raw[:1] == "<" and raw[-1:] == ">"
 
 
 def provider_of_model(model: str | None) -> str | None:

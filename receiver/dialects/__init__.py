@@ -26,6 +26,7 @@ from receiver.dialects import (
     otel_genai,
     sdk_native,
     sentry,
+    span_kinds,
     vercel_ai,
 )
 from receiver.dialects.table import Dialect
@@ -50,6 +51,7 @@ DIALECTS: tuple[Dialect, ...] = (
     litellm.DIALECT,
     logfire.DIALECT,
     sentry.DIALECT,
+    span_kinds.DIALECT,
     agent_frameworks.DIALECT,
     otel_genai.DIALECT,
     openlit.DIALECT,

@@ -44,6 +44,13 @@ DIALECT = Dialect(
         Key("conversation_id", 70, "gcp.vertex.agent.session_id"),
         Key("adk_system", 10, "gen_ai.system", only=_ADK),
         Key("response_id", 65, "gcp.vertex.agent.event_id", only=_ADK),
+        Key(
+            "paid_extras",
+            10,
+            "gcp.vertex.agent.llm_response",
+            ("grounding_metadata", "web_search_queries", 0),
+            only=_ADK,
+        ),
         *usage_object_keys("gcp.vertex.agent.llm_response", 5, "usage_metadata", only=_ADK),
     ),
 )

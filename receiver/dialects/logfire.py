@@ -6,6 +6,9 @@ it was.
 Source: https://github.com/pydantic/logfire, v4.1.0, `logfire/_internal/integrations/llm_providers`. They do
 not tell: the id of the response; for Anthropic's streams any usage.
 
+The Claude Agent SDK (`logfire/_internal/integrations/claude_agent_sdk.py`, 4.2x) has the usage of a whole
+conversation turn on the span of its agent.
+
 A streamed call is two spans: a `span` without usage that ends at the first byte and, unlinked, a `log` span
 of no length with the usage and the real `duration`.
 """
@@ -24,6 +27,7 @@ from receiver.dialects.table import DIALECT as DIALECT_RANK
 if TYPE_CHECKING:
     from receiver.otlp.read_call import Seen
 
+_SUM = Verdict(True, flags=int(Flag.SEVERAL_CALLS))
 _LOG_TOLERANCE_NS = 5_000_000_000
 """A stream's log begins when its span ends; import time was the largest gap seen (0.7 s)."""
 
@@ -42,6 +46,15 @@ def judge_request(values: Values, failed: bool) -> Verdict | None:
     if "logfire_url" in values:
         return repeats_usage("Logfire span of another API than the model's", values)
     return COUNTS
+
+
+def judge_agent_sdk(values: Values, failed: bool) -> Verdict | None:
+    """The Claude Agent SDK: the SDK's counts of one message are partial, so the sum of all requests is on the
+    agent's span."""
+    operation = values["agent_sdk"]
+    if operation == "chat":
+        return Verdict(False, "Logfire span of a message: the sum is on the agent's span")
+    return _SUM if operation == "invoke_agent" and "input_tokens" in values else None
 
 
 def pair_streams(spans: Sequence[Seen]) -> list[tuple[Seen, Seen]]:
@@ -114,7 +127,7 @@ DIALECT = Dialect(
     name="logfire",
     mark="agent_run",
     judge=judge,
-    more_judges=(("logfire_request", judge_request),),
+    more_judges=(("logfire_request", judge_request), ("agent_sdk", judge_agent_sdk)),
     scopes=("logfire", "pydantic-ai"),
     keys=(
         Key("agent_run", 10, "final_result"),
@@ -122,6 +135,7 @@ DIALECT = Dialect(
         Key("agent_run", 12, "gen_ai.aggregated_usage.input_tokens"),
         Key("agent_run", 13, "agent_name"),
         Key("logfire_type", 10, "logfire.span_type"),
+        Key("agent_sdk", 10, "gen_ai.operation.name", only="logfire.claude_agent_sdk"),
         Key("logfire_request", 10, "request_data", only="logfire."),
         Key("logfire_url", 10, "url", only="logfire."),
         Key("logfire_embeds", 10, "request_data", ("input",), only="logfire."),

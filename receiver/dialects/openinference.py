@@ -63,7 +63,7 @@ DIALECT = Dialect(
         Key("service_tier", 30, "output.value", ("service_tier",)),
         Key("service_tier", 31, "output.value", ("usage", "service_tier")),
         Key("geography", 30, "output.value", ("usage", "inference_geo")),
-        Key("paid_searches", 30, "output.value", ("usage", "server_tool_use", "web_search_requests")),
+        Key("paid_extras", 30, "output.value", ("usage", "server_tool_use", "web_search_requests")),
         Key(
             "cache_write_1h_tokens",
             90,

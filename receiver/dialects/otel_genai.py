@@ -34,6 +34,10 @@ OPERATIONS = {
     "inference": "chat",
     "invoke_model": "chat",
     "llm": "chat",
+    "call_llm": "chat",  # any-agent
+    "call_model": "chat",
+    "model_call": "chat",
+    "model_request": "chat",
     "llm_call": "chat",  # Gemini CLI, `telemetry/constants.ts`
     "llm_request": "chat",
     "message": "chat",
@@ -122,9 +126,10 @@ DIALECT = Dialect(
         Key("asked_tier", 20, "openai.request.service_tier"),
         Key("asked_tier", 21, "gen_ai.openai.request.service_tier"),
         Key("asked_tier", 22, "gen_ai.request.service_tier"),
-        Key("paid_searches", 10, "gen_ai.usage.server_tool_use.web_search_requests"),
-        Key("paid_searches", 11, "gen_ai.usage.web_search_requests"),
-        Key("paid_searches", 12, "gen_ai.usage.details.web_search_requests"),
+        Key("paid_extras", 10, "gen_ai.usage.server_tool_use.web_search_requests"),
+        Key("paid_extras", 11, "gen_ai.usage.web_search_requests"),
+        Key("paid_extras", 12, "gen_ai.usage.details.web_search_requests"),
+        Key("paid_extras", 13, "gen_ai.usage.details.advisor_iterations"),  # pydantic-ai
         Key("host", 10, "server.address"),
         Key("place", 10, "server.address"),
         Key("place", 20, "aws.region"),

@@ -36,6 +36,10 @@ DIALECT = Dialect(
         *usage_object_keys(_METADATA, 62, "bedrock", "usage"),
         *usage_object_keys(_METADATA, 63, "google", "usageMetadata"),
         *usage_object_keys(_METADATA, 63.5, "vertex", "usageMetadata"),
+        *(
+            Key("paid_extras", 63, _METADATA, (name, "groundingMetadata", "webSearchQueries", 0))
+            for name in ("google", "vertex")
+        ),
         Key("service_tier", 6, _METADATA, ("openai", "serviceTier")),
         Key("service_tier", 7, _METADATA, ("azure", "serviceTier")),
         Key("service_tier", 8, _METADATA, ("bedrock", "serviceTier", "type")),

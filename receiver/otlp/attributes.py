@@ -211,16 +211,17 @@ def inside(parsed: object, path: tuple[str | int, ...]) -> object | None:
         elif isinstance(found, list) and isinstance(step, int) and -len(found) <= step < len(found):
             found = found[step]
         elif isinstance(found, list) and isinstance(step, str):
-            found = _of_modality(found, step)
+            found = _of_kind(found, step)
         else:
             return None
     return found
 
 
-def _of_modality(counts: list[object], modality: str) -> object | None:
-    """The entry of one modality in a list of Google's counts: `AUDIO`, also written `MediaModality.AUDIO`."""
-    for entry in counts:
-        if isinstance(entry, dict) and str(entry.get("modality")).upper().endswith(modality):
+def _of_kind(entries: list[object], kind: str) -> object | None:
+    """The entry of a list whose modality or type is this: Google's counts of `AUDIO`, also written
+    `MediaModality.AUDIO`; Anthropic's iterations of `ADVISOR_MESSAGE`."""
+    for entry in entries:
+        if isinstance(entry, dict) and str(entry.get("modality", entry.get("type"))).upper().endswith(kind):
             return entry
     return None
 

@@ -43,7 +43,7 @@ RARE_COUNTS = frozenset(
 TIMINGS = frozenset({"first_token", "first_chunk_seconds", "first_chunk_ms"})
 IDENTIFIERS = frozenset(
     {"raw_response_id", "litellm_id", "external_request_id", "attempt", "reported_cost", "speed"}
-    | {"priority_tier", "flex_tier", "asked_tier", "geography", "paid_searches"}
+    | {"priority_tier", "flex_tier", "asked_tier", "geography", "paid_extras"}
 )
 _OTHER_COUNTS = frozenset(
     {
@@ -51,7 +51,6 @@ _OTHER_COUNTS = frozenset(
         "uncached_tokens",
         "whole_input_tokens",
         "tool_prompt_tokens",
-        "paid_searches",
         "input_text_tokens",
         "output_text_tokens",
         "input_video_tokens",
@@ -108,6 +107,7 @@ SHOWN_AS = {
     "langfuse_type": "operation",
     "langsmith_kind": "operation",
     "sentry_type": "operation",
+    "genai_kind": "operation",
     "mlflow_type": "operation",
     "genkit_type": "operation",
     "mastra_type": "operation",
@@ -142,6 +142,11 @@ def _provider(found: object) -> str | None:
 def _word(found: object) -> str | None:
     """A tag; a boolean is one too, since what is no known word must be told."""
     return attributes.as_tag(str(found).lower() if isinstance(found, bool) else found)
+
+
+def _is_used(found: object) -> bool:
+    """Whether there is something: a count above zero (also in digits), a first entry."""
+    return found not in (None, False, 0, "", "0")
 
 
 def _number(found: object) -> int | float | None:
@@ -187,6 +192,7 @@ KINDS: dict[str, Kind] = {
     ),
     "place": _of(special_place),
     "geography": _of(special_geography),
+    "paid_extras": _of(_is_used),
     "host": _of(provider_of_host),
     "duration_us": _of(attributes.as_microseconds_of_ms_text),
     "speed": _of(lambda found: "fast" if found == "fast" else None),  # "normal" is no tier

@@ -326,5 +326,5 @@ def _set_identifiers(call: ModelCall, values: Values) -> None:
         call.flags |= Flag.TIER_ASSUMED if standard_tier(call.service_tier, call.provider) else 0
     if "geography" in values:
         call.flags |= _REGION_PRICED
-    if values.get("paid_searches"):
+    if values.get("paid_extras"):
         call.flags |= Flag.FEES_MISSING

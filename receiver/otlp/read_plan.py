@@ -49,7 +49,7 @@ DECISIVE = frozenset(
         "request_model", "streaming", "mapped_mark", "host",
         *(dialect.mark for dialect in DIALECTS if dialect.calls),
         "claude_code_kind", "codex_event", "codex_kind", "codex_endpoint", "gemini_cli_kind",
-        "inference_event",
+        "inference_event", "agent_sdk",
     }
 )  # fmt: skip
 """Fields whose values decide whether a span is a call and what it is called; of all others it only matters
