@@ -24,6 +24,8 @@ from operations.compare.model import Question, compare
 from operations.compare.page import compare_page
 from operations.compare.story import show
 from operations.web.parameters import Links
+from storage.schema.migrate import migrate
+from tests import servers
 from tests.dashboards.files import DEFAULTS, dashboards, panels
 from tests.dashboards.macros import Range, Value, expand, fill
 from tests.demo.ledger import write_plan
@@ -112,13 +114,21 @@ def _the_next_hour(plan: Plan) -> Plan:
     return later._replace(requests=[r for r in later.requests if r.calls[0].start_ns >= since_ns])
 
 
+def _play(dsn: str) -> None:
+    migrate(dsn)
+    write_plan(dsn, days_until(HOURS[-1]))
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+
+
 @pytest.fixture
-def played(migrated_database: str) -> Iterator[tuple[psycopg.Connection[Any], str, Plan]]:
-    plan = days_until(HOURS[-1])
-    write_plan(migrated_database, plan)
-    with psycopg.connect(migrated_database, autocommit=True, options="-c timezone=UTC") as connection:
-        connection.execute("ANALYZE")
-        yield connection, migrated_database, plan
+def played(server_kind: str) -> Iterator[tuple[psycopg.Connection[Any], str, Plan]]:
+    """The ledger of a demo that has just started; the plan is written once for all tests."""
+    with (
+        servers.fresh_database(server_kind, "demo", _play) as dsn,
+        psycopg.connect(dsn, autocommit=True, options="-c timezone=UTC") as connection,
+    ):
+        yield connection, dsn, days_until(HOURS[-1])
 
 
 @pytest.mark.slow

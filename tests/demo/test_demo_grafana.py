@@ -18,8 +18,8 @@ from demo.grafana import Program, find, running
 from demo.stage import Ports, StageError, choose_ports
 from tests.dashboards.files import DEFAULTS, queries
 from tests.dashboards.macros import Value, fill
+from tests.demo.test_demo_played import read_until, surroundings, terminal
 from tests.machine import require
-from tests.service.test_demo_played import read_until, surroundings, terminal
 
 __all__ = ["surroundings"]  # a fixture
 
