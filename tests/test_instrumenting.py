@@ -27,6 +27,7 @@ from receiver.dialects.table import ApplicationKeys
 from service import keys
 from tests import servers
 from tests.machine import COLLECTOR, NOT_HERE, require
+from tests.patience import PATIENCE_SECONDS
 from tests.receiver.spans import Made, request
 from tests.running import ROOT, RunningService
 
@@ -46,7 +47,6 @@ INVENTED = Made(
     name="llm answer",
     scope=("acme.llm.tracing", "3.1"),
 )
-PATIENCE_SECONDS = 30.0
 NODE_MODULES = ROOT / ".cache" / "instrumenting-node"
 COLLECTOR_VERSION = "v0.165.0"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -143,3 +144,23 @@ def test_the_locks_satisfy_the_project(lock: str, extras: list[str]) -> None:
         if not each.specifier.contains(versions.get(each.name.lower(), "0"))
     ]
     assert stale == [], "run `make lock`"
+
+
+@pytest.mark.slow
+def test_every_process_collects_the_same_tests() -> None:
+    """xdist refuses a run whose workers differ: no name may hold a time, a random number or a set's order."""
+    command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "--no-header", "tests"]
+    collections = [
+        subprocess.Popen(
+            command, cwd=ROOT, env={**_outside(), "PYTHONHASHSEED": seed}, stdout=subprocess.PIPE, text=True
+        )
+        for seed in ("1", "2")
+    ]
+    one, other = (each.communicate()[0].splitlines()[:-1] for each in collections)
+    assert len(one) > 5000
+    assert [(a, b) for a, b in zip(one, other, strict=True) if a != b] == []
+
+
+def _outside() -> dict[str, str]:
+    """The environment without that of an xdist worker."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}

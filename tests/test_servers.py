@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from tests import machine, timescale_root
+from tests.patience import until
 
 pytestmark = pytest.mark.both_servers
 ROOT = Path(__file__).parent.parent
@@ -54,10 +54,7 @@ def test_servers_end_with_a_run_that_is_killed() -> None:
         psycopg.connect(uri).close()
         run.kill()
 
-    deadline = time.monotonic() + 20
-    while Path(directory).exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not Path(directory).exists()
+    until(lambda: not Path(directory).exists(), "the end of the server")
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(uri)
 

@@ -19,10 +19,10 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from psycopg import sql
 
 from tests.coding_agents.sessions import AGENTS, CANARY, Session, session
+from tests.patience import PATIENCE_SECONDS
 from tests.running import RunningService
 
 _MS = 1_000_000
-PATIENCE_SECONDS = 30.0
 """Until the binder has brought both signals of a call together."""
 FIGURES = (
     "SELECT request_model, status, input_tokens, output_tokens, cache_read_tokens, cost_pico_usd,"

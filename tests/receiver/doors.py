@@ -28,6 +28,7 @@ from receiver.config import Address, ReceiverConfig
 from receiver.grpc import GrpcServer, serve_grpc
 from receiver.http.server import HttpServer, serve_http
 from receiver.intake import Intake
+from tests.patience import PATIENCE_SECONDS
 
 ANY_PORT = "127.0.0.1:0"
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -85,6 +86,19 @@ class Sink:
     def span_ids(self) -> list[bytes]:
         """The calls' span ids, sorted."""
         return sorted(call.span_id for call in self.calls)
+
+
+class Meeting(Sink):
+    """A sink that accepts when so many requests are in it at the same time, and not before."""
+
+    def __init__(self, requests: int) -> None:
+        super().__init__()
+        self._all_here = asyncio.Barrier(requests)
+
+    async def consume(self, batch: Batch) -> Outcome:
+        """Keep it, with all the others."""
+        await self._all_here.wait()
+        return await super().consume(batch)
 
 
 class Counts:
@@ -152,7 +166,7 @@ class Doors:
         """Send a trace request over gRPC."""
         content = body if isinstance(body, bytes) else body.SerializeToString()
         call = self.channel.unary_unary(EXPORT)
-        answer: bytes = await call(content, metadata=tuple(metadata), timeout=30, **options)
+        answer: bytes = await call(content, metadata=tuple(metadata), timeout=PATIENCE_SECONDS, **options)
         return ExportTraceServiceResponse.FromString(answer)
 
     async def post(
@@ -191,7 +205,9 @@ async def open_doors(
     http_server = await serve_http(config, intake, check, counts, is_shared=is_shared)
     options = [("grpc.max_send_message_length", -1)]
     channel = grpc.aio.insecure_channel(str(grpc_server.address), options=options)
-    client = httpx.AsyncClient(base_url=f"http://{http_server.address}", timeout=30, trust_env=False)
+    client = httpx.AsyncClient(
+        base_url=f"http://{http_server.address}", timeout=PATIENCE_SECONDS, trust_env=False
+    )
     try:
         async with channel, client:
             doors = Doors(config, check, sink, counts, intake, grpc_server, http_server, channel, client)

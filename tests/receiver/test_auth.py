@@ -7,7 +7,6 @@ import gzip
 import hashlib
 import itertools
 import logging
-import time
 from base64 import b64encode
 
 import grpc
@@ -15,6 +14,7 @@ import pytest
 
 from receiver.auth import Forbidden, HashedKeys, Unauthenticated, basic_as_bearer, read_token
 from receiver.http.app import LANGFUSE_TRACES
+from tests.patience import PATIENCE_SECONDS, little_work, work
 from tests.receiver.doors import EXPORT, REPORT, grpc_status, open_doors, request
 from tests.receiver.test_http_server import JSON, PROTOBUF, is_status
 
@@ -103,25 +103,22 @@ async def test_the_password_of_basic_is_the_key_only_where_langfuse_sends() -> N
 async def test_a_bomb_without_a_key_is_refused_before_it_is_read() -> None:
     bomb = gzip.compress(bytes(256 << 20), 1)
     async with open_doors(keys()) as doors:
-        begun = time.monotonic()
-        is_status(await doors.post(bomb, headers={"content-encoding": "gzip"}), 401, PROTOBUF)
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await doors.export(bomb)
+        with little_work(work(lambda: gzip.decompress(bomb), rounds=1)):
+            is_status(await doors.post(bomb, headers={"content-encoding": "gzip"}), 401, PROTOBUF)
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await doors.export(bomb)
         assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
-        assert time.monotonic() - begun < 1
 
 
 async def test_over_grpc_the_answer_does_not_wait_for_the_message() -> None:
     async def stall() -> object:
-        await asyncio.sleep(20)
+        await asyncio.sleep(10 * PATIENCE_SECONDS)
         yield b""
 
-    async with open_doors(keys()) as doors:
-        begun = time.monotonic()
+    async with open_doors(keys()) as doors, asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await doors.channel.stream_unary(EXPORT)(stall())
         assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
-        assert time.monotonic() - begun < 2
 
 
 async def test_over_http_the_answer_does_not_wait_for_the_body() -> None:

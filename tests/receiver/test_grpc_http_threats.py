@@ -28,12 +28,13 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from processor.calls.errors import BadData
 from receiver.otlp.decode import decode
+from tests.patience import PATIENCE_SECONDS, little_work
 from tests.receiver.doors import EXPORT, json_request, open_doors, request, span
 from tests.sizes import examples
 
 MIB = 1 << 20
 GROWTH_LIMIT = 400 * MIB
-ANSWER_SECONDS = 10.0
+WORK_SECONDS = 10.0
 JSON = {"content-type": "application/json"}
 PROTOBUF = {"content-type": "application/x-protobuf"}
 
@@ -55,7 +56,7 @@ class Target(NamedTuple):
     async def export(self, body: bytes) -> str:
         """The gRPC code of the answer."""
         try:
-            await self.channel.unary_unary(EXPORT)(body, timeout=60)
+            await self.channel.unary_unary(EXPORT)(body, timeout=PATIENCE_SECONDS)
         except grpc.aio.AioRpcError as error:
             return error.code().name
         return "OK"
@@ -89,7 +90,9 @@ async def target(served: tuple[psutil.Process, str, str]) -> AsyncIterator[Targe
     options = [("grpc.max_send_message_length", -1)]
     async with (
         grpc.aio.insecure_channel(grpc_address, options=options) as channel,
-        httpx.AsyncClient(base_url=f"http://{http_address}", timeout=60, trust_env=False) as client,
+        httpx.AsyncClient(
+            base_url=f"http://{http_address}", timeout=PATIENCE_SECONDS, trust_env=False
+        ) as client,
     ):
         made = Target(process, channel, client)
         plain = request().SerializeToString()
@@ -98,10 +101,9 @@ async def target(served: tuple[psutil.Process, str, str]) -> AsyncIterator[Targe
         peaks = [0]
         watch = asyncio.create_task(_watch_memory(process, peaks))
         yield made
-        begun = time.monotonic()
-        assert await made.export(plain) == "OK"
-        assert await made.post(plain) == 200
-        assert time.monotonic() - begun < 3
+        with little_work(3, process):
+            assert await made.export(plain) == "OK"
+            assert await made.post(plain) == 200
         watch.cancel()
         assert max(peaks) - before < GROWTH_LIMIT
 
@@ -120,42 +122,40 @@ def gzip_bomb(size_mib: int) -> bytes:
 @pytest.mark.parametrize("size_mib", [1, 64, 65, 256])
 async def test_a_gzip_bomb_is_refused_within_bounds(target: Target, size_mib: int) -> None:
     bomb = gzip_bomb(size_mib)
-    begun = time.monotonic()
     too_large = size_mib > 64
-    assert await target.export(bomb) == ("RESOURCE_EXHAUSTED" if too_large else "INVALID_ARGUMENT")
-    assert await target.post(bomb, **{"content-encoding": "gzip"}) == (413 if too_large else 400)
-    assert time.monotonic() - begun < ANSWER_SECONDS
+    with little_work(WORK_SECONDS, target.process):
+        assert await target.export(bomb) == ("RESOURCE_EXHAUSTED" if too_large else "INVALID_ARGUMENT")
+        assert await target.post(bomb, **{"content-encoding": "gzip"}) == (413 if too_large else 400)
 
 
 async def test_eight_bombs_at_once_on_each_transport(target: Target) -> None:
     bomb = gzip_bomb(256)
-    begun = time.monotonic()
-    codes = await asyncio.gather(
-        *(target.export(bomb) for _ in range(8)),
-        *(target.post(bomb, **{"content-encoding": "gzip"}) for _ in range(8)),
-    )
+    with little_work(WORK_SECONDS, target.process):
+        codes = await asyncio.gather(
+            *(target.export(bomb) for _ in range(8)),
+            *(target.post(bomb, **{"content-encoding": "gzip"}) for _ in range(8)),
+        )
     assert set(codes) == {"RESOURCE_EXHAUSTED", 413}
-    assert time.monotonic() - begun < ANSWER_SECONDS
 
 
 async def test_eight_bombs_that_lie_about_their_size(target: Target) -> None:
     bomb = gzip_bomb(256)[:-4] + b"\x10\0\0\0"
-    before = target.process.cpu_times().user
-    codes = await asyncio.gather(*(target.export(bomb) for _ in range(8)))
+    with little_work(5, target.process):  # 0.2 s each
+        codes = await asyncio.gather(*(target.export(bomb) for _ in range(8)))
     assert set(codes) == {"RESOURCE_EXHAUSTED"}
-    assert target.process.cpu_times().user - before < 5  # 0.2 s each
 
 
 async def test_a_bomb_of_valid_spans_leaves_others_answered(target: Target) -> None:
     """60 MiB of spans in a few hundred KiB: legal, large, decoded beside the loop."""
     one = request(span(attributes={"filler": "x" * 20_000})).SerializeToString()
     bomb = gzip.compress(one * (60 * MIB // len(one)), 6)
+    begun = time.monotonic()
     sending = asyncio.create_task(target.export(bomb))
     await asyncio.sleep(0.1)
-    begun = time.monotonic()
     assert await target.export(request().SerializeToString()) == "OK"
-    assert time.monotonic() - begun < 3
+    plain = time.monotonic() - begun
     assert await sending == "OK"
+    assert plain < (time.monotonic() - begun) / 2
 
 
 async def test_three_hundred_fat_requests_are_answered(target: Target) -> None:
@@ -169,10 +169,9 @@ async def test_three_hundred_fat_requests_are_answered(target: Target) -> None:
 
 async def test_a_span_with_20_000_attributes_is_accepted(target: Target) -> None:
     made = span(attributes={f"attribute.{place}": "value" for place in range(20_000)})
-    begun = time.monotonic()
-    assert await target.export(request(made).SerializeToString()) == "OK"
-    assert await target.post(request(made).SerializeToString()) == 200
-    assert time.monotonic() - begun < ANSWER_SECONDS
+    with little_work(WORK_SECONDS, target.process):
+        assert await target.export(request(made).SerializeToString()) == "OK"
+        assert await target.post(request(made).SerializeToString()) == 200
 
 
 async def test_megabyte_attributes_5000_events_and_5000_resources_are_accepted(target: Target) -> None:
@@ -182,10 +181,9 @@ async def test_megabyte_attributes_5000_events_and_5000_resources_are_accepted(t
     many = ExportTraceServiceRequest()
     for _ in range(5000):
         many.resource_spans.add().scope_spans.add().spans.append(span())
-    begun = time.monotonic()
-    assert await target.export(request(eventful).SerializeToString()) == "OK"
-    assert await target.export(many.SerializeToString()) == "OK"
-    assert time.monotonic() - begun < 20
+    with little_work(WORK_SECONDS, target.process):
+        assert await target.export(request(eventful).SerializeToString()) == "OK"
+        assert await target.export(many.SerializeToString()) == "OK"
 
 
 @pytest.mark.parametrize("depth", [50, 1000, 20_000])
@@ -234,10 +232,9 @@ def _varint(number: int) -> bytes:
         "invalid UTF-8",
     ],
 )
-async def test_hostile_json_is_400_fast(target: Target, body: bytes) -> None:
-    begun = time.monotonic()
-    assert await target.post(body, **JSON) == 400
-    assert time.monotonic() - begun < 3
+async def test_hostile_json_is_400_with_little_work(target: Target, body: bytes) -> None:
+    with little_work(3, target.process):
+        assert await target.post(body, **JSON) == 400
 
 
 @pytest.mark.parametrize(

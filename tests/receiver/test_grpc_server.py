@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import time
 from typing import Any
 
 import grpc
@@ -19,11 +18,13 @@ from processor.calls.errors import ConfigError, Overloaded, StorageUnavailable
 from receiver.diagnosis.problems import told_to_sender
 from receiver.grpc import LOGS, METRICS, TELEMETRY, TRACES, serve_grpc
 from receiver.telemetry_pb2 import ModelCall, ReportRequest, ReportResponse
+from tests.patience import PATIENCE_SECONDS
 from tests.receiver.doors import (
     ANY_PORT,
     EXPORT,
     REPORT,
     Doors,
+    Meeting,
     Sink,
     bad_request,
     grpc_status,
@@ -185,10 +186,8 @@ async def test_s13_an_unexpected_fault_is_unavailable_counted_and_logged_without
 
 
 async def test_s14_calls_on_one_channel_run_concurrently() -> None:
-    async with open_doors(sink=Sink(delay_seconds=0.2)) as doors:
-        begun = time.monotonic()
+    async with open_doors(sink=Meeting(50)) as doors:
         await asyncio.gather(*(doors.export(request()) for _ in range(50)))
-        assert time.monotonic() - begun < 5
         assert len({call.span_id for call in doors.sink.calls}) == 50
 
 
@@ -208,7 +207,7 @@ async def test_s14_frequent_pings_without_calls_are_tolerated() -> None:
 
 async def _ping_answers(reader: asyncio.StreamReader) -> int:
     """Read frames until a ping is answered; a GOAWAY fails the test."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             head = await reader.readexactly(9)
             await reader.readexactly(int.from_bytes(head[:3], "big"))
@@ -314,15 +313,14 @@ async def test_two_servers_may_share_a_port_when_told_so() -> None:
 
 async def test_a_message_that_never_arrives_is_cut_and_may_be_sent_again() -> None:
     async def stall() -> Any:
-        await asyncio.sleep(20)
+        await asyncio.sleep(10 * PATIENCE_SECONDS)
         yield b""
 
     async with open_doors(body_timeout_seconds=0.3) as doors:
-        begun = time.monotonic()
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await doors.channel.stream_unary(EXPORT)(stall())
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await doors.channel.stream_unary(EXPORT)(stall())
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
-        assert time.monotonic() - begun < 5
         await doors.export(request())
 
 

@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from receiver.config import TlsConfig
 from tests.end_to_end.traffic import make_spans
+from tests.patience import until_async
 from tests.receiver.doors import EXPORT, Doors, open_doors, request, span
 from tests.receiver.test_problems import certificate as certificate
 from tests.sizes import FULL_SIZE
@@ -46,15 +47,7 @@ def listeners(doors: Doors) -> int:
 
 async def watched(doors: Doors) -> None:
     """Until the port is watched."""
-    await polled(lambda: listeners(doors) == 2)
-
-
-async def polled(is_so: Callable[[], bool]) -> None:
-    for _ in range(200):
-        if is_so():
-            return
-        await asyncio.sleep(0.05)
-    pytest.fail("it did not become so in ten seconds")
+    await until_async(lambda: listeners(doors) == 2)
 
 
 async def test_http_at_the_silent_grpc_port_is_noted_and_told_where_to_go() -> None:
@@ -144,7 +137,7 @@ async def test_a_port_that_is_called_is_not_watched() -> None:
     async with open_doors(is_shared=True, silent_seconds=1.5) as doors:
         await watched(doors)
         await doors.export(request())
-        await polled(lambda: listeners(doors) == 1)
+        await until_async(lambda: listeners(doors) == 1)
         assert (await doors.export(request())).partial_success.rejected_spans == 0
         assert len(doors.sink.calls) == 2
 

@@ -18,6 +18,7 @@ from receiver.otlp.texts import TextBatch, Texts
 from service import metrics
 from service.config import EstimateConfig
 from service.estimating import Estimating
+from tests.patience import until
 from tests.receiver.captures import ROOT
 from tests.receiver.spans import CHAT, T0, Made, request
 from tests.running import RunningService
@@ -56,11 +57,8 @@ def found(dsn: str, query: str) -> list[tuple[Any, ...]]:
 
 
 def soon(question: Callable[[], object], answer: object) -> None:
-    """Within ten seconds the answer is this."""
-    deadline = time.monotonic() + 10
-    while question() != answer and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert question() == answer
+    """After a while the answer is this."""
+    until(lambda: question() == answer, f"{answer}")
 
 
 def everything(dsn: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.patience import until
 from tests.receiver.spans import CHAT, T0, Made, request
 from tests.running import RunningService
 
@@ -45,11 +46,8 @@ def row(dsn: str, query: str) -> tuple[Any, ...]:
 
 
 def soon(question: Callable[[], tuple[Any, ...]], answer: tuple[Any, ...]) -> None:
-    """Within ten seconds the answer is this."""
-    deadline = time.monotonic() + 10
-    while question() != answer and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert question() == answer
+    """After a while the answer is this."""
+    until(lambda: question() == answer, f"{answer}")
 
 
 def test_an_ancestor_that_is_exported_later_names_the_call_within_seconds(

@@ -49,7 +49,7 @@ def test_a_start_deletes_what_a_killed_service_left_and_no_folder_in_use(here: P
         assert left not in folders(here)
 
 
-@pytest.mark.parametrize(("pid", "stays"), [(os.getpid(), True), (2**22 + 1, False)])
+@pytest.mark.parametrize(("pid", "stays"), [(os.getpid(), True), (2**22 + 1, False)], ids=["running", "gone"])
 def test_a_folder_of_a_version_before_goes_when_its_processes_are_gone(
     here: Path, pid: int, stays: bool
 ) -> None:

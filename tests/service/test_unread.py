@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -61,10 +60,8 @@ def test_an_invented_vocabulary_is_told_everywhere_and_counted_once_it_is_mapped
     with RunningService(migrated_database) as service:
         send(service, Made(CHAT, trace=bytes(range(60, 76)), resource={"service.name": "desk"}))
         send(service, own(1), own(2))
-        begun = time.monotonic()
         assert row(migrated_database, figures) == (2, 1)
         first = json.loads(run(migrated_database, "top", "model", "--last", "1h", "--json"))
-        assert time.monotonic() - begun < 5
         _is_told(migrated_database, service)
         send(service, own(1), own(2))
         assert row(migrated_database, figures) == (2, 1)
