@@ -11,10 +11,6 @@ CREATE TYPE genai.usage_cell AS (
     unpriced0 numeric, unpriced1 numeric, tokens0 numeric[], tokens1 numeric[], costs0 numeric[], costs1 numeric[]
 );
 
--- Cells that are searched: tenants by spend, as long as there is room; the others stand together. More find nothing more
--- (measured from 700 to 5,000): who is that small is no driver.
-CREATE FUNCTION genai.most_cells() RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT 1000::bigint';
-
 -- What a user spent and asked, both windows.
 CREATE TYPE genai.user_change AS (user_id text, n0 numeric, n1 numeric, k0 numeric, k1 numeric);
 
@@ -59,17 +55,24 @@ BEGIN
     EXECUTE format($statement$
         WITH usage AS MATERIALIZED (
             SELECT u.* FROM genai.%I($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) u
-        ), kept AS MATERIALIZED (
-            SELECT t.tenant_id
+        ), tenant AS MATERIALIZED (
+            SELECT c.tenant_id, count(*) AS cells, sum(c.k0) AS k0, sum(c.k1) AS k1
             FROM (
-                SELECT c.tenant_id, sum(count(*)) OVER (ORDER BY sum(c.cost) DESC, c.tenant_id) AS cells
-                FROM (
-                    SELECT u.tenant_id, sum(u.cost) AS cost FROM usage u
-                    GROUP BY u.service_name, u.endpoint_tag, u.prompt_version, u.provider, u.model, u.tenant_id
-                ) c
-                GROUP BY c.tenant_id
-            ) t
-            WHERE t.cells <= genai.most_cells()
+                SELECT u.tenant_id, sum(u.cost * (1 - u.side)) AS k0, sum(u.cost * u.side) AS k1
+                FROM usage u
+                GROUP BY u.service_name, u.endpoint_tag, u.prompt_version, u.provider, u.model, u.tenant_id
+            ) c
+            GROUP BY c.tenant_id
+        ), kept AS MATERIALIZED (
+            SELECT x.tenant_id
+            FROM (
+                SELECT t.tenant_id, r.place, sum(t.cells) OVER (ORDER BY r.place) AS cells
+                FROM tenant t
+                JOIN genai.tenants_by_rank((
+                    SELECT array_agg(ROW(t.tenant_id, t.k0, t.k1)::genai.tenant_change) FROM tenant t)) r
+                    ON r.tenant_id = t.tenant_id
+            ) x
+            WHERE x.cells <= genai.most_cells() OR x.place <= genai.least_tenants()
         ), apart AS MATERIALIZED (
             SELECT a.user_id FROM genai.users_apart((
                 SELECT array_agg(ROW(x.user_id, x.n0, x.n1, x.k0, x.k1)::genai.user_change)

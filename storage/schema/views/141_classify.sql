@@ -53,6 +53,7 @@ DECLARE
     v_per_call boolean := genai.judged_per_call('', p_model, p_provider);
     v_judged genai.judged_cell[];
     v_drivers jsonb := '{}';
+    v_figures jsonb;
     v_identities jsonb := '{}';
     v_before timestamptz := genai.baseline_from(p_from, p_to, p_baseline);
     v_before_to timestamptz := genai.baseline_to(p_from, p_to, p_baseline);
@@ -64,6 +65,9 @@ BEGIN
         SELECT jsonb_object_agg(m.name || '_' || d.kind, to_jsonb(d)) INTO v_drivers
         FROM (VALUES ('spend', 'spend'), ('unit', 'cost_per_request')) m (name, measure)
         CROSS JOIN LATERAL genai.drivers_among(v_cells, v_judged, m.measure, 1, true) d;
+    END IF;
+    v_figures := genai.figures_of_change(t, v_per_call, v_drivers, p_min_calls, p_min_change);
+    IF v_figures @> '{"requests_moved": true}' OR v_figures @> '{"unit_moved": true}' OR v_drivers ? 'spend_driver' THEN
         EXECUTE 'SELECT to_jsonb(i) FROM genai.identities_of_change('
             '$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) i'
         INTO v_identities
@@ -71,7 +75,7 @@ BEGIN
             p_service, t.delta_usd, t.cost_usd, t.baseline_cost_usd, t.calls - t.baseline_calls, p_share, p_identity_growth;
     END IF;
     RETURN QUERY
-    SELECT genai.figures_of_change(t, v_per_call, v_drivers, p_min_calls, p_min_change) || t.terms
+    SELECT v_figures || t.terms
         || jsonb_build_object('baseline_from', v_before, 'baseline_to', v_before_to,
             'data_from', CASE WHEN NOT genai.has_data_before(p_env, p_data_mode, v_before + (v_before_to - v_before) / 2)
                 THEN genai.data_from(p_env, p_data_mode) END,
