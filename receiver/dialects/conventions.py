@@ -70,6 +70,7 @@ CACHE: tuple[Row, ...] = (
     Row(_OI + "bedrock", INSIDE, "0.1.61 as exported; what is newer is shown by its total"),
     Row(_OI + "langchain", INSIDE, _LANGCHAIN),
     Row("@arizeai/openinference-instrumentation-langchain", INSIDE, _LANGCHAIN),
+    Row(_OI + "llama_index", INSIDE, _OPENINFERENCE + "llama-index _callback.py, which adds it up"),
     Row(_OI + "litellm", INSIDE, _CAPTURED + "openinference-litellm (0.1.51)"),
     Row(_OI + "agno", OUTSIDE, "github.com/agno-agi/agno@9644f22 agno/models/anthropic/claude.py"),
     Row(_OI + "claude_agent_sdk", OUTSIDE, _OPENINFERENCE + "claude-agent-sdk _wrappers.py"),

@@ -2,6 +2,7 @@
 
 Source: https://github.com/vllm-project/vllm, `vllm/tracing`, `vllm/v1/engine/output_processor.py`;
 https://github.com/sgl-project/sglang, `python/sglang/srt/tracing/trace.py`.
+vLLM's id of a request is the answer's with a suffix of its own (`vllm/v1/engine`, `external_req_id`).
 They do not tell: the model (vLLM since its engine V1), the operation, cached tokens (vLLM). Whoever runs
 the server pays for the machine and not for tokens: without a price of one's own the calls are unpriced.
 """
@@ -20,7 +21,7 @@ def _keys(mark: str, scope: str) -> tuple[Key, ...]:
     return (
         Key(mark, 10, "gen_ai.usage.prompt_tokens", only=scope),
         Key(mark, 11, "gen_ai.usage.completion_tokens", only=scope),
-        Key("response_id", 60, "gen_ai.request.id", only=scope),
+        Key("served_id", 60, "gen_ai.request.id", only=scope),
         Key("first_chunk_seconds", 50, "gen_ai.latency.time_to_first_token", only=scope),
     )
 

@@ -11,7 +11,7 @@ import binascii
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from processor.calls.call import DETAIL
+from processor.calls.call import DETAIL, Flag
 from receiver.dialects.spellings import usage_object_keys
 from receiver.dialects.table import COUNTS, Dialect, Key, Values, Verdict, metadata, metadata_document
 
@@ -27,8 +27,12 @@ _PROVIDERS = (
 """The providers that LiteLLM writes into key names (`llm.openai.id`); `None` for the Responses API."""
 
 
+_BATCH = Verdict(True, flags=int(Flag.SEVERAL_CALLS | Flag.TIER_ASSUMED))
+
+
 def judge(values: Values, failed: bool) -> Verdict | None:
-    return COUNTS
+    """A batch that was fetched is many calls, at a price that the span does not tell."""
+    return _BATCH if "batch" in str(values.get("request_type", "")) else COUNTS
 
 
 def settle_raw_requests(raws: Sequence[Seen], find: Callable[[bytes, bytes], Seen | None]) -> None:

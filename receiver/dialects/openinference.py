@@ -52,6 +52,7 @@ DIALECT = Dialect(
         Key("response_id", 30, "output.value", ("id",)),
         Key("response_id", 31, "output.value", ("response_id",)),
         *langchain_answer("output.value", _SCOPE + "langchain"),
+        *langchain_answer("output.value", "@arizeai/openinference-instrumentation-langchain"),
         Key("request_model", 80, "llm.model_name", only=_SCOPE + "smolagents"),
         Key("request_model", 80, "llm.model_name", only=_SCOPE + "bedrock"),
         Key("request_model", 80, "llm.model_name", only=_SCOPE + "litellm"),

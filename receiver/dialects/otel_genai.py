@@ -30,7 +30,12 @@ OPERATIONS = {
     "generate_content_stream": "generate_content",
     "audio": "audio",  # OpenLIT, for speech in either direction
     "image": "image",  # Spring AI
+    "edit_image": "image",
+    "generate_image": "image",
+    "image_edit": "image",
     "image_generation": "image",
+    "images_edit": "image",
+    "images_generate": "image",
     "inference": "chat",
     "invoke_model": "chat",
     "llm": "chat",
@@ -64,10 +69,18 @@ def operation_name(sent: str) -> str | None:
     known = OPERATIONS.get(sent)
     if known is not None:
         return known
-    words = _CAMEL.sub("_", sent.strip())
-    return OPERATIONS.get(_SEPARATOR.sub("_", words.lower()))
+    return OPERATIONS.get(_plain(sent))
 
 
+def _plain(sent: str) -> str:
+    """`countTokens` and `count.tokens` → `count_tokens`."""
+    return _SEPARATOR.sub("_", _CAMEL.sub("_", sent.strip()).lower())
+
+
+_NOT_BILLED = frozenset({"compute_tokens", "count_tokens", "list_models", "retrieve_model", "tokenize"})
+"""Operations of providers' interfaces that cost nothing; the tokens on their spans were counted, not used.
+Source: https://platform.claude.com/docs/en/build-with-claude/token-counting,
+https://ai.google.dev/api/tokens."""
 _SEPARATOR = re.compile(r"[.\-\s/_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _AROUND_CALLS = frozenset(
@@ -86,6 +99,8 @@ def judge(values: Values, failed: bool) -> Verdict | None:
     operation = str(values["otel_operation"])
     if operation_name(operation) is not None:
         return COUNTS
+    if _plain(operation) in _NOT_BILLED:
+        return Verdict(False, f"operation {operation} costs nothing")
     reason, known = f"operation {operation} is not a model call", _is_around_calls(operation)
     if known or "model" in values:
         return repeats_usage(reason, values, known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -43,7 +44,7 @@ RARE_COUNTS = frozenset(
 TIMINGS = frozenset({"first_token", "first_chunk_seconds", "first_chunk_ms"})
 IDENTIFIERS = frozenset(
     {"raw_response_id", "litellm_id", "external_request_id", "attempt", "reported_cost", "speed"}
-    | {"priority_tier", "flex_tier", "asked_tier", "geography", "paid_extras"}
+    | {"priority_tier", "flex_tier", "asked_tier", "geography", "paid_extras", "served_id"}
 )
 _OTHER_COUNTS = frozenset(
     {
@@ -83,6 +84,7 @@ UNIQUE = frozenset(
     {
         "response_id",
         "raw_response_id",
+        "served_id",
         "litellm_id",
         "external_request_id",
         "request_label",
@@ -118,6 +120,7 @@ SHOWN_AS = {
     "stream_seconds": "latency_us",
     "reported_cost": "reported_cost_pico_usd",
     "raw_response_id": "response_id",
+    "served_id": "response_id",
     "duration_us": "latency_us",
     "speed": "service_tier",
     "asked_tier": "service_tier",
@@ -142,6 +145,16 @@ def _provider(found: object) -> str | None:
 def _word(found: object) -> str | None:
     """A tag; a boolean is one too, since what is no known word must be told."""
     return attributes.as_tag(str(found).lower() if isinstance(found, bool) else found)
+
+
+_SERVED_ID = re.compile(r"([a-z]+-[0-9a-f]{32}|[a-z]+-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-\w+")
+
+
+def _served_id(found: object) -> str | None:
+    """The id of an answer in the server's own id of the request: `chatcmpl-<32 hex>-0`."""
+    name = attributes.as_text(found)
+    suffixed = _SERVED_ID.fullmatch(name) if name else None
+    return suffixed[1] if suffixed else name
 
 
 def _is_used(found: object) -> bool:
@@ -192,6 +205,7 @@ KINDS: dict[str, Kind] = {
     ),
     "place": _of(special_place),
     "geography": _of(special_geography),
+    "served_id": _of(_served_id),
     "paid_extras": _of(_is_used),
     "host": _of(provider_of_host),
     "duration_us": _of(attributes.as_microseconds_of_ms_text),

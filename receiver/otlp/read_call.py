@@ -34,8 +34,21 @@ _CALL_TYPES = {
     "embedding": "embeddings",
     "responses": "responses",
     "rerank": "rerank",
+    "acompletion": "chat",
+    "aembedding": "embeddings",
+    "aresponses": "responses",
+    "arerank": "rerank",
+    "moderation": "moderation",
+    "amoderation": "moderation",
+    "image_generation": "image",
+    "aimage_generation": "image",
+    "speech": "text_to_speech",
+    "aspeech": "text_to_speech",
+    "transcription": "speech_to_text",
+    "atranscription": "speech_to_text",
 }
-"""`llm.request.type` of old OpenLLMetry and LiteLLM."""
+"""`llm.request.type` of old OpenLLMetry and LiteLLM; LiteLLM's has an `a` before asynchronous calls
+(https://github.com/BerriAI/litellm, `litellm/types/utils.py`, `CallTypes`)."""
 
 
 _SPOKEN_BY_MANY = frozenset({"openai", "anthropic"})
@@ -310,7 +323,7 @@ def _first_token(values: Values, origin: Origin) -> int | None:
 
 def _set_identifiers(call: ModelCall, values: Values) -> None:
     """Ids and figures that most spans do not carry."""
-    response_id = values.get("raw_response_id", call.response_id)
+    response_id = values.get("raw_response_id") or values.get("served_id") or call.response_id
     if response_id is not None:
         call.response_id = provider_response_id(response_id, values.get("litellm_id"))
     if "external_request_id" in values:

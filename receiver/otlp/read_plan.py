@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from processor.calls.call import Source
 from receiver.dialects import DIALECTS
 from receiver.dialects.conventions import convention, whole_shapes
+from receiver.dialects.table import DIALECT as DIALECT_RANK
 from receiver.dialects.table import LABELS, OFFERED, Convention, Dialect, Judge, Key, Origin, Values
 from receiver.otlp.attributes import INVALID
 from receiver.otlp.candidates import Documents, Routes, candidates, search
@@ -288,6 +289,8 @@ class Plan:
 
     def _make_sources(self, reading: Reading, usage_rank: int) -> tuple[Source, ...]:
         found: dict[str, Source] = {}
+        if self.biller:
+            found["provider"] = Source("provider", "<emitter>", DIALECT_RANK)
         for name in sorted(reading.values):
             key = self.key_of(reading, name)
             shown = SHOWN_AS.get(name, name)

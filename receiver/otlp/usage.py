@@ -19,7 +19,7 @@ from receiver.otlp.fields import LIFETIMES
 from receiver.otlp.read_plan import Plan, Reading
 
 _USAGE_INVALID = int(Flag.USAGE_INVALID)
-_EMBEDDINGS = "embeddings"
+_INPUT_ONLY = frozenset({"embeddings", "rerank", "moderation"})
 _CACHED = ("cache_read_tokens", "cache_write_tokens", *LIFETIMES)
 _INPUT_PARTS = (
     "input_audio_tokens",
@@ -91,7 +91,7 @@ def _complete(call: ModelCall, total: int | None, reasoning: int | None) -> int:
     if not total or call.flags & _USAGE_INVALID or reasoning:
         return USAGE_SENT
     sent, answered = call.input_tokens, call.output_tokens
-    if call.operation == _EMBEDDINGS:
+    if call.operation in _INPUT_ONLY:
         call.input_tokens = total if sent is None else sent
     elif usage_shape(call.provider, call.model) in _THINKING:
         return USAGE_SENT  # the difference may hold reasoning

@@ -34,12 +34,14 @@ class Neighbour:
 
     def payload(self) -> str:
         """The OTLP/JSON request."""
-        scope = {"name": self.told["scope"], "version": self.told["version"]}
-        spans = [_span(span) for span in self.told["spans"]]
+        own = self.told["scope"], self.told["version"]
+        scopes = [
+            {"scope": {"name": name, "version": version}, "spans": [_span(span)]}
+            for span in self.told["spans"]
+            for name, version in [span.get("scope", own)]
+        ]
         resource = {"attributes": _pairs({"service.name": "neighbour"})}
-        return json.dumps(
-            {"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": scope, "spans": spans}]}]}
-        )
+        return json.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": scopes}]})
 
 
 def _span(span: dict[str, Any]) -> dict[str, Any]:
