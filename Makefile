@@ -71,6 +71,7 @@ timescale: $(DEV)
 
 clean: ## remove the environment, the caches and the demo's data
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist data
+	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(RUN):
 	@test -n "$(PYTHON)" || { echo "Spanledger needs Python 3.11 or newer, and found none: install it, or name it (make PYTHON=...)."; exit 1; }

@@ -16,9 +16,10 @@ from typing import IO, Self
 
 import psutil
 
+from tests.patience import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parent.parent
 READY = re.compile(r"ready: gRPC (\S+), HTTP (\S+), pages http://(\S+?)/,")
-_START_SECONDS = 90.0
 _LOG_SHOWN = 8000
 
 
@@ -120,7 +121,7 @@ class RunningService:
         if self._process:
             self._process.wait()
 
-    def stop(self, patience_seconds: float = 35.0) -> int:
+    def stop(self, patience_seconds: float = PATIENCE_SECONDS) -> int:
         """Ask it to stop; returns its exit code. Raises TimeoutExpired when it does not."""
         assert self._process is not None
         if self._process.poll() is None:
@@ -137,7 +138,7 @@ class RunningService:
 
     def _ready_line(self, process: subprocess.Popen[str]) -> str:
         assert process.stdout is not None
-        watchdog = threading.Timer(_START_SECONDS, process.kill)
+        watchdog = threading.Timer(PATIENCE_SECONDS, process.kill)
         watchdog.start()
         try:
             with process.stdout as output:

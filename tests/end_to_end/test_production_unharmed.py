@@ -26,7 +26,7 @@ from demo.stage import Process, telemetry
 from tests.service.otlp_sink import otlp_sink
 
 REQUESTS = 200
-ROUNDS = 4
+ROUNDS = 8
 """On a busy machine a round may be spoiled by its neighbours; a harmful exporter spoils every round."""
 ALLOWED_MS = 5.0
 SLOW_SECONDS = 2.0
@@ -152,7 +152,8 @@ def test_a_request_takes_as_long_as_without_telemetry(
             arguments = ["demo", feature.service, f"--provider={url}"]
             return Process(arguments, tmp_path / name, environment | SETTINGS)
 
-        services = {"off": start("off", {"OTEL_SDK_DISABLED": "true"})}
+        # Two without telemetry: what they differ by is the machine's doing.
+        services = {name: start(name, {"OTEL_SDK_DISABLED": "true"}) for name in ("off", "off too")}
         for receiver in RECEIVERS:
             port = stack.enter_context(receiver(protocol))
             services[receiver.__name__] = start(receiver.__name__, telemetry(feature.service, protocol, port))
@@ -161,10 +162,11 @@ def test_a_request_takes_as_long_as_without_telemetry(
         taken: dict[str, list[float]] = {name: [] for name in ports}
         moved: dict[str, float] = {}
         for _ in range(ROUNDS):
-            for name, of in _measure(feature, ports, REQUESTS).items():
+            measured = _measure(feature, ports, REQUESTS)
+            off = max(_p99(measured["off"]), _p99(measured["off too"]))
+            for name, of in measured.items():
                 taken[name] += of
-                off = taken["off"][-REQUESTS:]
-                moved[name] = min(moved.get(name, inf), _p99(of) - _p99(off))
+                moved[name] = min(moved.get(name, inf), _p99(of) - off)
             if max(moved.values()) < ALLOWED_MS:
                 break
         with futures.ThreadPoolExecutor(len(services)) as pool:
