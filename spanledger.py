@@ -9,7 +9,7 @@ _OURS = os.path.dirname(os.path.realpath(__file__))
 
 
 def _leave_current_directory_out() -> None:
-    """It may hold a `yaml.py` of somebody's own; `python -m` and an empty part of PYTHONPATH put it first."""
+    """It may hold someone's own `yaml.py`; `python -m` and an empty part of PYTHONPATH put it first."""
     try:
         here = os.path.realpath("")
     except FileNotFoundError:  # it was deleted: nothing can come from it

@@ -101,7 +101,7 @@ def _renamed(value: Any, names: Names) -> Any:
 
 
 def _link(url: str, names: Names) -> str:
-    """A link to a dashboard of ours, whose uid stands in it or comes from a column."""
+    """A link to one of these dashboards; its uid is literal or comes from a column."""
     before = f"/d/{names.prefix}-" if names.prefix else "/d/"
     return re.sub(rf"^/d/(?={HOUSE}-|\$\{{__data\.fields)", before, url)
 
@@ -110,7 +110,7 @@ def export(place: Path, names: Names) -> list[Path]:
     """Write plain files for a sidecar, Terraform or git: dashboards, and what provisions them.
 
     Args:
-        place: a folder, made when it is not there; files of ours in it are written again, others left alone.
+        place: a folder, created if missing; our files in it are replaced, others left alone.
     """
     written = []
     for name, dashboard in committed().items():

@@ -90,7 +90,7 @@ class Page:
 
 
 def _in_sight(dashboard: Any) -> Any:
-    """Keep links and annotations beside the variables: the SDK puts them into a menu that nobody opens."""
+    """Keep links and annotations beside the variables: the SDK puts them into a menu that no one opens."""
     for each in (*dashboard.links, *dashboard.annotations.list_val):
         each.placement = None
     return dashboard

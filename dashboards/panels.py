@@ -37,7 +37,7 @@ class Column:
     """How one column of a result is shown.
 
     Attributes:
-        words: value → (text, colour) where a state is told in words.
+        words: value → (text, colour) where a state is shown in words.
         bar: draw the number as a bar in its cell, from nothing to the whole.
         wrap: break a long text into lines.
     """

@@ -1,6 +1,6 @@
 """Our dashboards in a Grafana that is already there: what differs, and putting it right.
 
-Only uids of ours under the prefix are asked for or written, one by one; nothing is listed, searched or
+Only our own uids under the prefix are read or written, one by one; nothing is listed, searched or
 deleted. grafana-client is imported here and nowhere else: it brings an HTTP stack of its own.
 """
 
@@ -149,7 +149,7 @@ class Grafana:
     def _must(self, permission: str, call: Callable[[], Answer]) -> Answer:
         answer = self._ask(permission, call)
         if answer is None:
-            raise ConfigError(f"Grafana does not know what was just there, or hides it: {permission}")
+            raise ConfigError(f"Grafana no longer finds what was just there, or hides it: {permission}")
         return answer
 
     def _ask(self, permission: str, call: Callable[[], Answer]) -> Answer | None:
@@ -173,7 +173,7 @@ class MissingPermission(ConfigError):
 
 def _refusal(error: GrafanaClientError, permission: str) -> ConfigError:
     if error.status_code == 401:
-        return ConfigError("GRAFANA_TOKEN: Grafana does not accept it; expected a service account's token")
+        return ConfigError("GRAFANA_TOKEN: rejected by Grafana; expected a service account's token")
     if error.status_code == 403:
         return MissingPermission(
             f"GRAFANA_TOKEN: the service account lacks {permission}; the role Editor has what a push needs"

@@ -32,7 +32,7 @@ def query(name: str) -> bytes:
 
 
 def rows(connection: psycopg.Connection[Any], name: str, **values: object) -> list[Row]:
-    """Run a query of ours and return its rows by column name."""
+    """Run a named query and return its rows by column name."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(query(name), values).fetchall()
 

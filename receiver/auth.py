@@ -17,7 +17,7 @@ _SHOWN_OF_KEY: Final = 6
 
 
 class Unauthenticated(PipelineError):
-    """No key, or not one of ours. The text is always the same: it tells a stranger nothing.
+    """No key, or an unknown one. The text is always the same: it reveals nothing to a stranger.
 
     Attributes:
         cause: for the operator: no_key, unreadable_key, unknown_key or revoked_key.
@@ -31,7 +31,7 @@ class Unauthenticated(PipelineError):
 
 
 class Forbidden(PipelineError):
-    """The key is ours, but not for this.
+    """The key is valid, but not for this.
 
     Attributes:
         hint: for the operator: which key.
@@ -54,7 +54,7 @@ class Authenticator(Protocol):
 
 
 class Open:
-    """Lets everybody in: the local demo, or a service behind a gateway that authenticates."""
+    """Admits every sender: the local demo, or a service behind a gateway that authenticates."""
 
     async def check(self, headers: Mapping[str, str]) -> None:
         """Return."""
@@ -67,7 +67,7 @@ class HashedKeys:
         self._digests = tuple(digests)
 
     async def check(self, headers: Mapping[str, str]) -> None:
-        """Compare with every key, each in constant time, so that the time taken tells nothing."""
+        """Compare with every key, each in constant time, so that its timing reveals nothing."""
         token = read_token(headers)
         digest = hashlib.sha256((token or "").encode("utf-8", "surrogateescape")).digest()
         matches = [hmac.compare_digest(digest, known) for known in self._digests]

@@ -36,7 +36,7 @@ class Share:
         growth = size - self.size
         budget = self._budget
         if growth > 0 and budget.used + growth > budget.limit and budget.used > self.size:
-            raise Overloaded("the receiver is full (bytes in flight)")
+            raise Overloaded("the receiver is full (too many bytes in flight)")
         budget.used += growth
         self.size = size
 

@@ -75,7 +75,7 @@ def http_code(error: Exception) -> int:
 def grpc_code(error: Exception) -> grpc.StatusCode:
     """The code that makes a sender do the right thing: give up on bad data, retry the rest.
 
-    An error nobody expected is UNAVAILABLE: senders drop their data on UNKNOWN and INTERNAL.
+    An unexpected error is UNAVAILABLE: senders drop their data on UNKNOWN and INTERNAL.
     """
     match error:
         case Misdirected():
@@ -121,7 +121,7 @@ def retry_after_header(error: Exception) -> str:
 
 
 def log_fault(error: Exception, where: str) -> None:
-    """Log an error nobody expected by its type and place. Its text may quote content, so it stays out."""
+    """Log an unexpected error by its type and place. Its text may quote content, so it stays out."""
     frames = traceback.extract_tb(error.__traceback__)
     place = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
     _log.error("%s: unexpected %s, answered as retryable; at %s", where, type(error).__name__, place)

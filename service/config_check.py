@@ -119,7 +119,7 @@ def _api_keys(connection: psycopg.Connection[Any], config: Config) -> Finding:
     if valid:
         return Finding("API keys", True, f"{valid} valid; every sender needs one")
     if keys.exist(connection):
-        return Finding("API keys", False, "all are revoked, nobody can send", "spanledger keys create NAME")
+        return Finding("API keys", False, "all are revoked: no one can send", "spanledger keys create NAME")
     return Finding("API keys", True, "none: only senders on this machine can reach the service")
 
 

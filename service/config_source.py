@@ -84,7 +84,7 @@ def _mapping(
         key, line = str(key_node.value), key_node.start_mark.line + 1
         here = (*path, key)
         if key in values:
-            raise ConfigError(f"{file}:{line}: {dotted(here)}: the key is there twice")
+            raise ConfigError(f"{file}:{line}: {dotted(here)}: duplicate key")
         origins[here] = f"{file}:{line}"
         values[key] = _value(loader, value_node, here, file, origins)
     # `receiver:` with nothing below it is an empty section, not a null.

@@ -35,8 +35,8 @@ class KnownPeople:
         self._rules.tenants.use(assigned)
 
     async def keep_fresh(self) -> None:
-        """Read it again for ever."""
+        """Read it again, until cancelled."""
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
-            with suppress(psycopg.Error):  # the database is away: told by readiness
+            with suppress(psycopg.Error):  # the database is away: readiness reports it
                 await asyncio.to_thread(self.load)

@@ -138,7 +138,7 @@ class Estimating:
             return twin if self._estimator.fill(twin, *one.texts) else None
         except Exception as error:  # its text may hold content, and one call must not end the others
             metrics.estimates.labels("failed").inc()
-            log.error("a text could not be counted: %s", type(error).__name__)
+            log.error("a text could not be tokenised: %s", type(error).__name__)
             return None
 
     def _write(self, counted: Sequence[tuple[Place, ModelCall]]) -> None:
@@ -173,5 +173,5 @@ class Estimating:
         try:
             amender.finish()
         except StorageUnavailable:
-            log.warning("a run of estimates stays open in the ledger's book: the database is away")
+            log.warning("a run of estimates stays open in the amendment journal: the database is unavailable")
         amender.close()

@@ -1,4 +1,4 @@
-"""What has to be done now and then, by one process at a time."""
+"""Periodic maintenance, by one process at a time (lease)."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Housekeeper:
             try:
                 await asyncio.to_thread(self.run_due)
             except psycopg.Error:
-                pass  # told by readiness; house is kept when the database is back
+                pass  # readiness reports it; maintenance resumes when the database is back
             except Exception as error:  # a fault here must not end a service that counts
                 log_fault(error, "housekeeping")
             await asyncio.sleep(self._look_seconds)
@@ -118,7 +118,7 @@ class Housekeeper:
         except (psycopg.Error, StorageUnavailable) as error:
             metrics.housekeeping.labels(task.name, "failed").inc()
             reason = database.reason(error) if isinstance(error, psycopg.Error) else str(error)
-            log.warning("%s did not work and is tried again: %s", task.name, reason)
+            log.warning("%s failed and will be retried: %s", task.name, reason)
             if connection.closed:
                 raise
             return
@@ -172,7 +172,7 @@ def _erase_again(dsn: str) -> str | None:
 
 
 class _Rollups:
-    """Compares sums with calls all the time, a second of it at once, and tells each difference once."""
+    """Compares sums with calls continuously, one second per run, and reports each difference once."""
 
     def __init__(self) -> None:
         self._told: set[Slice] = set()

@@ -66,7 +66,7 @@ def listed(connection: psycopg.Connection) -> list[Key]:
 
 
 def exist(connection: psycopg.Connection) -> bool:
-    """Whether a key was ever made: from then on everybody needs one, though all were revoked."""
+    """Whether a key was ever made: from then on every sender needs one, even if all are revoked."""
     row = connection.execute("SELECT EXISTS (SELECT FROM _genai.api_key)").fetchone()
     return bool(row and row[0])
 
@@ -75,7 +75,7 @@ class KeyRing:
     """The keys in memory, reread every few seconds; while the database is away the last known ones hold."""
 
     def __init__(self, connect: Connect, always_required: bool = False) -> None:
-        """Args: always_required: refuse everybody while no key exists (an address that others can reach)."""
+        """Args: always_required: refuse all senders while no key exists (a public address)."""
         self._connect = connect
         self._scopes: dict[bytes, tuple[str, frozenset[str]]] = {}
         self._revoked: dict[bytes, str] = {}
@@ -106,7 +106,7 @@ class KeyRing:
         self._read_at = time.monotonic()
 
     async def keep_fresh(self) -> None:
-        """Reread the keys for ever."""
+        """Reread the keys, until cancelled."""
         while True:
             await asyncio.sleep(_REFRESH_SECONDS)
             await self._refresh(_SOONEST_SECONDS)
@@ -114,11 +114,11 @@ class KeyRing:
     async def check(self, headers: Mapping[str, str], scope: str = "ingest") -> None:
         """Return when the sender may do what `scope` names.
 
-        The digest of a 256-bit random secret is looked up, not the secret: the time this takes tells nothing.
+        The digest of a 256-bit random secret is looked up, not the secret: its timing reveals nothing.
 
         Raises:
-            Unauthenticated: no key, or none of ours.
-            Forbidden: a key of ours without that scope.
+            Unauthenticated: no key, or an unknown one.
+            Forbidden: a valid key without that scope.
         """
         if not self._required:
             return
@@ -134,7 +134,7 @@ class KeyRing:
             raise self._no_match(digest, token)
         identifier, scopes = known
         if scope not in scopes and "admin" not in scopes:
-            raise Forbidden(f"this key may not do that: it needs the scope {scope}", f"key {identifier}")
+            raise Forbidden(f"this key may not do that: it lacks the scope {scope}", f"key {identifier}")
         self._used.add(identifier)
 
     def _no_match(self, digest: bytes, token: str) -> Unauthenticated:

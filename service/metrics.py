@@ -136,10 +136,10 @@ class Counted:
         self._lines = Refusals()
 
     def count(self, name: str, amount: int = 1, /, **labels: str) -> None:
-        """Add `amount` to the counter of that name; the log tells what was refused."""
+        """Add `amount` to the counter of that name; the log reports what was refused."""
         _OBSERVED[name].labels(**labels).inc(amount)
         if name == observe.REQUESTS and labels["code"] == RETRY_LATER:
-            self._lines.add("requests were told to retry: we are full, or the database does not commit")
+            self._lines.add("requests were told to retry: the service is full, or the database cannot commit")
         elif name == observe.CUT:
             self._lines.add(f"connections were closed at the limit {labels['limit']}")
 

@@ -12,7 +12,7 @@ from receiver.config import Address
 
 
 class Listener(NamedTuple):
-    """One address of ours.
+    """One listening address.
 
     Attributes:
         setting: its path in the configuration, `receiver.grpc`.

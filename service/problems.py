@@ -80,7 +80,7 @@ class Lines:
 
 
 def _kind(problem: Problem) -> tuple[str, str]:
-    """What has a line of its own: the cause, and of rejected spans the reason, which is one of ours."""
+    """What gets a log line of its own: the cause, and for rejected spans the reason."""
     return problem.cause, problem.detail if problem.cause == "rejected_spans" else ""
 
 

@@ -50,7 +50,7 @@ log = logging.getLogger("spanledger")
 _DATABASE_PATIENCE_SECONDS = 60.0
 """How long a start waits for a database that does not answer yet."""
 _HOPELESS = ("authentication failed", "does not exist", "no pg_hba.conf entry")
-"""What waiting does not cure; libpq tells it in words only."""
+"""Errors that waiting does not cure; libpq reports them in words only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +216,7 @@ async def _serve(
         while await _is_reload(stop, reload):
             await _reload(running, reading.read, troubles)
             current.app = pages()
-        log.info("stopping: taking no more, finishing what is in flight")
+        log.info("stopping: accepting nothing new, finishing requests in flight")
 
 
 async def _is_reload(stop: asyncio.Event, reload: asyncio.Event) -> bool:
@@ -241,14 +241,14 @@ async def _reload(running: Running, read: Callable[[], Config], troubles: Recent
         await running.replace(replace(before, config=config, price_map_id=map_id), book)
         await asyncio.to_thread(_write_down, before.dsn, config, people)
     except (ConfigError, PipelineError, psycopg.Error) as error:
-        log.error("the reload failed, and the service goes on as before: %s", error)
+        log.error("the reload failed; the service continues with its old configuration: %s", error)
         return
     except Exception as error:  # a reload must not end a service that counts
         log_fault(error, "the reload")
         return
     configure_logging(config.log, troubles)
     for name in kept:
-        log.warning("%s is as before: it changes with a restart only", name)
+        log.warning("%s is unchanged: it needs a restart", name)
     log.info("reloaded: %s", _price_source(config))
 
 

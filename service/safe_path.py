@@ -1,4 +1,4 @@
-"""Children of ours import no code of the current directory: it may hold a `yaml.py` of somebody's own."""
+"""Child processes import no code from the current directory: it may hold someone's own `yaml.py`."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Supervisor:
             _signal(process, signal.SIGTERM)
         _, late = await asyncio.wait(self._keepers, timeout=_STOP_SECONDS) if self._keepers else ((), ())
         for process in self._processes.values() if late else ():
-            log.error("worker %d did not finish in %.0f s and is killed", process.pid, _STOP_SECONDS)
+            log.error("worker %d did not stop within %.0f s; killing it", process.pid, _STOP_SECONDS)
             _signal(process, signal.SIGKILL)
         await asyncio.gather(*self._keepers, return_exceptions=True)
 
@@ -81,7 +81,7 @@ class Supervisor:
             if self._stopping:
                 return
             if not ready.is_set():
-                return  # the first start failed: `start` tells
+                return  # the first start failed: `start` reports it
             metrics.worker_restarts.inc()
             pause = (
                 0.0

@@ -62,7 +62,7 @@ class Assignment:
 
     Attributes:
         price_map_id: the price map in force, as the ledger numbers it.
-        keys_required: refuse everybody while no key exists: the address can be reached from other machines.
+        keys_required: refuse all senders while no key exists: other machines can reach the address.
     """
 
     number: int
@@ -84,7 +84,7 @@ async def working(
         noted: where problems of senders are counted.
 
     Yields:
-        What tells the worker's state.
+        A function that returns the worker's state.
 
     Raises:
         ConfigError: an address cannot be listened on, or a setting is wrong.

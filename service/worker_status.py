@@ -1,4 +1,4 @@
-"""What a worker tells about itself, and the last things that went wrong."""
+"""What a worker reports about itself, and its last problems."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import psutil
 
 
 class Trouble(TypedDict):
-    """One warning or error of ours: when, who, what. Our messages hold no content of spans."""
+    """One logged warning or error: when, who, what. Messages hold no content of spans."""
 
     time: str
     logger: str

@@ -25,7 +25,7 @@ class Check(NamedTuple):
 
 
 def checklist(call: Row) -> list[Check]:
-    """The six things that a call should tell: endpoint, prompt version, identity, usage, price, data mode.
+    """The six things a call should report: endpoint, prompt version, identity, usage, price, data mode.
 
     Args:
         call: a row of the query `arrived_calls`.

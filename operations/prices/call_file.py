@@ -51,10 +51,10 @@ class CallFile:
         self.columns: Sequence[str] = self._reader.fieldnames or ()
         missing = [column for column in REQUIRED if column not in self.columns]
         if missing:
-            raise BadData(f"{name}:1", f"column {missing[0]} is missing (needed are {', '.join(REQUIRED)})")
+            raise BadData(f"{name}:1", f"column {missing[0]} is missing (required: {', '.join(REQUIRED)})")
         taken = [column for column in RESULT if column in self.columns]
         if taken:
-            raise BadData(f"{name}:1", f"column {taken[0]} is there already; this command appends it")
+            raise BadData(f"{name}:1", f"column {taken[0]} already exists; this command appends it")
 
     def priced(self, book: PriceBook) -> Iterator[PricedRow]:
         """Every row with its charge, in order."""

@@ -1,4 +1,4 @@
-"""The prices that the ledger wrote down, as a price book would tell them: what a new map is compared with."""
+"""The prices recorded in the ledger, in the form of a price book: a new map is compared with them."""
 
 from __future__ import annotations
 

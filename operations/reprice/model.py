@@ -68,7 +68,7 @@ class Scope(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """What differences are told by."""
+    """Key by which differences are reported."""
 
     day: date
     environment: str
@@ -146,10 +146,10 @@ Progress = Callable[[int], None]
 def preview(conn: Connection, book: PriceBook, scope: Scope, progress: Progress | None = None) -> Report:
     """What pricing the scope again would change; nothing is written or locked.
 
-    Rows with a price are looked at in any case, so that the answer tells what `restate` would do.
+    Rows with a price are looked at in any case, so that the answer shows what `restate` would do.
 
     Raises:
-        BadData: a part of the scope has no rows any more.
+        BadData: rows of a part of the scope are no longer kept.
     """
     refuse_below_floor(conn, scope)
     prices, tally = Prices(), _Tally()
@@ -172,7 +172,7 @@ def apply(
     keep_vectors: Callable[[Connection], None] | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Price the scope again and book the differences. A run that was cut short is gone on with.
+    """Price the scope again and book the differences. An interrupted run is resumed.
 
     Args:
         price_map_id: the map that `book` is, as the ledger numbers it.
@@ -180,7 +180,7 @@ def apply(
         them.
 
     Raises:
-        BadData: a part of the scope has no rows any more.
+        BadData: rows of a part of the scope are no longer kept.
         StorageUnavailable: the database is away; what was committed stays, and the next run goes on from
         there.
     """
@@ -336,7 +336,7 @@ def _doubted(old: Charge, new: Charge) -> Charge:
 
 
 class _Tally:
-    """Counts differences while rows pass; tenants are told by id until the end."""
+    """Counts differences while rows pass; tenants are identified by id until the end."""
 
     def __init__(self) -> None:
         self.clear()

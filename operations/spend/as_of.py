@@ -53,7 +53,7 @@ def show(connection: psycopg.Connection[Any], asked: Question, as_json: bool) ->
     """Print calls and cost by model.
 
     Raises:
-        BadData: a closed day whose calls may have come after the moment: nobody knows any more.
+        BadData: a closed day whose calls may have come after the moment, which can no longer be known.
     """
     rows = ledger.rows(
         connection, "as_of", moment=asked.moment, environment=asked.environment, data_mode=asked.data_mode,

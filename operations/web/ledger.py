@@ -27,7 +27,7 @@ def snapshot(connection: Connection) -> Iterator[None]:
 
 
 def rows(connection: Connection, name: str, question: Question, **more: object) -> list[Row]:
-    """The rows of a statement of ours for a question."""
+    """The rows of a named statement for a question."""
     values = question._asdict() | question.focus._asdict() | more
     del values["focus"]
     with connection.cursor(row_factory=dict_row) as cursor:

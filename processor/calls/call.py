@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 UNKNOWN = "unknown"
-"""What a dimension that nobody sent is called in rollups and views."""
+"""Value of a missing dimension in rollups and views."""
 
 UNREAD = "unread"
 """The verdict on usage that no rule reads."""
@@ -170,7 +170,7 @@ class ModelCall:
     awaits_ancestor: bool = False
     """Its line of ancestors does not reach a root inside its request: one that comes later may name it."""
     span_response_ids: tuple[str, ...] | None = None
-    """Where several spans tell it: the response ids that they have themselves; one may come again alone."""
+    """If several spans report it: the response ids they have themselves; one may come again alone."""
 
     def __copy__(self) -> ModelCall:
         """What `copy.copy` answers, in a third of its time."""
@@ -186,7 +186,7 @@ class Unread(NamedTuple):
     Nothing of it is counted, and the totals of its service and window say "at least".
 
     Attributes:
-        identity: what tells it from every other one: trace and span id; a record's equivalent.
+        identity: what distinguishes it from all others: trace and span id; a record's equivalent.
         time_ns: its claimed start.
         scope: the emitter's instrumentation scope; `version` beside it.
         keys: names of the attributes that speak of a call, sorted, at most 16; never values.
@@ -214,7 +214,7 @@ class Sighting(NamedTuple):
         call: the call it would be if it were promoted, or the duplicate's own reading; None for context only.
         attributes: name in `tags` → the attribute that it was read from.
         unread: what it carries that no rule reads, if it does.
-        part: what it is of a call that several spans tell: `OWN`, `DUPLICATE`, `ELSEWHERE`, `DETAIL`, `HALF`.
+        part: its part in a call reported by several spans: `OWN`, `DUPLICATE`, `ELSEWHERE`, `DETAIL`, `HALF`.
         of: (trace id, span id) of the counted span that it is one call with.
     """
 
@@ -233,7 +233,7 @@ class Sighting(NamedTuple):
 
 
 OWN, DUPLICATE, ELSEWHERE, DETAIL, HALF = "own", "duplicate", "elsewhere", "detail", "half"
-"""Parts of a call that several spans tell: what the counted span itself said; a span that is the same call;
+"""Parts of a call reported by several spans: what the counted span itself said; a span that is the same call;
 one of another trace that was found to be the same call without a common id; a span below a call that gives it
 the provider's answer; one of two unlinked spans that waits for the other."""
 

@@ -125,7 +125,7 @@ class Estimator:
 
 
 def is_own(source: Source) -> bool:
-    """Whether a value is an estimate of ours."""
+    """Whether a value is one of our estimates."""
     return source.attribute.startswith(_MARK)
 
 

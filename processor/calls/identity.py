@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from processor.calls.errors import ConfigError
 
 ERASED: Final = "__erased__"
-"""What stands for everybody who was erased (LEDGER §20)."""
+"""The value of every erased person (LEDGER §20)."""
 HASH_PREFIX: Final = "h:"
 HASH_HEX_DIGITS: Final = 20
 """80 bits: among 100 million identities the chance of one collision is below 10^-8."""

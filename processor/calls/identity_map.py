@@ -108,5 +108,5 @@ class _Reader:
         protector = self._rules.user if kind is Kind.USER else self._rules.tenant
         stored = protector(value.text()).stored
         if stored is None:
-            raise value.error("names nobody: this value is stored as unknown")
+            raise value.error("identifies no one: this value is stored as unknown")
         return fit_text(stored)[0]

@@ -1,4 +1,4 @@
-"""Emitters that tell a call twice, by a span and by a log record, without an id that both have.
+"""Emitters that report a call twice, by a span and by a log record, without a common id.
 
 What both say of the call is then its name, within a window of time: the same text from a span and from a
 record is one call (`processor.calls.same_call.same_by_telling`). The texts are made of a call's own fields
@@ -35,7 +35,7 @@ def _claude_code(call: ModelCall) -> str:
 
 
 def _codex(call: ModelCall) -> str:
-    """The span knows no session: four counts and the moment must do. No span tells of an error."""
+    """The span knows no session: four counts and the moment must do. No span reports an error."""
     if call.input_tokens is None:
         return ""
     return f"{call.input_tokens} {call.output_tokens} {call.cache_read_tokens} {call.reasoning_tokens}"

@@ -1,4 +1,4 @@
-"""Which tenant a user's calls belong to where nobody said it: the assignments of `identities.yaml`.
+"""Which tenant a user's calls belong to if no span says so: the assignments of `identities.yaml`.
 
 A tenant that a span says (its own, an ancestor's, the resource's) always wins: an application may serve one
 user for several tenants. What the file gives is a fallback by user and time, derived anew whenever user or
@@ -18,7 +18,7 @@ from processor.calls.call import ModelCall, Source
 from processor.calls.identity import ERASED
 
 ASSIGNED: Final = Source("tenant_id", "<identities.yaml>", 55)
-"""The source of a tenant from the file: after the resource (50), before what no source tells of (60)."""
+"""Rank of a tenant from the file: after the resource (50), before values without a source (60)."""
 _MAX_KNOWN: Final = 4_096
 """Sets of sources remembered with and without the assignment; a few per instrumentation."""
 
@@ -28,7 +28,7 @@ class Assignment(NamedTuple):
 
     Attributes:
         user, tenant: as stored.
-        from_ns: first moment, nanoseconds since 1970 UTC; 0 for ever since.
+        from_ns: first moment, nanoseconds since 1970 UTC; 0: from the beginning.
     """
 
     user: str
@@ -46,7 +46,7 @@ class Tenants:
         self.use(assignments)
 
     def __bool__(self) -> bool:
-        """Whether anybody is assigned."""
+        """Whether there are any assignments."""
         return bool(self._by_user)
 
     def use(self, assignments: Iterable[Assignment]) -> None:

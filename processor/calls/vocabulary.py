@@ -341,7 +341,7 @@ _BARE_FRAMEWORKS: Final = frozenset(map(_bare, FRAMEWORKS))
 
 
 def provider_of_host(address: object) -> str:
-    """The provider that answers on a host; "" for others: a gateway or a server of one's own is anybody's."""
+    """The provider that answers on a host; "" for others: a gateway may be any provider's."""
     return (_provider_of_host(address.strip().lower()) or "") if isinstance(address, str) else ""
 
 

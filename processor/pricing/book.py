@@ -16,7 +16,7 @@ _UNKNOWN_LIMIT: Final = 8_192
 
 
 def stale_vectors(vectors: Iterable[PriceVector], today: date, max_age_days: int = 90) -> list[PriceVector]:
-    """Vectors in force whose price nobody checked for longer than the age, or ever; the oldest first."""
+    """Vectors in force whose price was not checked for longer than the age, or never; oldest first."""
     return sorted(
         (v for v in vectors if v.to_ns > midnight_ns(today) and not v.free and _age(v, today) > max_age_days),
         key=lambda v: (-_age(v, today), v.provider, v.model),

@@ -59,7 +59,7 @@ def _without_price(flags: int) -> ClassCosts:
 
 
 def _unknown_modality(call: ModelCall, rates: Rates, fresh: int, tokens_out: int) -> int:
-    """The flag where nobody says what a model that speaks spoke: audio costs up to 13 times as much."""
+    """The flag for speech whose audio tokens are not reported: audio costs up to 13 times as much."""
     if rates.output_audio is None or rates.output_audio == rates.output:
         return 0
     untold_input = call.input_audio_tokens is None and fresh and rates.input_audio is not None

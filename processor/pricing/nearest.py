@@ -104,7 +104,7 @@ def _preference(
     """Words before numbers, same beginning, same provider, whole name, vendor, date, and the costlier.
 
     An undated name is what the vendor sells today; a dated one is the older, the earlier its date. The
-    costlier comes last: a missing sum is better told too large than too small.
+    costlier comes last: an estimate of missing spend should err high.
     """
     same_start = sum(
         1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(name.words, other.words, strict=False))

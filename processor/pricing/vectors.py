@@ -83,7 +83,7 @@ class Weights(NamedTuple):
         assumed: bits of the cache classes that have no rate of their own, so that the next costlier known
             rate stands for them: 1 reads, 2 writes, 4 writes kept for an hour.
         thinks: whether reasoning has a rate of its own.
-        special: whether a call that tells of no audio, no image and no reasoning needs a closer look, too.
+        special: whether a call without audio, images and reasoning needs a closer look too.
     """
 
     input: int
@@ -138,7 +138,7 @@ class PriceVector:
         input_tokens_gt: the vector holds for calls with more input tokens than this; -1 for all.
         free: an explicit zero of the pricing map.
         source: package and version, or file and line of the pricing map.
-        checked_at: the day somebody last compared it with the vendor's page, where known.
+        checked_at: the day it was last compared with the vendor's page, where known.
     """
 
     id: int
@@ -163,7 +163,7 @@ class PriceVector:
         Enough to recompute a cost outside: fresh input × `input` + reads × `cache_read` + 5-minute writes ×
         `cache_write` + one-hour writes × `cache_write_1h` + output × `output` + `call`; where `reasoning`,
         `input_audio`, `cache_read_audio`, … are present, their tokens leave input, reads or output first.
-        `assumes_input_audio` says that input is audio where a call does not tell its audio.
+        `assumes_input_audio`: input counts as audio if a call does not report its audio.
         """
         filled = self.weights._asdict()
         del filled["assumed"], filled["thinks"], filled["special"]

@@ -1,4 +1,4 @@
-"""Who knocks at the gRPC port in another protocol, seen while nobody calls it.
+"""Detects other protocols on the gRPC port while no gRPC request arrives.
 
 grpcio hangs up on HTTP/1.1 and TLS without a word to us or to the sender (docs/decisions/0010). So while no
 gRPC request arrives, we listen beside it on the same port (SO_REUSEPORT). The kernel gives us a share of new
@@ -68,7 +68,7 @@ class PortWatch:
         self._guests: set[asyncio.Task[None]] = set()
 
     def called(self) -> None:
-        """A gRPC request arrived: within a second nobody else listens here."""
+        """A gRPC request arrived: within a second this watch stops listening."""
         self._last_call = time.monotonic()
 
     def end(self) -> None:

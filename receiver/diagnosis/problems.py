@@ -79,7 +79,7 @@ class Unreadable(BadData):
 
 
 def told_to_sender(cause: str) -> str:
-    """What an answer says of a cause whose remedy names no address of ours."""
+    """What the answer to a sender says about a cause; only for remedies that name no address."""
     return f"{CAUSES[cause].title}: {CAUSES[cause].remedy}"
 
 
@@ -87,7 +87,7 @@ def findings_in(batch: Batch, outcome: Outcome, nothing: str = "no_genai") -> It
     """Why spans of an accepted request are not counted; nothing for what is as it should be.
 
     Args:
-        nothing: the cause where none of them tells of a call.
+        nothing: the cause if none of them reports a call.
     """
     for reason in sorted({rejection.reason for rejection in outcome.rejections}):
         yield Finding("rejected_spans", reason)

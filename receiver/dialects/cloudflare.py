@@ -2,7 +2,7 @@
 
 Source: https://developers.cloudflare.com/ai-gateway/observability/otel-integration/ (2026). Custom metadata
 (`cf-aig-metadata`) stands as plain attributes.
-It does not tell: the operation, the model that answered, the id of the response, cached and reasoning
+Not sent: the operation, the model that answered, the id of the response, cached and reasoning
 tokens, and whether the gateway answered from its own cache, for which no provider is paid.
 """
 

@@ -1,6 +1,6 @@
 """OpenAI Codex (CLI, exec, app server, IDE): log events with `[otel] exporter`, spans with `trace_exporter`.
 
-A response is told by the event `codex.sse_event` of kind `response.completed`, also over WebSockets, and by
+The event `codex.sse_event` of kind `response.completed` reports a response, also over WebSockets, and so does
 the span that handles it, which has counts but no model: that is an attribute of the turn's span above.
 Neither has the provider's response id. Input includes the cache, output includes reasoning. Events of other
 kinds are deltas, one for each piece of an answer.
@@ -27,10 +27,10 @@ def _judge(values: Values, failed: bool) -> Verdict | None:
         return COUNTS if ends else Verdict(False, "Codex event: a piece of an answer")
     if event not in (_REQUEST, _WEBSOCKET):
         return COUNTS  # the span: its own count of tokens is its mark
-    # The same event tells of requests for the list of models and of other services.
+    # The same event also reports requests for the list of models and for other services.
     endpoint = values.get("codex_endpoint", "unknown")
     asks_model = endpoint == "unknown" or "responses" in endpoint
-    told = Verdict(False, "Codex request: its answer is told by codex.sse_event")
+    told = Verdict(False, "Codex request: its answer is reported by codex.sse_event")
     return COUNTS if failed and asks_model else told
 
 

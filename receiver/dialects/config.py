@@ -46,12 +46,12 @@ def _as_list(value: object) -> object:
 
 def _place(text: str) -> str:
     if not all(_ARROW.split(text.strip())):
-        raise ValueError("expected an attribute, or an attribute→key inside of its JSON object")
+        raise ValueError("expected an attribute, or an attribute→key inside its JSON object")
     return text.strip()
 
 
 def parts_of(place: str) -> list[str]:
-    """`acme.usage→input→cached` as the attribute and the keys inside of its JSON object."""
+    """`acme.usage→input→cached` as the attribute and the keys inside its JSON object."""
     return _ARROW.split(place)
 
 

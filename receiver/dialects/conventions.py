@@ -16,7 +16,7 @@ from receiver.dialects.table import Convention, Origin
 
 ANTHROPIC, GEMINI, XAI, OPENAI, UNNAMED = "anthropic", "gemini", "xai", "openai", "unnamed"
 """Shapes of a provider's usage: the cache is beside the input; reasoning is beside the output; it may be; all
-is inside; nobody says who the provider is."""
+is inside; the provider is not named."""
 
 
 class Row(NamedTuple):

@@ -2,7 +2,7 @@
 
 The event counts as Gemini's API does: thoughts beside the output, tool use beside the prompt, in one total.
 The span has the prompt and the candidates only, and without `GEMINI_TELEMETRY_TRACES_ENABLED` no counts at
-all. Each response is told once more by the conventions' event, with fewer counts: that one is left out.
+all. Each response is reported again by the conventions' event, with fewer counts: that one is left out.
 
 Source:
     google-gemini/gemini-cli, packages/core/src/telemetry/types.ts (`ApiResponseEvent`, `ApiErrorEvent`),
@@ -17,7 +17,7 @@ from receiver.dialects.table import COUNTS, FALLBACK, Dialect, Key, LogEvent, Va
 
 SPANS = ("gemini-cli", "qwen-code")
 _EVENTS = ("gemini_cli.", "qwen-code.")
-_TWICE = Verdict(False, "Gemini CLI tells this response by its own event as well, with all its counts")
+_TWICE = Verdict(False, "Gemini CLI reports this response by its own event as well, with all its counts")
 
 
 def judge(values: Values, failed: bool) -> Verdict | None:
@@ -29,7 +29,9 @@ def judge(values: Values, failed: bool) -> Verdict | None:
     if kind != "llm_call":
         return Verdict(False, f"Gemini CLI {kind!s} span: not a model call")
     used = "input_tokens" in values or "output_tokens" in values or failed
-    return COUNTS if used else Verdict(False, "Gemini CLI span without counts: its log event tells the call")
+    return (
+        COUNTS if used else Verdict(False, "Gemini CLI span without counts: its log event reports the call")
+    )
 
 
 def _events(field: str, order: float, attribute: str, rank: int = 10) -> Iterable[Key]:

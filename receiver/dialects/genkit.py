@@ -6,7 +6,7 @@ output, `js/ai/src/model-types.ts`. Gemini's thoughts stand outside of the outpu
 object.
 `tests/fixtures/emitters/genkit-0.12.0-python.pb` is as exported.
 The Anthropic plugin writes its cache under `usage.custom` (`js/plugins/anthropic/src/runner/stable.ts`).
-It does not tell: audio and image tokens, the model that answered, the id of the response.
+Not sent: audio and image tokens, the model that answered, the id of the response.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ _PARTS: Final[tuple[tuple[frozenset[str], str], ...]] = (
 
 
 def field_of(key: str) -> str | None:
-    """The field that a key most likely is, by its words; None when they do not tell."""
+    """The field that a key most likely is, by its words; None if unclear."""
     words = {word.lower() for word in _WORD.findall(key)}
     if "tokens" in words or "token" in words or "usage" in words or "count" in words:
         if {"audio", "image"} & words:

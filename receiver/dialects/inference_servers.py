@@ -3,7 +3,7 @@
 Source: https://github.com/vllm-project/vllm, `vllm/tracing`, `vllm/v1/engine/output_processor.py`;
 https://github.com/sgl-project/sglang, `python/sglang/srt/tracing/trace.py`.
 vLLM's id of a request is the answer's with a suffix of its own (`vllm/v1/engine`, `external_req_id`).
-They do not tell: the model (vLLM since its engine V1), the operation, cached tokens (vLLM). Whoever runs
+Not sent: the model (vLLM since its engine V1), the operation, cached tokens (vLLM). Whoever runs
 the server pays for the machine and not for tokens: without a price of one's own the calls are unpriced.
 """
 

@@ -4,7 +4,7 @@ The provider is a display name or the host of the client (`api.openai.com`): see
 
 Source: https://github.com/livekit/agents, `livekit/agents/telemetry/{trace_types,utils}.py`, `llm/llm.py`
 (1.7.0).
-It does not tell: the model that answered, the id of the response, cache writes; before 1.6 what of the
+Not sent: the model that answered, the id of the response, cache writes; before 1.6 what of the
 cached tokens is audio. Speech to text and text to speech have no token counts.
 """
 

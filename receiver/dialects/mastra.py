@@ -6,7 +6,7 @@ no usage.
 
 Source: https://github.com/mastra-ai/mastra, `observability/otel-exporter/src/gen-ai-semantics.ts`; pull
 request 23910.
-It does not tell: the lifetime of cache writes, image tokens; in the sums: how many requests there were.
+Not sent: the lifetime of cache writes, image tokens; in the sums: how many requests there were.
 """
 
 from __future__ import annotations

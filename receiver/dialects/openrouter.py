@@ -4,7 +4,7 @@ The provider attribute holds the display name of the host that answered ("Google
 the bill, so the provider is OpenRouter, and the model its `vendor/model`.
 
 Source: https://openrouter.ai/docs/guides/features/broadcast/otel-collector (2026).
-It does not tell: the lifetime of cache writes; audio and image tokens.
+Not sent: the lifetime of cache writes; audio and image tokens.
 """
 
 from __future__ import annotations

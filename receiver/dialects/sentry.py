@@ -2,7 +2,7 @@
 
 Source: https://github.com/getsentry/sentry-conventions, `model/attributes/{ai,gen_ai}` (2026-08). Input
 includes cached tokens, output includes reasoning (briefs of `gen_ai.usage.input_tokens`, `output_tokens`).
-It does not tell: the lifetime of cache writes; audio and image tokens.
+Not sent: the lifetime of cache writes; audio and image tokens.
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ def _provider(found: object) -> str | None:
 
 
 def _word(found: object) -> str | None:
-    """A tag; a boolean is one too, since what is no known word must be told."""
+    """A tag; a boolean is one too, since an unknown word must be reported."""
     return attributes.as_tag(str(found).lower() if isinstance(found, bool) else found)
 
 

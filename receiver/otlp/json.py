@@ -83,7 +83,7 @@ def parse(body: bytes) -> Parsed[ExportTraceServiceRequest]:
     Keys are lowerCamelCase; all others, also snake_case, are unknown and ignored at every level. Ids are
     hex in any case. Enums are integers or names, null is an absent field. 64-bit integers are numbers or
     strings, `1e3` and `5.0` are integers; one that is none or does not fit refuses its span, also on an
-    attribute that nobody reads. An empty body is an empty request.
+    attribute that is never read. An empty body is an empty request.
 
     Raises:
         BadData: it is no JSON, or a field outside of the spans has a value of the wrong type; the text says

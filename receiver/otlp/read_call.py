@@ -55,7 +55,7 @@ _SPOKEN_BY_MANY = frozenset({"openai", "anthropic"})
 """Providers whose SDKs talk to others as well, under their name: who answers on the host sends the bill.
 
 Source: https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/ on `gen_ai.provider.name`: it
-may be `openai` for every client of OpenAI's SDK, and `server.address` tells more.
+may be `openai` for every client of OpenAI's SDK; `server.address` says more.
 """
 _FINE = (b"", OK)
 _MAX_SKETCHES = 256
@@ -76,7 +76,7 @@ class Seen:
         counted: the call that is counted, where other spans had a part in it; `call` is what this span says.
         group: all spans of this call, the counted one first; empty where it is alone (dedupe.py).
         details: detail spans below it that belong to this call.
-        part: what the span is of a call that several spans tell (`processor.calls.call.Sighting.part`).
+        part: what the span is in a call reported by several spans (`processor.calls.call.Sighting.part`).
         unread: keys that speak of a model call on a span which no rule knows.
     """
 
@@ -261,7 +261,7 @@ def _make_call(span: Span, seen: Seen, sketch: Sketch, is_failed: bool, received
 
 
 def _mend_start(call: ModelCall, seen: Seen) -> None:
-    """A call whose start nobody recorded stands at its end; admission moves it where that is none either."""
+    """A call without a recorded start is placed at its end; admission moves it where that is none either."""
     if seen.start >= YEAR_2015_NS and seen.end - seen.start <= _LONGEST_START_NS:
         return
     call.flags |= _CLOCK_MOVED

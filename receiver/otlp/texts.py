@@ -24,7 +24,7 @@ SpanIds = tuple[bytes, bytes]
 
 
 class Texts(NamedTuple):
-    """What was sent to the model and what it answered; None where the span does not tell."""
+    """What was sent to the model and what it answered; None if the span has neither."""
 
     prompt: str | None
     completion: str | None
@@ -128,7 +128,7 @@ _COMPLETIONS: Final = (
     _exact(_from_json, "response_data"),
     _exact(_from_json, "output.value"),
 )
-"""The first vocabulary that tells a side is taken, alone: several of them repeat the same messages."""
+"""The first vocabulary that has a side is taken, alone: several of them repeat the same messages."""
 _PROMPT_EVENTS: Final = ("gen_ai.system.message", "gen_ai.user.message", "gen_ai.assistant.message",
                          "gen_ai.tool.message")  # fmt: skip
 _COMPLETION_EVENTS: Final = ("gen_ai.choice",)
@@ -157,7 +157,7 @@ def decode_with_texts(body: bytes, received_ns: int, options: DecodeOptions = DE
 
 
 def lacks_usage(call: ModelCall) -> bool:
-    """Whether a provider has billed tokens that nobody told; a failed call was not billed."""
+    """Whether a provider has billed tokens that were not reported; a failed call was not billed."""
     return call.usage_source == MISSING and call.status != ERROR
 
 
@@ -207,7 +207,7 @@ def _event(raw: bytes) -> tuple[str, Mapping[str, bytes]]:
 def _told(
     events: Iterable[tuple[str, Mapping[str, bytes]]], places: Iterable[_Place], names: Iterable[str]
 ) -> str | None:
-    """What events tell of one side: those that carry the attributes, else one event a message."""
+    """What events say of one side: those that carry the attributes, else one event a message."""
     events = list(events)
     for _, attributes in events:
         if found := _side(attributes, places):

@@ -61,7 +61,7 @@ class _KnownTexts(Known):
 
 
 def _count(raw: bytes) -> int | None:
-    """A count; None for what is none, so that it is looked at again and told."""
+    """A count; None for an invalid one, so that it is looked at again and reported."""
     size = len(raw)
     if size == 3 and raw[0] == INT_FIELD and raw[1] >= 128 > raw[2]:
         return raw[1] - 128 | raw[2] << 7

@@ -169,7 +169,7 @@ def _span_id(value: object) -> bytes:
 
 
 def _time_ns(value: object) -> int:
-    """RFC 3339 with an offset, or a number since 1970 whose size tells its unit (s, ms, µs, ns)."""
+    """RFC 3339 with an offset, or a number since 1970 whose size reveals its unit (s, ms, µs, ns)."""
     number = _decimal(value)
     nanoseconds = _epoch_ns(number) if number is not None else _rfc3339_ns(value)
     if nanoseconds is None or not 0 < nanoseconds <= _MAX_INT:
@@ -181,7 +181,7 @@ def _time_ns(value: object) -> int:
 
 
 def _epoch_ns(number: Decimal) -> int | None:
-    """Seconds reach 10¹¹ in the year 5138, milliseconds did in 1973: no date of ours fits two units."""
+    """Seconds reach 10¹¹ in the year 5138, milliseconds did in 1973: no plausible date fits two units."""
     for limit, factor in ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3), (_MAX_INT, 1)):
         if number < limit:
             return int((number * factor).to_integral_value(ROUND_HALF_EVEN))

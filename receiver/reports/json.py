@@ -1,4 +1,4 @@
-"""JSON as RFC 8259 has it, from a sender nobody trusts."""
+"""Strict RFC 8259 JSON from untrusted senders."""
 
 from __future__ import annotations
 

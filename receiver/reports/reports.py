@@ -120,7 +120,7 @@ def read_records(records: Sequence[object], received_ns: int, *, indexed: bool) 
             call = read_report(_as_object(record, where), received_ns, where)
         except _FieldError as error:
             reports.refused.append(Refused(index, error.name, error.detail, error.field))
-            # The sender is told the value; quarantine keeps none, it may be content in the wrong field.
+            # The answer quotes the value; quarantine keeps none, it may be content in the wrong field.
             expected = str(error).partition(", got ")[0]
             reports.batch.rejections.append(Rejection(b"", b"", "", "bad_field", expected))
             continue

@@ -67,10 +67,10 @@ class EmbeddedPostgres:
     Args:
         data_dir: the server lives in its folder `postgres`, or where `embedded_place.find_place` explains.
         port: the port on 127.0.0.1; 0 keeps the port of the last time when it is free, else takes a free one.
-        settings: server settings on top of ours (`{"fsync": "off"}` for tests).
+        settings: server settings on top of the defaults here (`{"fsync": "off"}` for tests).
         new_major: PostgreSQL's version for a new cluster; an old cluster keeps its own.
         stop_signal: how `stop` asks: SIGINT writes a checkpoint, SIGQUIT leaves the work to the next start.
-        report: is told, in a sentence, what takes long.
+        report: called with a sentence about what takes long.
     """
 
     def __init__(
@@ -266,7 +266,7 @@ class EmbeddedPostgres:
             ) as connection:
                 row = connection.execute("SELECT pg_catalog.current_setting('data_directory')").fetchone()
         except (psycopg.OperationalError, FileNotFoundError):
-            return False  # still recovering, or no server of ours
+            return False  # still recovering, or not our server
         return row is not None and Path(row[0]) == self.place.cluster
 
     def _shut_down(self, server: psutil.Process) -> None:

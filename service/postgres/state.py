@@ -1,4 +1,4 @@
-"""What can be told of an embedded PostgreSQL from outside: settings, pid file, log, process and port."""
+"""What can be seen of an embedded PostgreSQL from outside: settings, pid file, log, process and port."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SETTINGS = {
 
 
 class Postmaster(NamedTuple):
-    """What `postmaster.pid` tells about a running, starting or dead server."""
+    """What `postmaster.pid` says about a running, starting or dead server."""
 
     pid: int
     port: int
@@ -98,7 +98,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
+    """A free port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

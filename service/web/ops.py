@@ -110,7 +110,7 @@ class _Page:
             return await run_in_threadpool(self._build, self._status, request)
         except PipelineError as error:
             return _refusal(error)
-        except Exception as error:  # a page must not take the service with it, nor show what it holds
+        except Exception as error:  # a page must not take the service down, nor show what it holds
             log_fault(error, request.url.path)
             return PlainTextResponse("this page is unavailable right now\n", 503, {"retry-after": "2"})
 

@@ -1,4 +1,4 @@
-"""Serving an ASGI application on a socket of ours, inside our own loop."""
+"""Serving an ASGI application on a given socket, inside the running loop."""
 
 from __future__ import annotations
 

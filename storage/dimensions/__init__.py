@@ -1,1 +1,1 @@
-"""Texts of calls as ids, and how many of them a day tells apart."""
+"""Texts of calls as ids, and how many of them a day distinguishes."""

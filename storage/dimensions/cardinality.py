@@ -1,4 +1,4 @@
-"""Which tag values a day's rollups tell apart; the others are booked as `__other__` (LEDGER §12)."""
+"""Which tag values a day's rollups distinguish; the others are booked as `__other__` (LEDGER §12)."""
 
 from __future__ import annotations
 

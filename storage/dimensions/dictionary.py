@@ -259,7 +259,7 @@ def _series_texts(call: ModelCall) -> Texts:
 
 
 def _texts(key: Iterable[str | None]) -> Texts:
-    """A missing tag is 'unknown'; '' is taken: it marks columns that a series does not tell apart."""
+    """A missing tag is 'unknown'; '' is taken: it marks columns that a series does not distinguish."""
     return tuple(text or UNKNOWN for text in key)
 
 

@@ -91,7 +91,7 @@ def _name(call: ModelCall) -> tuple[int, bytes] | None:
 
 
 def keys_of_spans(own: bytes, call: ModelCall, at_ms: int) -> Keys:
-    """The keys of a call that several spans tell: each of them may come again without the others."""
+    """The keys of a call reported by several spans: each of them may come again without the others."""
     ids = call.span_response_ids or ()
     alone = (replace(call, response_id=one) for one in ids if one != call.response_id)
     found = (response_keys(one, at_ms) for one in (call, *alone))

@@ -17,7 +17,7 @@ from storage.pgwire import POSTGRES_EPOCH_US, uuid_array
 from storage.statements import query
 
 MAX_SOURCES = 2_000
-"""Emitters by place that are told apart; a sender that invents scopes or keys fills no disk."""
+"""Emitters by place that are distinguished; a sender that invents scopes or keys cannot fill the disk."""
 
 ADD_SOURCES, ADD_UNREAD, RETRACT = (
     query("add_unread_sources"), query("add_unread"), query("retract_unread"),

@@ -350,7 +350,7 @@ def _begin(conn: Connection) -> dict[str, int]:
 
 
 def _above_floor(load: Load, floor_us: int) -> tuple[Load, list[Late]]:
-    """Calls whose rows would not be kept any more are refused (the floor never passes `late_limit`)."""
+    """Calls whose rows would no longer be kept are refused (the floor never passes `late_limit`)."""
     floor_ns = (floor_us + POSTGRES_EPOCH_US) * 1000
     if min(map(_TIME, load.calls), default=floor_ns) >= floor_ns:
         return load, []

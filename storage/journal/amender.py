@@ -54,7 +54,7 @@ class Amendment(NamedTuple):
     """A change of one or several rows, all in one transaction.
 
     Attributes:
-        places: the rows, as `change` wants them. If one is not there (any more), the amendment does nothing.
+        places: the rows, as `change` wants them. If one is missing, nothing is done.
         change: what becomes of them. Rows that it begins (`begun_row`) are stored as well.
         is_partial: rows that are not there come to `change` as None instead.
     """

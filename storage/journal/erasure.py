@@ -1,9 +1,9 @@
 """Erasing an identity, which never changes money, and a data mode, which takes its calls away (LEDGER §20).
 
-An identity goes in this order, so that every moment is consistent and a run cut short can be run again:
-ingest is told (`_genai.erased`), kept calls move to `__erased__` through the one mechanism for change, sums
-whose calls are gone move too, and last the value leaves the dictionary. A writer that still holds the value's
-id then writes under a name that says `__erased__`.
+An identity goes in this order, so that every moment is consistent and an interrupted run can be repeated:
+ingest learns of it (`_genai.erased`), kept calls move to `__erased__` through the one mechanism for change,
+sums whose calls are gone move too, and last the value leaves the dictionary. A writer that still holds the
+value's id then writes under a name that says `__erased__`.
 """
 
 from __future__ import annotations

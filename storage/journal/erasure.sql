@@ -78,7 +78,7 @@ SELECT * FROM unnest(%(new)s::bigint[], %(tenants)s::text[], %(users)s::text[]) 
 
 
 -- move_identity_hours --
--- Sums by identity and hour below the raw floor, where nobody writes, move to other identities; what already
+-- Sums by identity and hour below the raw floor, where nothing is written, move to other identities; what already
 -- stands there is added to. Parameters: ids, new (one for each).
 WITH moved AS (
     DELETE FROM _genai.usage_identity_hour u
@@ -102,7 +102,7 @@ ON CONFLICT (bucket, identity_id, series_id) DO UPDATE SET
 
 
 -- move_identity_days --
--- Sums by identity and day below the raw floor, where nobody writes, move to other identities; what already
+-- Sums by identity and day below the raw floor, where nothing is written, move to other identities; what already
 -- stands there is added to. Parameters: ids, new (one for each).
 WITH moved AS (
     DELETE FROM _genai.usage_identity_day u

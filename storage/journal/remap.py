@@ -32,7 +32,7 @@ _DAY_US = 86_400_000_000
 
 
 class Cell(NamedTuple):
-    """What moves are told by; tenants as stored, `unknown` for none."""
+    """Key by which moves are reported; tenants as stored, `unknown` for none."""
 
     day: date
     environment: str

@@ -82,7 +82,7 @@ class Ids(NamedTuple):
 
 
 class Line(NamedTuple):
-    """What the ledger's book tells differences by (LEDGER §19); `day` in days since 2000."""
+    """Key by which the amendment journal sums differences (LEDGER §19); `day` in days since 2000."""
 
     day: int
     environment: str
@@ -173,7 +173,7 @@ wrapper, so its first booking is a line of the ledger's book."""
 _OWN = "own"
 WORST: Rank = (1_000, "")
 _UNSAID = 60
-"""Rank of a value that no source line tells of: a default or a fallback."""
+"""Rank of a value without a source line: a default or a fallback."""
 
 
 def line_of(time_us: int, call: ModelCall) -> Line:

@@ -158,7 +158,9 @@ class Binder:
             try:
                 amender.finish()
             except StorageUnavailable:
-                log.warning("a run of late binding stays open in the ledger's book: the database is away")
+                log.warning(
+                    "a run of late binding stays open in the amendment journal: the database is unavailable"
+                )
             amender.close()
         self._amenders.clear()
         self._writer.close()
@@ -374,7 +376,7 @@ def _sighting(row: Sequence[Any]) -> Node:
 
 
 def _drop_lonely(conn: Connection, nodes: dict[Trace, list[Node]]) -> None:
-    """Leave out traces of one call, which nobody can name yet, unless a promoted wrapper is around it."""
+    """Leave out traces of one call, which nothing can name yet, unless a promoted wrapper is around it."""
     lonely = {
         (trace, found[0].parent)
         for trace, found in nodes.items()

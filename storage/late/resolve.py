@@ -380,7 +380,7 @@ def _is_equal(name: str, one: ModelCall, other: ModelCall) -> bool:
 
 
 def _memory(row: Row, known: set[str], around: Sequence[Tagged]) -> ModelCall:
-    """What a row took from spans that are not known any more, as a reading of a span without an id."""
+    """What a row took from spans that are no longer known, as a reading of a span without an id."""
     found = (offer for span in around for offer in offers((span,)).values())
     offered = {(offer.source.field, str(offer.value)) for offer in found}
     call, memory = row.call, ModelCall(status=row.call.status, time_ns=row.call.time_ns)

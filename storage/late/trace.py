@@ -38,7 +38,7 @@ class Node(NamedTuple):
 
     @property
     def part(self) -> str:
-        """What it is of a call that several spans tell (`processor.calls.call.Sighting.part`)."""
+        """What it is in a call reported by several spans (`processor.calls.call.Sighting.part`)."""
         return "" if self.document is None else self.document.get("part", "")
 
     @property
@@ -153,13 +153,13 @@ class Session:
         return touched
 
     def served_by(self, node: Node) -> list[Node]:
-        """Wrappers that need not wait any more: this call is below them (or above its details)."""
+        """Wrappers that no longer need to wait: this call is below them (or above its details)."""
         served = [n for n in self.line(node) if n.wrapper and not n.is_detail and not n.is_half]
         return served + [n for n in self._children.get(node.span_id, ()) if n.wrapper and n.is_detail]
 
 
 def _merged(known: Node | None, node: Node) -> Node:
-    """One span told twice: a resend, a counted span and what it says itself, a wrapper that was counted."""
+    """One span reported twice: a resend, a counted span and its own reading, a counted wrapper."""
     if known is None:
         return node
     first, second = (known, node) if known.place is not None or node.place is None else (node, known)

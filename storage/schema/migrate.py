@@ -140,7 +140,7 @@ def _prepare(conn: Connection) -> None:
 def _try_timescale(conn: Connection) -> None:
     """Create the extension on a fresh database where the server loads it; without it everything works too."""
     offered = _scalar(conn, "SELECT count(*) FROM pg_available_extensions WHERE name = 'timescaledb'")
-    # Its settings exist where it is preloaded; shared_preload_libraries itself is not for everybody to see,
+    # Its settings exist where it is preloaded; shared_preload_libraries itself is not visible to every role,
     # and creating the extension without the library ends the connection.
     loaded = _scalar(conn, "SELECT current_setting('timescaledb.restoring', true) IS NOT NULL")
     if not offered or not loaded or _scalar(conn, "SELECT to_regclass('_genai.model_call')") is not None:
@@ -189,8 +189,8 @@ def _patiently(conn: Connection, deadline: float, step: Callable[[], T]) -> T:
             return step()
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
             if time.monotonic() > deadline:
-                raise StorageUnavailable("migrating: the locks that it needs are never free") from error
-            log.info("migrating: a lock was not free, trying again")
+                raise StorageUnavailable("migrating: the locks it needs were never free") from error
+            log.info("migrating: waiting for a lock")
             time.sleep(0.2)
 
 

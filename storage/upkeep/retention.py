@@ -33,7 +33,7 @@ class Periods(NamedTuple):
     """Quarantine and freshness."""
 
     def check(self, late_limit_days: int = LATE_LIMIT_DAYS) -> None:
-        """Refuse periods under which a late call could not be told from a new one.
+        """Refuse periods under which a late call could not be distinguished from a new one.
 
         Raises:
             ConfigError: with the key and the reason.
@@ -49,7 +49,9 @@ class Periods(NamedTuple):
                     f"retention.{name}: must be more than the late limit of {late_limit_days} days"
                 )
         if self.identity_day < self.identity_hour:
-            raise ConfigError("retention.identity_day: shorter than identity_hour, which is folded into it")
+            raise ConfigError(
+                "retention.identity_day: must not be shorter than identity_hour, which is folded into it"
+            )
 
 
 class Kept(NamedTuple):

@@ -54,7 +54,7 @@ ON CONFLICT (from_time) DO UPDATE SET to_time = excluded.to_time, checked_at = n
 
 
 -- forget_rollup_checks --
--- Looks at slices that cannot be compared any more: below the raw floor, or hours of a day that was folded.
+-- Looks at slices that can no longer be compared: below the raw floor, or hours of a day that was folded.
 DELETE FROM _genai.rollup_check c
 WHERE c.from_time < (SELECT f.time FROM _genai.floor f WHERE f.level = 'raw')
     OR c.to_time - c.from_time < interval '1 day'

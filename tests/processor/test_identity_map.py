@@ -64,7 +64,7 @@ def test_an_empty_file_names_nobody(tmp_path: Path) -> None:
         ("version: 1\npeople: []", r":2: people: unknown key"),
         ("version: 1\nusers:\n- {value: a}", r":3: users\[0\]: label or tenant is missing"),
         ("version: 1\ntenants:\n- {value: a, label: b, tenant: c}", r":3: tenants\[0\].tenant: unknown key"),
-        ("version: 1\nusers:\n- {value: a, tenant: 'null'}", r":3: users\[0\].tenant: names nobody"),
+        ("version: 1\nusers:\n- {value: a, tenant: 'null'}", r":3: users\[0\].tenant: identifies no one"),
         ("version: 1\nusers:\n- {value: a, label: b, from: 2026-01-01}", r":3: .*from: tenant is missing"),
         ("version: 1\nusers:\n- {value: a, tenant: b, from: 1.5.2026}", r":3: .*from: expected a date"),
         (
@@ -76,7 +76,7 @@ def test_an_empty_file_names_nobody(tmp_path: Path) -> None:
             "- {value: a, tenant: c, from: 2026-01-01}",
             r":4: users\[1\]: this user has a tenant from 2026-01-01 already",
         ),
-        ("version: 1\nusers:\n- {value: 'null', label: b}", r":3: users\[0\].value: names nobody"),
+        ("version: 1\nusers:\n- {value: 'null', label: b}", r":3: users\[0\].value: identifies no one"),
         (
             "version: 1\ntenants:\n- {value: a, label: b}\n- {value: a, label: c}",
             r":4: tenants\[1\]: .* already",

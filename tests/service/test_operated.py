@@ -97,14 +97,14 @@ def test_sighup_takes_new_prices_and_settings_without_a_gap(
         assert len(diagnostics["workers"]) == workers
         setting = "SELECT value FROM _genai.setting WHERE key = 'trace_url'"
         assert rows(migrated_database, setting) == [("https://traces.example/{traceId}",)]
-        assert "database.embedded_port is as before: it changes with a restart only" in service.log
+        assert "database.embedded_port is unchanged: it needs a restart" in service.log
 
 
 def test_a_wrong_file_changes_nothing(migrated_database: str, tmp_path: Path) -> None:
     settings = Settings(tmp_path)
     with RunningService(migrated_database, config=settings.file) as service:
         settings.put(3, "no_such_setting: 1\n")
-        reload(service, "the reload failed, and the service goes on as before")
+        reload(service, "the reload failed; the service continues with its old configuration")
         assert "spanledger.yaml:2: no_such_setting" in service.log
         assert post(service.http, OWN)[0] == 200
         assert costs(migrated_database) == [1]

@@ -108,7 +108,7 @@ def test_a_wrong_cell_is_named_by_row_and_column(tmp_path: Path, row: str, error
     ("header", "error"),
     [
         ("provider,model,timestamp,input_tokens", "column output_tokens is missing"),
-        (f"{HEADER},cost_usd", "column cost_usd is there already"),
+        (f"{HEADER},cost_usd", "column cost_usd already exists"),
         ("", "column provider is missing"),
     ],
 )

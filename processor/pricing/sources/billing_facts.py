@@ -96,7 +96,7 @@ _FEES: Final = (
         "https://docs.perplexity.ai/getting-started/pricing: a fee by the size of the search's context",
     ),
 )  # fmt: skip
-"""Models whose every call has a fee that a span does not tell, or not the size of."""
+"""Models with a fee per call whose size spans do not report."""
 
 _SAME_TIERS: Final = (
     ("azure", "priority", ("gpt-4.1", "gpt-5.1", "gpt-5.2"), "https://github.com/BerriAI/litellm/pull/28506"),
@@ -138,7 +138,7 @@ def lacking(provider: str, model: str) -> frozenset[str]:
 
 
 def has_untold_fees(provider: str, model: str) -> bool:
-    """Whether each call costs a fee that depends on more than a span tells."""
+    """Whether each call costs a fee that depends on more than a span reports."""
     return bool(_classes(_FEES, provider, model))
 
 
@@ -148,7 +148,7 @@ def has_vendors_tier(seller: str, tier: str | None, model: str) -> bool:
 
 
 def tier_factor(provider: str, tier: str | None, model: str) -> int | None:
-    """How many times the standard rates a tier costs that the list does not have; None when nobody said."""
+    """How many times the standard rates a tier missing in the list costs; None if unknown."""
     return next((f for p, t, m, f, _ in _TIER_FACTORS if (p, t, m) == (provider, tier, model)), None)
 
 

@@ -245,6 +245,6 @@ def _each_tier(
 
 
 def _tiers(record: ModelRecord) -> set[str]:
-    """Tiers of one word: a price that also hangs on something else cannot be told from a span."""
+    """Tiers of one word: a price that depends on anything else cannot be read from a span."""
     said = (next(iter(v.when.items())) for v in record.variants if len(v.when) == 1)
     return {value for key, value in said if key in {"service_tier", "processing", "speed"}} - {"default"}

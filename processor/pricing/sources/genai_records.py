@@ -148,7 +148,7 @@ def _parts_by_provider(text: str, where: str) -> dict[str, str]:
     _, start, body = text.partition("\nproviders: list[Provider] = [\n")
     parts = _PROVIDER.findall(body)
     if not start or "".join(part for part, _ in parts) + "]\n" != body:
-        raise ConfigError(f"{where}: not laid out as the price list that this version reads")
+        raise ConfigError(f"{where}: not in the layout of the price list that this version reads")
     return {id: part for part, id in parts}
 
 
@@ -159,7 +159,7 @@ def _evaluated(part: str, where: str) -> ProviderRecord:
     except Exception as error:
         raise ConfigError(f"{where}: not the price list that this version reads: {error!r}") from error
     if not isinstance(record, ProviderRecord):
-        raise ConfigError(f"{where}: a part of the price list is no provider")
+        raise ConfigError(f"{where}: an entry of the price list is not a provider")
     return record
 
 

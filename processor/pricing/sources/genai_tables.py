@@ -46,7 +46,7 @@ _UNTOLD: Final[dict[str, Flag]] = {
     "output_video_mtok": Flag.MODALITY_UNKNOWN,
     "output_citation_mtok": Flag.RATE_MISSING,
 }
-"""Price keys of tokens that no span tells → the flag of what it costs without them."""
+"""Price keys of tokens that no span reports → the flag of a cost without them."""
 
 
 class Dated(NamedTuple):

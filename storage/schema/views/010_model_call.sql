@@ -1,6 +1,6 @@
 -- ranges: storage/schema/measures.py
 -- One row per counted call (columns: docs/architecture.md, DESIGN §3). Joins are LEFT so that the planner drops
--- those whose columns nobody asks for.
+-- those whose columns no query asks for.
 CREATE VIEW genai.model_call AS
 SELECT
     m.time,

@@ -42,7 +42,7 @@ CREATE FUNCTION genai.unread_sources(
 $$;
 
 -- How many such spans a window holds. Above zero every total of the window says "at least", whatever else it is narrowed
--- to: nobody knows the endpoint or model of what could not be read.
+-- to: the endpoint and model of unread usage are unknown.
 CREATE FUNCTION genai.unread_spans(
     p_from timestamptz, p_to timestamptz, p_env text DEFAULT '*', p_data_mode text DEFAULT '*', p_service text DEFAULT NULL
 ) RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE AS $$

@@ -1,4 +1,4 @@
--- Environments beyond their day's limit, told by name (LEDGER §12): their calls are booked under `__other__`, so that no sum
+-- Environments beyond their day's limit, reported by name (LEDGER §12): their calls are booked under `__other__`, so that no sum
 -- holds them under their own name.
 
 -- The environments among those asked (`__other__`: all of them) whose calls of the window are booked under `__other__`, with

@@ -1,6 +1,6 @@
 -- Moments that explain a figure, drawn on every dashboard: today the first calls of prompt versions.
 -- An endpoint's version is a moment once it has 20 calls. What was there in the ledger's first hour is none: when it
--- was first used, nobody here knows. `hour` is the hour of `time`: a condition on it is asked before calls are counted.
+-- was first used is unknown here. `hour` is the hour of `time`: a condition on it is asked before calls are counted.
 CREATE VIEW genai.annotation AS
 SELECT
     coalesce(m.minute, v.hour) AS time, NULL::timestamptz AS time_end, v.hour, 'prompt_version' AS kind,

@@ -98,7 +98,7 @@ $$;
 
 -- One row: the class of the change, its sentences, and the first driver with the dashboard and the focus of a single click:
 -- of the cost per request where the class is about that, else of spend. An identity that the class names comes first; where
--- there is no driver, the endpoint that changed most; where nothing stands out, nobody.
+-- there is no driver, the endpoint that changed most; where nothing stands out, none.
 CREATE FUNCTION genai.top_driver(
     p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
     p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text
@@ -107,7 +107,7 @@ CREATE FUNCTION genai.top_driver(
     "user" text, tenant text, model text, delta_usd numeric, cost_usd numeric, baseline_cost_usd numeric
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH spike AS MATERIALIZED (
-        SELECT c.*, c.class IN ('steady', 'too_little_data', 'no_baseline', 'moved_alike') AS is_nobodys,
+        SELECT c.*, c.class IN ('steady', 'too_little_data', 'no_baseline', 'moved_alike') AS is_without_driver,
             CASE c.class WHEN 'abuse' THEN c.evidence -> 'added_calls_by' ->> 'kind'
                 WHEN 'identity_concentration' THEN c.evidence -> 'cost_by' ->> 'kind' END AS identity,
             c.evidence -> CASE genai.measure_of(c.class) WHEN 'spend' THEN 'spend_driver' ELSE 'unit_driver' END AS driver
@@ -132,7 +132,7 @@ CREATE FUNCTION genai.top_driver(
             WHERE s.driver ->> 'name' IS NOT NULL AND s.identity IS NULL AND s.class <> 'unknown_model'
                 AND (s.class <> 'deploy' OR s.driver ->> 'prompt_version' = s.subject)
             UNION ALL
-            SELECT CASE WHEN NOT s.is_nobodys THEN s.evidence ->> 'top_endpoint' END, NULL, NULL, NULL, NULL
+            SELECT CASE WHEN NOT s.is_without_driver THEN s.evidence ->> 'top_endpoint' END, NULL, NULL, NULL, NULL
             WHERE s.driver ->> 'name' IS NULL AND s.identity IS NULL AND s.class NOT IN ('unknown_model', 'deploy')
         ) f
     )
@@ -147,7 +147,7 @@ CREATE FUNCTION genai.top_driver(
     CROSS JOIN LATERAL (
         SELECT CASE WHEN d.prompt_version IS NOT NULL THEN 'prompt version' WHEN d."user" IS NOT NULL THEN 'user'
             WHEN d.tenant IS NOT NULL THEN 'tenant' WHEN d.endpoint IS NOT NULL THEN 'endpoint'
-            WHEN d.model IS NOT NULL THEN 'model' ELSE 'nobody' END AS kind
+            WHEN d.model IS NOT NULL THEN 'model' ELSE 'none' END AS kind
     ) k
     LIMIT 1
 $$;
