@@ -1,4 +1,4 @@
-"""A dashboard: one question, its panels in rows, and what all dashboards have alike."""
+"""A dashboard: one question, its panels in rows, and what all dashboards share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Panels: a declaration each of what is asked, how it reads, and where a click leads."""
+"""Panels as declarations: what each asks, how it looks, and where a click leads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our dashboards in a Grafana that is already there: what differs, and putting it right.
+"""Keeps our dashboards in an existing Grafana up to date: shows what differs, and pushes it.
 
 Only our own uids under the prefix are read or written, one by one; nothing is listed, searched or
 deleted. grafana-client is imported here and nowhere else: it brings an HTTP stack of its own.

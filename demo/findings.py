@@ -1,4 +1,4 @@
-"""What was planted, as questions with absolute windows: the answers stay true however late one asks."""
+"""The planted incidents as questions with absolute windows, so that the answers stay true later."""
 
 from __future__ import annotations
 

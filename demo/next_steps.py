@@ -1,4 +1,4 @@
-"""The end of the demo's screen: what the ledger says of each incident, and the lines to type next."""
+"""The end of the demo's screen: what the ledger says about each incident, and commands to type next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the demo asks the ledger, and whether the answers are the plan's own truth to the last pico-dollar."""
+"""The questions that the demo asks the ledger, checked against the plan to the last pico-dollar."""
 
 from __future__ import annotations
 

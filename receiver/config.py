@@ -1,4 +1,4 @@
-"""What a user sets about the receiver: addresses, limits, timeouts, TLS."""
+"""Settings of the receiver: addresses, limits, timeouts, TLS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generates receiver/telemetry_pb2*.py from proto/: `python -m receiver.generate`, what `make proto` runs."""
+"""Generates receiver/telemetry_pb2*.py from proto/: `python -m receiver.generate`, run by `make proto`."""
 
 from __future__ import annotations
 

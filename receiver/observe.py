@@ -1,4 +1,4 @@
-"""The seam through which the receiver is counted: names and meanings here, the counters elsewhere.
+"""How the receiver is observed: names and meanings of its counters here, the counters elsewhere.
 
 What became of spans and reports is counted after it, by whoever consumes them.
 """

@@ -1,4 +1,4 @@
-"""What an error means on the wire: the only place that knows status codes.
+"""Status codes of errors on the wire: the only place that knows them.
 
 Source:
     https://opentelemetry.io/docs/specs/otlp/#failures (gRPC) and #failures-1 (HTTP);

@@ -1,4 +1,4 @@
-"""Whether a configuration could run: settings, price map, identity key, database."""
+"""Checks whether a configuration can run: settings, price map, identity key, database."""
 
 from __future__ import annotations
 

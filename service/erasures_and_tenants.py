@@ -1,4 +1,4 @@
-"""What running receivers must know of people: who was erased, and which users belong to which tenant."""
+"""What running receivers must know about people: who was erased, and which tenant a user belongs to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Estimates of missing usage as the service makes them: beside ingest, from texts that only memory holds.
+"""Estimates of missing usage in the service: beside ingest, from texts held in memory only.
 
     with Estimating(config, dsn, book, price_map_id, caps) as estimating:
         intake = Intake(receiver, estimating.after(pipeline.consume), estimating.decode)

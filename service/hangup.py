@@ -1,4 +1,4 @@
-"""SIGHUP: the order to reload, unless the terminal that started us has gone; then we stop."""
+"""SIGHUP: reloads, or stops if the terminal that started the service is gone."""
 
 from __future__ import annotations
 

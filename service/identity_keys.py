@@ -1,4 +1,4 @@
-"""The secret of the identity hashes: one file, made at the first start."""
+"""The key of the identity hashes: one file, created at the first start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines on standard error, one for each thing that a human should know: plain text or JSON."""
+"""Log lines on standard error, one for each thing a human should know: plain text or JSON."""
 
 from __future__ import annotations
 

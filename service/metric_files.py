@@ -1,4 +1,4 @@
-"""The folder in which worker processes share their counters: made at the start, gone at the end."""
+"""The folder in which worker processes share their counters: created at the start, deleted at the end."""
 
 from __future__ import annotations
 

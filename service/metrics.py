@@ -1,4 +1,4 @@
-"""Every metric we expose: name, kind and meaning, in one place."""
+"""All metrics: name, kind and meaning, in one place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The prices that charges were made with, written down beside them: what `explain` recomputes a cost from."""
+"""The prices used for charges, stored beside them, so that `explain` can recompute a cost."""
 
 from __future__ import annotations
 

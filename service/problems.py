@@ -1,4 +1,4 @@
-"""Why nothing arrives: what senders do wrong, for the log, the pages (memory) and commands (the ledger)."""
+"""Why nothing arrives: mistakes of senders, for the log, the pages (memory) and commands (the ledger)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`spanledger serve`: from settings to a running service, and back to nothing."""
+"""`spanledger serve`: from settings to a running service, and its orderly end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines of the log about requests that we sent away through no fault of their senders."""
+"""Log lines about requests that were refused through no fault of their senders."""
 
 from __future__ import annotations
 

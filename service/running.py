@@ -1,4 +1,4 @@
-"""What a reload replaces: the workers, housekeeping and late binding, each with its settings and prices."""
+"""The part that a reload replaces: workers, housekeeping and late binding, with their settings and prices."""
 
 from __future__ import annotations
 

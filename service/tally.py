@@ -1,4 +1,4 @@
-"""Problems of senders, counted: by cause and sender, bounded, handed on from workers to the service."""
+"""Problems of senders, counted by cause and sender, bounded, and handed from workers to the service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which Spanledger this is."""
+"""The version of this Spanledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A writer's connection, and what an error on it says: about the data, or about the database."""
+"""A writer's connection, and whether an error on it is about the data or about the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's binary formats, as far as the writer needs them: array parameters and fields of COPY rows."""
+"""The part of PostgreSQL's binary formats that the writer needs: array parameters and fields of COPY rows."""
 
 from __future__ import annotations
 

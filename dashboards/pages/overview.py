@@ -1,4 +1,4 @@
-"""Overview: is spend as it should be, and is all of it counted?"""
+"""Overview: is spend as expected, and is all of it counted?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What arrives, as it arrives: polled from the ledger by time of receipt."""
+"""Calls as they arrive, polled from the ledger by time of receipt."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What changed between two windows, why, and whose it is."""
+"""What changed between two windows, why, and who or what caused it."""

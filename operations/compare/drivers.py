@@ -1,4 +1,4 @@
-"""Whose a change is: rows of `genai.drivers` as typed values."""
+"""The drivers of a change: rows of `genai.drivers` as typed values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The story of one window: how much, why, whose, and the calls behind it."""
+"""The comparison page of one window: how much, why, which drivers, and the calls behind it."""
 
 from __future__ import annotations
 

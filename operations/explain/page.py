@@ -1,4 +1,4 @@
-"""One call explained: usage, where each figure was read, the price that held, and the sum."""
+"""One call explained: usage, where each figure was read, the price that applied, and the sum."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Pricing the past again."""
+"""Repricing stored calls."""

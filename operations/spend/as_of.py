@@ -1,4 +1,4 @@
-"""`spanledger top model --as-of`: what the ledger believed at a moment (LEDGER §19)."""
+"""`spanledger top model --as-of`: figures as recorded at an earlier moment (LEDGER §19)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first page: what is spent, whether it changed, and what the figures do not hold."""
+"""The first page: the spend, whether it changed, and what the figures leave out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page was asked for: the dashboards' query parameters, read strictly and written back into links."""
+"""Query parameters of the pages, named as in the dashboards: read strictly and written back into links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Templates: what every page may say, with every value escaped."""
+"""Templates: what all pages share, with every value escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where bars and lines go: positions in percent of the drawing, never figures for a reader."""
+"""Positions of bars and lines in percent of the drawing, never figures for a reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door of the ledger: what a call must be before it is stored. Changes the call in place.
+"""Admission to the ledger: the checks a call must pass before it is stored. Changes the call in place.
 
 Source:
     LEDGER §8 (time), §15 (text and numbers); DESIGN §3 (parts and totals), §9 (identities).

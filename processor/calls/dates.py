@@ -1,4 +1,4 @@
-"""Days and open ends on the axis of time: nanoseconds since 1970, UTC."""
+"""Days and open ends of time: nanoseconds since 1970, UTC."""
 
 from __future__ import annotations
 

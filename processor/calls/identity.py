@@ -1,4 +1,4 @@
-"""What is stored of a user or a tenant: plain, as presented, or a keyed hash; a person never in the clear.
+"""How a user or tenant is stored: plain, as presented, or as a keyed hash; a person never in the clear.
 
 Source:
     DESIGN §9. HMAC: RFC 2104 with SHA-256 under a deployment key.

@@ -1,4 +1,4 @@
-"""`identities.yaml`: names for users and tenants, and which tenant a user's calls belong to from when on.
+"""`identities.yaml`: labels for users and tenants, and which tenant a user's calls belong to from which day.
 
 version: 1
 users:

@@ -1,4 +1,4 @@
-"""Tags that a call does not carry itself: what spans around it offer, and what of it is taken (LEDGER §6)."""
+"""Tags that a call lacks: what spans around it offer, and what is taken (LEDGER §6)."""
 
 from __future__ import annotations
 

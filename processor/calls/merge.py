@@ -1,4 +1,4 @@
-"""Which field wins where several spans tell one call (LEDGER §6).
+"""Which field wins if several spans report one call (LEDGER §6).
 
 Every field is the best over all spans, by the rank of its source and then by the order of the spans: so it is
 the same for any order of arrival. Usage is one field: counts of two spans are never mixed.

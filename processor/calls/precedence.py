@@ -1,4 +1,4 @@
-"""Ranks of values by where they stand (LEDGER §6); the smaller is better.
+"""Ranks of values by their source (LEDGER §6); smaller is better.
 
 The same line of ancestors and the same spans of one call have the same ranks however they arrived.
 """

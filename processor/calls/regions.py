@@ -1,4 +1,4 @@
-"""Where a call was served, as far as its price depends on it: price lists have the usual place's prices."""
+"""Where a call was served, as far as its price depends on it: price lists hold the usual region's prices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which response ids of providers are trusted to name one call, wherever they are seen."""
+"""Which response ids of providers identify one call wherever they are seen."""
 
 from __future__ import annotations
 

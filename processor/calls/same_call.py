@@ -1,4 +1,4 @@
-"""Which spans are one call (LEDGER §1): a relation on what each span says itself, and the groups that follow.
+"""Which spans are one call (LEDGER §1): a relation on what each span says, and the groups that follow.
 
 Only own readings are compared, never a merged state with a reading: so the groups depend on the set of spans
 and not on how they arrived.

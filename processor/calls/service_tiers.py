@@ -1,4 +1,4 @@
-"""Service tiers: the words for the one that was served, and which of them have the standard price."""
+"""Service tiers: words for the tier that was served, and which tiers have the standard price."""
 
 from __future__ import annotations
 

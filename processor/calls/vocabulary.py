@@ -1,4 +1,4 @@
-"""One spelling for what instrumentations spell in many ways: providers, environments, data modes.
+"""One spelling for names that instrumentations spell in many ways: providers, environments, data modes.
 
 Source:
     OpenTelemetry GenAI conventions, `gen_ai.provider.name` well-known values; the other spellings were

@@ -1,4 +1,4 @@
-"""What tokens of special classes cost: audio, images and reasoning, and gaps in a price (docs/pricing.md).
+"""Costs of special token classes: audio, images and reasoning, and gaps in a price (docs/pricing.md).
 
 A class that was used and has no rate of its own is never priced silently: where the rate that stands for it
 may be of another order there is no price, else the cost is flagged.

@@ -1,4 +1,4 @@
-"""What a new price list says differently about the past, and the frozen prices that keep the past."""
+"""What a new price list changes about the past, and the frozen prices that keep the past."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nearest known price of a model that has none: a hint for people, never a price of a call.
+"""The nearest known price of an unpriced model: a hint for people, never a price of a call.
 
 What it says is marked wherever it is shown: "about", with the model that it was taken from.
 """

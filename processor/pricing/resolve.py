@@ -1,4 +1,4 @@
-"""The order in which a price is looked for: alias, own price, explicit free, price list; then the discount.
+"""The order of the price look-up: alias, own price, explicit free, price list; then the discount.
 
 Source:
     DESIGN §5. Pure: the pricing map and the price list are handed in.

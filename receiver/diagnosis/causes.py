@@ -1,4 +1,4 @@
-"""The reasons why requests of senders end in no counted call, each with what to change."""
+"""Causes of requests that end in no counted call, each with what to change."""
 
 from __future__ import annotations
 

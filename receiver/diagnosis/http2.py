@@ -1,4 +1,4 @@
-"""What a gRPC client hears on the HTTP port: just enough HTTP/2 to refuse its first call with a text.
+"""The answer to a gRPC client on the HTTP port: just enough HTTP/2 to refuse its first call with a text.
 
 Source:
     https://www.rfc-editor.org/rfc/rfc9113 (frames), https://www.rfc-editor.org/rfc/rfc7541 (header fields),

@@ -1,4 +1,4 @@
-"""How a request shows why nothing of it is counted, and who sent it: words without content and keys."""
+"""Why nothing of a request is counted, and who sent it, in words without content or keys."""
 
 from __future__ import annotations
 

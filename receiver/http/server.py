@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn with our limits, on a port of ours, ended by us."""
+"""The HTTP server: uvicorn with our limits, on a given port, stopped by the caller."""
 
 from __future__ import annotations
 

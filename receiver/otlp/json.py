@@ -1,4 +1,4 @@
-"""OTLP/JSON by the book → `ExportTraceServiceRequest`, `ExportLogsServiceRequest`.
+"""Strict OTLP/JSON → `ExportTraceServiceRequest`, `ExportLogsServiceRequest`.
 
 protobuf's own `json_format` cannot be used: it takes snake_case keys and base64 ids, which OTLP forbids, and
 refuses the hex ids that it demands.

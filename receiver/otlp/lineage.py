@@ -1,4 +1,4 @@
-"""Tags that a call does not carry itself: from its ancestors here, nearest first, then from its resource."""
+"""Tags that a call lacks, from its ancestors in the request, nearest first, then from its resource."""
 
 from __future__ import annotations
 

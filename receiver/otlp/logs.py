@@ -1,4 +1,4 @@
-"""OTLP log export requests → the calls that their records tell of.
+"""OTLP log export requests → the calls that their records report.
 
 A record that tells of no call costs its framing and a byte scan. One that does is read as the span it stands
 for: by the same plans, judged by the same rules, so that a vocabulary is written once for both signals.

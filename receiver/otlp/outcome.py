@@ -1,4 +1,4 @@
-"""How a call ended: every way in which the dialects show an error, a cancellation and an HTTP status."""
+"""How a call ended: every way in which dialects show an error, a cancellation or an HTTP status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans: for each shape of span (emitter, set of attribute keys) where every field stands, worked out once.
+"""Plans: for each shape of span (emitter, set of attribute keys), where every field is, worked out once.
 
 An instrumentation writes the same keys on every span, so a span of a known shape costs one lookup of its
 keys, one read per field, and shares the tuple that says where its fields came from.

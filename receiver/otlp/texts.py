@@ -1,4 +1,4 @@
-"""Message texts of calls whose usage is missing, for the estimate that an operator switched on; else unused.
+"""Message texts of calls without usage, for the estimate if an operator switched it on; else unused.
 
 Text is only ever held in memory. A request of which no call lacks its usage is not looked at again.
 """

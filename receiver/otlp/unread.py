@@ -1,4 +1,4 @@
-"""Spans and log records that carry usage which no rule reads: recognised by the names of their keys.
+"""Spans and log records whose usage no rule reads: recognised by the names of their keys.
 
     keys = unread_keys(attributes, scope)    # empty: nothing here speaks of a model call
 

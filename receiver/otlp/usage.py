@@ -1,4 +1,4 @@
-"""Token counts of one span brought to the ledger's convention: totals that include their parts."""
+"""Token counts of one span in the ledger's convention: totals that include their parts."""
 
 from __future__ import annotations
 

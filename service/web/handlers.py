@@ -1,4 +1,4 @@
-"""The pages as answers to HTTP requests: parameters read, a page or a refusal that names the parameter."""
+"""The pages as answers to HTTP requests: a page, or a refusal that names the wrong parameter."""
 
 from __future__ import annotations
 

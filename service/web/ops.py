@@ -1,4 +1,4 @@
-"""The ops port: a page about the running service, health, metrics and diagnostics."""
+"""The ops port: pages, health, metrics and diagnostics."""
 
 from __future__ import annotations
 

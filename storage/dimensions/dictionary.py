@@ -1,4 +1,4 @@
-"""Dictionaries of dimensions: from a call's texts to the ids and bytes its row needs (LEDGER §21)."""
+"""Dictionaries of dimensions: from a call's texts to the ids and bytes of its row (LEDGER §21)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From receipt to visible: the durations of committed calls as a histogram by minute (LEDGER §22)."""
+"""From receipt to visible: how long commits take, as a histogram by minute (LEDGER §22)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of what is not counted: sightings for late binding, rejections for quarantine (binary COPY)."""
+"""Rows for what is not counted: spans for late binding, rejections for quarantine (binary COPY)."""
 
 from __future__ import annotations
 

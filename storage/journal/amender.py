@@ -1,4 +1,4 @@
-"""Change after the fact: new values for stored rows, booked as signed differences (LEDGER §7).
+"""Amendments: new values for stored rows, booked as signed differences (LEDGER §7).
 
     with Amender(dsn, "tag", why="late tags", by="binder") as amender:
         amender.apply([Amendment((place,), lambda row: complete(row, offers, price))])

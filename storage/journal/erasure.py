@@ -1,4 +1,4 @@
-"""Erasing an identity, which never changes money, and a data mode, which takes its calls away (LEDGER §20).
+"""Erases an identity, which never changes money, or a data mode, which deletes its calls (LEDGER §20).
 
 An identity goes in this order, so that every moment is consistent and an interrupted run can be repeated:
 ingest learns of it (`_genai.erased`), kept calls move to `__erased__` through the one mechanism for change,

@@ -1,4 +1,4 @@
-"""Token counts of our own for stored calls whose usage is missing: an offer of rank 70 like any other.
+"""Our own token counts for stored calls without usage: an offer of rank 70 like any other.
 
 A reading of the provider's usage that comes later, from a duplicate, has a better rank and takes its place.
 """

@@ -1,4 +1,4 @@
-"""`identities.yaml` in the database: the labels and assignments in force, and stored calls brought to them.
+"""`identities.yaml` in the database: labels and assignments in force, applied to stored calls.
 
 A changed file is in force for what comes from then on; what is stored moves only when `remap` is asked to, by
 the one mechanism for change. Money and counts never change, only the tenant under which they stand.

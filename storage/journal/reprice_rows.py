@@ -1,4 +1,4 @@
-"""Rows as far as a price is concerned: read in bulk, priced again, written back (the amendment of LEDGER §7).
+"""Rows as far as a price is concerned: read in bulk, repriced, written back (the amendment of LEDGER §7).
 
 Slimmer than stored_row.py, since a million rows are priced again in one run: only numbers travel,
 texts of series and shapes are asked once.

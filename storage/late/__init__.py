@@ -1,1 +1,1 @@
-"""Late binding: spans of one trace that came in different requests."""
+"""Late binding: spans of one trace that arrived in different requests."""

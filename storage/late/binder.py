@@ -1,4 +1,4 @@
-"""Late binding: what spans of a trace know for each other that came in different requests (LEDGER §23).
+"""Late binding: what spans of a trace that arrived in different requests know for each other (LEDGER §23).
 
     with Binder(dsn, price) as binder:
         bound = binder.bind()        # every second or so, by one process at a time

@@ -1,4 +1,4 @@
-"""Which stored calls are settled together, and which of a trace's wrappers stand for a call."""
+"""Which stored calls are resolved together, and which wrappers of a trace stand for a call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stored calls brought to what all known spans say together, by the rule of `processor.calls` (LEDGER §6).
+"""Brings stored calls to what all known spans say together, by the rule of `processor.calls` (LEDGER §6).
 
 A row is worked out anew from what each span itself says, never from what an earlier merge left: so it does
 not depend on the order in which spans came. What a span gave that is no longer known stays in the row.

@@ -1,4 +1,4 @@
-"""Halves of a streamed call that came in different requests: Logfire's span, and the log with its usage."""
+"""Halves of a streamed call that arrived apart: Logfire's span, and the log with its usage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One trace as far as it has come: its spans across requests, and what each knows for the calls around it."""
+"""One trace as known so far: its spans across requests, and what each knows for the calls around it."""
 
 from __future__ import annotations
 

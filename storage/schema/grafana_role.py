@@ -1,4 +1,4 @@
-"""The role that Grafana logs in as: it reads schema `genai` and can do nothing else (LEDGER §17)."""
+"""The role Grafana logs in as: it can read schema `genai` and nothing else (LEDGER §17)."""
 
 from __future__ import annotations
 

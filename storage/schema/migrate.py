@@ -1,4 +1,4 @@
-"""Bring a database to this version: migrations once, schema `genai` whenever its text has changed."""
+"""Brings a database to this version: migrations once, schema `genai` whenever its text has changed."""
 
 from __future__ import annotations
 

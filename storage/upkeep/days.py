@@ -1,4 +1,4 @@
-"""The days that have calls, so that no statement of a long run reads more than one of them."""
+"""The days that have calls, so that each statement of a long run reads only one of them."""
 
 from __future__ import annotations
 

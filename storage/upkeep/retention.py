@@ -1,4 +1,4 @@
-"""What is kept how long: floors first, then what lies below them goes, in small slices (LEDGER §11)."""
+"""Retention: floors first, then deletion below them, in small slices (LEDGER §11)."""
 
 from __future__ import annotations
 

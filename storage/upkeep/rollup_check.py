@@ -1,4 +1,4 @@
-"""Rollup = calls, always: compares them slice by slice, beside ingest, and keeps what it found (LEDGER §11).
+"""Rollup = calls, always: compares them slice by slice, beside ingest, and records the result (LEDGER §11).
 
 A slice is an hour, or a whole day where identity hours were folded; it is compared in one REPEATABLE READ
 snapshot, so that no transaction is ever seen half (READ COMMITTED gave 85 false alarms in 200 checks).

@@ -1,4 +1,4 @@
-"""Statistics of the planner where there are none yet: a run over many calls must not wait for autovacuum."""
+"""Gathers planner statistics where there are none yet: a run over many calls must not wait for autovacuum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What vendors say about billing that the price list has no place for: facts as data, each with its page.
+"""Billing facts that the price list cannot express, as data, each with the vendor's page.
 
 Pages read on 2026-11-29. Providers are spelled as the price list spells them.
 """

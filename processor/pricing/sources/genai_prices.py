@@ -1,4 +1,4 @@
-"""The default prices: the pinned genai-prices list, compiled model by model into our own vectors.
+"""The default prices: the pinned genai-prices list, compiled model by model into price vectors.
 
 What the list cannot say exactly is left unpriced and named in `excluded`: entries without any price (179 that
 would cost 0), and models whose price depends on the hour of the day (their hours carry no date).
