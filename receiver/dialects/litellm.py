@@ -103,6 +103,7 @@ DIALECT = Dialect(
         Key("litellm_id", 10, "litellm.call_id"),
         Key("request_type", 10, "llm.request.type"),
         Key("reported_cost", 15, "gen_ai.cost.total_cost"),
+        Key("paid_extras", 15, "gen_ai.cost.tool_usage_cost"),
         Key("tenant_id", 60, "metadata.user_api_key_team_id"),
         Key("user_id", 75, "metadata.user_api_key_end_user_id"),
         *_written("metadata.usage_object"),

@@ -295,17 +295,21 @@ callback for LangChain takes every detail out of `input` and `output`
 BESIDE: Final[Mapping[str, tuple[Path, ...]]] = {
     "service_tier": _each("service_tier", "serviceTier", "trafficType", "traffic_type"),
     "geography": _each("inference_geo", "inferenceGeo"),
+    "speed": _each("speed"),
     "paid_extras": (
         ("server_tool_use", "web_search_requests"),
+        ("prompt_tokens_details", "web_search_requests"),
         *_each("server_tool_use.web_search_requests", "web_search_requests"),
         *_each("num_search_queries", "num_sources_used", "numSourcesUsed"),
         ("iterations", "ADVISOR_MESSAGE", "output_tokens"),
     ),
 }
-"""Field → paths inside a usage object, of what decides beside the counts what they cost: Anthropic's tier,
-data residency and searches (https://platform.claude.com/docs/en/api/messages), Vertex AI's `trafficType`, the
-searches of xAI and Perplexity. An advisor's tokens are in no total, and cost what its own model does
-(https://platform.claude.com/docs/en/build-with-claude/compaction#understanding-usage)."""
+"""Field → paths inside a usage object, of what decides beside the counts what they cost.
+
+Anthropic's tier, speed, data residency and searches (https://platform.claude.com/docs/en/api/messages),
+Vertex AI's `trafficType`, the searches of xAI and Perplexity. An advisor's tokens are in no total, and cost
+what its own model does (https://platform.claude.com/docs/en/build-with-claude/compaction#understanding-usage).
+"""
 _SERVED: Final = 5
 """Order of the tier inside a usage object: the provider says there which one served."""
 

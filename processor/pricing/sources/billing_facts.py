@@ -98,6 +98,18 @@ _FEES: Final = (
 )  # fmt: skip
 """Models with a fee per call whose size spans do not report."""
 
+_UNTOLD: Final = (
+    _fact(
+        "openrouter quicksilverpro novita", "", "omni", "output_video",
+        "https://openrouter.ai/google/gemini-omni-1.1-flash: speech and video have prices of their own",
+    ),
+    _fact(
+        "mistral", "voxtral", "", "input_audio",
+        "https://mistral.ai/pricing: audio is billed by the minute beside the tokens",
+    ),
+)  # fmt: skip
+"""Models that speak, hear or film by a measure that no span tells, listed at their price of text."""
+
 _SAME_TIERS: Final = (
     ("azure", "priority", ("gpt-4.1", "gpt-5.1", "gpt-5.2"), "https://github.com/BerriAI/litellm/pull/28506"),
 )
@@ -140,6 +152,11 @@ def lacking(provider: str, model: str) -> frozenset[str]:
 def has_untold_fees(provider: str, model: str) -> bool:
     """Whether each call costs a fee that depends on more than a span reports."""
     return bool(_classes(_FEES, provider, model))
+
+
+def has_untold_media(provider: str, model: str) -> bool:
+    """Whether a part of what the model does is billed by what no span tells."""
+    return bool(_classes(_UNTOLD, provider, model))
 
 
 def has_vendors_tier(seller: str, tier: str | None, model: str) -> bool:

@@ -30,6 +30,7 @@ from processor.calls.vocabulary import provider_of_model
 from processor.pricing.sources.billing_facts import (
     assumed,
     has_untold_fees,
+    has_untold_media,
     has_vendors_tier,
     included,
     lacking,
@@ -57,6 +58,7 @@ from processor.pricing.vectors import Interval, Prices, Rounded, flagged, price_
 REVIEWED: Final[dict[str, date]] = {"0.2.3": date(2026, 11, 21)}
 """The day on which each pinned version was compared with other public lists by us."""
 
+_UNTOLD_MEDIA: Final = Flag.MODALITY_UNKNOWN | Flag.RATE_MISSING
 _TIER_CONTEXTS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "batch": (("processing", "batch"), ("service_tier", "batch")),
     "fast": (("service_tier", "fast"), ("speed", "fast")),
@@ -174,6 +176,7 @@ class GenaiPrices:
         model = found.record.id.lower()
         gaps = dated.gaps(included(found.seller.id, model), assumed(found.seller.id, model))
         fees = Flag.RATE_MISSING if has_untold_fees(found.seller.id, model) else 0
+        fees |= _UNTOLD_MEDIA if has_untold_media(found.seller.id, model) else 0
         gaps = gaps._replace(flags=gaps.flags | fees, lacking=lacking(found.seller.id, model))
         lost = dated.lost_steps() or self._vendor_steps(found, dated)
         vectors = tuple(
