@@ -2,49 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import typer
+from rich.text import Text
 
 from cli import options
+from operations.terminal import console, print_json, printable
+from service.config_check import Finding, findings
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from service.config_check import Finding
+app = options.app()
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
+@app.command()
+@options.grouped
+def check(
+    *,
+    as_json: options.AsJson = False,
+    given: options.Settings,
+) -> None:
+    """Check configuration, price map, identity key and database; say how to fix each fault.
 
-    @app.command(rich_help_panel="Run")
-    def check(
-        as_json: options.AsJson = False,
-        config: options.ConfigFile = None,
-        database_url: options.DatabaseUrl = None,
-        data_dir: options.DataDir = None,
-    ) -> None:
-        """Look at configuration, price map, identity key and database; say what to do about each fault.
-
-        Ends with 0 when all is well.
-        """
-        from operations.terminal import print_json
-        from service.config_check import findings
-
-        found = list(findings(lambda: options.configuration(config, database_url, data_dir)))
-        if as_json:
-            print_json([finding._asdict() for finding in found])
-        else:
-            _print(found)
-        if not all(finding.passed for finding in found):
-            raise typer.Exit(1)
+    Exits with 0 when all is well, else with 1.
+    """
+    found = list(findings(given.load))
+    if as_json:
+        print_json([finding._asdict() for finding in found])
+    else:
+        _print(found)
+    if not all(finding.passed for finding in found):
+        raise typer.Exit(1)
 
 
 def _print(found: Sequence[Finding]) -> None:
-    from rich.text import Text
-
-    from operations.terminal import console, printable
-
     out = console()
     for finding in found:
         mark = Text("✓ ", style="green") if finding.passed else Text("✗ ", style="red")

@@ -12,34 +12,31 @@ import typer
 from cli import options
 from processor.calls.errors import ConfigError
 
+app = options.app()
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
 
-    @app.command(rich_help_panel="Run")
-    def demo(
-        keep: Annotated[
-            bool, typer.Option("--keep", help="Leave the database behind, and say where.")
-        ] = False,
-        once: Annotated[
-            bool,
-            typer.Option("--once", help="End when all is shown and right; so does a run without a terminal."),
-        ] = False,
-        grafana: Annotated[
-            Path | None,
-            typer.Option(help="Your own Grafana, started beside with our dashboards.", metavar="PATH"),
-        ] = None,
-        as_json: options.AsJson = False,
-        seed: Annotated[int, typer.Option(help="Draws another day.", metavar="NUMBER")] = 7,
-    ) -> None:
-        """Show Spanledger with a day of an imagined shop: database, service, applications and findings."""
-        missing = [name for name in ("openai", "anthropic", "openinference") if find_spec(name) is None]
-        if missing:
-            raise ConfigError(
-                f"the demo needs the packages of its extra ({', '.join(missing)}): pip install '.[demo]'"
-            )
-        from demo.run import run
-        from operations.terminal import console
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the database behind, and say where.")] = False,
+    once: Annotated[
+        bool,
+        typer.Option("--once", help="End when all is shown and right; so does a run without a terminal."),
+    ] = False,
+    grafana: Annotated[
+        Path | None,
+        typer.Option(help="Your own Grafana, started beside with our dashboards.", metavar="PATH"),
+    ] = None,
+    as_json: options.AsJson = False,
+    seed: Annotated[int, typer.Option(help="Draws another day.", metavar="NUMBER")] = 7,
+) -> None:
+    """Show Spanledger with a day of an imagined shop: database, service, applications and findings."""
+    missing = [name for name in ("openai", "anthropic", "openinference") if find_spec(name) is None]
+    if missing:
+        raise ConfigError(
+            f"the demo needs the packages of its extra ({', '.join(missing)}): pip install '.[demo]'"
+        )
+    from demo.run import run
+    from operations.terminal import console
 
-        once = once or as_json or not sys.stdout.isatty()
-        raise typer.Exit(run(console(stderr=as_json), keep, once, seed, as_json, grafana))
+    once = once or as_json or not sys.stdout.isatty()
+    raise typer.Exit(run(console(stderr=as_json), keep, once, seed, as_json, grafana))

@@ -2,64 +2,60 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cli import options
-
-if TYPE_CHECKING:
-    from service.config import Config
-    from storage.journal.erasure import Erased, Identity, Reach
+from operations.terminal import Column, console, exact_usd, number, print_json, public, table
+from processor.calls.identity import Kind
+from service import database
+from service.config import Config
+from service.identity_keys import load_identity_rules
+from storage.journal import erasure
+from storage.journal.erasure import Erased, Identity, Reach
 
 _SETTLE_SECONDS = 4.0
 """Running receivers reread the list of erased values every three seconds."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
+app = options.app()
 
-    @app.command(rich_help_panel="Administer")
-    def erase(
-        user: Annotated[
-            str | None,
-            typer.Option(help="A user, as sent or as stored; `-` reads stdin.", metavar="VALUE"),
-        ] = None,
-        tenant: Annotated[str | None, typer.Option(help="The same for a tenant.", metavar="VALUE")] = None,
-        data_mode: Annotated[
-            str | None, typer.Option(help="All calls of test or demo; real is never erased.", metavar="MODE")
-        ] = None,
-        apply: Annotated[bool, typer.Option("--apply", help="Do it; without, only count.")] = False,
-        as_json: options.AsJson = False,
-        config: options.ConfigFile = None,
-        database_url: options.DatabaseUrl = None,
-        data_dir: options.DataDir = None,
-    ) -> None:
-        """Erase a user or tenant (no figure changes), or every call of a data mode.
 
-        Only counts what it would reach, until --apply is given. There is no way back.
-        """
-        given = {"user": user, "tenant": tenant, "data mode": data_mode}
-        named = {name: value for name, value in given.items() if value is not None}
-        if len(named) != 1:
-            raise typer.BadParameter("give one of --user, --tenant and --data-mode")
-        ((what, value),) = named.items()
-        settings = options.configuration(config, database_url, data_dir)
-        reach, erased = _erase(settings, what, value, apply)
-        if as_json:
-            from operations.terminal import print_json
+@app.command()
+@options.grouped
+def erase(
+    *,
+    user: Annotated[
+        str | None,
+        typer.Option(help="A user, as sent or as stored; `-` reads stdin.", metavar="VALUE"),
+    ] = None,
+    tenant: Annotated[str | None, typer.Option(help="The same for a tenant.", metavar="VALUE")] = None,
+    data_mode: Annotated[
+        str | None, typer.Option(help="All calls of test or demo; real is never erased.", metavar="MODE")
+    ] = None,
+    apply: options.Apply = False,
+    as_json: options.AsJson = False,
+    given: options.Settings,
+) -> None:
+    """Erase a user or tenant (no figure changes), or every call of a data mode.
 
-            print_json(
-                {"what": what, "reach": reach._asdict(), "erased": erased._asdict() if erased else None}
-            )
-        else:
-            _print(what, reach, erased)
+    Only counts what it would reach, until --apply is given. There is no way back.
+    """
+    asked = {"user": user, "tenant": tenant, "data mode": data_mode}
+    named = {name: value for name, value in asked.items() if value is not None}
+    if len(named) != 1:
+        raise typer.BadParameter("give one of --user, --tenant and --data-mode")
+    ((what, value),) = named.items()
+    settings = given.load()
+    reach, erased = _erase(settings, what, value, apply)
+    if as_json:
+        print_json({"what": what, "reach": public(reach), "erased": public(erased)})
+    else:
+        _print(what, reach, erased)
 
 
 def _erase(config: Config, what: str, value: str, apply: bool) -> tuple[Reach, Erased | None]:
-    from service import database
-    from storage.journal import erasure
-
     dsn = database.database_url(config)
     identity = None if what == "data mode" else _identity(config, what, value)
     with database.connected(config) as connection:
@@ -76,10 +72,6 @@ def _erase(config: Config, what: str, value: str, apply: bool) -> tuple[Reach, E
 
 
 def _identity(config: Config, kind: str, value: str) -> Identity:
-    from processor.calls.identity import Kind
-    from service.identity_keys import load_identity_rules
-    from storage.journal.erasure import Identity
-
     text = (typer.get_text_stream("stdin").read() if value == "-" else value).strip()
     rules = load_identity_rules(config, create=False)
     protector = rules.user if kind == "user" else rules.tenant
@@ -89,8 +81,6 @@ def _identity(config: Config, kind: str, value: str) -> Identity:
 
 
 def _print(what: str, reach: Reach, erased: Erased | None) -> None:
-    from operations.terminal import Column, console, exact_usd, number, table
-
     out = console()
     rows = [[name, number(count)] for name, count in reach._asdict().items()]
     out.print(table([Column("what it reaches"), Column("rows", figures=True)], rows))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from cli import options
-
-if TYPE_CHECKING:
-    from operations.query import Row
+from operations import query as ledger
+from operations.explain.price_doubts import doubts, why_without_price
+from operations.query import Row
+from operations.terminal import Column, console, exact_usd, number, print_json, printable, public, table
+from processor.calls.errors import BadData
 
 _MANY = 20
 """Calls explained at once; a request rarely has more."""
@@ -27,90 +29,57 @@ _WITHOUT_COST = {
 }
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
+app = options.app()
 
-    @app.command(rich_help_panel="Look closer")
-    def explain(
-        identifier: Annotated[
-            str, typer.Argument(metavar="ID", help="Span, trace, request, response id, or call key.")
-        ],
-        last: options.Last = "31d",
-        start: options.From = None,
-        end: options.To = None,
-        as_json: options.AsJson = False,
-        config: options.ConfigFile = None,
-        database_url: options.DatabaseUrl = None,
-        data_dir: options.DataDir = None,
-    ) -> None:
-        """Show a call's bill: usage with the attribute it was read from, price with its source, the sum.
 
-        The sum is computed again from the row and the stored price, and held against what was booked.
-        """
-        from operations import query as ledger
-        from processor.calls.errors import BadData
-        from service import database
+@app.command()
+@options.grouped
+def explain(
+    *,
+    identifier: Annotated[
+        str, typer.Argument(metavar="ID", help="Span, trace, request, response id, or call key.")
+    ],
+    window: options.Window,
+    as_json: options.AsJson = False,
+    given: options.Settings,
+) -> None:
+    """Show a call's bill: usage with the attribute it was read from, price with its source, the sum.
 
-        lower, upper = options.bounds(last, start, end)
-        with database.connected(options.configuration(config, database_url, data_dir)) as connection:
-            calls = ledger.rows(
-                connection, "find_calls", id=identifier, limit=_MANY, **{"from": lower, "to": upper}
-            )
-            for call in calls:
-                call["bill"] = ledger.rows(
-                    connection, "explain", call_key=call["call_key"], time=call["time"]
-                )
-        if not calls:
-            window = f"{lower:%Y-%m-%d %H:%M} and {upper:%Y-%m-%d %H:%M} UTC"
-            raise BadData(
-                "ID", f"no call of {identifier!r} started between {window}; --last looks further back"
-            )
-        if as_json:
-            _print_json(calls)
-            return
+    The sum is computed again from the row and the stored price, and held against what was booked.
+    """
+    lower, upper = window.bounds("31d")
+    with given.connected() as connection:
+        calls = ledger.rows(
+            connection, "find_calls", id=identifier, limit=_MANY, **{"from": lower, "to": upper}
+        )
         for call in calls:
-            _print(call)
+            call["bill"] = ledger.rows(connection, "explain", call_key=call["call_key"], time=call["time"])
+    if not calls:
+        between = f"{lower:%Y-%m-%d %H:%M} and {upper:%Y-%m-%d %H:%M} UTC"
+        raise BadData("ID", f"no call of {identifier!r} started between {between}; --last looks further back")
+    if as_json:
+        _print_json(calls)
+        return
+    for call in calls:
+        _print(call)
 
 
 def _print_json(calls: list[Row]) -> None:
-    from operations.terminal import print_json
-
     print_json([_call_json(call) for call in calls])
 
 
 def _call_json(call: Row) -> dict[str, object]:
-    money = {"cost_pico_usd", "first_cost_pico_usd", "recomputed_pico_usd"}
-    plain = {_camel(name): value for name, value in call.items() if name not in money | {"bill"}}
-    costs = {_camel(name.replace("pico_", "")): _whole(call[name]) for name in sorted(money)}
-    return {**plain, **costs, "bill": [_bill_json(line) for line in call["bill"]]}
-
-
-def _bill_json(line: Row) -> dict[str, object]:
-    return {
-        "part": line["part"],
-        "bookedAs": line["booked_as"],
-        "tokens": line["tokens"],
-        "picoUsdPerToken": line["pico_usd_per_token"],
-        "costUsd": _whole(line["cost_pico_usd"]),
-        "attribute": line["attribute"],
-        "rank": line["rank"],
-    }
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)
+    """The call, and the lines of its bill without the field that only the views need."""
+    bill = [{name: value for name, value in line.items() if name != "field"} for line in call["bill"]]
+    shown: dict[str, object] = public(call | {"bill": bill})
+    return shown
 
 
 def _whole(pico_usd: Any) -> str | None:
-    from operations.terminal import exact_usd
-
     return None if pico_usd is None else exact_usd(int(pico_usd))
 
 
 def _print(call: Row) -> None:
-    from operations.terminal import console, printable
-
     out = console()
     out.print(printable(f"{call['provider']} {call['model']}"), style="bold", markup=False, end="  ")
     out.print(
@@ -129,8 +98,6 @@ def _print(call: Row) -> None:
 
 
 def _without_cost(call: Row) -> str:
-    from operations.explain.price_doubts import why_without_price
-
     reasons = why_without_price(call["flags"]) if call["price_status"] == "unpriced_model" else []
     if not reasons:
         return _WITHOUT_COST[call["price_status"]]
@@ -148,8 +115,6 @@ def _tags(call: Row) -> str:
 
 
 def _print_bill(call: Row) -> None:
-    from operations.terminal import Column, console, exact_usd, number, table
-
     columns = [
         Column("part", style="bold"),
         *(Column(name, figures=True) for name in ("tokens", "USD per million", "USD")),
@@ -175,16 +140,12 @@ def _print_bill(call: Row) -> None:
 
 
 def _per_million(pico_usd_per_token: int, part: str) -> str:
-    from operations.terminal import exact_usd
-
     if part == "call":
         return f"{exact_usd(pico_usd_per_token)} a call"
     return exact_usd(pico_usd_per_token * 1_000_000) or ""
 
 
 def _print_price(call: Row) -> None:
-    from operations.terminal import console, printable
-
     out = console()
     tier = f", tier {call['price_service_tier']}" if call["price_service_tier"] else ""
     above = (
@@ -202,9 +163,6 @@ def _print_price(call: Row) -> None:
 
 
 def _print_notes(call: Row) -> None:
-    from operations.explain.price_doubts import doubts
-    from operations.terminal import console, exact_usd
-
     out = console()
     if call["price_status"] == "estimated":
         out.print("The token counts are an estimate, and so is the cost.", style="yellow")
@@ -217,8 +175,6 @@ def _print_notes(call: Row) -> None:
 
 
 def _print_usage(call: Row) -> None:
-    from operations.terminal import Column, console, number, table
-
     read = {line[0]: line[1] for line in call["sources"] or []}
     cells = [[name, number(call[name]), read.get(name, "")] for name in _USAGE if call[name] is not None]
     if cells:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from itertools import groupby
+from typing import Annotated, NamedTuple
 
 import typer
+from rich.padding import Padding
+from rich.text import Text
 
 from cli import options
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from operations.arrivals.recent_calls import Feed, ProblemFeed
-    from operations.arrivals.tagging_check import Check
-    from operations.query import Row
-    from service.config import Config
+from operations import times
+from operations.arrivals.recent_calls import Feed, ProblemFeed
+from operations.arrivals.tagging_check import Check, checklist
+from operations.query import Row, call_json
+from operations.terminal import console, number, print_json, printable
+from receiver.config import parse_address
+from service import database
+from service.config import Config
 
 _POLL_SECONDS = 0.3
 
@@ -36,53 +39,47 @@ class _Arrived(NamedTuple):
     problems: Sequence[Row]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
+app = options.app()
 
-    @app.command("first-call", rich_help_panel="Look closer")
-    def first_call(
-        timeout: Annotated[str, typer.Option(help="Give up after this time.", metavar="TIME")] = "10m",
-        since: Annotated[
-            str | None, typer.Option(help="Also take a call that arrived this long ago: 5m.", metavar="TIME")
-        ] = None,
-        as_json: options.AsJson = False,
-        config: options.ConfigFile = None,
-        database_url: options.DatabaseUrl = None,
-        data_dir: options.DataDir = None,
-    ) -> None:
-        """Wait for the next call and report missing tags, each with the line of code that adds it.
 
-        While none arrives, shows why: what senders do wrong and what to change. Exits with 0 when nothing is
-        missing.
-        """
-        from operations.arrivals.recent_calls import Feed, ProblemFeed
-        from operations.arrivals.tagging_check import checklist
-        from operations.terminal import print_json
-        from service import database
+@app.command("first-call")
+@options.grouped
+def first_call(
+    *,
+    timeout: Annotated[str, typer.Option(help="Give up after this time.", metavar="TIME")] = "10m",
+    since: Annotated[
+        timedelta | None,
+        options.duration_option("Also take a call that arrived this long ago: 5m.", "--since"),
+    ] = None,
+    as_json: options.AsJson = False,
+    given: options.Settings,
+) -> None:
+    """Wait for the next call and report missing tags, each with the line of code that adds it.
 
-        settings = options.configuration(config, database_url, data_dir)
-        patience = options.duration(timeout)
-        begin = datetime.now(UTC) - (options.duration(since) if since else timedelta())
-        with database.connected(settings) as connection:
-            feeds = Feed(connection, begin, True), ProblemFeed(connection, begin)
-            arrived = _wait_visibly(*feeds, patience, settings, is_quiet=as_json)
-        checks = checklist(arrived.call) if arrived.call else []
-        if as_json:
-            print_json(_as_json(arrived, checks))
-        elif arrived.call:
-            _print_call(arrived.call, checks)
-        else:
-            _print_why(arrived, timeout, settings)
-        if not arrived.call or not all(check.passed for check in checks):
-            raise typer.Exit(1)
+    While none arrives, shows why: what senders do wrong and what to change. Exits with 0 when nothing is
+    missing.
+    """
+    settings = given.load()
+    patience = options.parsed(times.duration)(timeout)
+    begin = datetime.now(UTC) - (since or timedelta())
+    with database.connected(settings) as connection:
+        feeds = Feed(connection, begin, True), ProblemFeed(connection, begin)
+        arrived = _wait_visibly(*feeds, patience, settings, is_quiet=as_json)
+    checks = checklist(arrived.call) if arrived.call else []
+    if as_json:
+        print_json(_as_json(arrived, checks))
+    elif arrived.call:
+        _print_call(arrived.call, checks)
+    else:
+        _print_why(arrived, timeout, settings)
+    if not arrived.call or not all(check.passed for check in checks):
+        raise typer.Exit(1)
 
 
 def _wait_visibly(
     feed: Feed, problems: ProblemFeed, patience: timedelta, settings: Config, is_quiet: bool
 ) -> _Arrived:
     """Wait with a line that says so, and each new problem above it."""
-    from operations.terminal import console
-
     out = console(stderr=True)
 
     def tell(found: Sequence[Row]) -> None:
@@ -111,8 +108,6 @@ def _wait(
 
 
 def _as_json(arrived: _Arrived, checks: Sequence[Check]) -> dict[str, object]:
-    from operations.query import call_json
-
     return {
         "call": call_json(arrived.call) if arrived.call else None,
         "checks": [check._asdict() for check in checks],
@@ -122,10 +117,6 @@ def _as_json(arrived: _Arrived, checks: Sequence[Check]) -> dict[str, object]:
 
 
 def _print_call(call: Row, checks: Sequence[Check]) -> None:
-    from rich.text import Text
-
-    from operations.terminal import console, printable
-
     out = console()
     title = f"{call['provider']}/{call['model']} {call['operation']} of {call['service_name'] or 'unknown'}"
     out.print(
@@ -143,11 +134,6 @@ def _print_call(call: Row, checks: Sequence[Check]) -> None:
 
 def _print_why(arrived: _Arrived, waited: str, settings: Config) -> None:
     """Why no call arrived: what senders did, else what to look at."""
-    from rich.padding import Padding
-    from rich.text import Text
-
-    from operations.terminal import console, printable
-
     out = console()
     out.print(Text(f"No call arrived in {waited}.", style="bold yellow"))
     _print_problems(out.print, arrived.problems)
@@ -162,13 +148,6 @@ def _print_why(arrived: _Arrived, waited: str, settings: Config) -> None:
 
 def _print_problems(show: Callable[[object], None], problems: Sequence[Row]) -> None:
     """Each cause with its senders, then what to change."""
-    from itertools import groupby
-
-    from rich.padding import Padding
-    from rich.text import Text
-
-    from operations.terminal import number, printable
-
     causes = list(dict.fromkeys(row["cause"] for row in problems))
     for _, group in groupby(sorted(problems, key=lambda row: causes.index(row["cause"])), _cause):
         rows = list(group)
@@ -207,8 +186,6 @@ def _nothing_at_all(settings: Config) -> list[str]:
 
 
 def _listens(address: str) -> bool:
-    from receiver.config import parse_address
-
     host, port = parse_address(address)
     try:
         socket.create_connection(("127.0.0.1" if host == "0.0.0.0" else host, port), timeout=1).close()

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import options
+from dashboards.files import export as write_files
+from dashboards.files import names
+from operations.terminal import Column, console, print_json, table
 
 if TYPE_CHECKING:
     from dashboards.push import Difference
@@ -25,66 +28,59 @@ DatasourceUid = Annotated[
 _SHOWN = 3
 
 
-def register(app: typer.Typer) -> None:
-    """Add the group of commands."""
-    group = typer.Typer(
-        no_args_is_help=True,
-        help="Put the dashboards into a Grafana (GRAFANA_URL, GRAFANA_TOKEN), or write them as plain files.",
+app = options.app(
+    help="Put the dashboards into a Grafana (GRAFANA_URL, GRAFANA_TOKEN), or write them as plain files."
+)
+
+
+@app.command()
+def diff(
+    prefix: Prefix = "",
+    folder: Folder = None,
+    datasource_uid: DatasourceUid = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show what a push would change; it changes nothing. Exit code 1 when something differs."""
+    from dashboards.push import from_environment  # needs an extra, which `export` works without
+
+    with from_environment() as grafana:
+        found = grafana.differences(names(prefix, folder, datasource_uid))
+    _show(
+        found,
+        as_json,
+        {"new": "would be added", "changed": "would be changed", "same": "is as it is here"},
     )
-    app.add_typer(group, name="grafana", rich_help_panel="Administer")
+    raise typer.Exit(any(difference.state != "same" for difference in found))
 
-    @group.command()
-    def diff(
-        prefix: Prefix = "",
-        folder: Folder = None,
-        datasource_uid: DatasourceUid = None,
-        as_json: options.AsJson = False,
-    ) -> None:
-        """Show what a push would change; it changes nothing. Exit code 1 when something differs."""
-        from dashboards.files import names
-        from dashboards.push import from_environment
 
-        with from_environment() as grafana:
-            found = grafana.differences(names(prefix, folder, datasource_uid))
-        _show(
-            found,
-            as_json,
-            {"new": "would be added", "changed": "would be changed", "same": "is as it is here"},
-        )
-        raise typer.Exit(any(difference.state != "same" for difference in found))
+@app.command()
+def push(
+    prefix: Prefix = "",
+    folder: Folder = None,
+    datasource_uid: DatasourceUid = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Write what differs: folder and dashboards. Nothing is deleted; a second push changes nothing."""
+    from dashboards.push import from_environment  # needs an extra, which `export` works without
 
-    @group.command()
-    def push(
-        prefix: Prefix = "",
-        folder: Folder = None,
-        datasource_uid: DatasourceUid = None,
-        as_json: options.AsJson = False,
-    ) -> None:
-        """Write what differs: folder and dashboards. Nothing is deleted; a second push changes nothing."""
-        from dashboards.files import names
-        from dashboards.push import from_environment
+    with from_environment() as grafana:
+        done = grafana.push(names(prefix, folder, datasource_uid))
+    _show(done, as_json, {"new": "added", "changed": "changed", "same": "as it was"})
 
-        with from_environment() as grafana:
-            done = grafana.push(names(prefix, folder, datasource_uid))
-        _show(done, as_json, {"new": "added", "changed": "changed", "same": "as it was"})
 
-    @group.command()
-    def export(
-        directory: Annotated[Path, typer.Argument(metavar="DIR", help="Made when it is not there.")],
-        prefix: Prefix = "",
-        folder: Folder = None,
-        datasource_uid: DatasourceUid = None,
-    ) -> None:
-        """Write dashboards and provisioning as files for a sidecar, Terraform or git; asks no Grafana."""
-        from dashboards.files import export, names
-
-        for path in export(directory, names(prefix, folder, datasource_uid)):
-            typer.echo(path)
+@app.command()
+def export(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Made when it is not there.")],
+    prefix: Prefix = "",
+    folder: Folder = None,
+    datasource_uid: DatasourceUid = None,
+) -> None:
+    """Write dashboards and provisioning as files for a sidecar, Terraform or git; asks no Grafana."""
+    for path in write_files(directory, names(prefix, folder, datasource_uid)):
+        typer.echo(path)
 
 
 def _show(found: list[Difference], as_json: bool, words: dict[str, str]) -> None:
-    from operations.terminal import Column, console, print_json, table
-
     if as_json:
         print_json([difference._asdict() for difference in found])
         return

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cli import options
-
-if TYPE_CHECKING:
-    from cli.inspection import Counted, Inspection
-    from processor.calls.admission import Admission
-    from service.config import Config
+from cli.inspection import Counted, Inspection, public_call, read_payload
+from cli.inspection_logs import inspect_any
+from operations.terminal import Column, console, exact_usd, table
+from processor.calls.admission import Admission
+from processor.calls.call import Flag
+from processor.pricing.load import load_price_book
+from receiver.otlp.decode import decode_options
+from service.config import Config
+from service.identity_keys import load_identity_rules
 
 _TOLD_ALREADY = (
     "sources", "spanId", "traceId", "parentSpanId", "costUsd", "priceStatus", "dialect", "flags",
@@ -20,57 +25,46 @@ _TOLD_ALREADY = (
 )  # fmt: skip
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
+app = options.app()
 
-    @app.command(rich_help_panel="Look closer")
-    def inspect(
-        files: Annotated[
-            list[Path], typer.Argument(help="OTLP payloads, traces or logs: .pb, or OTLP/JSON.", exists=True)
-        ],
-        raw_identities: Annotated[
-            bool, typer.Option("--raw-identities", help="Users and tenants as sent, not as stored.")
-        ] = False,
-        as_json: Annotated[bool, typer.Option("--json", help="One JSON object per file and line.")] = False,
-        prices: Annotated[
-            Path | None, typer.Option("--prices", help="The pricing map; else the configuration's.")
-        ] = None,
-        config: options.ConfigFile = None,
-        data_dir: options.DataDir = None,
-    ) -> None:
-        """Show which calls of an OTLP payload would count, every field with its source, and what would not.
 
-        Nothing is stored and no database is needed. Fields without a value are left out.
-        """
-        from cli.inspection import read_payload
-        from cli.inspection_logs import inspect_any
-        from processor.pricing.load import load_price_book
-        from receiver.otlp.decode import decode_options
+@app.command()
+@options.grouped
+def inspect(
+    *,
+    files: Annotated[
+        list[Path], typer.Argument(help="OTLP payloads, traces or logs: .pb, or OTLP/JSON.", exists=True)
+    ],
+    raw_identities: Annotated[
+        bool, typer.Option("--raw-identities", help="Users and tenants as sent, not as stored.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per file and line.")] = False,
+    prices: Annotated[
+        Path | None, typer.Option("--prices", help="The pricing map; else the configuration's.")
+    ] = None,
+    given: options.Settings,
+) -> None:
+    """Show which calls of an OTLP payload would count, every field with its source, and what would not.
 
-        settings = options.configuration(config, data_dir=data_dir)
-        book = load_price_book(prices or settings.prices.file)
-        rules = None if raw_identities else _rules(settings)
-        reading = decode_options(settings.receiver)
-        for file in files:
-            found = inspect_any(read_payload(file), book, rules, reading)
-            if as_json:
-                _print_json(file, found)
-            else:
-                _print_tables(file, found)
+    Nothing is stored and no database is needed. Fields without a value are left out.
+    """
+    settings = given.load()
+    book = load_price_book(prices or settings.prices.file)
+    rules = None if raw_identities else _rules(settings)
+    reading = decode_options(settings.receiver)
+    for file in files:
+        found = inspect_any(read_payload(file), book, rules, reading)
+        if as_json:
+            _print_json(file, found)
+        else:
+            _print_tables(file, found)
 
 
 def _rules(settings: Config) -> Admission:
-    from processor.calls.admission import Admission
-    from service.identity_keys import load_identity_rules
-
     return Admission(load_identity_rules(settings))
 
 
 def _print_json(file: Path, found: Inspection) -> None:
-    import json
-
-    from cli.inspection import public_call
-
     calls = [public_call(item) for item in found.counted]
     rest = [
         {"spanId": s.span_id, "name": s.name, "reason": s.reason}
@@ -81,9 +75,6 @@ def _print_json(file: Path, found: Inspection) -> None:
 
 
 def _print_tables(file: Path, found: Inspection) -> None:
-    from operations.terminal import Column, console, table
-    from processor.calls.call import Flag
-
     out = console()
     counted, rest = len(found.counted), len(found.not_counted)
     out.print(f"{file}: {counted} counted, {rest} not counted", style="bold", markup=False)
@@ -110,9 +101,6 @@ def _print_tables(file: Path, found: Inspection) -> None:
 
 
 def _call_table(item: Counted) -> object:
-    from cli.inspection import public_call
-    from operations.terminal import Column, exact_usd, table
-
     shown = public_call(item)
     sources = shown["sources"]
     assert isinstance(sources, dict)

@@ -7,98 +7,88 @@ from typing import Annotated
 import typer
 
 from cli import options
+from operations import query as ledger
+from operations.terminal import DASH, Column, console, instant, print_json, table
+from service import database, keys
+from storage.schema.migrate import migrate
+
+app = options.app(help="Make, list and revoke API keys.")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the group."""
-    group = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
-    app.add_typer(group, name="keys", rich_help_panel="Administer")
+@app.command("create")
+@options.grouped
+def create(
+    *,
+    name: Annotated[str, typer.Argument(help="Whose key it is: a service, a team.")],
+    scope: Annotated[
+        list[str] | None,
+        typer.Option("--scope", help="ingest, inbox, read or admin; several times for several."),
+    ] = None,
+    as_json: options.AsJson = False,
+    given: options.Settings,
+) -> None:
+    """Make a key and show it, this once. From the first key on every sender needs one."""
+    scopes = scope or ["ingest"]
+    if unknown := [name for name in scopes if name not in keys.SCOPES]:
+        raise typer.BadParameter(f"{unknown[0]} is no scope; these are: {', '.join(keys.SCOPES)}")
+    settings = given.load()
+    migrate(database.database_url(settings))  # the first key may come before the first start
+    with database.connected(settings) as connection:
+        identifier, secret = keys.create(connection, name, scopes)
+    if as_json:
+        print_json({"id": identifier, "name": name, "scopes": scopes, "key": secret})
+        return
+    print(secret)
+    notes = console(stderr=True)
+    notes.print(f"Key {identifier} with {', '.join(scopes)}: shown this once and stored as a hash only.")
+    notes.print(
+        f'Send it as  OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20{secret[:6]}…"',
+        soft_wrap=True,
+    )
 
-    @group.command("create")
-    def create(
-        name: Annotated[str, typer.Argument(help="Whose key it is: a service, a team.")],
-        scope: Annotated[
-            list[str] | None,
-            typer.Option("--scope", help="ingest, inbox, read or admin; several times for several."),
-        ] = None,
-        as_json: options.AsJson = False,
-        config: options.ConfigFile = None,
-        database_url: options.DatabaseUrl = None,
-        data_dir: options.DataDir = None,
-    ) -> None:
-        """Make a key and show it, this once. From the first key on every sender needs one."""
-        from operations.terminal import console, print_json
-        from service import database, keys
-        from storage.schema.migrate import migrate
 
-        scopes = scope or ["ingest"]
-        if unknown := [name for name in scopes if name not in keys.SCOPES]:
-            raise typer.BadParameter(f"{unknown[0]} is no scope; these are: {', '.join(keys.SCOPES)}")
-        settings = options.configuration(config, database_url, data_dir)
-        migrate(database.database_url(settings))  # the first key may come before the first start
-        with database.connected(settings) as connection:
-            identifier, secret = keys.create(connection, name, scopes)
-        if as_json:
-            print_json({"id": identifier, "name": name, "scopes": scopes, "key": secret})
-            return
-        print(secret)
-        notes = console(stderr=True)
-        notes.print(f"Key {identifier} with {', '.join(scopes)}: shown this once and stored as a hash only.")
-        notes.print(
-            f'Send it as  OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20{secret[:6]}…"',
-            soft_wrap=True,
-        )
-
-    @group.command("list")
-    def list_(
-        as_json: options.AsJson = False,
-        config: options.ConfigFile = None,
-        database_url: options.DatabaseUrl = None,
-        data_dir: options.DataDir = None,
-    ) -> None:
-        """List the keys; their secrets are not known any more."""
-        from operations import query as ledger
-        from operations.terminal import DASH, Column, console, instant, print_json, table
-        from service import database, keys
-
-        with database.connected(options.configuration(config, database_url, data_dir)) as connection:
-            found = keys.listed(connection)
-        if as_json:
-            print_json([ledger.call_json(key._asdict()) for key in found])
-            return
-        if not found:
-            console().print(
-                "No key exists: senders on this machine need none, others cannot reach the service."
-            )
-            return
-        columns = [Column(name) for name in ("id", "name", "scopes", "created", "last used", "state")]
-        cells = [
-            [
-                key.id,
-                key.name,
-                ", ".join(key.scopes),
-                instant(key.created_at),
-                instant(key.last_used_at) if key.last_used_at else DASH,
-                f"revoked {instant(key.revoked_at)}" if key.revoked_at else "valid",
-            ]
-            for key in found
+@app.command("list")
+@options.grouped
+def list_(
+    *,
+    as_json: options.AsJson = False,
+    given: options.Settings,
+) -> None:
+    """List the keys; their secrets are not known any more."""
+    with given.connected() as connection:
+        found = keys.listed(connection)
+    if as_json:
+        print_json([ledger.call_json(key._asdict()) for key in found])
+        return
+    if not found:
+        console().print("No key exists: senders on this machine need none, others cannot reach the service.")
+        return
+    columns = [Column(name) for name in ("id", "name", "scopes", "created", "last used", "state")]
+    cells = [
+        [
+            key.id,
+            key.name,
+            ", ".join(key.scopes),
+            instant(key.created_at),
+            instant(key.last_used_at) if key.last_used_at else DASH,
+            f"revoked {instant(key.revoked_at)}" if key.revoked_at else "valid",
         ]
-        console().print(table(columns, cells))
+        for key in found
+    ]
+    console().print(table(columns, cells))
 
-    @group.command("revoke")
-    def revoke(
-        identifier: Annotated[str, typer.Argument(metavar="ID", help="The id that `keys list` shows.")],
-        config: options.ConfigFile = None,
-        database_url: options.DatabaseUrl = None,
-        data_dir: options.DataDir = None,
-    ) -> None:
-        """Revoke a key; running services refuse it within three seconds."""
-        from operations.terminal import console
-        from service import database, keys
 
-        with database.connected(options.configuration(config, database_url, data_dir)) as connection:
-            done = keys.revoke(connection, identifier)
-        if not done:
-            console(stderr=True).print(f"No valid key has the id {identifier}.", markup=False)
-            raise typer.Exit(1)
-        console().print(f"Key {identifier} is revoked.", markup=False)
+@app.command("revoke")
+@options.grouped
+def revoke(
+    *,
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="The id that `keys list` shows.")],
+    given: options.Settings,
+) -> None:
+    """Revoke a key; running services refuse it within three seconds."""
+    with given.connected() as connection:
+        done = keys.revoke(connection, identifier)
+    if not done:
+        console(stderr=True).print(f"No valid key has the id {identifier}.", markup=False)
+        raise typer.Exit(1)
+    console().print(f"Key {identifier} is revoked.", markup=False)

@@ -1,107 +1,259 @@
-"""Options that several commands share, and how each makes its configuration of them."""
+"""Options that several commands share: groups of them, each a value that a command takes as one argument."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar, get_type_hints
 
 import typer
 
-if TYPE_CHECKING:
+from operations import times
+from operations.dimensions import Split, not_one_of, split
+
+if TYPE_CHECKING:  # both take a tenth of a second, which `--help` has better uses for
+    import psycopg
+
     from service.config import Config
 
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option("--config", help="The YAML file; SPANLEDGER_CONFIG names it too.", metavar="FILE"),
-]
-DatabaseUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--database-url",
-        help="PostgreSQL or TimescaleDB; else DATABASE_URL, PG*, or the embedded one.",
-        metavar="URL",
-    ),
-]
-DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", help="Where the embedded PostgreSQL lives.", metavar="DIR")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
-Environment = Annotated[str, typer.Option("--env", help="Environment; '*' for all.", metavar="NAME")]
-DataMode = Annotated[
-    str, typer.Option("--data-mode", help="real, test or demo; '*' for all.", metavar="MODE")
-]
-Last = Annotated[str, typer.Option("--last", help="The window up to now: 30m, 24h, 7d.", metavar="TIME")]
-_FORMATS = [
-    f"%Y-%m-%d{time}{zone}"
-    for time in ("", "T%H:%M", "T%H:%M:%S", "T%H:%M:%S.%f", " %H:%M", " %H:%M:%S")
-    for zone in ("", "%z")
-]
-From = Annotated[
-    datetime | None,
-    typer.Option("--from", help="Begin of the window (UTC), not --last.", metavar="TIME", formats=_FORMATS),
-]
-To = Annotated[
-    datetime | None, typer.Option("--to", help="End of the window (UTC).", metavar="TIME", formats=_FORMATS)
-]
-
-AsOf = Annotated[
-    datetime | None,
-    typer.Option(
-        "--as-of",
-        help="As the ledger believed it at this moment (by model, whole days).",
-        metavar="TIME",
-        formats=_FORMATS,
-    ),
-]
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
+Parsed = TypeVar("Parsed")
 Flag = tuple[tuple[str, ...], str, object]
 """A setting's path, the flag that sets it, and its value; None was not given."""
 
 
-def configuration(
-    config: Path | None = None,
-    database_url: str | None = None,
-    data_dir: Path | None = None,
-    more: Sequence[Flag] = (),
-) -> Config:
-    """The configuration of one command: its flags over environment over file."""
-    from service.config import load_config
+def parsed(parse: Callable[[str], Parsed]) -> Callable[[object], Parsed]:
+    """A parser of texts as an option's parser: what it refuses is the user's to correct."""
 
-    flags: list[Flag] = [
-        (("database", "url"), "--database-url", database_url),
-        (("data_dir",), "--data-dir", data_dir),
-        *more,
-    ]
-    return load_config(config, {path: (flag, value) for path, flag, value in flags if value is not None})
+    def read(value: object) -> Parsed:
+        try:
+            return parse(str(value))
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+
+    return read
 
 
-def duration(text: str) -> timedelta:
-    """`24h` → one day. Raises BadParameter with the form that is expected."""
-    match = re.fullmatch(r"(\d+)([smhd])", text.strip())
-    if match is None or int(match[1]) == 0:
-        raise typer.BadParameter(f"expected a time such as 30m, 24h or 7d, not {text!r}")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+def one_of(kind: str, *names: str) -> Callable[[object], str]:
+    """A parser that takes one of these names, and guesses which one was meant."""
+
+    def read(value: str) -> str:
+        if value not in names:
+            raise ValueError(not_one_of(value, kind, names))
+        return value
+
+    return parsed(read)
 
 
-def bounds(last: str, start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
-    """The window that the options name, in UTC; times without a zone are UTC."""
-    upper = _utc(end) if end else datetime.now(UTC)
-    lower = _utc(start) if start else upper - duration(last)
-    if lower >= upper:
-        raise typer.BadParameter(f"the window ends ({upper:%Y-%m-%d %H:%M}) before it begins")
-    return lower, upper
+def several_of(kind: str, *names: str) -> Callable[[object], str]:
+    """The same for one name or several with commas; `*` takes all."""
+
+    def read(value: str) -> str:
+        for name in value.split(","):
+            if name != "*" and name not in names:
+                raise ValueError(not_one_of(name, kind, names))
+        return value
+
+    return parsed(read)
 
 
-def moment(given: datetime | None) -> datetime | None:
-    """A time that an option gave, in UTC; without a zone it is UTC."""
-    return None if given is None else _utc(given)
+def _moment(text: str) -> datetime:
+    return times.instant(text, datetime.now(UTC))
 
 
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+def moment_option(help: str, *names: str) -> Any:
+    """An option that takes a moment: `yesterday`, `now-6h`, `2026-05-04T12:00`."""
+    return typer.Option(*names, help=help, metavar="TIME", parser=parsed(_moment))
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Rows as CSV, with every digit.")]
+Limit = Annotated[int, typer.Option("--limit", help="Rows at most; the total counts all.", min=1)]
+Apply = Annotated[bool, typer.Option("--apply", help="Do it; without it nothing is changed.")]
+Why = Annotated[str, typer.Option("--why", help="The reason, kept in the journal.", metavar="TEXT")]
+By = Annotated[
+    Split,
+    typer.Option(
+        "--by",
+        help="endpoint, prompt-version, model, family, provider, tenant, user, service; or two.",
+        metavar="DIMENSION",
+        parser=parsed(split),
+    ),
+]
+
+
+def duration_option(help: str, *names: str) -> Any:
+    """An option that takes a length of time such as `5m`."""
+    return typer.Option(*names, help=help, metavar="TIME", parser=parsed(times.duration))
+
+
+class Settings(NamedTuple):
+    """Which configuration and database a command works with."""
+
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", help="The YAML file; SPANLEDGER_CONFIG names it too.", metavar="FILE"),
+    ] = None
+    database_url: Annotated[
+        str | None,
+        typer.Option(
+            "--database-url",
+            help="PostgreSQL or TimescaleDB; else DATABASE_URL, PG*, or the embedded one.",
+            metavar="URL",
+        ),
+    ] = None
+    data_dir: Annotated[
+        Path | None, typer.Option("--data-dir", help="Where the embedded PostgreSQL lives.", metavar="DIR")
+    ] = None
+
+    def load(self, more: Sequence[Flag] = ()) -> Config:
+        """The configuration: flags over environment over file."""
+        from service.config import load_config
+
+        return load_config(self.config, self.flags(more))
+
+    def flags(self, more: Sequence[Flag] = ()) -> dict[tuple[str, ...], tuple[str, object]]:
+        """What was given, as the configuration takes it."""
+        flags: list[Flag] = [
+            (("database", "url"), "--database-url", self.database_url),
+            (("data_dir",), "--data-dir", self.data_dir),
+            *more,
+        ]
+        return {path: (flag, value) for path, flag, value in flags if value is not None}
+
+    def connected(self) -> AbstractContextManager[psycopg.Connection[Any]]:
+        """A connection to the ledger that the configuration names."""
+        from service import database
+
+        return database.connected(self.load())
+
+    def over(self, before: object) -> Settings:
+        """These, and what was given before the command.
+
+        Raises:
+            typer.BadParameter: one was given in both places, with two values.
+        """
+        if not isinstance(before, Settings):
+            return self
+        for name, here, there in zip(self._fields, self, before, strict=True):
+            if here is not None and there is not None and here != there:
+                flag = f"--{name.replace('_', '-')}"
+                raise typer.BadParameter(f"{flag}: {there} before the command, {here} behind it")
+        given = {name: value for name, value in self._asdict().items() if value is not None}
+        return before._replace(**given)
+
+
+class Window(NamedTuple):
+    """Which span of time a command looks at."""
+
+    last: Annotated[
+        str | None,
+        typer.Option("--last", help="The window up to --to or now: 30m, 24h, 7d.", metavar="TIME"),
+    ] = None
+    start: Annotated[
+        datetime | None,
+        moment_option("Start of the window (UTC): yesterday, now-6h, 2026-05-04T12:00.", "--from"),
+    ] = None
+    end: Annotated[datetime | None, moment_option("End of the window (UTC). [now]", "--to")] = None
+
+    def bounds(self, usual: str = "24h") -> tuple[datetime, datetime]:
+        """Start and end in UTC.
+
+        Args:
+            usual: the length where none is given.
+
+        Raises:
+            typer.BadParameter: the options contradict each other.
+        """
+        try:
+            return times.window(self.last, self.start, self.end, datetime.now(UTC), usual)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+
+
+def _only(name: str) -> Any:
+    return typer.Option(f"--{name}", help=f"Only this {name.replace('-', ' ')}.", metavar="VALUE")
+
+
+class Filters(NamedTuple):
+    """Which calls a command looks at; None and `*` take all."""
+
+    environment: Annotated[
+        str | None,
+        typer.Option(
+            "--env", help="Environment, or several with commas; '*' for all. [prod]", metavar="NAME"
+        ),
+    ] = None
+    data_mode: Annotated[
+        str | None,
+        typer.Option(
+            "--data-mode", help="real, test or demo; '*' for all. [real]", metavar="MODE",
+            parser=one_of("data mode", "real", "test", "demo", "*"),
+        ),
+    ] = None  # fmt: skip
+    endpoint: Annotated[str | None, _only("endpoint")] = None
+    prompt_version: Annotated[str | None, _only("prompt-version")] = None
+    model: Annotated[str | None, _only("model")] = None
+    provider: Annotated[str | None, _only("provider")] = None
+    tenant: Annotated[str | None, _only("tenant")] = None
+    user: Annotated[str | None, _only("user")] = None
+    service: Annotated[str | None, _only("service")] = None
+
+    def place(self, environment: str = "prod", data_mode: str = "real") -> tuple[str, str]:
+        """Environment and data mode, with what a command takes where none is given."""
+        return self.environment or environment, self.data_mode or data_mode
+
+    def values(self) -> dict[str, str]:
+        """What the calls are narrowed to beyond environment and data mode, by the names SQL has."""
+        named = self._asdict()
+        del named["environment"], named["data_mode"]
+        return {name: value for name, value in named.items() if value not in (None, "*")}
+
+
+GROUPS = (Settings, Window, Filters)
+
+
+def app(**more: Any) -> typer.Typer:
+    """A command, or a group of commands, in the style of all."""
+    style: dict[str, Any] = {"no_args_is_help": True, "add_completion": False, "rich_markup_mode": None}
+    return typer.Typer(pretty_exceptions_enable=False, **style | more)
+
+
+def grouped(function: Callable[..., None]) -> Callable[..., None]:
+    """Spread each argument that is a group of options into its options, for typer to see.
+
+    `Settings` also take what was given before the command.
+    """
+    signature = inspect.signature(function, eval_str=True)
+    groups = {name: p.annotation for name, p in signature.parameters.items() if p.annotation in GROUPS}
+
+    @wraps(function)
+    def run(context: typer.Context, **given: Any) -> None:
+        for name, group in groups.items():
+            value = group(**{field: given.pop(field) for field in group._fields})
+            given[name] = value.over(context.find_root().obj) if isinstance(value, Settings) else value
+        if "context" in signature.parameters:
+            given["context"] = context
+        function(**given)
+
+    run.__signature__ = inspect.Signature(list(_spread(signature, groups)))  # type: ignore[attr-defined]
+    run.__annotations__ = {}
+    return run
+
+
+def _spread(signature: inspect.Signature, groups: dict[str, Any]) -> Iterable[inspect.Parameter]:
+    """The parameters of a command, its groups as their options; those of all commands last."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    yield inspect.Parameter("context", keyword, annotation=typer.Context)
+    for name, parameter in signature.parameters.items():
+        if name == "context":
+            continue
+        if name not in groups:
+            yield parameter.replace(kind=keyword)
+            continue
+        hints = get_type_hints(groups[name], include_extras=True)
+        for field, default in groups[name]._field_defaults.items():
+            yield inspect.Parameter(field, keyword, annotation=hints[field], default=default)

@@ -3,64 +3,59 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cli import options
-
-if TYPE_CHECKING:
-    from processor.pricing.vectors import PriceVector
+from operations.terminal import DASH, Column, console, exact_usd, print_json, table
+from processor.calls.dates import midnight_ns
+from processor.pricing.book import stale_vectors
+from processor.pricing.load import load_price_book
+from processor.pricing.vectors import PriceVector
 
 _MAX_AGE_DAYS = 90
 
 
-def add(group: typer.Typer) -> None:
-    """Add both commands to the group `prices`."""
-
-    @group.command("list")
-    def list_prices(
-        search: Annotated[str, typer.Argument(help="Part of a model's or provider's name.")] = "",
-        as_json: options.AsJson = False,
-        config: options.ConfigFile = None,
-    ) -> None:
-        """List today's prices in USD per million tokens, with source and the day they were checked."""
-        today = datetime.now(UTC).date()
-        vectors = [v for v in _in_force(config, today) if search.lower() in f"{v.provider}/{v.model}".lower()]
-        _print_json(vectors, today) if as_json else _print(vectors, today, "Prices in force")
-
-    @group.command("stale")
-    def stale(
-        days: Annotated[int, typer.Option(help="Older than this is stale.", min=1)] = _MAX_AGE_DAYS,
-        as_json: options.AsJson = False,
-        config: options.ConfigFile = None,
-    ) -> None:
-        """List prices that nobody has checked for long, or ever; the oldest first."""
-        from processor.pricing.book import stale_vectors
-
-        today = datetime.now(UTC).date()
-        vectors = stale_vectors(_in_force(config, today), today, days)
-        if as_json:
-            _print_json(vectors, today)
-        elif vectors:
-            _print(vectors, today, f"Not checked for more than {days} days")
-        else:
-            typer.echo(f"Every price was checked within {days} days.")
+@options.grouped
+def list_prices(
+    *,
+    search: Annotated[str, typer.Argument(help="Part of a model's or provider's name.")] = "",
+    as_json: options.AsJson = False,
+    given: options.Settings,
+) -> None:
+    """List today's prices in USD per million tokens, with source and the day they were checked."""
+    today = datetime.now(UTC).date()
+    vectors = [v for v in _in_force(given, today) if search.lower() in f"{v.provider}/{v.model}".lower()]
+    _print_json(vectors, today) if as_json else _print(vectors, today, "Prices in force")
 
 
-def _in_force(config: options.ConfigFile, today: date) -> list[PriceVector]:
-    from processor.calls.dates import midnight_ns
-    from processor.pricing.load import load_price_book
+@options.grouped
+def stale(
+    *,
+    days: Annotated[int, typer.Option(help="Older than this is stale.", min=1)] = _MAX_AGE_DAYS,
+    as_json: options.AsJson = False,
+    given: options.Settings,
+) -> None:
+    """List prices that nobody has checked for long, or ever; the oldest first."""
+    today = datetime.now(UTC).date()
+    vectors = stale_vectors(_in_force(given, today), today, days)
+    if as_json:
+        _print_json(vectors, today)
+    elif vectors:
+        _print(vectors, today, f"Not checked for more than {days} days")
+    else:
+        typer.echo(f"Every price was checked within {days} days.")
 
+
+def _in_force(given: options.Settings, today: date) -> list[PriceVector]:
     now = midnight_ns(today)
-    book = load_price_book(options.configuration(config).prices.file)
+    book = load_price_book(given.load().prices.file)
     vectors = (v for v in book.every_vector().values() if v.from_ns <= now < v.to_ns)
     return sorted(vectors, key=lambda v: (v.provider, v.model, v.service_tier or "", v.input_tokens_gt))
 
 
 def _print_json(vectors: list[PriceVector], today: date) -> None:
-    from operations.terminal import exact_usd, print_json
-
     print_json(
         [
             {
@@ -81,8 +76,6 @@ def _print_json(vectors: list[PriceVector], today: date) -> None:
 
 
 def _print(vectors: list[PriceVector], today: date, title: str) -> None:
-    from operations.terminal import DASH, Column, console, exact_usd, table
-
     columns = [
         *(Column(name) for name in ("provider", "model", "tier")),
         *(Column(name, figures=True) for name in ("input", "output")),

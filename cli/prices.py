@@ -3,62 +3,59 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import Any
 
 import typer
 
-from cli import options, price_listing
-
-if TYPE_CHECKING:
-    from processor.pricing.diff import Change, Timelines
-    from processor.pricing.vectors import Rates
+from cli import options, price_file, price_listing
+from operations.prices import stored as stored_prices
+from operations.terminal import Column, console, exact_usd, print_json, table
+from processor.calls.dates import ALWAYS, NEVER
+from processor.pricing.diff import Change, Timelines, frozen_prices, price_changes
+from processor.pricing.load import load_price_book
+from processor.pricing.vectors import Rates
+from service import database
 
 _SHOWN = 40
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    prices = typer.Typer(help="Compare the configured price map with the prices that the ledger knows.",
-                         no_args_is_help=True, rich_markup_mode=None)  # fmt: skip
-    app.add_typer(prices, name="prices", rich_help_panel="Administer")
-    price_listing.add(prices)
+app = options.app(help="List prices, compare price maps, price a CSV file.")
+app.command("list")(price_listing.list_prices)
+app.command("stale")(price_listing.stale)
+app.command("calculate")(price_file.calculate)
 
-    @prices.command()
-    def diff(
-        as_json: options.AsJson = False,
-        config: options.ConfigFile = None,
-        database_url: options.DatabaseUrl = None,
-        data_dir: options.DataDir = None,
-    ) -> None:
-        """List prices of the past that the configured map tells differently than the ledger's maps did.
 
-        Booked calls keep their price in any case; `reprice` shows what another one would change.
-        """
-        _, changes, _ = _compared(options.configuration(config, database_url, data_dir))
-        _print_json(changes) if as_json else _print(changes)
+@app.command()
+@options.grouped
+def diff(
+    *,
+    as_json: options.AsJson = False,
+    given: options.Settings,
+) -> None:
+    """List prices of the past that the configured map tells differently than the ledger's maps did.
 
-    @prices.command()
-    def freeze(
-        config: options.ConfigFile = None,
-        database_url: options.DatabaseUrl = None,
-        data_dir: options.DataDir = None,
-    ) -> None:
-        """Print the `frozen:` section that keeps the old prices of the past: for calls that arrive late."""
-        from processor.pricing.diff import frozen_prices
+    Booked calls keep their price in any case; `reprice` shows what another one would change.
+    """
+    _, changes, _ = _compared(given.load())
+    _print_json(changes) if as_json else _print(changes)
 
-        known, changes, until_ns = _compared(options.configuration(config, database_url, data_dir))
-        if changes:
-            print(frozen_prices(known, changes, until_ns), end="")
-        else:
-            typer.echo("# nothing to freeze: the configured map tells the past as the ledger knows it")
+
+@app.command()
+@options.grouped
+def freeze(
+    *,
+    given: options.Settings,
+) -> None:
+    """Print the `frozen:` section that keeps the old prices of the past: for calls that arrive late."""
+    known, changes, until_ns = _compared(given.load())
+    if changes:
+        print(frozen_prices(known, changes, until_ns), end="")
+    else:
+        typer.echo("# nothing to freeze: the configured map tells the past as the ledger knows it")
 
 
 def _compared(settings: Any) -> tuple[Timelines, list[Change], int]:
-    from operations.prices import stored as stored_prices
-    from processor.pricing.diff import price_changes
-    from processor.pricing.load import load_price_book
-    from service import database
-
     book = load_price_book(settings.prices.file)
     with database.connected(settings) as connection:
         known = stored_prices.known_timelines(connection, book.map_hash)
@@ -70,8 +67,6 @@ _DAY_NS = 86_400 * 10**9
 
 
 def _print_json(changes: list[Change]) -> None:
-    from operations.terminal import print_json
-
     print_json([_change_json(change) for change in changes])
 
 
@@ -89,8 +84,6 @@ def _change_json(change: Change) -> dict[str, object]:
 
 
 def _print(changes: list[Change]) -> None:
-    from operations.terminal import Column, console, table
-
     out = console()
     if not changes:
         out.print("The configured map tells the past as the ledger knows it.")
@@ -133,8 +126,6 @@ def _text(rates: Rates | None) -> str:
 
 
 def _table(rates: Rates | None) -> dict[str, str] | None:
-    from operations.terminal import exact_usd
-
     if rates is None:
         return None
     per = {name: rate if name == "call" else rate * 1_000_000 for name, rate in rates.as_json().items()}
@@ -142,8 +133,4 @@ def _table(rates: Rates | None) -> dict[str, str] | None:
 
 
 def _day(time_ns: int) -> str | None:
-    from datetime import UTC, datetime
-
-    from processor.calls.dates import ALWAYS, NEVER
-
     return None if time_ns in (ALWAYS, NEVER) else f"{datetime.fromtimestamp(time_ns // 10**9, UTC):%Y-%m-%d}"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import getpass
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich import progress as bars
 
 from cli import options
-
-if TYPE_CHECKING:
-    from operations.reprice.model import Difference, Progress, Report, Scope
+from operations.reprice.model import Difference, Progress, Report, Scope, apply, by, count, preview
+from operations.terminal import Column, console, exact_usd, number, print_json, signed_usd, table
+from processor.pricing.load import load_price_book
+from service import database, price_records
 
 _GROUPS = (("day",), ("provider", "model"), ("tenant",))
 _CELL = {
@@ -24,44 +28,36 @@ _NAMED = 3
 """Models named in a sentence."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
+app = options.app()
 
-    @app.command(rich_help_panel="Administer")
-    def reprice(
-        last: options.Last = "31d",
-        start: options.From = None,
-        end: options.To = None,
-        models: Annotated[
-            str | None,
-            typer.Option(help="Only these: MODEL or PROVIDER/MODEL, with commas.", metavar="NAMES"),
-        ] = None,
-        restate: Annotated[bool, typer.Option("--restate", help="Change prices that stand, too.")] = False,
-        apply: Annotated[bool, typer.Option("--apply", help="Do it; without it nothing is changed.")] = False,
-        why: Annotated[str, typer.Option(help="The reason, for the ledger's book.", metavar="TEXT")] = "",
-        as_json: options.AsJson = False,
-        config: options.ConfigFile = None,
-        database_url: options.DatabaseUrl = None,
-        data_dir: options.DataDir = None,
-    ) -> None:
-        """Price calls of the past with today's price map: shows what would change, by day, model and tenant.
 
-        With --apply calls without a price get one. A price that stands changes only with --restate.
-        """
-        from operations.reprice.model import Scope
+@app.command()
+@options.grouped
+def reprice(
+    *,
+    window: options.Window,
+    models: Annotated[
+        str | None,
+        typer.Option(help="Only these: MODEL or PROVIDER/MODEL, with commas.", metavar="NAMES"),
+    ] = None,
+    restate: Annotated[bool, typer.Option("--restate", help="Change prices that stand, too.")] = False,
+    apply: options.Apply = False,
+    why: options.Why = "",
+    as_json: options.AsJson = False,
+    given: options.Settings,
+) -> None:
+    """Price calls of the past with today's price map: shows what would change, by day, model and tenant.
 
-        chosen = tuple(name.strip() for name in models.split(",") if name.strip()) if models else None
-        scope = Scope(*options.bounds(last, start, end), chosen, restate)
-        settings = options.configuration(config, database_url, data_dir)
-        report = _apply(settings, scope, why) if apply else _preview(settings, scope)
-        _print_json(report, scope) if as_json else _print(report, scope)
+    With --apply calls without a price get one. A price that stands changes only with --restate.
+    """
+    chosen = tuple(name.strip() for name in models.split(",") if name.strip()) if models else None
+    scope = Scope(*window.bounds("31d"), chosen, restate)
+    settings = given.load()
+    report = _apply(settings, scope, why) if apply else _preview(settings, scope)
+    _print_json(report, scope) if as_json else _print(report, scope)
 
 
 def _preview(settings: Any, scope: Scope) -> Report:
-    from operations.reprice.model import count, preview
-    from processor.pricing.load import load_price_book
-    from service import database
-
     book = load_price_book(settings.prices.file)
     with database.connected(settings) as connection:
         rows = count(connection, scope._replace(restate=True))
@@ -70,13 +66,6 @@ def _preview(settings: Any, scope: Scope) -> Report:
 
 
 def _apply(settings: Any, scope: Scope, why: str) -> Report:
-    import getpass
-    import socket
-
-    from operations.reprice.model import apply, count
-    from processor.pricing.load import load_price_book
-    from service import database, price_records
-
     book = load_price_book(settings.prices.file)
     with database.connected(settings) as connection:
         map_id = price_records.register(connection, book)
@@ -97,19 +86,18 @@ def _apply(settings: Any, scope: Scope, why: str) -> Report:
 
 @contextmanager
 def _progress(what: str, rows: int) -> Iterator[Progress]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from operations.terminal import console
-
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+    columns = (
+        bars.TextColumn(what),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TimeRemainingColumn(),
+    )
+    with bars.Progress(*columns, console=console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=rows)
         yield lambda done: bar.advance(task, done)
 
 
 def _print_json(report: Report, scope: Scope) -> None:
-    from operations.terminal import print_json
-
     cells = sorted(report.cells.items())
     print_json(
         {
@@ -129,8 +117,6 @@ def _print_json(report: Report, scope: Scope) -> None:
 
 
 def _json(difference: Difference) -> dict[str, object]:
-    from operations.terminal import exact_usd
-
     return {
         "deltaUsd": exact_usd(difference.delta_pico_usd),
         "filledCalls": difference.filled,
@@ -145,9 +131,6 @@ def _json(difference: Difference) -> dict[str, object]:
 
 
 def _print(report: Report, scope: Scope) -> None:
-    from operations.reprice.model import by
-    from operations.terminal import console, number, signed_usd
-
     out, total = console(), report.total()
     verb = "changed" if report.run_id is not None else "would change"
     out.print(
@@ -195,8 +178,6 @@ def _kept(report: Report) -> str:
 
 
 def _table(names: tuple[str, ...], rows: list[tuple[tuple[object, ...], Difference]]) -> Any:
-    from operations.terminal import Column, number, signed_usd, table
-
     figures = ("filled", "restated", "difference", "would restate")
     heads = [Column(name, style="bold") for name in names] + [Column(name, figures=True) for name in figures]
     cells = [

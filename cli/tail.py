@@ -2,91 +2,79 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from cli import options
-
-if TYPE_CHECKING:
-    from rich.text import Text
-
-    from operations.query import Row
+from operations.arrivals.recent_calls import Feed
+from operations.dimensions import COLUMNS
+from operations.query import Row, call_json
+from operations.terminal import console, number, printable, usd
+from processor.calls.call import UNREAD
 
 _POLL_SECONDS = 0.5
 _WIDTHS = (8, 30, 24, 16, 16, 18, 12)
 _HEADS = ("time", "model", "endpoint", "prompt", "tenant", "tokens in → out", "cost")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-
-    @app.command(rich_help_panel="Look closer")
-    def tail(
-        everything: Annotated[
-            bool, typer.Option("--all", help="Also what was not counted, and why.")
-        ] = False,
-        since: Annotated[
-            str | None, typer.Option(help="Begin with what came in so long ago: 5m.", metavar="TIME")
-        ] = None,
-        count: Annotated[int | None, typer.Option(help="End after so many lines.", min=1)] = None,
-        env: options.Environment = "*",
-        data_mode: options.DataMode = "*",
-        as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-        config: options.ConfigFile = None,
-        database_url: options.DatabaseUrl = None,
-        data_dir: options.DataDir = None,
-    ) -> None:
-        """Show each call as it is counted: model, tags, tokens, cost, price status. Ctrl-C ends it."""
-        from operations.arrivals.recent_calls import Feed
-        from operations.terminal import console
-        from service import database
-
-        out, left = console(), count
-        back = options.duration(since) if since else timedelta()
-        with (
-            suppress(KeyboardInterrupt),
-            database.connected(options.configuration(config, database_url, data_dir)) as connection,
-        ):
-            feed = Feed(connection, datetime.now(UTC) - back, everything)
-            if not as_json:
-                out.print(_line(_HEADS, "price status"), style="bold", soft_wrap=True)
-            while True:
-                wanted = [row for row in feed.poll() if _is_wanted(row, env, data_mode)]
-                for row in wanted[:left]:
-                    out.print(_json(row) if as_json else _text(row), soft_wrap=True)
-                    left = left - 1 if left else None
-                    if left == 0:
-                        return
-                time.sleep(_POLL_SECONDS)
+app = options.app()
 
 
-def _is_wanted(row: Row, env: str, data_mode: str) -> bool:
-    """What was not counted has neither an environment nor a data mode and is always wanted."""
+@app.command()
+@options.grouped
+def tail(
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Also what was not counted, and why.")] = False,
+    since: Annotated[
+        timedelta | None, options.duration_option("Begin with what came in this long ago: 5m.", "--since")
+    ] = None,
+    count: Annotated[int | None, typer.Option(help="End after so many lines.", min=1)] = None,
+    filters: options.Filters,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    given: options.Settings,
+) -> None:
+    """Show each call as it is counted: model, tags, tokens, cost, price status. Ctrl-C ends it."""
+    out, left = console(), count
+    with (
+        suppress(KeyboardInterrupt),
+        given.connected() as connection,
+    ):
+        feed = Feed(connection, datetime.now(UTC) - (since or timedelta()), everything)
+        if not as_json:
+            out.print(_line(_HEADS, "price status"), style="bold", soft_wrap=True)
+        while True:
+            wanted = [row for row in feed.poll() if _is_wanted(row, filters)]
+            for row in wanted[:left]:
+                out.print(_json(row) if as_json else _text(row), soft_wrap=True)
+                left = left - 1 if left else None
+                if left == 0:
+                    return
+            time.sleep(_POLL_SECONDS)
+
+
+def _is_wanted(row: Row, filters: options.Filters) -> bool:
+    """What was not counted has no tags and is always wanted."""
     if "model" not in row:
         return True
-    return env in ("*", row["environment"]) and data_mode in ("*", row["data_mode"])
+    environment, data_mode = filters.place("*", "*")
+    return (
+        ("*" in environment.split(",") or row["environment"] in environment.split(","))
+        and data_mode in ("*", row["data_mode"])
+        and all((row[COLUMNS[name]] or "unknown") == value for name, value in filters.values().items())
+    )
 
 
 def _json(row: Row) -> Text:
-    import json
-
-    from rich.text import Text
-
-    from operations.query import call_json
-
     return Text(json.dumps({"counted": "model" in row} | call_json(row), default=str, ensure_ascii=False))
 
 
 def _text(row: Row) -> Text:
-    from rich.text import Text
-
-    from operations.terminal import number, usd
-    from processor.calls.call import UNREAD
-
     if "model" not in row:
         kind = "refused" if row["refused"] else "not counted"
         told = f"{row['received_at']:%H:%M:%S} {kind}: {row['name'] or 'span'} — {row['reason']}"
@@ -127,6 +115,4 @@ def _line(cells: tuple[str, ...], rest: str) -> str:
 
 
 def _safe(text: str) -> str:
-    from operations.terminal import printable
-
     return printable(text)

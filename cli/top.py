@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from datetime import datetime
+from typing import Annotated
 
 import typer
 
 from cli import options
-
-if TYPE_CHECKING:
-    from operations.query import Row, Window
-
-
-class Dimension(StrEnum):
-    """What spend can be listed by."""
-
-    endpoint = "endpoint"
-    prompt = "prompt"
-    user = "user"
-    tenant = "tenant"
-    model = "model"
-
+from operations import query as ledger
+from operations.exactness import at_least, reasons
+from operations.query import Row, Window
+from operations.spend import as_of as believed
+from operations.terminal import (
+    Column,
+    console,
+    exact_usd,
+    instant,
+    number,
+    percent,
+    print_json,
+    printable,
+    ratio,
+    table,
+    usd,
+)
 
 _WITHIN = {
     "prompt": ("endpoint", "endpointTag"),
@@ -31,49 +34,45 @@ _WITHIN = {
 _JSON_NAME = {"endpoint": "endpointTag", "prompt": "promptVersion", "user": "userId", "tenant": "tenantId"}
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
+app = options.app()
 
-    @app.command(rich_help_panel="Ask the ledger")
-    def top(
-        dimension: Annotated[Dimension, typer.Argument(help="What to list.")],
-        last: options.Last = "24h",
-        start: options.From = None,
-        end: options.To = None,
-        environment: options.Environment = "prod",
-        data_mode: options.DataMode = "real",
-        as_of: options.AsOf = None,
-        limit: Annotated[int, typer.Option(help="Rows at most; the total counts all.", min=1)] = 20,
-        as_json: options.AsJson = False,
-        config: options.ConfigFile = None,
-        database_url: options.DatabaseUrl = None,
-        data_dir: options.DataDir = None,
-    ) -> None:
-        """List spend by endpoint, prompt version, user, tenant or model, most expensive first."""
-        from operations import query as ledger
-        from service import database
 
-        asked = ledger.Window(*options.bounds(last, start, end), environment, data_mode)
-        with database.connected(options.configuration(config, database_url, data_dir)) as connection:
-            if as_of is not None:
-                from operations.spend import as_of as believed
-
-                named = start is not None or end is not None
-                believed.show(connection, believed.question(asked, dimension, as_of, named), as_json)
-                return
-            used, rows = ledger.top(connection, dimension, asked)
-            unread = ledger.unread_spans(connection, used)
-            notice = ledger.folded_notice(connection, used)
-            elsewhere = [] if rows else ledger.rows(connection, "elsewhere")
-        if as_json:
-            _print_json(dimension, used, rows, limit, unread, notice)
+@app.command()
+@options.grouped
+def top(
+    *,
+    named: Annotated[str, typer.Argument(help="What to list.", metavar="DIMENSION")],
+    span: options.Window,
+    filters: options.Filters,
+    as_of: Annotated[
+        datetime | None,
+        options.moment_option("Figures as recorded at this moment (by model, whole days).", "--as-of"),
+    ] = None,
+    limit: options.Limit = 20,
+    as_json: options.AsJson = False,
+    given: options.Settings,
+) -> None:
+    """List spend by endpoint, prompt version, user, tenant or model, most expensive first."""
+    dimension = options.one_of("dimension", "endpoint", "prompt", "user", "tenant", "model")(named)
+    asked = ledger.Window(*span.bounds(), *filters.place())
+    with given.connected() as connection:
+        if as_of is not None:
+            is_named = span.start is not None or span.end is not None
+            believed.show(connection, believed.question(asked, dimension, as_of, is_named), as_json)
             return
-        if rows:
-            _print_table(dimension, used, rows, limit, unread)
-        else:
-            _print_nothing(used, [] if notice else elsewhere, unread)
-        if notice:
-            _print_notice(notice)
+        used, rows = ledger.top(connection, dimension, asked)
+        unread = ledger.unread_spans(connection, used)
+        notice = ledger.folded_notice(connection, used)
+        elsewhere = [] if rows else ledger.rows(connection, "elsewhere")
+    if as_json:
+        _print_json(dimension, used, rows, limit, unread, notice)
+        return
+    if rows:
+        _print_table(dimension, used, rows, limit, unread)
+    else:
+        _print_nothing(used, [] if notice else elsewhere, unread)
+    if notice:
+        _print_notice(notice)
 
 
 def _total(rows: list[Row], unread: int) -> Row:
@@ -86,14 +85,10 @@ def _total(rows: list[Row], unread: int) -> Row:
 
 
 def _at_least(row: Row) -> bool:
-    from operations.exactness import at_least
-
     return at_least(row["unpriced_calls"], row["uncertain_calls"], row.get("unread_spans", 0))
 
 
 def _measures(row: Row, total: Row) -> dict[str, object]:
-    from operations.terminal import exact_usd, ratio
-
     cost, whole = row["cost_pico_usd"], total["cost_pico_usd"]
     return {
         "costUsd": exact_usd(cost),
@@ -122,16 +117,12 @@ def _family(row: Row) -> dict[str, object]:
 
 
 def _print_notice(notice: str) -> None:
-    from operations.terminal import console, printable
-
     console().print(printable(notice), style="yellow", markup=False)
 
 
 def _print_json(
     dimension: str, window: Window, rows: list[Row], limit: int, unread: int, notice: str | None
 ) -> None:
-    from operations.terminal import print_json
-
     total = _total(rows, unread)
     within = _WITHIN.get(dimension, ("", ""))[1]
     print_json(
@@ -156,9 +147,6 @@ def _print_json(
 
 
 def _print_table(dimension: str, window: Window, rows: list[Row], limit: int, unread: int) -> None:
-    from operations.exactness import reasons
-    from operations.terminal import Column, console, number, percent, printable, ratio, table, usd
-
     total = _total(rows, unread)
     within = _WITHIN.get(dimension, ("", ""))[0]
     heads = [Column(within)] if within else []
@@ -213,8 +201,6 @@ def _counted(rows: int, limit: int) -> str:
 
 
 def _describe(dimension: str, window: Window) -> str:
-    from operations.terminal import printable
-
     return printable(
         f"Spend by {'prompt version' if dimension == 'prompt' else dimension} · "
         f"{window.start:%Y-%m-%d %H:%M} – {window.end:%Y-%m-%d %H:%M} UTC · "
@@ -223,9 +209,6 @@ def _describe(dimension: str, window: Window) -> str:
 
 
 def _print_nothing(window: Window, elsewhere: list[Row], unread: int) -> None:
-    from operations.exactness import reasons
-    from operations.terminal import Column, console, instant, number, table
-
     out = console()
     out.print(
         f"No call between {window.start:%Y-%m-%d %H:%M} and {window.end:%Y-%m-%d %H:%M} UTC with environment "

@@ -2,56 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cli import options
+from operations import query as ledger
+from operations.terminal import DASH, Column, console, exact_usd, instant, number, print_json, table, usd
+from operations.unpriced.model import Suggestion, Unpriced, entries, suggest
+from processor.pricing.load import load_price_book
+from processor.pricing.nearest import Nearest
+from processor.pricing.vectors import PriceVector
+from service import database
 
-if TYPE_CHECKING:
-    from operations.unpriced.model import Suggestion
-    from processor.pricing.nearest import Nearest
-    from processor.pricing.vectors import PriceVector
+app = options.app()
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
+@app.command()
+@options.grouped
+def unpriced(
+    *,
+    as_yaml: Annotated[bool, typer.Option("--yaml", help="Print a prices.yaml for them, to check.")] = False,
+    as_json: options.AsJson = False,
+    given: options.Settings,
+) -> None:
+    """List the models without a known price, in every environment and data mode.
 
-    @app.command(rich_help_panel="Ask the ledger")
-    def unpriced(
-        as_yaml: Annotated[
-            bool, typer.Option("--yaml", help="Print a prices.yaml for them, to check.")
-        ] = False,
-        as_json: options.AsJson = False,
-        config: options.ConfigFile = None,
-        database_url: options.DatabaseUrl = None,
-        data_dir: options.DataDir = None,
-    ) -> None:
-        """List the models without a known price, in every environment and data mode.
-
-        The missing money is an estimate by the nearest known price and never part of any total.
-        """
-        from operations import query as ledger
-        from operations.unpriced.model import Unpriced, entries, suggest
-        from processor.pricing.load import load_price_book
-        from service import database
-
-        settings = options.configuration(config, database_url, data_dir)
-        with database.connected(settings) as connection:
-            rows = [Unpriced(**row) for row in ledger.rows(connection, "unpriced_usage")]
-        suggestions = suggest(rows, load_price_book(settings.prices.file)) if rows else []
-        if as_json:
-            _print_json(suggestions)
-        elif as_yaml:
-            typer.echo(entries(suggestions), nl=False)
-        else:
-            _print(suggestions)
+    The missing money is an estimate by the nearest known price and never part of any total.
+    """
+    settings = given.load()
+    with database.connected(settings) as connection:
+        rows = [Unpriced(**row) for row in ledger.rows(connection, "unpriced_usage")]
+    suggestions = suggest(rows, load_price_book(settings.prices.file)) if rows else []
+    if as_json:
+        _print_json(suggestions)
+    elif as_yaml:
+        typer.echo(entries(suggestions), nl=False)
+    else:
+        _print(suggestions)
 
 
 def _print_json(suggestions: list[Suggestion]) -> None:
-    from operations import query as ledger
-    from operations.terminal import exact_usd, print_json
-
     models = [
         ledger.call_json(row._asdict())
         | {
@@ -71,9 +62,6 @@ def _print_json(suggestions: list[Suggestion]) -> None:
 
 
 def _print(suggestions: list[Suggestion]) -> None:
-    from operations.terminal import Column, console, table, usd
-    from operations.unpriced.model import entries
-
     out = console()
     if not suggestions:
         out.print("Every model has a price.")
@@ -104,8 +92,6 @@ def _print(suggestions: list[Suggestion]) -> None:
 
 
 def _cells(suggestion: Suggestion) -> list[str]:
-    from operations.terminal import DASH, instant, number, usd
-
     row, nearest, about, own = suggestion
     most = "≤ " if row.tokens_at_most else ""
     return [
@@ -123,8 +109,6 @@ def _cells(suggestion: Suggestion) -> list[str]:
 
 
 def _priced_as(nearest: Nearest | None, own: PriceVector | None) -> str:
-    from operations.terminal import DASH
-
     if own is not None:
         return "its own, not for all that was used (`explain`)"
     return DASH if nearest is None else f"{nearest.vector.provider} {nearest.vector.model}"

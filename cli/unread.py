@@ -2,47 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cli import options
+from operations import query as ledger
+from operations.query import Row
+from operations.terminal import Column, console, instant, number, print_json, table
+from receiver.dialects.guess import mapping, snippet
+from service import database
 
-if TYPE_CHECKING:
-    from operations.query import Row
+app = options.app()
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
+@app.command()
+@options.grouped
+def unread(
+    *,
+    as_yaml: Annotated[
+        bool, typer.Option("--yaml", help="Print a receiver.dialects block for them, to complete.")
+    ] = False,
+    as_json: options.AsJson = False,
+    given: options.Settings,
+) -> None:
+    """List the emitters whose usage no rule reads, in every environment and data mode.
 
-    @app.command(rich_help_panel="Ask the ledger")
-    def unread(
-        as_yaml: Annotated[
-            bool, typer.Option("--yaml", help="Print a receiver.dialects block for them, to complete.")
-        ] = False,
-        as_json: options.AsJson = False,
-        config: options.ConfigFile = None,
-        database_url: options.DatabaseUrl = None,
-        data_dir: options.DataDir = None,
-    ) -> None:
-        """List the emitters whose usage no rule reads, in every environment and data mode.
-
-        Their spans carry token counts, or a model and a provider. What they cost is in no total, and every
-        total of their service says "at least".
-        """
-        from operations import query as ledger
-        from receiver.dialects.guess import snippet
-        from service import database
-
-        settings = options.configuration(config, database_url, data_dir)
-        with database.connected(settings) as connection:
-            rows = ledger.rows(connection, "unread")
-        if as_json:
-            _print_json(rows)
-        elif as_yaml:
-            typer.echo(snippet(_emitters(rows)), nl=False)
-        else:
-            _print(rows)
+    Their spans carry token counts, or a model and a provider. What they cost is in no total, and every
+    total of their service says "at least".
+    """
+    settings = given.load()
+    with database.connected(settings) as connection:
+        rows = ledger.rows(connection, "unread")
+    if as_json:
+        _print_json(rows)
+    elif as_yaml:
+        typer.echo(snippet(_emitters(rows)), nl=False)
+    else:
+        _print(rows)
 
 
 def _emitters(rows: list[Row]) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -51,17 +48,10 @@ def _emitters(rows: list[Row]) -> list[tuple[str, str, tuple[str, ...]]]:
 
 
 def _print_json(rows: list[Row]) -> None:
-    from operations import query as ledger
-    from operations.terminal import print_json
-    from receiver.dialects.guess import mapping
-
     print_json([ledger.call_json(row) | {"mapping": mapping(row["scope"], row["keys"])} for row in rows])
 
 
 def _print(rows: list[Row]) -> None:
-    from operations.terminal import Column, console, instant, number, table
-    from receiver.dialects.guess import snippet
-
     out = console()
     if not rows:
         out.print("Every count that came in was read.")

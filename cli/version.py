@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import typer
+import platform
+from importlib.metadata import version as installed
+
+from cli import options
+from service.version import version as own_version
+
+app = options.app()
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-
-    @app.command(rich_help_panel="Administer")
-    def version() -> None:
-        """Print the version of Spanledger, of Python and of the default price list."""
-        import platform
-        from importlib.metadata import version as installed
-
-        from service.version import version as own_version
-
-        print(
-            f"spanledger {own_version()} · Python {platform.python_version()} · "
-            f"genai-prices {installed('genai-prices')}"
-        )
+@app.command()
+def version() -> None:
+    """Print the versions of Spanledger, Python and the price list."""
+    print(
+        f"spanledger {own_version()} · Python {platform.python_version()} · "
+        f"genai-prices {installed('genai-prices')}"
+    )

@@ -167,7 +167,12 @@ def scope(question: Question) -> str:
 
 
 def deeper(question: Question, segment: str) -> tuple[str, dict[str, str | None]] | None:
-    """The next dimension that is not in focus yet, and the focus with `segment` in it."""
+    """The next dimension that is not in focus yet, and the focus with `segment` in it.
+
+    None for what calls cannot be narrowed to: a family of models, two dimensions at once.
+    """
+    if question.dimension not in _DEEPER:
+        return None
     focus = question.focus._asdict() | {question.dimension: segment}
     dimension = question.dimension
     for _ in _DEEPER:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.rows import dict_row
 
-from operations.terminal import exact_usd
+from operations.terminal import public
 from storage.statements import statements_of
 
 Row = dict[str, Any]
@@ -69,15 +69,7 @@ def folded_notice(connection: psycopg.Connection[Any], window: Window) -> str | 
 
 def call_json(row: Row) -> dict[str, object]:
     """A call in the public names of the telemetry schema; money as text with every digit."""
-    named = {_camel(key): value for key, value in row.items() if key != "cost_pico_usd"}
-    if "cost_pico_usd" in row:
-        named["costUsd"] = exact_usd(row["cost_pico_usd"])
-    return {key: _iso(value) if isinstance(value, datetime) else value for key, value in named.items()}
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)
+    return {key: _iso(value) if isinstance(value, datetime) else value for key, value in public(row).items()}
 
 
 def _iso(moment: datetime) -> str:

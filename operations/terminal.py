@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -96,6 +96,27 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], title: str |
     for row in rows:
         shown.add_row(*(Text(printable(cell)) for cell in row))
     return shown
+
+
+def camel(name: str) -> str:
+    """A column's name as a key in JSON: `endpoint_tag` → `endpointTag`."""
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def public(value: Any) -> Any:
+    """A row, or rows, with the keys of the wire; money in whole pico-USD as USD with every digit."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, Mapping):
+        return dict(_public_item(str(name), each) for name, each in value.items())
+    return [public(each) for each in value] if isinstance(value, list) else value
+
+
+def _public_item(name: str, value: Any) -> tuple[str, Any]:
+    if name.endswith("_pico_usd"):
+        return camel(name.replace("_pico_usd", "_usd")), None if value is None else exact_usd(int(value))
+    return camel(name), public(value)
 
 
 def print_json(value: Any) -> None:

@@ -227,6 +227,25 @@ def load_config(
     Raises:
         ConfigError: one line per fault with its file and line (or variable, or flag) and the reason.
     """
+    settings = read_settings(path, flags, environment)
+    config = validate(settings, Config)
+    for name, file in (("prices.file", config.prices.file), ("identity.labels", config.identity.labels)):
+        if file and not file.is_file():
+            origin = settings.origin(tuple(name.split(".")))
+            raise ConfigError(f"{origin}: {name}: no such file: {file}")
+    return config
+
+
+def read_settings(
+    path: Path | None = None,
+    flags: Mapping[tuple[str, ...], tuple[str, object]] | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Settings:
+    """What flags, environment and file say, each value with its origin; not yet validated.
+
+    Raises:
+        ConfigError: the file cannot be read, or a variable names no setting.
+    """
     settings = Settings()
     named = path or (Path(environment[FILE_VARIABLE]) if environment.get(FILE_VARIABLE) else None)
     if named:
@@ -235,12 +254,7 @@ def load_config(
     add_environment(settings, Config, environment)
     for setting, (flag, value) in (flags or {}).items():
         settings.put(setting, value, flag)
-    config = validate(settings, Config)
-    for name, file in (("prices.file", config.prices.file), ("identity.labels", config.identity.labels)):
-        if file and not file.is_file():
-            origin = settings.origin(tuple(name.split(".")))
-            raise ConfigError(f"{origin}: {name}: no such file: {file}")
-    return config
+    return settings
 
 
 def _standard_names(settings: Settings, environment: Mapping[str, str]) -> None:

@@ -22,9 +22,9 @@ def table() -> str:
     """The settings as one Markdown table."""
     lines = ["| setting | default | meaning |", "|---|---|---|"]
     for path in leaves(Config):
-        field = _field(Config, path)
+        field = field_of(Config, path)
         lines.append(
-            f"| `{'.'.join(path)}`<br>`{variable(path)}` | {_default(field)} | {_meaning(path, field)} |"
+            f"| `{'.'.join(path)}`<br>`{variable(path)}` | {_default(field)} | {meaning(path, field)} |"
         )
     return "\n".join(lines)
 
@@ -36,13 +36,13 @@ def page(text: str) -> str:
     return f"{before}{BEGIN}\n{table()}\n{END}{after}"
 
 
-def _field(model: type[BaseModel], path: tuple[str, ...]) -> FieldInfo:
+def field_of(model: type[BaseModel], path: tuple[str, ...]) -> FieldInfo:
     field = model.model_fields[path[0]]
     section = section_of(field.annotation)
-    return _field(section, path[1:]) if section and len(path) > 1 else field
+    return field_of(section, path[1:]) if section and len(path) > 1 else field
 
 
-def _meaning(path: tuple[str, ...], field: FieldInfo) -> str:
+def meaning(path: tuple[str, ...], field: FieldInfo) -> str:
     if not field.description:
         raise LookupError(f"{'.'.join(path)} has no description")
     return field.description

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.rows import class_row
 
+from operations import dimensions
 from operations.compare.drivers import Driver, drivers
 from operations.exactness import at_least
 from storage.statements import statements_of
 
-DIMENSIONS = ("endpoint", "prompt_version", "user", "tenant", "model", "provider", "service")
+DIMENSIONS = tuple(each.sql for each in dimensions.DIMENSIONS.values())
 TERMS = ("volume", "attempts", "mix", "tokens", "price", "new", "gone")
 TOKEN_CLASSES = ("input", "cache_read", "cache_write", "output", "other")
 

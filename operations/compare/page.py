@@ -53,7 +53,7 @@ def compare_page(
 def focus(question: Question, segment: str) -> dict[str, str] | None:
     """What a link on a segment changes: the focus on it, and the next dimension to split by."""
     further = words.deeper(question, segment)
-    if getattr(question.focus, question.dimension) == segment:
+    if getattr(question.focus, question.dimension, segment) == segment:
         return None
     return {question.dimension: segment, "by": further[0] if further else question.dimension}
 
@@ -77,9 +77,9 @@ def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 def command(question: Question) -> str:
     """The command that prints the same answer."""
     parts = [
-        "spanledger", "compare", "--by", question.dimension, "--from", words.iso(question.start),
-        "--to", words.iso(question.end), "--baseline", question.baseline, "--env", question.environment,
-        "--data-mode", question.data_mode,
+        "spanledger", "compare", "--by", question.dimension.replace("_", "-"),
+        "--from", words.iso(question.start), "--to", words.iso(question.end),
+        "--baseline", question.baseline, "--env", question.environment, "--data-mode", question.data_mode,
     ]  # fmt: skip
     for name in Focus._fields:
         if (value := getattr(question.focus, name)) is not None:

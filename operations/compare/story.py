@@ -235,7 +235,7 @@ def next_command(question: Question, answer: Comparison) -> str | None:
         "spanledger",
         "compare",
         "--by",
-        dimension,
+        dimension.replace("_", "-"),
         "--from",
         iso(question.start),
         "--to",

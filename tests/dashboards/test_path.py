@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from cli.__main__ import build
 from dashboards.links import FOCUS
+from operations.terminal import camel
 from tests.dashboards.browser import follow
 from tests.dashboards.files import DEFAULTS, dashboards, panels
 from tests.dashboards.macros import Value
@@ -86,7 +87,7 @@ def overview(reader: psycopg.Connection[Any]) -> Place:
 
 
 def usd(answer: Any, name: str) -> Decimal:
-    return Decimal(answer[name])
+    return Decimal(answer[camel(name)])
 
 
 def test_three_clicks_lead_to_the_calls_of_the_wrong_version(overview: Place) -> None:

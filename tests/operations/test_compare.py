@@ -257,7 +257,7 @@ def test_the_story_says_what_changed_and_why(incident: tuple[str, psycopg.Connec
         "3 calls (0 before) have no price",
         "5 calls (0 before) is missing or estimated",
         "4 errors came without usage",
-        "Next: spanledger compare --by prompt_version",
+        "Next: spanledger compare --by prompt-version",
         "--endpoint=checkout",
     ):
         assert part in text, part
@@ -282,10 +282,10 @@ def test_the_next_command_can_be_run(incident: tuple[str, psycopg.Connection[Any
     run = CliRunner().invoke(build(), [*command.split()[1:], "--json", "--database-url", dsn])
     assert run.exit_code == 0, run.output
     answer = json.loads(run.stdout)
-    assert answer["dimension"] == "prompt_version"
+    assert answer["dimension"] == "prompt-version"
     assert answer["focus"] == {"endpoint": "checkout"}
     assert answer["class"]["name"] == "deploy"
-    assert {row["segment"]: row["top_term"] for row in answer["segments"]} == {"v2": "new", "v1": "gone"}
+    assert {row["segment"]: row["topTerm"] for row in answer["segments"]} == {"v2": "new", "v1": "gone"}
 
 
 def test_drilling_ends_when_everything_is_in_focus(incident: tuple[str, psycopg.Connection[Any]]) -> None:
@@ -320,8 +320,8 @@ def test_json_has_every_digit(incident: tuple[str, psycopg.Connection[Any]]) -> 
     )
     assert run.exit_code == 0, run.output
     total = json.loads(run.stdout)["total"]
-    assert total["cost_usd"] == "0.000924000000"
-    assert sum(Decimal(total[f"{name}_usd"]) for name in TERMS) == Decimal(total["delta_usd"])
+    assert total["costUsd"] == "0.000924000000"
+    assert sum(Decimal(total[f"{name}Usd"]) for name in TERMS) == Decimal(total["deltaUsd"])
 
 
 @pytest.mark.parametrize(
@@ -330,7 +330,7 @@ def test_json_has_every_digit(incident: tuple[str, psycopg.Connection[Any]]) -> 
         ("yesterday", "expected previous, 24h, 168h or FROM..TO"),
         ("0h", "expected previous"),
         ("2026-05-04..x", "ISO 8601"),
-        ("2026-05-04..2026-05-03", "before it begins"),
+        ("2026-05-04..2026-05-03", "before it starts"),
     ],
 )
 def test_a_baseline_that_cannot_be_read_is_explained(baseline: str, message: str) -> None:

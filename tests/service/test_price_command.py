@@ -1,4 +1,4 @@
-"""`spanledger price` and `spanledger identity hash`."""
+"""`spanledger prices calculate`, by its old name `price` too, and `spanledger identity hash`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def run(*arguments: str) -> str:
 def priced(tmp_path: Path, rows: str, *options: str, header: str = HEADER) -> list[dict[str, str]]:
     file = tmp_path / "calls.csv"
     file.write_text(f"{header}\n{rows}\n", encoding="utf-8")
-    return list(csv.DictReader(io.StringIO(run("price", str(file), *options))))
+    return list(csv.DictReader(io.StringIO(run("prices", "calculate", str(file), *options))))
 
 
 def test_every_example_gets_its_exact_cost() -> None:
@@ -42,7 +42,7 @@ def test_every_example_gets_its_exact_cost() -> None:
 def test_json_holds_the_same_rows() -> None:
     rows = json.loads(run("price", str(EXAMPLES), "--json"))
     assert len(rows) == 62
-    assert all(Decimal(row["cost_usd"]) == Decimal(row["expected_cost_usd"]) for row in rows)
+    assert all(Decimal(row["costUsd"]) == Decimal(row["expected_cost_usd"]) for row in rows)
 
 
 def test_an_unknown_model_has_an_empty_cost_and_a_reason(tmp_path: Path) -> None:

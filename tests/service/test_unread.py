@@ -91,5 +91,5 @@ def _is_told(dsn: str, service: RunningService) -> None:
     assert "acme.llm.tracing 3.1" in page(service, "/")
     assert "unread spans" in page(service, "/service")
     services = json.loads(run(dsn, "compare", "--last", "1h", "--by", "service", "--json"))
-    assert services["total"]["unread_spans"] == 2
-    assert {one["segment"]: one["unread_spans"] for one in services["segments"]} == {"desk": 0}
+    assert services["total"]["unreadSpans"] == 2
+    assert {one["segment"]: one["unreadSpans"] for one in services["segments"]} == {"desk": 0}

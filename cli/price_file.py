@@ -1,56 +1,53 @@
-"""`spanledger price FILE.csv`: what would these calls cost?"""
+"""`spanledger prices calculate FILE.csv`: what would these calls cost?"""
 
 from __future__ import annotations
 
+import csv
+import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
+from rich.progress import Progress
 
 from cli import options
-
-if TYPE_CHECKING:
-    from operations.prices.call_file import CallFile, PricedRow
-    from processor.pricing.book import PriceBook
+from operations.prices.call_file import RESULT, CallFile, PricedRow, line_count
+from operations.terminal import console, exact_usd
+from processor.calls.errors import BadData
+from processor.pricing.book import PriceBook
+from processor.pricing.load import load_price_book
 
 _LONG_FILE_LINES = 50_000
 """From here on (half a second of work) a progress bar is shown."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
+@options.grouped
+def calculate(
+    *,
+    file: Annotated[Path, typer.Argument(help="CSV with provider, model, timestamp and token counts.")],
+    prices: Annotated[
+        Path | None, typer.Option("--prices", help="The pricing map; else the configuration's.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write here and not to the terminal.")
+    ] = None,
+    as_json: options.AsJson = False,
+    given: options.Settings,
+) -> None:
+    """Price every row of a CSV file, without a database; appends cost_usd, price_status and price_flags.
 
-    @app.command(rich_help_panel="Look closer")
-    def price(
-        file: Annotated[Path, typer.Argument(help="CSV with provider, model, timestamp and token counts.")],
-        prices: Annotated[
-            Path | None, typer.Option("--prices", help="The pricing map; else the configuration's.")
-        ] = None,
-        output: Annotated[
-            Path | None, typer.Option("--output", "-o", help="Write here and not to the terminal.")
-        ] = None,
-        as_json: options.AsJson = False,
-        config: options.ConfigFile = None,
-    ) -> None:
-        """Price every row of a CSV file, without a database; appends cost_usd, price_status and price_flags.
-
-        Columns: provider, model, timestamp, input_tokens, output_tokens; if there also cache_read_tokens,
-        cache_write_tokens, cache_write_1h_tokens, reasoning_tokens, service_tier and so on. Others pass.
-        """
-        from processor.pricing.load import load_price_book
-
-        book = load_price_book(prices or options.configuration(config).prices.file)
-        _price(file, book, output, as_json)
+    Columns: provider, model, timestamp, input_tokens, output_tokens; if there also cache_read_tokens,
+    cache_write_tokens, cache_write_1h_tokens, reasoning_tokens, service_tier and so on. Others pass.
+    """
+    book = load_price_book(prices or given.load().prices.file)
+    _price(file, book, output, as_json)
 
 
 def _price(path: Path, book: PriceBook, output: Path | None, as_json: bool) -> None:
-    from operations.prices.call_file import CallFile
-    from processor.calls.errors import BadData
-
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines, _target(output) as target:
             calls = CallFile(lines, path.name)
@@ -79,10 +76,6 @@ def _target(output: Path | None) -> Iterator[TextIO]:
 
 
 def _write(calls: CallFile, rows: Iterable[PricedRow], target: TextIO, as_json: bool) -> None:
-    import csv
-
-    from operations.prices.call_file import RESULT
-
     if as_json:
         _write_json(rows, target)
         return
@@ -93,8 +86,6 @@ def _write(calls: CallFile, rows: Iterable[PricedRow], target: TextIO, as_json: 
 
 
 def _write_json(rows: Iterable[PricedRow], target: TextIO) -> None:
-    import json
-
     target.write("[")
     for number, row in enumerate(rows):
         target.write(",\n " if number else "\n ")
@@ -103,27 +94,20 @@ def _write_json(rows: Iterable[PricedRow], target: TextIO) -> None:
 
 
 def _as_json(row: PricedRow) -> dict[str, Any]:
-    from operations.terminal import exact_usd
-
     charge = row.charge
     return {
         **row.row,
-        "cost_usd": exact_usd(charge.cost),
-        "price_status": charge.status,
-        "price_flags": row.flags(),
+        "costUsd": exact_usd(charge.cost),
+        "priceStatus": charge.status,
+        "priceFlags": row.flags(),
     }
 
 
 def _with_progress(rows: Iterator[PricedRow], path: Path) -> Iterator[PricedRow]:
-    from operations.prices.call_file import line_count
-
     total = line_count(path)
     if total < _LONG_FILE_LINES:
         yield from rows
         return
-    from rich.progress import Progress
-
-    from operations.terminal import console
 
     with Progress(console=console(stderr=True), transient=True) as progress:
         task = progress.add_task("pricing", total=total)
