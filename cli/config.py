@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli import options
-from operations.terminal import Column, console, print_json, table
+from operations.terminal import Column, console, print_json, show_table
 from processor.calls.errors import ConfigError
 from service.config import Config, read_settings
 from service.config_file import commented, effective
@@ -34,7 +34,12 @@ def show(
     shown = [each for each in found if everything or each.origin != "default"]
     if shown:
         rows = [[each.name, _text(each.value), each.origin] for each in shown]
-        console().print(table([Column("setting", style="bold"), Column("value"), Column("set by")], rows))
+        columns = [
+            Column("setting", style="bold"),
+            Column("value", wraps=True),
+            Column("set by", rank=1, wraps=True),
+        ]
+        show_table(console(), columns, rows)
     if rest := len(found) - len(shown):
         console().print(f"{rest} settings are at their defaults; --all shows them.")
 

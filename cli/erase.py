@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from cli import options
-from operations.terminal import Column, console, exact_usd, number, print_json, public, table
+from operations.format import counted
+from operations.terminal import Column, console, exact_usd, number, print_json, public, show_table
 from processor.calls.identity import Kind
 from service import database
 from service.config import Config
@@ -40,7 +41,7 @@ def erase(
 ) -> None:
     """Erase a user or tenant (no figure changes), or every call of a data mode.
 
-    Only counts what it would reach, until --apply is given. There is no way back.
+    Only counts what it would reach until --apply is given. Erasing cannot be undone.
     """
     asked = {"user": user, "tenant": tenant, "data mode": data_mode}
     named = {name: value for name, value in asked.items() if value is not None}
@@ -83,11 +84,13 @@ def _identity(config: Config, kind: str, value: str) -> Identity:
 def _print(what: str, reach: Reach, erased: Erased | None) -> None:
     out = console()
     rows = [[name, number(count)] for name, count in reach._asdict().items()]
-    out.print(table([Column("what it reaches"), Column("rows", figures=True)], rows))
+    show_table(out, [Column("what it reaches"), Column("rows", figures=True)], rows)
     if erased is None:
-        out.print("Nothing was changed. With --apply it is; there is no way back.", style="yellow")
+        out.print("Dry run, nothing changed. Add --apply to erase; this cannot be undone.", style="yellow")
     elif what == "data mode":
         cost = exact_usd(-erased.cost_pico_usd)
-        out.print(f"Took away {number(erased.calls)} calls with ${cost}.", markup=False)
+        out.print(f"Deleted {counted(erased.calls, 'call')} (${cost}).", markup=False)
     else:
-        out.print(f"Erased. {number(erased.calls)} kept calls now say __erased__; no figure changed.")
+        out.print(
+            f"Erased. {counted(erased.calls, 'stored call')} now without an identity (`__erased__`); no figure changed."
+        )

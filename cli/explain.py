@@ -10,7 +10,7 @@ from cli import options
 from operations import query as ledger
 from operations.explain.price_doubts import doubts, why_without_price
 from operations.query import Row
-from operations.terminal import Column, console, exact_usd, number, print_json, printable, public, table
+from operations.terminal import Column, console, exact_usd, number, print_json, printable, public, show_table
 from processor.calls.errors import BadData
 
 _MANY = 20
@@ -118,18 +118,15 @@ def _print_bill(call: Row) -> None:
     columns = [
         Column("part", style="bold"),
         *(Column(name, figures=True) for name in ("tokens", "USD per million", "USD")),
-        Column("read from"),
+        Column("read from", rank=1, wraps=True),
     ]
     cells = [
         [line["part"], number(line["tokens"]), _per_million(line["pico_usd_per_token"], line["part"]),
          exact_usd(int(line["cost_pico_usd"])) or "", line["attribute"] or ""]
         for line in call["bill"]
     ]  # fmt: skip
-    shown = table(columns, cells)
-    shown.show_footer = True
-    shown.columns[0].footer, shown.columns[3].footer = "sum", exact_usd(call["cost_pico_usd"]) or ""
     out = console()
-    out.print(shown)
+    show_table(out, columns, cells, footer=["sum", "", "", exact_usd(call["cost_pico_usd"]) or "", ""])
     if call["agrees"]:
         out.print(
             "✓ computed again from the row and the stored price: the same to the last digit", style="green"
@@ -178,4 +175,5 @@ def _print_usage(call: Row) -> None:
     read = {line[0]: line[1] for line in call["sources"] or []}
     cells = [[name, number(call[name]), read.get(name, "")] for name in _USAGE if call[name] is not None]
     if cells:
-        console().print(table([Column("usage"), Column("tokens", figures=True), Column("read from")], cells))
+        columns = [Column("usage"), Column("tokens", figures=True), Column("read from", rank=1, wraps=True)]
+        show_table(console(), columns, cells)

@@ -10,7 +10,7 @@ import typer
 from cli import options
 from dashboards.files import export as write_files
 from dashboards.files import names
-from operations.terminal import Column, console, print_json, table
+from operations.terminal import Column, console, print_json, show_table
 
 if TYPE_CHECKING:
     from dashboards.push import Difference
@@ -92,4 +92,8 @@ def _show(found: list[Difference], as_json: bool, words: dict[str, str]) -> None
         ]
         for difference in found
     ]  # fmt: skip
-    console().print(table([Column(title) for title in ("what", "uid", "title", "", "where")], rows))
+    columns = [
+        Column("what"), Column("uid", style="bold"), Column("title", rank=1), Column(""),
+        Column("where", rank=2, wraps=True),
+    ]  # fmt: skip
+    show_table(console(), columns, rows)

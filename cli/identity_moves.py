@@ -7,10 +7,13 @@ import socket
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from rich.console import Console
 
 from operations import terminal as display
-from operations.terminal import Column, console, exact_usd, number, table, usd
+from operations.format import counted
+from operations.terminal import Column, console, exact_usd, number, show_table, usd
 from processor.calls.errors import ConfigError
 from processor.calls.identity_map import load_identity_map
 from service import database
@@ -100,25 +103,25 @@ def show(moves: Moves) -> None:
     cost = sum(moved.cost_pico_usd for moved in moves.cells.values())
     verb = "would move" if moves.moved is None else "move"
     out.print(
-        f"{number(calls)} calls {verb} to another tenant, with {usd(cost, 4)}; no total changes.",
+        f"{counted(calls, 'call')} {verb} to another tenant, with {usd(cost)}; no total changes.",
         style="bold", markup=False,
     )  # fmt: skip
     for names in (("day",), ("before", "after")):
         if moves.cells:
-            out.print(_table(names, moves.cells))
+            _show_table(out, names, moves.cells)
     if moves.kept_from is not None:
         out.print(
             f"Calls before {moves.kept_from:%Y-%m-%d} are no longer kept; their sums stay where they are."
         )
     if moves.moved is None:
-        out.print("Nothing was changed. Again with --apply to do it." if calls else "Nothing has to move.")
+        out.print("Dry run, nothing changed. Add --apply to move them." if calls else "Nothing has to move.")
     elif moves.run is None:
         out.print("The file is in force; no stored call had to move.")
     else:
-        out.print(f"The file is in force; {number(moves.moved)} calls moved, booked as run {moves.run}.")
+        out.print(f"The file is in force; {counted(moves.moved, 'call')} moved, booked as run {moves.run}.")
 
 
-def _table(names: tuple[str, ...], cells: Mapping[Cell, Moved]) -> Any:
+def _show_table(out: Console, names: tuple[str, ...], cells: Mapping[Cell, Moved]) -> None:
     sums: dict[tuple[str, ...], tuple[int, int]] = {}
     for cell, moved in cells.items():
         key = tuple(str(getattr(cell, name)) for name in names)
@@ -126,7 +129,9 @@ def _table(names: tuple[str, ...], cells: Mapping[Cell, Moved]) -> Any:
         sums[key] = calls + moved.calls, cost + moved.cost_pico_usd
     rows = sorted(sums.items(), key=lambda item: (-abs(item[1][1]), item[0]))
     heads = [Column({"before": "from", "after": "to"}.get(name, name), style="bold") for name in names]
-    shown = [[*key, number(calls), usd(cost, 4)] for key, (calls, cost) in rows[:_SHOWN]]
+    shown = [[*key, number(calls), usd(cost)] for key, (calls, cost) in rows[:_SHOWN]]
     more = f" (the {_SHOWN} largest of {len(rows)})" if len(rows) > _SHOWN else ""
     title = ("By day" if names == ("day",) else "By tenant") + more
-    return table([*heads, Column("calls", figures=True), Column("spend", figures=True)], shown, title=title)
+    show_table(
+        out, [*heads, Column("calls", figures=True), Column("spend", figures=True)], shown, title=title
+    )

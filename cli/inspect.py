@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from cli import options
 from cli.inspection import Counted, Inspection, public_call, read_payload
 from cli.inspection_logs import inspect_any
-from operations.terminal import Column, console, exact_usd, table
+from operations.terminal import Column, console, exact_usd, show_table
 from processor.calls.admission import Admission
 from processor.calls.call import Flag
 from processor.pricing.load import load_price_book
@@ -79,16 +80,16 @@ def _print_tables(file: Path, found: Inspection) -> None:
     counted, rest = len(found.counted), len(found.not_counted)
     out.print(f"{file}: {counted} counted, {rest} not counted", style="bold", markup=False)
     for item in found.counted:
-        out.print(_call_table(item))
+        _show_call(out, item)
     if any(item.call.flags & Flag.PROMOTED for item in found.counted):
         out.print(
             "promoted: such a span is counted 15 minutes after its trace, unless an inner call comes.",
             style="yellow",
         )
     if found.not_counted:
-        columns = (Column("span"), Column("name"), Column("not counted because"))
+        columns = (Column("span"), Column("name"), Column("not counted because", wraps=True))
         rows = [(s.span_id, s.name, s.reason) for s in found.not_counted]
-        out.print(table(columns, rows))
+        show_table(out, columns, rows)
     for span in found.not_counted:
         if span.unread:
             out.print(
@@ -100,7 +101,7 @@ def _print_tables(file: Path, found: Inspection) -> None:
         )
 
 
-def _call_table(item: Counted) -> object:
+def _show_call(out: Console, item: Counted) -> None:
     shown = public_call(item)
     sources = shown["sources"]
     assert isinstance(sources, dict)
@@ -116,5 +117,5 @@ def _call_table(item: Counted) -> object:
         rows.append(("unread keys", ", ".join(item.unread), ""))
     cost = exact_usd(item.charge.cost)
     title = f"span {shown.get('spanId', '')} ({item.call.dialect}): {item.charge.status}"
-    title += f", ${cost}" if cost is not None else ""
-    return table((Column("field"), Column("value"), Column("from")), rows, title=title)
+    title += f", ${cost}" if cost is not None else ", cost unknown"
+    show_table(out, (Column("field"), Column("value", wraps=True), Column("from", rank=1)), rows, title=title)

@@ -8,7 +8,7 @@ import typer
 
 from cli import options
 from operations import query as ledger
-from operations.terminal import DASH, Column, console, instant, print_json, table
+from operations.terminal import DASH, Column, console, instant, print_json, show_table
 from service import database, keys
 from storage.schema.migrate import migrate
 
@@ -54,7 +54,7 @@ def list_(
     as_json: options.AsJson = False,
     given: options.Settings,
 ) -> None:
-    """List the keys; their secrets are not known any more."""
+    """List the keys; their secrets cannot be shown again."""
     with given.connected() as connection:
         found = keys.listed(connection)
     if as_json:
@@ -63,7 +63,10 @@ def list_(
     if not found:
         console().print("No key exists: senders on this machine need none, others cannot reach the service.")
         return
-    columns = [Column(name) for name in ("id", "name", "scopes", "created", "last used", "state")]
+    columns = [
+        Column("id"), Column("name", style="bold"), Column("scopes", rank=1), Column("created", rank=3),
+        Column("last used", rank=2), Column("state"),
+    ]  # fmt: skip
     cells = [
         [
             key.id,
@@ -75,7 +78,7 @@ def list_(
         ]
         for key in found
     ]
-    console().print(table(columns, cells))
+    show_table(console(), columns, cells)
 
 
 @app.command("revoke")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import wraps
@@ -72,6 +72,12 @@ def moment_option(help: str, *names: str) -> Any:
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Rows as CSV, with every digit.")]
 Limit = Annotated[int, typer.Option("--limit", help="Rows at most; the total counts all.", min=1)]
+OptionalLimit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit", help="Rows at most; the total counts all. [20; all with --csv]", min=1, show_default=False
+    ),
+]
 Apply = Annotated[bool, typer.Option("--apply", help="Do it; without it nothing is changed.")]
 Why = Annotated[str, typer.Option("--why", help="The reason, kept in the journal.", metavar="TEXT")]
 By = Annotated[
@@ -83,6 +89,23 @@ By = Annotated[
         parser=parsed(split),
     ),
 ]
+
+
+OptionalBy = Annotated[
+    Split | None,
+    typer.Option("--by", help="The same, as `compare` takes it.", metavar="DIMENSION", parser=parsed(split)),
+]
+
+
+def at_most_one(given: Mapping[str, object]) -> None:
+    """Refuse options that contradict each other.
+
+    Raises:
+        typer.BadParameter: more than one of them is given.
+    """
+    named = [name for name, value in given.items() if value]
+    if len(named) > 1:
+        raise typer.BadParameter(f"{' and '.join(named)} contradict each other; give one of them")
 
 
 def duration_option(help: str, *names: str) -> Any:

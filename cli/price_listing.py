@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli import options
-from operations.terminal import DASH, Column, console, exact_usd, print_json, table
+from operations.terminal import DASH, Column, console, exact_usd, print_json, show_table
 from processor.calls.dates import midnight_ns
 from processor.pricing.book import stale_vectors
 from processor.pricing.load import load_price_book
@@ -77,10 +77,10 @@ def _print_json(vectors: list[PriceVector], today: date) -> None:
 
 def _print(vectors: list[PriceVector], today: date, title: str) -> None:
     columns = [
-        *(Column(name) for name in ("provider", "model", "tier")),
-        *(Column(name, figures=True) for name in ("input", "output")),
-        *(Column(name) for name in ("source", "checked")),
-    ]
+        Column("provider"), Column("model", style="bold"), Column("tier", rank=1),
+        Column("input", figures=True), Column("output", figures=True), Column("source", rank=3, wraps=True),
+        Column("checked", rank=2),
+    ]  # fmt: skip
 
     def per_million(rate: int | None) -> str:
         return DASH if rate is None else f"${exact_usd(rate * 10**6)}"
@@ -97,4 +97,4 @@ def _print(vectors: list[PriceVector], today: date, title: str) -> None:
         for v in vectors
     ]
     out = console()
-    out.print(table(columns, cells, title=f"{title}: {len(vectors)}, USD per million tokens"))
+    show_table(out, columns, cells, title=f"{title}: {len(vectors)}, USD per million tokens")

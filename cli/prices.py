@@ -10,7 +10,7 @@ import typer
 
 from cli import options, price_file, price_listing
 from operations.prices import stored as stored_prices
-from operations.terminal import Column, console, exact_usd, print_json, table
+from operations.terminal import Column, console, exact_usd, print_json, show_table
 from processor.calls.dates import ALWAYS, NEVER
 from processor.pricing.diff import Change, Timelines, frozen_prices, price_changes
 from processor.pricing.load import load_price_book
@@ -33,9 +33,9 @@ def diff(
     as_json: options.AsJson = False,
     given: options.Settings,
 ) -> None:
-    """List prices of the past that the configured map tells differently than the ledger's maps did.
+    """List past prices that your current map would change.
 
-    Booked calls keep their price in any case; `reprice` shows what another one would change.
+    Booked calls keep their price; `reprice` shows what a change of price would do to them.
     """
     _, changes, _ = _compared(given.load())
     _print_json(changes) if as_json else _print(changes)
@@ -52,7 +52,7 @@ def freeze(
     if changes:
         print(frozen_prices(known, changes, until_ns), end="")
     else:
-        typer.echo("# nothing to freeze: the configured map tells the past as the ledger knows it")
+        typer.echo("# nothing to freeze: your price map agrees with every price booked so far")
 
 
 def _compared(settings: Any) -> tuple[Timelines, list[Change], int]:
@@ -86,12 +86,15 @@ def _change_json(change: Change) -> dict[str, object]:
 def _print(changes: list[Change]) -> None:
     out = console()
     if not changes:
-        out.print("The configured map tells the past as the ledger knows it.")
+        out.print("No differences: your price map agrees with every price booked so far.")
         return
     columns = [
         Column("provider"),
         Column("model", style="bold"),
-        *map(Column, ("from", "to", "before", "now")),
+        Column("from"),
+        Column("to", rank=1),
+        Column("before", wraps=True),
+        Column("now", wraps=True),
     ]
     cells = [
         [
@@ -108,7 +111,7 @@ def _print(changes: list[Change]) -> None:
     title = "Prices of the past, USD per million tokens" + (
         f" ({_SHOWN} of {len(changes)})" if rest > 0 else ""
     )
-    out.print(table(columns, cells, title=title))
+    show_table(out, columns, cells, title=title)
     out.print("Booked calls keep their price. `spanledger reprice --restate` shows what these would change,")
     out.print("`spanledger prices freeze` prints what keeps the old ones for calls that arrive late.")
 

@@ -10,10 +10,12 @@ from typing import Annotated, Any
 
 import typer
 from rich import progress as bars
+from rich.console import Console
 
 from cli import options
+from operations.format import counted
 from operations.reprice.model import Difference, Progress, Report, Scope, apply, by, count, preview
-from operations.terminal import Column, console, exact_usd, number, print_json, signed_usd, table
+from operations.terminal import Column, console, exact_usd, number, print_json, show_table, usd, signed_usd
 from processor.pricing.load import load_price_book
 from service import database, price_records
 
@@ -134,39 +136,36 @@ def _print(report: Report, scope: Scope) -> None:
     out, total = console(), report.total()
     verb = "changed" if report.run_id is not None else "would change"
     out.print(
-        f"{number(total.changed)} of {number(report.rows)} calls {verb}, {scope.start:%Y-%m-%d %H:%M} – "
+        f"{number(total.changed)} of {counted(report.rows, 'call')} {verb}, {scope.start:%Y-%m-%d %H:%M} – "
         f"{scope.end:%Y-%m-%d %H:%M} UTC: {signed_usd(total.delta_pico_usd)}",
         style="bold", markup=False,
     )  # fmt: skip
     for names in _GROUPS:
         rows = [(key, d) for key, d in by(report, *names) if d.changed or d.waiting]
         if rows:
-            out.print(_table(names, rows))
+            _show_table(out, names, rows)
     if total.waiting:
         out.print(
-            f"{number(total.waiting)} calls have a price that would become another "
-            f"({signed_usd(total.waiting_pico_usd)}); it stands until --restate is given.",
+            f"{counted(total.waiting, 'call')} would change price ({signed_usd(total.waiting_pico_usd)}); "
+            "booked prices stand until --restate is given.",
             style="yellow", markup=False,
         )  # fmt: skip
     if total.kept:
         out.print(_kept(report), style="yellow", markup=False)
     if report.unpriced:
         out.print(
-            f"{number(report.unpriced)} calls have no cost still (`spanledger unpriced`).", markup=False
+            f"Still without a cost: {counted(report.unpriced, 'call')} (`spanledger unpriced`).", markup=False
         )
     if report.run_id is not None:
-        out.print(
-            f"Booked as run {report.run_id} of the ledger's book (genai.ledger_run, genai.ledger_line)."
-        )
+        out.print(f"Booked as run {report.run_id} of the journal (genai.ledger_run, genai.ledger_line).")
     elif total.changed:
-        out.print(f"Nothing was changed. Again with --apply{' --restate' if scope.restate else ''} to do it.")
+        out.print(
+            f"Dry run, nothing changed. Add --apply{' (with --restate)' if scope.restate else ''} to book it."
+        )
 
 
 def _kept(report: Report) -> str:
     """The calls whose price stands because the map has none, and whose they are."""
-    from operations.reprice.model import by
-    from operations.terminal import number, usd
-
     total = report.total()
     models = [(d.kept_pico_usd, f"{key[0]}/{key[1]}") for key, d in by(report, "provider", "model") if d.kept]
     named = [model for _, model in sorted(models, reverse=True)[:_NAMED]]
@@ -177,16 +176,20 @@ def _kept(report: Report) -> str:
     )
 
 
-def _table(names: tuple[str, ...], rows: list[tuple[tuple[object, ...], Difference]]) -> Any:
+def _show_table(
+    out: Console, names: tuple[str, ...], rows: list[tuple[tuple[object, ...], Difference]]
+) -> None:
     figures = ("filled", "restated", "difference", "would restate")
-    heads = [Column(name, style="bold") for name in names] + [Column(name, figures=True) for name in figures]
+    heads = [Column(name, style="bold") for name in names]
+    heads += [Column(name, figures=True, rank=name != "difference") for name in figures]
     cells = [
         [*map(str, key), number(d.filled), number(d.restated), signed_usd(d.delta_pico_usd),
          signed_usd(d.waiting_pico_usd) if d.waiting else ""]
         for key, d in rows[:_SHOWN]
     ]  # fmt: skip
     rest = len(rows) - _SHOWN
-    return table(
+    show_table(
+        out,
         heads,
         cells,
         title=f"By {names[-1]}" + (f" (the {_SHOWN} largest of {len(rows)})" if rest > 0 else ""),

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
 
-import typer
-
-from cli import options
+from cli import backlog, options
 from operations import query as ledger
-from operations.terminal import DASH, Column, console, exact_usd, instant, number, print_json, table, usd
+from operations.format import DASH, UNKNOWN, counted, instant, number
+from operations.terminal import Column, exact_usd, usd
 from operations.unpriced.model import Suggestion, Unpriced, entries, suggest
 from processor.pricing.load import load_price_book
-from processor.pricing.nearest import Nearest
-from processor.pricing.vectors import PriceVector
 from service import database
+
+_COLUMNS = (
+    Column("provider"),
+    Column("model", style="bold"),
+    Column("environment", rank=4),
+    Column("data mode", rank=5),
+    Column("calls", figures=True),
+    Column("input", figures=True, rank=3),
+    Column("output", figures=True, rank=3),
+    Column("first seen", rank=6),
+    Column("last seen", rank=2),
+    Column("about", figures=True),
+    Column("at the price of", rank=1, wraps=True),
+)
 
 app = options.app()
 
@@ -22,7 +33,7 @@ app = options.app()
 @options.grouped
 def unpriced(
     *,
-    as_yaml: Annotated[bool, typer.Option("--yaml", help="Print a prices.yaml for them, to check.")] = False,
+    as_yaml: backlog.AsYaml = False,
     as_json: options.AsJson = False,
     given: options.Settings,
 ) -> None:
@@ -34,65 +45,56 @@ def unpriced(
     with database.connected(settings) as connection:
         rows = [Unpriced(**row) for row in ledger.rows(connection, "unpriced_usage")]
     suggestions = suggest(rows, load_price_book(settings.prices.file)) if rows else []
-    if as_json:
-        _print_json(suggestions)
-    elif as_yaml:
-        typer.echo(entries(suggestions), nl=False)
-    else:
-        _print(suggestions)
-
-
-def _print_json(suggestions: list[Suggestion]) -> None:
-    models = [
-        ledger.call_json(row._asdict())
-        | {
-            "hasPrices": own is not None,
-            "estimatedMissingUsd": exact_usd(about),
-            "nearest": None
-            if nearest is None
-            else {
-                "provider": nearest.vector.provider,
-                "model": nearest.vector.model,
-                "likeness": round(nearest.likeness, 4),
-            },
-        }
-        for row, nearest, about, own in suggestions
-    ]
-    print_json(models)
-
-
-def _print(suggestions: list[Suggestion]) -> None:
-    out = console()
-    if not suggestions:
-        out.print("Every model has a price.")
-        return
-    columns = [
-        *(Column(name) for name in ("provider", "model", "environment", "data mode")),
-        *(Column(name, figures=True) for name in ("calls", "input", "output")),
-        *(Column(name) for name in ("first seen", "last seen")),
-        Column("about", figures=True),
-        Column("at the price of"),
-    ]
-    out.print(
-        table(columns, [_cells(suggestion) for suggestion in suggestions], title="Models without a price")
+    entry = entries(suggestions)
+    backlog.show(
+        backlog.Backlog(
+            title="Models without a price",
+            empty="Every model has a price.",
+            columns=_COLUMNS,
+            rows=[_cells(suggestion) for suggestion in suggestions],
+            document=[_document(suggestion) for suggestion in suggestions],
+            notes=[_missing(suggestions), *(_HOW if entry else ())],
+            entry=entry,
+        ),
+        as_yaml,
+        as_json,
     )
+
+
+_HOW = (
+    "",
+    "A prices.yaml for them, or entries for yours (docs/pricing.md). Check the numbers, then "
+    "`spanledger reprice`:",
+    "",
+)
+
+
+def _document(suggestion: Suggestion) -> dict[str, object]:
+    row, nearest, about, own = suggestion
+    near = nearest and {
+        "provider": nearest.vector.provider,
+        "model": nearest.vector.model,
+        "likeness": round(nearest.likeness, 4),
+    }
+    return ledger.call_json(row._asdict()) | {
+        "hasPrices": own is not None,
+        "estimatedMissingUsd": exact_usd(about),
+        "nearest": near,
+    }
+
+
+def _missing(suggestions: Sequence[Suggestion]) -> str:
+    """What is in no total, as far as it can be estimated."""
     known = [about for _, _, about, _ in suggestions if about is not None]
-    unknown = len(suggestions) - len(known)
-    more = f", and {unknown} of these rows are near no known price" if unknown else ""
-    out.print(
-        f"About {usd(sum(known))} is missing, estimated{more}. The true cost is unknown and in no total.",
-        markup=False,
+    about = f"about {usd(sum(known))} (estimate)" if known else "an unknown amount"
+    rest = len(suggestions) - len(known)
+    return f"Not in any total: {about}." + (
+        f" No similar price is known for {counted(rest, 'row')}." if rest else ""
     )
-    if snippet := entries(suggestions):
-        out.print(
-            "\nA prices.yaml for them, or entries for yours (docs/pricing.md). Check the numbers, "
-            "then `spanledger reprice`:\n"
-        )
-        out.out(snippet, highlight=False)
 
 
 def _cells(suggestion: Suggestion) -> list[str]:
-    row, nearest, about, own = suggestion
+    row, _, about, _ = suggestion
     most = "≤ " if row.tokens_at_most else ""
     return [
         row.provider,
@@ -103,12 +105,13 @@ def _cells(suggestion: Suggestion) -> list[str]:
         *(f"{most}{number(count)}" for count in (row.input_tokens, row.output_tokens)),
         instant(row.first_seen),
         instant(row.last_seen),
-        DASH if about is None else f"~ {usd(about)}",
-        _priced_as(nearest, own),
+        UNKNOWN if about is None else f"~ {usd(about)}",
+        _priced_as(suggestion),
     ]
 
 
-def _priced_as(nearest: Nearest | None, own: PriceVector | None) -> str:
-    if own is not None:
+def _priced_as(suggestion: Suggestion) -> str:
+    if suggestion.own is not None:
         return "its own, not for all that was used (`explain`)"
+    nearest = suggestion.nearest
     return DASH if nearest is None else f"{nearest.vector.provider} {nearest.vector.model}"

@@ -11,7 +11,8 @@ import psycopg
 from demo import shop, truth
 from demo.plan import Plan, PlannedCall, PlannedRequest
 from demo.truth import Totals
-from operations import query as ledger
+from operations.dimensions import split
+from operations.spend import model as spend
 
 HOURS_EITHER_SIDE = shop.DEPLOY_HOURS_AGO
 
@@ -104,21 +105,20 @@ def _truth(plan: Plan, question: Question) -> Answer:
 
 
 def _ask(connection: psycopg.Connection[Any], question: Question) -> Answer:
-    window = ledger.Window(question.start, question.end, "prod", "demo")
-    _, rows = ledger.top(connection, question.dimension, window)
-    return {row["name"]: totals_of(row) for row in rows}
+    asked = spend.Question(question.start, question.end, split(question.dimension), "prod", "demo")
+    return {row.values[-1]: totals_of(row.sums) for row in spend.top(connection, asked).rows}
 
 
-def totals_of(row: ledger.Row) -> Totals:
-    """A row of `ledger.top` as sums."""
+def totals_of(sums: spend.Sums) -> Totals:
+    """Sums as the plan has them."""
     return Totals(
-        calls=row["calls"],
-        requests=row["requests"],
-        successes=row["successes"],
-        errors=row["errors"],
-        input_tokens=row["input_tokens"],
-        output_tokens=row["output_tokens"],
-        cost=row["cost_pico_usd"],
-        unpriced=row["unpriced_calls"],
-        uncertain=row["uncertain_calls"],
+        calls=sums.calls,
+        requests=sums.requests,
+        successes=sums.successes,
+        errors=sums.errors,
+        input_tokens=sums.input_tokens,
+        output_tokens=sums.output_tokens,
+        cost=sums.cost_pico_usd,
+        unpriced=sums.unpriced_calls,
+        uncertain=sums.uncertain_calls,
     )

@@ -38,7 +38,8 @@ from demo.plan import Plan, make_plan
 from demo.stage import RESOURCE, Ports, Stage, StageError, choose_ports, directory
 from demo.traffic import Customers, requests_per_second
 from demo.truth import Totals
-from operations import query as ledger
+from operations.dimensions import split
+from operations.spend import model as spend
 from operations.terminal import print_json
 
 USUAL_PORTS = Ports(grpc=4317, http=4318, ops=4319)
@@ -213,9 +214,9 @@ def _bill(provider_port: int) -> Totals:
 
 
 def _counted(connection: psycopg.Connection[object], since: datetime) -> Totals:
-    window = ledger.Window(since, datetime.now(UTC) + timedelta(minutes=1), "prod", "demo")
-    _, rows = ledger.top(connection, "model", window)
-    return sum(map(questions.totals_of, rows), Totals())
+    until = datetime.now(UTC) + timedelta(minutes=1)
+    asked = spend.Question(since, until, split("model"), "prod", "demo")
+    return sum((questions.totals_of(row.sums) for row in spend.top(connection, asked).rows), Totals())
 
 
 _AFTERWARDS = {False: " and leaves nothing behind", True: ", and the data stay"}

@@ -101,6 +101,16 @@ def split(text: str) -> Split:
     return Split(found)
 
 
+def title_of(sql: str) -> str:
+    """The name for people of one dimension or two, by their name in SQL."""
+    return " and ".join(name.replace("_", " ") for name in sql.split(","))
+
+
+def is_per_call(sql: str) -> bool:
+    """Whether cost is judged per call and not per request (LEDGER §5); in SQL `genai.judged_per_call`."""
+    return not {"model", "family", "provider"}.isdisjoint(sql.split(","))
+
+
 def not_one_of(text: str, kind: str, known: object) -> str:
     """Why a name is refused: `'tennant' is not a dimension. Did you mean tenant? Choose from …`."""
     names = [str(name) for name in known] if isinstance(known, (dict, tuple, list)) else []

@@ -5,6 +5,7 @@ Nothing here computes money: figures come exact from SQL and are only rounded fo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ DASH = "—"
 """There is nothing to show: no baseline, nothing to divide by."""
 UNKNOWN = "unknown"
 """There is an amount, but nobody knows it: never shown as zero."""
+_BARS = "▁▂▃▄▅▆▇█"
 _SIGNIFICANT = 3
 """Digits that a small amount keeps."""
 
@@ -118,6 +120,24 @@ def ratio(value: float | None) -> str:
 def seconds(milliseconds: float | None) -> str:
     """A duration in seconds."""
     return DASH if milliseconds is None else f"{milliseconds / 1_000:.1f} s"
+
+
+def sparkline(points: Mapping[datetime, int], start: datetime, end: datetime, cells: int) -> str:
+    """The course of a sum over a window as `cells` bars, the highest one full, zero the lowest.
+
+    Args:
+        points: the sums of steps, each at its begin.
+    """
+    sums = [0] * cells
+    for time, value in points.items():
+        place = int((time - start) / (end - start) * cells)
+        sums[min(max(place, 0), cells - 1)] += value
+    highest = max(sums)
+    if highest <= 0:
+        return _BARS[0] * cells
+    return "".join(
+        _BARS[1 + (value * (len(_BARS) - 2)) // highest] if value > 0 else _BARS[0] for value in sums
+    )
 
 
 def arrow(before: str, now: str) -> str:

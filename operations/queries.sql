@@ -117,11 +117,6 @@ ORDER BY m.time DESC, m.call_key
 LIMIT %(limit)s
 
 
--- folded_notice --
--- A sentence where calls of the environment are counted under __other__.
-SELECT genai.folded_notice(%(from)s, %(to)s, %(environment)s, %(data_mode)s) AS notice
-
-
 -- forget_sender_problems --
 -- What is a week old, and spans without calls of services whose calls are counted.
 DELETE FROM _genai.sender_problem
@@ -227,48 +222,6 @@ WHERE held.holder = excluded.holder OR held.expires_at < now()
 RETURNING held.holder
 
 
--- top --
--- Spend of an exact window by endpoint, prompt version (with its endpoint) or model (with its provider). A model comes
--- with its family, and what became of the family's calls: a failed call names the model that was asked for.
-SELECT m.*, sum(m.calls) OVER of_family::bigint AS family_calls, sum(m.successes) OVER of_family::bigint AS family_successes
-FROM (
-    SELECT CASE %(dimension)s WHEN 'endpoint' THEN endpoint_tag WHEN 'prompt' THEN prompt_version ELSE model END AS name,
-           CASE %(dimension)s WHEN 'prompt' THEN endpoint_tag WHEN 'model' THEN provider END AS within,
-           CASE %(dimension)s WHEN 'model' THEN genai.model_family(model) END AS family,
-           sum(calls)::bigint AS calls, sum(requests)::bigint AS requests,
-           sum(successes)::bigint AS successes, sum(errors)::bigint AS errors,
-           sum(input_tokens)::bigint AS input_tokens, sum(output_tokens)::bigint AS output_tokens,
-           sum(cost_pico_usd)::numeric AS cost_pico_usd,
-           sum(unpriced_calls)::bigint AS unpriced_calls, sum(uncertain_calls)::bigint AS uncertain_calls
-    FROM genai.usage_window(%(from)s, %(to)s)
-    WHERE (%(environment)s = '*' OR environment = %(environment)s)
-      AND (%(data_mode)s = '*' OR data_mode = %(data_mode)s)
-    GROUP BY 1, 2, 3
-) m
-WINDOW of_family AS (PARTITION BY m.within, m.family)
-ORDER BY m.cost_pico_usd DESC, m.calls DESC, m.name, m.within
-
-
--- top_identity --
--- Spend of an exact window by user (with its tenant) or tenant, with the label it was given.
-SELECT t.*, l.label
-FROM (
-SELECT CASE %(dimension)s WHEN 'tenant' THEN tenant_id ELSE user_id END AS name,
-       CASE %(dimension)s WHEN 'user' THEN tenant_id END AS within,
-       sum(calls)::bigint AS calls, sum(requests)::bigint AS requests,
-       sum(successes)::bigint AS successes, sum(errors)::bigint AS errors,
-       sum(input_tokens)::bigint AS input_tokens, sum(output_tokens)::bigint AS output_tokens,
-       sum(cost_pico_usd)::numeric AS cost_pico_usd,
-       sum(unpriced_calls)::bigint AS unpriced_calls, sum(uncertain_calls)::bigint AS uncertain_calls
-FROM genai.identity_window(%(from)s, %(to)s)
-WHERE (%(environment)s = '*' OR environment = %(environment)s)
-  AND (%(data_mode)s = '*' OR data_mode = %(data_mode)s)
-GROUP BY 1, 2
-) t
-LEFT JOIN genai.identity_label l ON l.kind = %(dimension)s AND l.value = t.name
-ORDER BY t.cost_pico_usd DESC, t.calls DESC, t.name, t.within
-
-
 -- unpriced --
 -- Models without a price, most calls first.
 SELECT provider, model, environment, data_mode, calls, first_seen, last_seen
@@ -291,18 +244,3 @@ SELECT scope, version, service_name, environment, data_mode, keys, sum(spans)::b
 FROM genai.unread
 GROUP BY scope, version, service_name, environment, data_mode, keys
 ORDER BY last_seen DESC, spans DESC, scope, version, service_name
-
-
--- unread_spans --
--- Spans of a window with usage that no rule reads.
-SELECT genai.unread_spans(%(from)s, %(to)s, %(environment)s, %(data_mode)s) AS unread_spans
-
-
--- window --
--- What a window becomes where single calls of its ragged edges are gone (LEDGER §9).
-SELECT from_used, to_used FROM genai.window_cut(%(from)s, %(to)s)
-
-
--- window_identity --
--- The same for questions about users and tenants, whose sums are kept apart.
-SELECT from_used, to_used FROM genai.identity_cut(%(from)s, %(to)s)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from operations import format as words
 from operations.format import DASH as DASH
@@ -20,14 +26,27 @@ from operations.format import printable as printable
 
 PICO = 12
 """Decimal places of the ledger's unit, the pico-USD."""
+_PIPE = 160
+"""Where sentences break in a pipe."""
+_UNBOUND = 10_000
+_NARROWEST = 24
+"""A column of texts that wrap is not made narrower than this."""
 
 
 class Column(NamedTuple):
-    """One column of a table: its heading, and whether it holds figures (right-aligned)."""
+    """One column of a table.
+
+    Attributes:
+        figures: it holds figures: right-aligned.
+        rank: where a terminal is too narrow, the columns of the highest rank are left out; those of 0 never.
+        wraps: a text that may take several lines, such as a reason; what does not wrap is never cut either.
+    """
 
     title: str
     figures: bool = False
     style: str | None = None
+    rank: int = 0
+    wraps: bool = False
 
 
 def dollars(pico_usd: int | None) -> Decimal | None:
@@ -76,26 +95,89 @@ def ago(value: timedelta) -> str:
 def console(stderr: bool = False) -> Console:
     """The terminal; a pipe gets wide plain lines, so that nothing is cut."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, width=None if stream.isatty() else 160, highlight=False)
+    width = None if stream.isatty() or _columns() else _PIPE
+    return Console(stderr=stderr, width=width, highlight=False)
 
 
-def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], title: str | None = None) -> Table:
-    """A table in our one style; values are shown literally, never read as markup."""
-    from rich.box import SIMPLE_HEAD
-    from rich.text import Text
+def _columns() -> int | None:
+    """The width that the environment names, if it does."""
+    named = os.environ.get("COLUMNS", "")
+    return int(named) if named.isdigit() and int(named) else None
 
-    shown = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
+
+def show_table(
+    out: Console,
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    title: str | None = None,
+    footer: Sequence[str] | None = None,
+) -> None:
+    """Print a table in our one style; values are shown literally, never read as markup.
+
+    Columns without room are left out whole, the highest rank first, and a last line says how many. In a pipe
+    there is room for all.
+    """
+    if title:
+        out.print(Text(printable(title), "bold"))
+    rows = [[printable(cell) for cell in row] for row in rows]
+    kept = list(range(len(columns)))
+    whole = needed = _width(out, columns, rows, footer, kept)
+    room = out.width if out.is_terminal or _columns() else needed
+    while needed > room and (ranks := [columns[place].rank for place in kept if columns[place].rank]):
+        kept.remove(max(place for place in kept if columns[place].rank == max(ranks)))
+        needed = _width(out, columns, rows, footer, kept)
+    with _at_least(out, needed):
+        out.print(_table(columns, rows, footer, kept))
+    if hidden := len(columns) - len(kept):
+        out.print(f"{words.counted(hidden, 'column')} hidden: widen to {whole} or use --json", style="dim")
+
+
+def _table(
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    footer: Sequence[str] | None,
+    kept: Sequence[int],
+) -> Table:
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False, show_footer=footer is not None)
+    for place in kept:
+        column = columns[place]
+        texts = [column.title, *(row[place] for row in rows), *([footer[place]] if footer else [])]
+        widest = max(map(cell_len, texts))
         shown.add_column(
             column.title,
+            footer=Text(printable(footer[place])) if footer else "",
             justify="right" if column.figures else "left",
-            no_wrap=column.figures,
+            no_wrap=not column.wraps,
+            min_width=min(widest, _NARROWEST) if column.wraps else widest,
             style=column.style,
             overflow="fold",
         )
     for row in rows:
-        shown.add_row(*(Text(printable(cell)) for cell in row))
+        shown.add_row(*(Text(row[place]) for place in kept))
     return shown
+
+
+def _width(
+    out: Console,
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    footer: Sequence[str] | None,
+    kept: Sequence[int],
+) -> int:
+    """The least width at which no figure and no name is cut."""
+    options = out.options.update(max_width=_UNBOUND)
+    return Measurement.get(out, options, _table(columns, rows, footer, kept)).minimum
+
+
+@contextmanager
+def _at_least(out: Console, width: int) -> Iterator[None]:
+    """A terminal that is narrower than its table breaks the lines itself: that cuts nothing."""
+    before = out.width
+    out.width = max(before, width)
+    try:
+        yield
+    finally:
+        out.width = before
 
 
 def camel(name: str) -> str:

@@ -179,10 +179,11 @@ def compare(connection: psycopg.Connection[Any], question: Question, limit: int 
         limit: segments at most, the largest change first; the total counts all.
 
     Raises:
-        ValueError: the dimension is none of `DIMENSIONS`.
+        ValueError: the dimension is none of `DIMENSIONS`, nor two of them with a comma.
     """
-    if question.dimension not in DIMENSIONS:
-        raise ValueError(f"{question.dimension!r} is no dimension; these are: {', '.join(DIMENSIONS)}")
+    for name in question.dimension.split(","):
+        if name not in DIMENSIONS:
+            raise ValueError(dimensions.not_one_of(name, "dimension", DIMENSIONS))
     values = question._asdict() | question.focus._asdict() | {"limit": limit}
     del values["focus"]
     with connection.transaction():

@@ -8,6 +8,7 @@ from typing import Any
 from operations import format as words
 from operations.compare.model import DIMENSIONS, Comparison, Focus, Question
 from operations.compare.model import compare as ask
+from operations.dimensions import is_per_call
 from operations.web import ledger
 from operations.web.ledger import Connection
 from operations.web.parameters import Links
@@ -46,7 +47,7 @@ def compare_page(
         calls=calls, state=state, outside=outside, doubts=words.doubts(question, total) if total else [],
         evidence=_evidence(answer), focus_of=lambda row: focus(question, row.segment), dimensions=DIMENSIONS,
         baselines=BASELINES, command=command(question), refresh=None,
-        per="call" if question.dimension in ("model", "provider") else "request",
+        per="call" if is_per_call(question.dimension) else "request",
     )  # fmt: skip
 
 

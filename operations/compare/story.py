@@ -12,6 +12,7 @@ from rich.text import Text
 
 from operations.compare.drivers import Driver
 from operations.compare.model import TERMS, TOKEN_CLASSES, Change, Comparison, Question, Spike
+from operations.dimensions import is_per_call, title_of
 from operations.exactness import reasons
 from operations.format import (
     CLASSES,
@@ -34,7 +35,7 @@ from operations.format import (
     unit_usd,
     usd,
 )
-from operations.terminal import Column, table
+from operations.terminal import Column, show_table
 
 BAR_WIDTH = 32
 
@@ -49,7 +50,7 @@ def show(out: Console, question: Question, answer: Comparison) -> None:
             markup=False,
         )
         for reason in reasons({"unread_spans": answer.unread_spans}):
-            out.print(f"≥ says “at least”: {reason}.", style="yellow", markup=False)
+            out.print(f"≥ means at least: {reason}.", style="yellow", markup=False)
         _print_notice(out, answer)
         return
     out.print(windows(question, total))
@@ -59,7 +60,7 @@ def show(out: Console, question: Question, answer: Comparison) -> None:
     if line := drivers(answer):
         out.print(line)
     if answer.segments:
-        out.print(fitting(out, question, answer.segments))
+        show_segments(out, question, answer.segments)
     for doubt in doubts(question, total):
         out.print(Text(doubt, "yellow"))
     _print_notice(out, answer)
@@ -163,41 +164,21 @@ def _driver(each: Driver) -> Text:
     return line.append("\n")
 
 
-def fitting(out: Console, question: Question, rows: list[Change]) -> Table:
-    """The table with as many columns as the terminal has room for: a figure is never cut."""
-    for figures in (10, 6, 5):
-        shown = segments(question, rows, figures)
-        if _fits(out, shown):
-            return shown
-    return segments(question, rows, 4)
+def show_segments(out: Console, question: Question, rows: list[Change]) -> None:
+    """One line per segment: money, cause, and what a request was like in both windows."""
+    columns = [
+        Column(title_of(question.dimension), style="bold"), Column("before", figures=True),
+        Column("now", figures=True), Column("change", figures=True), Column("cause"),
+        Column(f"per {'call' if is_per_call(question.dimension) else 'request'}", figures=True, rank=1),
+        Column("tokens", figures=True, rank=2), Column("success", figures=True, rank=3),
+        Column("p95", figures=True, rank=4), Column("attempts", figures=True, rank=5),
+        Column("wasted", figures=True, rank=6),
+    ]  # fmt: skip
+    show_table(out, columns, [[row.segment, *_cells(row)] for row in rows])
 
 
 def _fits(out: Console, shown: Table) -> bool:
     return Measurement.get(out, out.options.update(max_width=10_000), shown).maximum <= out.width
-
-
-def segments(question: Question, rows: list[Change], figures: int = 10) -> Table:
-    """One line per segment: money, cause, and what a request was like in both windows."""
-    per = "call" if question.dimension in ("model", "provider") else "request"
-    titles = [
-        "before",
-        "now",
-        "change",
-        "cause",
-        f"per {per}",
-        "tokens",
-        "success",
-        "p95",
-        "attempts",
-        "wasted",
-    ]
-    titles = titles[:figures]
-    columns = [Column(question.dimension.replace("_", " "), style="bold")]
-    columns += [Column(title, figures=title != "cause") for title in titles]
-    shown = table(columns, [[row.segment, *_cells(row)[: len(titles)]] for row in rows])
-    for column in shown.columns:
-        column.no_wrap = True
-    return shown
 
 
 def _cells(row: Change) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from operations import query as ledger
-from operations.terminal import Column, console, exact_usd, number, percent, print_json, table, usd
+from operations.terminal import Column, console, exact_usd, number, percent, print_json, show_table, usd
 from processor.calls.errors import BadData
 
 _FINER = (
@@ -18,7 +18,7 @@ _FINER = (
 
 
 class Question(NamedTuple):
-    """Whole days [first, last], as believed at `moment`."""
+    """Whole days [first, last], as recorded at `moment`."""
 
     moment: datetime
     first: date
@@ -102,16 +102,11 @@ def _print(rows: list[ledger.Row], asked: Question) -> None:
         for row in rows
     ]  # fmt: skip
     title = (
-        f"Spend by model · whole days {asked.first} to {asked.last} (UTC) · as believed at"
+        f"Spend by model · whole days {asked.first} to {asked.last} (UTC) · as recorded at"
         f" {asked.moment:%Y-%m-%d %H:%M} UTC · environment {asked.environment} · data mode {asked.data_mode}"
     )
-    shown = table(columns, cells, title=title)
-    shown.show_footer = True
-    for column, footer in zip(
-        shown.columns[1:], ("total", usd(total), "", number(_calls(rows))), strict=True
-    ):
-        column.footer = footer
-    console().print(shown)
+    footer = ["", "total", usd(total), "", number(_calls(rows))]
+    show_table(console(), columns, cells, title=title, footer=footer)
 
 
 def _calls(rows: list[ledger.Row]) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operations.format import counted, exactly, share, signed, unit_usd, usd
+from operations.format import counted, exactly, share, signed, sparkline, unit_usd, usd
 from operations.terminal import percent
 from operations.terminal import usd as pico_usd
 
@@ -68,3 +69,22 @@ def test_one_is_singular() -> None:
         "1,250 calls",
     )
     assert counted(2, "query", "queries") == "2 queries"
+
+
+START = datetime(2026, 5, 4, tzinfo=UTC)
+
+
+def test_a_sparkline_draws_the_course_of_a_window() -> None:
+    hours = {START + timedelta(hours=hour): hour for hour in range(8)}
+    assert sparkline(hours, START, START + timedelta(hours=8), 8) == "▁▂▃▄▅▆▇█"
+    assert sparkline({}, START, START + timedelta(hours=8), 4) == "▁▁▁▁"
+
+
+@given(st.dictionaries(st.integers(-1, 30), st.integers(0, 10**15)), st.integers(1, 20))
+def test_a_sparkline_has_its_cells_and_touches_the_top_once_anything_was_spent(
+    spent: dict[int, int], cells: int
+) -> None:
+    points = {START + timedelta(hours=hour): cost for hour, cost in spent.items()}
+    drawn = sparkline(points, START, START + timedelta(hours=24), cells)
+    assert len(drawn) == cells
+    assert ("█" in drawn) == any(spent.values())

@@ -310,7 +310,7 @@ def test_the_command_previews_then_applies(
     told = run("reprice", *more)
     assert "12 of 12 calls would change" in told
     assert "+$0.01" in told
-    assert "Nothing was changed" in told
+    assert "Dry run, nothing changed" in told
     done = json.loads(run("reprice", *more, "--apply", "--why", "first price of a", "--json"))
     assert (done["applied"], done["total"]["filledCalls"], done["total"]["deltaUsd"]) == (True, 12, "0.012")
     assert {cell["tenantId"] for cell in done["cells"]} == {"t0", "t1", "t2"}
@@ -331,7 +331,7 @@ def test_top_tells_what_was_believed_by_model_and_refuses_finer_questions(
     now = json.loads(run("top", "model", *window, "--as-of", "2100-01-01", "--json"))
     assert then["total"] == {"calls": 3, "costUsd": "0"}
     assert now["total"] == {"calls": 3, "costUsd": "0.003"}
-    assert "as believed at 2100-01-01" in run("top", "model", *window, "--as-of", "2100-01-01")
+    assert "as recorded at 2100-01-01" in run("top", "model", *window, "--as-of", "2100-01-01")
     with pytest.raises(BadData, match="by day and model only"):
         run("top", "tenant", *window, "--as-of", "2100-01-01")
     with pytest.raises(BadData, match="whole days"):

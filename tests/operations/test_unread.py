@@ -138,7 +138,7 @@ def test_top_marks_the_total_and_no_row(ledger: str) -> None:
     assert (found["total"]["atLeast"], found["total"]["unreadSpans"]) == (True, 2)
     assert [row["atLeast"] for row in found["rows"]] == [False]
     shown = run(ledger, "top", "endpoint", *WINDOW)
-    assert "≥ says “at least”: 2 spans with usage that no rule reads (`spanledger unread`)." in shown
+    assert "≥ means at least: 2 spans with usage that no rule reads (`spanledger unread`)." in shown
 
 
 def test_the_day_of_the_running_service_tells_it_also_where_nothing_was_counted(ledger: str) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import re
 import subprocess
 import sys
 import time
@@ -97,6 +100,13 @@ def usd(pico: int) -> Decimal:
     [
         ("endpoint", ("endpointTag",), ("endpoint_tag",)),
         ("prompt", ("endpointTag", "promptVersion"), ("endpoint_tag", "prompt_version")),
+        ("prompt-version", ("endpointTag", "promptVersion"), ("endpoint_tag", "prompt_version")),
+        ("provider", ("provider",), ("provider",)),
+        ("service", ("serviceName",), ("service_name",)),
+        ("tenant,model", ("tenantId", "model"), ("tenant_id", "model")),
+        ("user,endpoint", ("userId", "endpointTag"), ("user_id", "endpoint_tag")),
+        ("tenant,prompt-version", ("tenantId", "promptVersion"), ("tenant_id", "prompt_version")),
+        ("service,tenant", ("serviceName", "tenantId"), ("service_name", "tenant_id")),
         ("user", ("tenantId", "userId"), ("tenant_id", "user_id")),
         ("tenant", ("tenantId",), ("tenant_id",)),
         ("model", ("provider", "model"), ("provider", "model")),
@@ -164,7 +174,7 @@ def test_top_says_at_least_where_a_call_has_no_price(ledger: str) -> None:
 def test_top_says_where_calls_are_when_there_are_none(ledger: str) -> None:
     shown = run("top", "endpoint", "--env", "nowhere", "--database-url", ledger).stdout
 
-    assert "No call between" in shown
+    assert "No calls between" in shown
     assert "environment nowhere" in shown
     assert "staging" in shown
     assert "test" in shown
@@ -188,6 +198,78 @@ def test_a_window_that_is_none_is_refused(last: str) -> None:
 
     assert done.exit_code == 2
     assert "expected a time such as 30m, 24h or 7d" in done.output
+
+
+FILTERS = {
+    "--endpoint": ("endpoint_tag", "checkout.step_1"),
+    "--prompt-version": ("prompt_version", "v1"),
+    "--model": ("model", "gpt-4o"),
+    "--provider": ("provider", "anthropic"),
+    "--tenant": ("tenant_id", "t-1"),
+    "--service": ("service_name", "shop"),
+}
+
+
+@pytest.mark.parametrize("option", FILTERS)
+@pytest.mark.parametrize("dimension", ["model", "tenant"])
+def test_top_counts_only_what_the_filters_let_through(ledger: str, dimension: str, option: str) -> None:
+    column, value = FILTERS[option]
+
+    told = run_json("top", dimension, option, value, "--database-url", ledger)
+
+    through = [call for call in calls(ledger) if call[column] == value]
+    assert through
+    assert told["total"]["calls"] == len(through)
+    assert Decimal(told["total"]["costUsd"]) == usd(sum(call["cost_pico_usd"] or 0 for call in through))
+
+
+@pytest.mark.parametrize("option", FILTERS)
+def test_tail_shows_only_what_the_filters_let_through(ledger: str, option: str) -> None:
+    column, value = FILTERS[option]
+    through = calls(ledger, f"{column} = '{value}'")
+    assert through
+
+    done = run(
+        "tail", "--since", "10m", "--count", str(len(through)), option, value, "--json",
+        "--database-url", ledger,
+    )  # fmt: skip
+
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {line["callKey"] for line in lines} == {str(call["call_key"]) for call in through}
+
+
+def test_top_as_csv_has_every_row_with_every_digit(ledger: str) -> None:
+    told = run_json("top", "user", "--limit", "1000", "--database-url", ledger)
+
+    rows = list(csv.DictReader(io.StringIO(run("top", "user", "--csv", "--database-url", ledger).stdout)))
+
+    assert len(rows) == len(told["rows"]) > 20
+    assert [row["costUsd"] for row in rows] == [row["costUsd"] for row in told["rows"]]
+    assert list(rows[0])[:2] == ["tenantId", "userId"]
+
+
+def test_the_trend_of_a_row_is_drawn_against_its_own_highest_step(ledger: str) -> None:
+    shown = run("top", "tenant", "--limit", "3", "--database-url", ledger).stdout
+
+    drawn = re.findall(r"[▁▂▃▄▅▆▇█]{12}", shown)
+    assert len(drawn) == 4  # three rows and the total
+    assert all("█" in bars for bars in drawn)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--csv", "--json"],
+        ["--watch", "--from", "yesterday"],
+        ["--watch", "--json"],
+        ["tenant", "--by", "model"],
+        ["model", "--as-of", "yesterday", "--tenant", "t-1"],
+    ],
+)
+def test_top_refuses_what_contradicts_itself(arguments: list[str]) -> None:
+    done = run("top", *arguments, "--database-url", "postgresql://nowhere.invalid/x")
+
+    assert done.exit_code == 2
 
 
 def test_unpriced_lists_the_models_without_a_price(ledger: str) -> None:

@@ -53,7 +53,7 @@ def test_it_only_counts_until_it_is_told_to_apply(migrated_database: str, folder
     assert stored in {user for (user,) in rows(migrated_database, "SELECT user_id FROM genai.model_call")}
     before = totals(migrated_database)
     shown = run("erase", "--user", "jane@example.com", "--apply", *where).stdout
-    assert "1 kept calls now say __erased__; no figure changed" in shown
+    assert "1 stored call now without an identity (`__erased__`); no figure changed" in shown
     assert totals(migrated_database) == before
     users = rows(migrated_database, "SELECT user_id FROM genai.model_call ORDER BY 1")
     assert users == [(ERASED,), ("h:other",)]

@@ -42,4 +42,4 @@ def test_a_bump_is_shown_and_frozen(migrated_database: str, tmp_path: Path) -> N
     frozen = run(tmp_path, migrated_database, "freeze")
     assert frozen.startswith("frozen:")
     (tmp_path / "prices.yaml").write_text("version: 1\n" + frozen)
-    assert "tells the past as the ledger knows it" in run(tmp_path, migrated_database, "diff")
+    assert "your price map agrees with every price booked" in run(tmp_path, migrated_database, "diff")

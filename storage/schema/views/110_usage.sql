@@ -21,17 +21,23 @@ RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS $$
     END
 $$;
 
+-- Whether a question is split by one of these dimensions; `p_dimension` is one, or two with a comma.
+CREATE FUNCTION genai.splits_by(p_dimension text, p_names text[])
+RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT string_to_array(p_dimension, ',') && p_names
+$$;
+
 -- Which level has the dimension and the filters of a question: `series` (hours, minutes), `identity` (days, hours),
 -- `identity_hour` (hours only, for folded days have no endpoint) or only `calls`.
 CREATE FUNCTION genai.window_source(
     p_dimension text, p_endpoint text, p_prompt_version text, p_user text, p_tenant text, p_service text
 ) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
-        WHEN p_dimension NOT IN ('user', 'tenant') AND coalesce(p_user, '*') = '*' AND coalesce(p_tenant, '*') = '*'
-            THEN 'series'
-        WHEN p_dimension IN ('prompt_version', 'service') OR coalesce(p_prompt_version, '*') <> '*'
+        WHEN NOT genai.splits_by(p_dimension, '{user,tenant}') AND coalesce(p_user, '*') = '*'
+            AND coalesce(p_tenant, '*') = '*' THEN 'series'
+        WHEN genai.splits_by(p_dimension, '{prompt_version,service}') OR coalesce(p_prompt_version, '*') <> '*'
             OR coalesce(p_service, '*') <> '*' THEN 'calls'
-        WHEN p_dimension = 'endpoint' OR coalesce(p_endpoint, '*') <> '*' THEN 'identity_hour'
+        WHEN genai.splits_by(p_dimension, '{endpoint}') OR coalesce(p_endpoint, '*') <> '*' THEN 'identity_hour'
         ELSE 'identity'
     END
 $$;
@@ -116,7 +122,7 @@ CREATE FUNCTION genai.spend_source(
 ) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
         WHEN genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service) = 'identity'
-            AND p_dimension IN ('user', 'tenant', '') AND coalesce(p_model, '*') = '*' THEN 'person'
+            AND string_to_array(p_dimension, ',') <@ '{user,tenant}' AND coalesce(p_model, '*') = '*' THEN 'person'
         ELSE genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service)
     END
 $$;
@@ -156,9 +162,35 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WHERE x.from_time < x.to_time
 $$;
 
+-- The value of one dimension.
+CREATE FUNCTION genai.value_of(
+    p_dimension text, p_endpoint text, p_prompt_version text, p_user text, p_tenant text, p_model text, p_provider text,
+    p_service text
+) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE p_dimension
+        WHEN 'endpoint' THEN p_endpoint WHEN 'prompt_version' THEN p_prompt_version WHEN 'user' THEN p_user
+        WHEN 'tenant' THEN p_tenant WHEN 'model' THEN p_model WHEN 'family' THEN genai.model_family(p_model)
+        WHEN 'provider' THEN p_provider WHEN 'service' THEN p_service
+    END
+$$;
+
+-- The segment that a row belongs to: its value of the dimension (endpoint, prompt_version, user, tenant, model, family of
+-- the model, provider or service), or of two at once (`tenant,model`): `acme · gpt-4o`.
+CREATE FUNCTION genai.segment_of(
+    p_dimension text, p_endpoint text, p_prompt_version text, p_user text, p_tenant text, p_model text, p_provider text,
+    p_service text
+) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN strpos(p_dimension, ',') = 0
+        THEN genai.value_of(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_provider, p_service)
+        ELSE genai.value_of(split_part(p_dimension, ',', 1), p_endpoint, p_prompt_version, p_user, p_tenant, p_model,
+                p_provider, p_service)
+            || ' · ' || genai.value_of(split_part(p_dimension, ',', 2), p_endpoint, p_prompt_version, p_user, p_tenant,
+                p_model, p_provider, p_service)
+    END
+$$;
+
 -- The usage of a window (`side` 1) and its baseline (0) in one pass: a row per series and, where the question needs it,
--- identity. `segment` is the value of the dimension: endpoint, prompt_version, user, tenant, model, family (of the model),
--- provider or service.
+-- identity. `segment` is the value of the dimension, as `segment_of` has it.
 --
 -- Nothing between here and the query materializes the sums, so that the planner leaves out those that nobody reads. Labels
 -- are joined to the left, lest tables without statistics make it sum once per series. Counts are summed in bigint, money
@@ -180,11 +212,8 @@ CREATE FUNCTION genai.sums_of(
     )
     SELECT
         CASE WHEN t.is_window THEN 1 ELSE 0 END,
-        CASE p_dimension
-            WHEN 'endpoint' THEN s.endpoint_tag WHEN 'prompt_version' THEN s.prompt_version
-            WHEN 'user' THEN i.user_id WHEN 'tenant' THEN i.tenant_id WHEN 'model' THEN s.model
-            WHEN 'family' THEN genai.model_family(s.model) WHEN 'provider' THEN s.provider WHEN 'service' THEN s.service_name
-        END,
+        genai.segment_of(p_dimension, s.endpoint_tag, s.prompt_version, i.user_id, i.tenant_id, s.model, s.provider,
+            s.service_name),
         s.environment, s.data_mode, s.endpoint_tag, s.prompt_version, s.provider, s.model, s.service_name, i.tenant_id,
         i.user_id, {calls..latency_b23: coalesce(t.#, 0)}, t.cost_pico_usd
     FROM (

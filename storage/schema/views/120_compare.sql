@@ -28,7 +28,7 @@ $$;
 -- Endpoints, prompt versions, users and tenants are judged per request, models, families and providers per call (LEDGER §5).
 CREATE FUNCTION genai.judged_per_call(p_dimension text, p_model text, p_provider text)
 RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT p_dimension IN ('model', 'family', 'provider') OR coalesce(p_model, '*') <> '*' OR coalesce(p_provider, '*') <> '*'
+    SELECT genai.splits_by(p_dimension, '{model,family,provider}') OR coalesce(p_model, '*') <> '*' OR coalesce(p_provider, '*') <> '*'
 $$;
 
 -- One row per segment (a value of the dimension) and one for the total, which counts all segments, also those beyond

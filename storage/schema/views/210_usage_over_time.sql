@@ -16,7 +16,8 @@ $$;
 -- by days their sums where these are not stale.
 CREATE FUNCTION genai.usage_by_step(
     p_from timestamptz, p_to timestamptz, p_step interval, p_env text, p_data_mode text, p_dimension text,
-    p_endpoint text, p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text
+    p_endpoint text, p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text,
+    p_provider text DEFAULT NULL
 ) RETURNS TABLE (
     "time" timestamptz, segment text, calls bigint, requests bigint, successes bigint, errors bigint,
     input_tokens bigint, output_tokens bigint, cost_pico_usd numeric
@@ -40,10 +41,8 @@ CREATE FUNCTION genai.usage_by_step(
     )
     SELECT
         u.time,
-        CASE p_dimension
-            WHEN 'endpoint' THEN s.endpoint_tag WHEN 'prompt_version' THEN s.prompt_version
-            WHEN 'user' THEN i.user_id WHEN 'tenant' THEN i.tenant_id WHEN 'model' THEN s.model
-            WHEN 'family' THEN genai.model_family(s.model) WHEN 'provider' THEN s.provider WHEN 'service' THEN s.service_name ELSE '' END,
+        CASE p_dimension WHEN '' THEN '' ELSE genai.segment_of(p_dimension, s.endpoint_tag, s.prompt_version, i.user_id,
+            i.tenant_id, s.model, s.provider, s.service_name) END,
         genai.total(u.calls), genai.total(u.requests), genai.total(u.successes), genai.total(u.errors),
         genai.total(u.input_tokens), genai.total(u.output_tokens), sum(u.cost_pico_usd)
     FROM (
@@ -108,7 +107,7 @@ CREATE FUNCTION genai.usage_by_step(
     LEFT JOIN genai.identity i ON i.id = u.identity_id
     WHERE CASE WHEN u.series_id IS NOT NULL
             THEN u.series_id IN (SELECT s.id FROM genai.series_of(
-                p_env, p_data_mode, p_endpoint, p_prompt_version, p_model, NULL, p_service) s) ELSE true END
+                p_env, p_data_mode, p_endpoint, p_prompt_version, p_model, p_provider, p_service) s) ELSE true END
         AND CASE WHEN coalesce(p_user, '*') <> '*' OR coalesce(p_tenant, '*') <> '*'
             THEN u.identity_id IN (SELECT i.id FROM genai.identity_of(p_user, p_tenant) i) ELSE true END
     GROUP BY 1, 2
