@@ -35,6 +35,7 @@ COMMANDS = (
     Entry("migrate", RUN, "Bring the tables and views of a database to this version", "migrate"),
     Entry("top", ASK, "List spend by one dimension or two, most expensive first", "top"),
     Entry("compare", ASK, "Compare a window with its baseline: the change, its terms, its cause", "compare"),
+    Entry("month", ASK, "Show a calendar month, against the one before, and where it is heading", "month"),
     Entry("unpriced", ASK, "List the models without a known price", "unpriced"),
     Entry("unread", ASK, "List the emitters whose usage no rule reads", "unread"),
     Entry("tail", LOOK, "Show each call as it is counted", "tail"),

@@ -92,5 +92,6 @@ def _print(what: str, reach: Reach, erased: Erased | None) -> None:
         out.print(f"Deleted {counted(erased.calls, 'call')} (${cost}).", markup=False)
     else:
         out.print(
-            f"Erased. {counted(erased.calls, 'stored call')} now without an identity (`__erased__`); no figure changed."
+            f"Erased. {counted(erased.calls, 'stored call')} now without an identity (`__erased__`); "
+            "no figure changed."
         )

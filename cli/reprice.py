@@ -136,7 +136,7 @@ def _print(report: Report, scope: Scope) -> None:
     out, total = console(), report.total()
     verb = "changed" if report.run_id is not None else "would change"
     out.print(
-        f"{number(total.changed)} of {counted(report.rows, 'call')} {verb}, {scope.start:%Y-%m-%d %H:%M} – "
+        f"{number(total.changed)} of {number(report.rows)} calls {verb}, {scope.start:%Y-%m-%d %H:%M} – "
         f"{scope.end:%Y-%m-%d %H:%M} UTC: {signed_usd(total.delta_pico_usd)}",
         style="bold", markup=False,
     )  # fmt: skip

@@ -60,25 +60,19 @@ def command(
     """
     chosen = _chosen(dimension, by)
     _check(as_of, watch, as_csv, as_json, span, filters)
+    question = Question(*span.bounds(), chosen, *filters.place(), filters.values())
+    rows = limit or (sys.maxsize if as_csv else _SHOWN)
     with given.connected() as connection, suppress(KeyboardInterrupt):
         if as_of is not None:
-            window = ledger.Window(*span.bounds(), *filters.place())
             is_named = span.start is not None or span.end is not None
-            recorded.show(connection, recorded.question(window, chosen.sql, as_of, is_named), as_json)
+            recorded.show(connection, recorded.question(question, as_of, is_named), as_json)
             return
-        while True:
-            question = Question(*span.bounds(), chosen, *filters.place(), filters.values())
-            _print(
-                connection,
-                question,
-                limit or (sys.maxsize if as_csv else _SHOWN),
-                as_csv,
-                as_json,
-                clear=watch,
-            )
-            if not watch:
-                return
+        _print(connection, question, rows, as_csv, as_json)
+        while watch:
             time.sleep(_REFRESH_SECONDS)
+            console().clear()
+            start, end = span.bounds()
+            _print(connection, question._replace(start=start, end=end), rows, as_csv, as_json)
 
 
 def _chosen(dimension: Split | None, by: Split | None) -> Split:
@@ -111,7 +105,6 @@ def _print(
     limit: int,
     as_csv: bool,
     as_json: bool,
-    clear: bool,
 ) -> None:
     answer = top(connection, question)
     out = console()
@@ -122,8 +115,6 @@ def _print(
     else:
         drawn = trends(connection, question) if answer.rows else {}
         elsewhere = [] if answer.rows or answer.notice else ledger.rows(connection, "elsewhere")
-        if clear:
-            out.clear()
         if answer.rows:
             show(out, question, answer, drawn, limit)
         else:

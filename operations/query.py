@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
@@ -15,15 +15,6 @@ from storage.statements import statements_of
 Row = dict[str, Any]
 
 _QUERIES = Path(__file__).with_name("queries.sql")
-
-
-class Window(NamedTuple):
-    """A window [start, end) in UTC, the filters with it; `*` takes everything."""
-
-    start: datetime
-    end: datetime
-    environment: str = "prod"
-    data_mode: str = "real"
 
 
 def query(name: str) -> bytes:

@@ -201,6 +201,13 @@ def _public_item(name: str, value: Any) -> tuple[str, Any]:
     return camel(name), public(value)
 
 
+def csv_cell(value: object) -> object:
+    """A value for a CSV file: what is not known is empty."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
 def print_json(value: Any) -> None:
     """One JSON document on stdout: times in ISO 8601, money already text."""
     print(json.dumps(value, default=_json, ensure_ascii=False))

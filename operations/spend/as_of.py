@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from operations import query as ledger
+from operations.spend import model as spend
 from operations.terminal import Column, console, exact_usd, number, percent, print_json, show_table, usd
 from processor.calls.errors import BadData
 
@@ -27,7 +28,7 @@ class Question(NamedTuple):
     data_mode: str
 
 
-def question(window: ledger.Window, dimension: str, moment: datetime, is_ragged_refused: bool) -> Question:
+def question(asked: spend.Question, moment: datetime, is_ragged_refused: bool) -> Question:
     """The question, or why it cannot be answered.
 
     Args:
@@ -36,9 +37,9 @@ def question(window: ledger.Window, dimension: str, moment: datetime, is_ragged_
     Raises:
         BadData: a finer question than the ledger's book can answer.
     """
-    if dimension != "model":
+    if asked.split.name != "model":
         raise BadData("--as-of", _FINER)
-    start, end = window.start, window.end
+    start, end = asked.start, asked.end
     is_whole = all(
         moment == moment.replace(hour=0, minute=0, second=0, microsecond=0) for moment in (start, end)
     )
@@ -46,7 +47,7 @@ def question(window: ledger.Window, dimension: str, moment: datetime, is_ragged_
         raise BadData("--as-of", _FINER)
     last = (end - timedelta(microseconds=1)).date()
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return Question(moment, start.date(), last, window.environment, window.data_mode)
+    return Question(moment, start.date(), last, asked.environment, asked.data_mode)
 
 
 def show(connection: psycopg.Connection[Any], asked: Question, as_json: bool) -> None:

@@ -108,25 +108,26 @@ def top(connection: psycopg.Connection[Any], question: Question) -> Answer:
 
     The window is answered exactly; where the calls of a ragged edge are gone it grows to whole hours or days.
     """
-    values = _values(question)
+    values = values_of(question)
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        used = _rows(connection, "used", values)[0]
-        found = [_spent(row, len(question.columns)) for row in _rows(connection, "top", values)]
-        unread = _rows(connection, "unread_spans", values)[0]["unread_spans"]
-        notice = _rows(connection, "folded_notice", values)[0]["notice"]
+        used = read(connection, "used", values)[0]
+        found = [_spent(row, len(question.columns)) for row in read(connection, "top", values)]
+        unread = read(connection, "unread_spans", values)[0]["unread_spans"]
+        notice = read(connection, "folded_notice", values)[0]["notice"]
     return Answer(used["from_used"], used["to_used"], found, int(unread), notice)
 
 
 def trends(connection: psycopg.Connection[Any], question: Question) -> dict[str, dict[datetime, int]]:
     """Spend over the window by segment: pico-USD of steps that suit the window, each at its begin."""
     found: dict[str, dict[datetime, int]] = {}
-    for row in _rows(connection, "trend", _values(question)):
+    for row in read(connection, "trend", values_of(question)):
         found.setdefault(row["segment"], {})[row["time"]] = int(row["cost_pico_usd"])
     return found
 
 
-def _values(question: Question) -> dict[str, object]:
+def values_of(question: Question) -> dict[str, object]:
+    """The question as the parameters of the statements in `queries.sql`."""
     columns = question.columns
     filters = {each.sql: question.filters.get(each.sql) for each in DIMENSIONS.values()}
     return filters | {
@@ -152,7 +153,8 @@ def _spent(row: ledger.Row, columns: int) -> Spent:
     )
 
 
-def _rows(connection: psycopg.Connection[Any], name: str, values: Mapping[str, object]) -> list[ledger.Row]:
+def read(connection: psycopg.Connection[Any], name: str, values: Mapping[str, object]) -> list[ledger.Row]:
+    """The rows of a statement in `queries.sql`."""
     query = statements_of(Path(__file__).with_name("queries.sql"))[name]
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(query, values).fetchall()

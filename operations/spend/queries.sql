@@ -5,6 +5,43 @@
 SELECT genai.folded_notice(%(from)s, %(to)s, %(environment)s, %(data_mode)s) AS notice
 
 
+-- month --
+-- Spend of a month (side 1) and of the month before up to the same moment of it (side 0), by one dimension or two.
+SELECT u.segment,
+    genai.value_of(%(first)s, u.endpoint_tag, u.prompt_version, u.user_id, u.tenant_id, u.model, u.provider,
+        u.service_name) AS first,
+    genai.value_of(%(second)s, u.endpoint_tag, u.prompt_version, u.user_id, u.tenant_id, u.model, u.provider,
+        u.service_name) AS second,
+    sum(u.cost_pico_usd * u.side)::numeric AS cost_pico_usd,
+    sum(u.cost_pico_usd * (1 - u.side))::numeric AS before_pico_usd, sum(u.calls * u.side)::bigint AS calls,
+    sum(u.unpriced_calls * u.side)::bigint AS unpriced_calls,
+    sum(u.uncertain_calls * u.side)::bigint AS uncertain_calls
+FROM genai.usage_of_both(
+    %(from)s, %(to)s, %(baseline)s, %(environment)s, %(data_mode)s, %(dimension)s, %(endpoint)s, %(prompt_version)s,
+    %(user)s, %(tenant)s, %(model)s, %(provider)s, %(service)s) u
+GROUP BY 1, 2, 3
+ORDER BY 4 DESC, 6 DESC, 2, 3
+
+
+-- month_history --
+-- Spend of each of the last twelve months with data.
+SELECT h.month, h.cost_usd, h.calls
+FROM genai.month_history(%(now)s, %(environment)s, %(data_mode)s) h
+
+
+-- month_invoice --
+-- What providers bill of a month: real and test calls of all environments.
+SELECT coalesce(sum(u.cost_pico_usd), 0)::numeric AS cost_pico_usd
+FROM genai.sums_of(%(from)s, %(to)s, NULL, '*', '*', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'series') u
+WHERE u.data_mode IN ('real', 'test')
+
+
+-- month_projection --
+-- Where the running month would end at the mean of its last seven full days; NULL before there is one.
+SELECT s.projected_usd
+FROM genai.month_state(%(now)s, %(environment)s, %(data_mode)s) s
+
+
 -- top --
 -- Spend of an exact window by one dimension or two, most expensive first, with the labels of users and tenants. A model
 -- comes with its family, and what became of the family's calls beside the same other value.

@@ -12,7 +12,7 @@ from operations.exactness import DOUBTS, reasons
 from operations.format import DASH, instant, number, printable, sparkline
 from operations.query import Row
 from operations.spend.model import Answer, Question, Spent, Sums
-from operations.terminal import Column, camel, exact_usd, percent, ratio, show_table, usd
+from operations.terminal import Column, camel, csv_cell, exact_usd, percent, ratio, show_table, usd
 
 _TREND_CELLS = 12
 
@@ -181,10 +181,4 @@ CSV_COLUMNS = tuple(_measures(Sums(), Sums()))
 
 def csv_row(row: Spent, total: Sums) -> list[Any]:
     """One row for a file: dimensions, then measures; what is not known is empty."""
-    return [*row.values, *map(_plain, _measures(row.sums, total).values())]
-
-
-def _plain(value: object) -> object:
-    if value is None:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else value
+    return [*row.values, *map(csv_cell, _measures(row.sums, total).values())]

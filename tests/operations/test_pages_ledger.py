@@ -134,17 +134,17 @@ def test_the_story_has_the_figures_of_the_command_line(
     total = answer["total"]
     titles = {attributes.get("title") for _, attributes in page.elements}
     for name in TERMS:
-        amount = Decimal(total[f"{name}_usd"])
+        amount = Decimal(total[f"{name}Usd"])
         assert words.exactly(amount) in titles, name
         assert f"{name} {words.signed(amount)}" in page.text, name
-    assert f"the sum of the steps, exactly {words.exactly(Decimal(total['delta_usd']))}" in page.text
+    assert f"the sum of the steps, exactly {words.exactly(Decimal(total['deltaUsd']))}" in page.text
     for segment in answer["segments"]:
         assert segment["segment"] in page.text
-        assert words.exactly(Decimal(segment["delta_usd"])) in titles
-        assert words.usd(Decimal(segment["cost_usd"])) in page.text
+        assert words.exactly(Decimal(segment["deltaUsd"])) in titles
+        assert words.usd(Decimal(segment["costUsd"])) in page.text
     assert answer["class"]["sentence"] in page.text
     for driver in answer["drivers"]:
-        assert f"{driver['name']} , {words.signed(Decimal(driver['excess_usd']))}" in page.text
+        assert f"{driver['name']} , {words.signed(Decimal(driver['excessUsd']))}" in page.text
 
 
 def test_the_steps_lead_from_before_to_now_without_a_rest(
@@ -285,7 +285,7 @@ def test_the_first_page_says_what_is_spent_and_what_is_not_in_it(
     assert spend is not None
     assert f"≥ {words.usd(spend[0])} today since 00:00 UTC 628 calls" in page.text
     assert f"≥ {words.usd(spend[0])} this month since 1 May, UTC" in page.text
-    assert words.signed(Decimal(total["delta_usd"])) in page.text
+    assert words.signed(Decimal(total["deltaUsd"])) in page.text
     assert "calls without a price 3 openai/brand-new (3)" in page.text
     assert "calls with uncertain usage or price 5" in page.text
     assert "staging test 7" in page.text
@@ -306,7 +306,7 @@ def test_the_spend_of_the_tables_is_that_of_the_comparison(
     ):
         for segment in told(dsn, question)["segments"]:
             if segment["calls"]:
-                assert words.exactly(Decimal(segment["cost_usd"])) in titles
+                assert words.exactly(Decimal(segment["costUsd"])) in titles
 
 
 def test_an_empty_ledger_says_how_to_send_the_first_span(migrated_database: str) -> None:

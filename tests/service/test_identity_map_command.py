@@ -66,7 +66,7 @@ def test_it_only_tells_until_it_is_told_to_apply(where: tuple[str, ...]) -> None
     before = totals(where[1])
     shown = run("identity", "map", *where).stdout
     assert "4 calls would move to another tenant, with $0.0000" in shown.replace("\n", " "), shown
-    assert "Again with --apply" in shown
+    assert "Dry run, nothing changed" in shown
     assert "4 calls moved, booked as run 1" in run("identity", "map", "--apply", *where).stdout
     assert rows(where[1], tenants) == [("acme", 2), ("globex", 2)]
     assert totals(where[1]) == before

@@ -1,0 +1,142 @@
+"""Spend by calendar month (UTC): so far, against the month before, and where it is heading."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import psycopg
+
+from operations.dimensions import Split
+from operations.exactness import at_least
+from operations.format import iso
+from operations.spend.model import Question, read, values_of
+
+
+class Month(NamedTuple):
+    """A calendar month, whole or up to now.
+
+    Attributes:
+        start, end: what is counted, [start, end) in UTC.
+        before: the month before, up to the same moment of it; whole when this month is over.
+        is_over: nothing of it is still to come.
+    """
+
+    start: datetime
+    end: datetime
+    before: tuple[datetime, datetime]
+    is_over: bool
+
+    @property
+    def name(self) -> str:
+        """`2026-05`."""
+        return f"{self.start:%Y-%m}"
+
+
+class MonthRow(NamedTuple):
+    """What one value, or pair of values, of the dimensions spent; money in whole pico-USD."""
+
+    values: tuple[str, ...]
+    cost_pico_usd: int
+    before_pico_usd: int
+    calls: int
+    unpriced_calls: int
+    uncertain_calls: int
+
+    @property
+    def at_least(self) -> bool:
+        """True when it holds more than is known."""
+        return at_least(self.unpriced_calls, self.uncertain_calls)
+
+
+class MonthAnswer(NamedTuple):
+    """All of a month.
+
+    Attributes:
+        projected_usd: at the month's end; None for a month that is over, with filters, or before a full day.
+        invoice_pico_usd: what providers bill: real and test calls of all environments.
+        history: the last twelve months with data, of all calls of the environment: name, USD, calls.
+    """
+
+    rows: list[MonthRow]
+    unread_spans: int
+    projected_usd: Decimal | None
+    invoice_pico_usd: int
+    history: list[tuple[str, Decimal, int]]
+
+    @property
+    def total(self) -> MonthRow:
+        """The sums of all rows."""
+        names = MonthRow._fields[1:]
+        return MonthRow((), *(sum(getattr(row, name) for row in self.rows) for name in names))
+
+    @property
+    def at_least(self) -> bool:
+        """True when the month holds more than is known."""
+        total = self.total
+        return at_least(total.unpriced_calls, total.uncertain_calls, self.unread_spans)
+
+
+def month_of(text: str | None, now: datetime) -> Month:
+    """The month that is named (`2026-05`, `last`), or the running one.
+
+    Raises:
+        ValueError: not a month, or one that has not begun.
+    """
+    running = _first(now)
+    if text is None or text == "this":
+        start = running
+    elif text == "last":
+        start = _first(running - timedelta(days=1))
+    else:
+        try:
+            start = datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
+        except ValueError:
+            raise ValueError(f"expected a month such as 2026-05, this or last, not {text!r}") from None
+    if start > running or start.year < 1971:
+        raise ValueError(f"{text} has not begun" if start > running else "expected a month after 1970")
+    following = _first(start + timedelta(days=32))
+    before, is_over = _first(start - timedelta(days=1)), following <= now
+    until = start if is_over else min(start, before + (now - start))
+    return Month(start, min(following, now), (before, until), is_over)
+
+
+def _first(moment: datetime) -> datetime:
+    return moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def ask(
+    connection: psycopg.Connection[Any],
+    month: Month,
+    split: Split,
+    environment: str,
+    data_mode: str,
+    filters: Mapping[str, str],
+) -> MonthAnswer:
+    """Ask in one snapshot."""
+    question = Question(month.start, month.end, split, environment, data_mode, filters)
+    values = values_of(question) | {
+        "baseline": "..".join(map(iso, month.before)),
+        "now": month.end - timedelta(microseconds=1) if month.is_over else month.end,
+    }
+    is_open = not (month.is_over or filters)
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        found = read(connection, "month", values)
+        unread = read(connection, "unread_spans", values)[0]["unread_spans"]
+        projected = read(connection, "month_projection", values)[0]["projected_usd"] if is_open else None
+        invoice = read(connection, "month_invoice", values)[0]["cost_pico_usd"]
+        history = read(connection, "month_history", values)
+    names = ("first", "second")[: len(question.columns)]
+    rows = [
+        MonthRow(
+            tuple(row[name] for name in names), int(row["cost_pico_usd"]), int(row["before_pico_usd"]),
+            row["calls"], row["unpriced_calls"], row["uncertain_calls"],
+        )
+        for row in found
+    ]  # fmt: skip
+    return MonthAnswer(
+        rows, int(unread), projected, int(invoice), [(h["month"], h["cost_usd"], h["calls"]) for h in history]
+    )

@@ -1,0 +1,130 @@
+"""A calendar month: exactly its calls, against the same part of the month before."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.__main__ import build
+from operations.spend.month import month_of
+from tests.operations.ledger import UNPRICED, Call, fill
+
+NOW = datetime(2026, 5, 10, 12, tzinfo=UTC)
+APRIL = datetime(2026, 4, 1, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
+CALL = Call(APRIL, tenant="acme")
+
+
+def run(*arguments: str) -> str:
+    done = CliRunner().invoke(build(), ["month", *arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+@pytest.fixture
+def ledger(migrated_database: str) -> str:
+    """April with its first and last moment, the moments beside them, and calls outside of the usual scope."""
+    fill(
+        migrated_database,
+        [
+            replace(CALL, time=APRIL - TICK, costs=(7, 0, 0, 0, 0)),
+            CALL,
+            replace(CALL, time=datetime(2026, 5, 1, tzinfo=UTC) - TICK, tenant="zebra", model="large"),
+            replace(CALL, time=datetime(2026, 5, 1, tzinfo=UTC)),
+            replace(CALL, time=APRIL + timedelta(days=3), data_mode="test"),
+            replace(CALL, time=APRIL + timedelta(days=3), data_mode="demo"),
+            replace(CALL, time=APRIL + timedelta(days=4), costs=None, price_status=UNPRICED, model="new"),
+        ],
+    )
+    return migrated_database
+
+
+def test_a_month_holds_its_first_and_its_last_moment(ledger: str) -> None:
+    told = json.loads(run("2026-04", "--database-url", ledger, "--json"))
+
+    assert (told["from"], told["to"], told["isOver"]) == (
+        "2026-04-01T00:00:00Z",
+        "2026-05-01T00:00:00Z",
+        True,
+    )
+    assert told["total"]["calls"] == 3
+    assert Decimal(told["total"]["costUsd"]) == 2 * Decimal(CALL.cost).scaleb(-12)
+    assert told["total"]["monthBeforeUsd"] == "0.000000000007"
+    assert told["total"]["atLeast"] is True
+    assert {row["tenantId"]: row["calls"] for row in told["rows"]} == {"acme": 2, "zebra": 1}
+    assert told["projectedUsd"] is None
+
+
+def test_the_invoice_counts_tests_and_no_demo(ledger: str) -> None:
+    told = json.loads(run("2026-04", "--database-url", ledger, "--json"))
+
+    assert Decimal(told["invoiceUsd"]) == 3 * Decimal(CALL.cost).scaleb(-12)
+
+
+def test_two_dimensions_and_filters_narrow_a_month(ledger: str) -> None:
+    told = json.loads(
+        run("2026-04", "--by", "tenant,model", "--tenant", "zebra", "--database-url", ledger, "--json")
+    )
+
+    assert [(row["tenantId"], row["model"], row["calls"]) for row in told["rows"]] == [("zebra", "large", 1)]
+
+
+def test_csv_has_the_same_rows(ledger: str) -> None:
+    told = json.loads(run("2026-04", "--database-url", ledger, "--json"))
+    rows = list(csv.DictReader(io.StringIO(run("2026-04", "--database-url", ledger, "--csv"))))
+
+    assert [(row["month"], row["tenantId"], row["costUsd"]) for row in rows] == [
+        ("2026-04", row["tenantId"], row["costUsd"]) for row in told["rows"]
+    ]
+
+
+def test_the_running_month_is_shown_with_what_it_does_not_know(migrated_database: str) -> None:
+    now = datetime.now(UTC)
+    fill(
+        migrated_database, [replace(CALL, time=now - timedelta(seconds=1), costs=None, price_status=UNPRICED)]
+    )
+
+    shown = run("--database-url", migrated_database)
+
+    assert f"{now:%Y-%m}" in shown
+    assert "$0.00" not in shown.split("month before")[0]
+    assert "1 call without a price" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end", "before_end", "is_over"),
+    [
+        (None, datetime(2026, 5, 1, tzinfo=UTC), NOW, datetime(2026, 4, 10, 12, tzinfo=UTC), False),
+        ("last", APRIL, datetime(2026, 5, 1, tzinfo=UTC), APRIL, True),
+        ("2026-03", datetime(2026, 3, 1, tzinfo=UTC), APRIL, datetime(2026, 3, 1, tzinfo=UTC), True),
+    ],
+)
+def test_a_month_is_whole_or_up_to_now(
+    text: str | None, start: datetime, end: datetime, before_end: datetime, is_over: bool
+) -> None:
+    month = month_of(text, NOW)
+    assert (month.start, month.end, month.before[1], month.is_over) == (start, end, before_end, is_over)
+
+
+def test_a_longer_month_is_held_against_the_whole_shorter_one() -> None:
+    assert month_of(None, datetime(2026, 3, 31, tzinfo=UTC)).before == (
+        datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", "2026", "2026-13", "may", "2026-06", "0001-01"])
+def test_what_is_no_month_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"month|begun"):
+        month_of(text, NOW)
+
+
+def test_formats_that_contradict_each_other_are_refused() -> None:
+    done = CliRunner().invoke(build(), ["month", "--csv", "--json"])
+    assert done.exit_code == 2
