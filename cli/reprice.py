@@ -15,7 +15,7 @@ from rich.console import Console
 from cli import options
 from operations.format import counted
 from operations.reprice.model import Difference, Progress, Report, Scope, apply, by, count, preview
-from operations.terminal import Column, console, exact_usd, number, print_json, show_table, usd, signed_usd
+from operations.terminal import Column, console, exact_usd, number, print_json, show_table, signed_usd, usd
 from processor.pricing.load import load_price_book
 from service import database, price_records
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 
@@ -13,6 +14,9 @@ from tests import machine, servers, sizes
 EVERY_SERVER = [pytest.param(kind, marks=getattr(pytest.mark, kind)) for kind in servers.KINDS]
 
 sizes.use_hypothesis_profile()
+os.environ.pop(
+    "COLUMNS", None
+)  # pytest-xdist sets one; tables of commands under test are as wide as they are
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

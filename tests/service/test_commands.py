@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +17,7 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from psycopg.rows import dict_row
 from typer.testing import CliRunner, Result
 
-from cli.__main__ import COMMANDS, build
+from cli.__main__ import build
 from processor.calls.admission import Admission
 from processor.calls.call import Batch
 from processor.calls.identity import identity_rules
@@ -61,6 +57,12 @@ def reports(*changes: dict[str, object]) -> Batch:
     now = time.time_ns()
     calls = [read_report({**REPORT, **change}, now, "") for change in changes]
     return Batch(calls, spans=len(calls))
+
+
+@pytest.fixture(autouse=True)
+def no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "PGHOST", "SPANLEDGER_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
@@ -198,78 +200,6 @@ def test_a_window_that_is_none_is_refused(last: str) -> None:
 
     assert done.exit_code == 2
     assert "expected a time such as 30m, 24h or 7d" in done.output
-
-
-FILTERS = {
-    "--endpoint": ("endpoint_tag", "checkout.step_1"),
-    "--prompt-version": ("prompt_version", "v1"),
-    "--model": ("model", "gpt-4o"),
-    "--provider": ("provider", "anthropic"),
-    "--tenant": ("tenant_id", "t-1"),
-    "--service": ("service_name", "shop"),
-}
-
-
-@pytest.mark.parametrize("option", FILTERS)
-@pytest.mark.parametrize("dimension", ["model", "tenant"])
-def test_top_counts_only_what_the_filters_let_through(ledger: str, dimension: str, option: str) -> None:
-    column, value = FILTERS[option]
-
-    told = run_json("top", dimension, option, value, "--database-url", ledger)
-
-    through = [call for call in calls(ledger) if call[column] == value]
-    assert through
-    assert told["total"]["calls"] == len(through)
-    assert Decimal(told["total"]["costUsd"]) == usd(sum(call["cost_pico_usd"] or 0 for call in through))
-
-
-@pytest.mark.parametrize("option", FILTERS)
-def test_tail_shows_only_what_the_filters_let_through(ledger: str, option: str) -> None:
-    column, value = FILTERS[option]
-    through = calls(ledger, f"{column} = '{value}'")
-    assert through
-
-    done = run(
-        "tail", "--since", "10m", "--count", str(len(through)), option, value, "--json",
-        "--database-url", ledger,
-    )  # fmt: skip
-
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert {line["callKey"] for line in lines} == {str(call["call_key"]) for call in through}
-
-
-def test_top_as_csv_has_every_row_with_every_digit(ledger: str) -> None:
-    told = run_json("top", "user", "--limit", "1000", "--database-url", ledger)
-
-    rows = list(csv.DictReader(io.StringIO(run("top", "user", "--csv", "--database-url", ledger).stdout)))
-
-    assert len(rows) == len(told["rows"]) > 20
-    assert [row["costUsd"] for row in rows] == [row["costUsd"] for row in told["rows"]]
-    assert list(rows[0])[:2] == ["tenantId", "userId"]
-
-
-def test_the_trend_of_a_row_is_drawn_against_its_own_highest_step(ledger: str) -> None:
-    shown = run("top", "tenant", "--limit", "3", "--database-url", ledger).stdout
-
-    drawn = re.findall(r"[▁▂▃▄▅▆▇█]{12}", shown)
-    assert len(drawn) == 4  # three rows and the total
-    assert all("█" in bars for bars in drawn)
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--csv", "--json"],
-        ["--watch", "--from", "yesterday"],
-        ["--watch", "--json"],
-        ["tenant", "--by", "model"],
-        ["model", "--as-of", "yesterday", "--tenant", "t-1"],
-    ],
-)
-def test_top_refuses_what_contradicts_itself(arguments: list[str]) -> None:
-    done = run("top", *arguments, "--database-url", "postgresql://nowhere.invalid/x")
-
-    assert done.exit_code == 2
 
 
 def test_unpriced_lists_the_models_without_a_price(ledger: str) -> None:
@@ -481,86 +411,3 @@ async def test_a_tag_cannot_steer_the_terminal(migrated_database: str) -> None:
         assert "[bold]" in shown
         assert "\x1b" not in shown
         assert "\u202e" not in shown
-
-
-def test_help_is_there_in_half_a_second_of_work() -> None:
-    """CPU time, since the machine of a test may be busy; nothing heavy may be imported for it."""
-    code = (
-        "import sys, time; from cli.__main__ import COMMANDS, build; sys.argv = ['spanledger', '--help']\n"
-        "try: build()()\n"
-        "finally: print(time.process_time(), *sorted(sys.modules), file=sys.stderr)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
-    )
-
-    seconds, *modules = done.stderr.split()
-    assert float(seconds) < 0.5
-    assert not {"psycopg", "grpc", "pydantic", "opentelemetry", "genai_prices", "rich"} & set(modules)
-    for heading in ("Run:", "Ask the ledger:", "Look closer:", "Administer:"):
-        assert heading in done.stdout
-
-
-@pytest.fixture(autouse=True)
-def no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("DATABASE_URL", "PGHOST", "SPANLEDGER_CONFIG"):
-        monkeypatch.delenv(name, raising=False)
-    return
-
-
-def test_the_table_of_commands_names_every_module_that_has_one() -> None:
-    modules = {
-        path.stem for path in (ROOT / "cli").glob("*.py") if "\napp = options.app(" in path.read_text()
-    }
-
-    assert {entry.module for entry in COMMANDS} == modules
-    assert len({entry.name for entry in COMMANDS}) == len(COMMANDS)
-
-
-@pytest.mark.parametrize("name", [entry.name for entry in COMMANDS])
-def test_every_command_says_what_it_does(name: str) -> None:
-    shown = run(name, "--help")
-
-    assert shown.exit_code == 0
-    assert len(shown.stdout.splitlines()) > 4
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (["tpo"], "Did you mean top?"),
-        (["top", "endpiont"], "Did you mean endpoint?"),
-        (["compare", "--by", "tennant"], "Did you mean tenant?"),
-        (["compare", "--baselin", "24h"], "--baseline"),
-        (["top", "endpoint", "--data-mode", "rael"], "Did you mean real?"),
-        (["top", "endpoint", "--last", "1h", "--from", "yesterday"], "--last and --from"),
-        (["top", "endpoint", "--from", "tomorow"], "expected today, yesterday, now-6h"),
-        (["identity", "hash", "x", "--kind", "usre"], "Did you mean user?"),
-    ],
-)
-def test_what_cannot_be_meant_is_refused_with_a_guess(arguments: list[str], told: str) -> None:
-    done = run(*arguments)
-
-    assert done.exit_code == 2
-    assert told in " ".join(done.output.split())
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_a_shell_can_complete_commands(shell: str) -> None:
-    script = run("--show-completion", shell).stdout
-    assert "complete" in script
-
-    done = subprocess.run(
-        [sys.executable, "-m", "spanledger"],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
-        env={"PATH": "/usr/bin", "_SPANLEDGER_COMPLETE": "complete_bash", "COMP_WORDS": "spanledger un",
-             "COMP_CWORD": "1"},
-    )  # fmt: skip
-    assert done.stdout.split() == ["unpriced", "unread"]
-
-
-def test_the_version_is_an_option_as_everywhere() -> None:
-    shown = run("--version").stdout
-
-    assert shown.startswith("spanledger ")
-    assert len(shown.splitlines()) == 1
