@@ -89,12 +89,11 @@ def _headline(month: Month, question: Question, answer: MonthAnswer) -> list[tup
     so_far = "" if month.is_over else f", up to {month.end:%Y-%m-%d %H:%M} UTC"
     spent = usd(dollars(total.cost_pico_usd), at_least=answer.at_least)
     before = f"{usd(dollars(total.before_pico_usd))}{'' if month.is_over else ' up to the same moment'}"
+    invoice = usd(dollars(answer.invoice_pico_usd), at_least=answer.invoice_at_least)
     lines = [(month.name, f"{spent}{so_far}"), ("scope", scope), ("month before", before)]
     if answer.projected_usd is not None:
         lines.append(("projected", f"{usd(answer.projected_usd)} at the end of the month"))
-    lines.append(
-        ("invoice scope", f"{usd(dollars(answer.invoice_pico_usd))} (real and test, all environments)")
-    )
+    lines.append(("invoice scope", f"{invoice} (real and test, all environments)"))
     return lines
 
 
@@ -144,6 +143,7 @@ def _document(month: Month, question: Question, answer: MonthAnswer, limit: int)
         "dataMode": question.data_mode,
         "projectedUsd": None if answer.projected_usd is None else f"{answer.projected_usd:f}",
         "invoiceUsd": exact_usd(answer.invoice_pico_usd),
+        "invoiceAtLeast": answer.invoice_at_least,
         "rows": [_named(question.columns, row) | _measures(row, total) for row in answer.rows[:limit]],
         "total": _measures(total, total) | {"unreadSpans": answer.unread_spans},
         "history": [

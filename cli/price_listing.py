@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from cli import options
-from operations.terminal import DASH, Column, console, exact_usd, print_json, show_table
+from operations.format import DASH, exactly
+from operations.terminal import Column, console, dollars, exact_usd, print_json, show_table
 from processor.calls.dates import midnight_ns
 from processor.pricing.book import stale_vectors
 from processor.pricing.load import load_price_book
@@ -77,13 +78,13 @@ def _print_json(vectors: list[PriceVector], today: date) -> None:
 
 def _print(vectors: list[PriceVector], today: date, title: str) -> None:
     columns = [
-        Column("provider"), Column("model", style="bold"), Column("tier", rank=1),
+        Column("provider"), Column("model", style="bold"), Column("tier"),
         Column("input", figures=True), Column("output", figures=True), Column("source", rank=3, wraps=True),
         Column("checked", rank=2),
     ]  # fmt: skip
 
     def per_million(rate: int | None) -> str:
-        return DASH if rate is None else f"${exact_usd(rate * 10**6)}"
+        return DASH if rate is None else exactly(dollars(rate * 10**6))
 
     cells = [
         [

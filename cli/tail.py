@@ -104,7 +104,7 @@ def _cells(tags: Sequence[str]) -> list[_Cell]:
         *shown,
         _Cell("tokens in → out", 16, 1, _tokens),
         _Cell("cost", 11, 0, lambda row: usd(row["cost_pico_usd"], 6)),
-        _Cell("price status", 14, 0, lambda row: ""),
+        _Cell("price status", 13, 0, lambda row: ""),
     ]
 
 

@@ -269,4 +269,4 @@ def _times(now: float, then: float) -> str:
 
 
 def _whole_percent(part: int, whole: int) -> str:
-    return f"{round(100 * part / whole)} %"
+    return f"{round(100 * part / whole)}%"

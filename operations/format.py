@@ -221,7 +221,8 @@ def doubts(question: Question, total: Change) -> list[str]:
             "usage that no rule reads; `spanledger unread` lists their emitters."
         )
     if total.error_without_usage_calls:
-        lines.append(f"{counted(total.error_without_usage_calls, 'error')} without usage: not billed.")
+        failed = counted(total.error_without_usage_calls, "error")
+        lines.append(f"{failed} came without usage, which providers do not bill.")
     if (question.start, question.end) != (total.from_used, total.to_used):
         lines.append(
             f"The window asked for was {span(question.start, question.end)}; older data is kept coarser."

@@ -137,18 +137,22 @@ def _table(
     rows: Sequence[Sequence[str]],
     footer: Sequence[str] | None,
     kept: Sequence[int],
+    is_narrow: bool = False,
 ) -> Table:
+    """The columns that are kept; `is_narrow` with texts that wrap as narrow as they may become."""
     shown = Table(box=SIMPLE_HEAD, pad_edge=False, show_footer=footer is not None)
     for place in kept:
         column = columns[place]
         texts = [column.title, *(row[place] for row in rows), *([footer[place]] if footer else [])]
         widest = max(map(cell_len, texts))
+        least = min(widest, _NARROWEST) if column.wraps else widest
         shown.add_column(
             column.title,
             footer=Text(printable(footer[place])) if footer else "",
             justify="right" if column.figures else "left",
             no_wrap=not column.wraps,
-            min_width=min(widest, _NARROWEST) if column.wraps else widest,
+            min_width=least,
+            max_width=least if is_narrow else None,
             style=column.style,
             overflow="fold",
         )
@@ -166,7 +170,7 @@ def _width(
 ) -> int:
     """The least width at which no figure and no name is cut."""
     options = out.options.update(max_width=_UNBOUND)
-    return Measurement.get(out, options, _table(columns, rows, footer, kept)).minimum
+    return Measurement.get(out, options, _table(columns, rows, footer, kept, is_narrow=True)).minimum
 
 
 @contextmanager

@@ -216,7 +216,7 @@ TENANTS = Table(
     width=11,
     height=9,
     description=(
-        "Tenants by spend. `unknown` is spend of calls without a tenant: tag them. Shares of 40 % and more "
+        "Tenants by spend. `unknown` is spend of calls without a tenant: tag them. Shares of 40% and more "
         "are marked. Next: the name opens Top Users and Tenants."
     ),
     columns={

@@ -35,7 +35,7 @@ CONCENTRATION = Table(
     width=24,
     height=4,
     description=(
-        "Shares of the most expensive tenant and user, and of unattributed calls. Shares of 40 % and more "
+        "Shares of the most expensive tenant and user, and of unattributed calls. Shares of 40% and more "
         "are marked. Next: throttle the tenant, or tag the unattributed calls."
     ),
     columns={

@@ -64,6 +64,7 @@ class MonthAnswer(NamedTuple):
     unread_spans: int
     projected_usd: Decimal | None
     invoice_pico_usd: int
+    invoice_at_least: bool
     history: list[tuple[str, Decimal, int]]
 
     @property
@@ -127,7 +128,7 @@ def ask(
         found = read(connection, "month", values)
         unread = read(connection, "unread_spans", values)[0]["unread_spans"]
         projected = read(connection, "month_projection", values)[0]["projected_usd"] if is_open else None
-        invoice = read(connection, "month_invoice", values)[0]["cost_pico_usd"]
+        invoice = read(connection, "month_invoice", values)[0]
         history = read(connection, "month_history", values)
     names = ("first", "second")[: len(question.columns)]
     rows = [
@@ -138,5 +139,10 @@ def ask(
         for row in found
     ]  # fmt: skip
     return MonthAnswer(
-        rows, int(unread), projected, int(invoice), [(h["month"], h["cost_usd"], h["calls"]) for h in history]
+        rows,
+        int(unread),
+        projected,
+        int(invoice["cost_pico_usd"]),
+        invoice["at_least"],
+        [(h["month"], h["cost_usd"], h["calls"]) for h in history],
     )

@@ -31,7 +31,8 @@ FROM genai.month_history(%(now)s, %(environment)s, %(data_mode)s) h
 
 -- month_invoice --
 -- What providers bill of a month: real and test calls of all environments.
-SELECT coalesce(sum(u.cost_pico_usd), 0)::numeric AS cost_pico_usd
+SELECT coalesce(sum(u.cost_pico_usd), 0)::numeric AS cost_pico_usd,
+    coalesce(sum(u.unpriced_calls) + sum(u.uncertain_calls), 0) > 0 AS at_least
 FROM genai.sums_of(%(from)s, %(to)s, NULL, '*', '*', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'series') u
 WHERE u.data_mode IN ('real', 'test')
 

@@ -67,18 +67,27 @@ def test_what_cannot_be_meant_is_refused_with_a_guess(arguments: list[str], told
     assert told in " ".join(done.output.split())
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_a_shell_can_complete_commands(shell: str) -> None:
-    script = run("--show-completion", shell).stdout
-    assert "complete" in script
-
+def complete(**variables: str) -> str:
+    """What a shell is told that asks for completions."""
     done = subprocess.run(
         [sys.executable, "-m", "spanledger"],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
-        env={"PATH": "/usr/bin", "_SPANLEDGER_COMPLETE": "complete_bash", "COMP_WORDS": "spanledger un",
-             "COMP_CWORD": "1"},
+        cwd=ROOT, env={"PATH": "/usr/bin", **variables},
+        capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
-    assert done.stdout.split() == ["unpriced", "unread"]
+    return done.stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_gets_its_script(shell: str) -> None:
+    assert "_SPANLEDGER_COMPLETE=complete_" in complete(_SPANLEDGER_COMPLETE=f"source_{shell}")
+
+
+def test_a_shell_can_complete_commands_and_options() -> None:
+    asked = {"_SPANLEDGER_COMPLETE": "complete_bash", "COMP_CWORD": "1"}
+
+    assert complete(**asked, COMP_WORDS="spanledger un").split() == ["unpriced", "unread"]
+    options = complete(**asked, COMP_WORDS="spanledger --data").split()
+    assert set(options) == {"--data-dir", "--database-url"}
 
 
 def test_the_version_is_an_option_as_everywhere() -> None:

@@ -39,19 +39,19 @@ DAYS = 4
 ALIKE = r"Requests barely changed \(N → N\)\. Each request costs "
 SENTENCES = {
     "A quiet day": r"Steady\. " + ALIKE + r"what it did \(\$U( → \$U)?\)\.",
-    "A tenant's longer questions": r"Tenant northwind is \d+ % of the change and went from 1\d % to "
-    r"[34]\d % of the cost\. "
+    "A tenant's longer questions": r"Tenant northwind is \d+% of the change and went from 1\d% to "
+    r"[34]\d% of the cost\. "
     + ALIKE
-    + r"\d+ % more \(\$U → \$U\), because northwind reads \d\.\d times as much\.",
+    + r"\d+% more \(\$U → \$U\), because northwind reads \d\.\d times as much\.",
     "A retry storm": ALIKE
     + r"(\d\.\d times|twice) as much \(\$U → \$U\), because calls for one success went from "
     r"1\.0\d to [12]\.\d\d\.",
     "A prompt deploy": ALIKE
-    + r"\d+ % more \(\$U → \$U\), because answer_v8 writes (twice|1\.9 times|2\.\d times) "
+    + r"\d+% more \(\$U → \$U\), because answer_v8 writes (twice|1\.9 times|2\.\d times) "
     r"as much\.",
-    "A model without a price": r"\d\d % of the calls have no price \(0 % before\), most of them "
+    "A model without a price": r"\d\d% of the calls have no price \(0% before\), most of them "
     r"openai/gpt-oss-20b-catalog: their cost is in no total \(about \$\d\.\d\d at the usual cost of "
-    r"a call\)\. Requests rose \d\d % \(N → N\)"
+    r"a call\)\. Requests rose \d\d% \(N → N\)"
     r"(, adding \$\d\.\d\d)?\.",
 }
 """What a person would say: `N` requests, `$U` a request."""
@@ -145,7 +145,7 @@ def test_terminal_page_and_panel_tell_the_same(played: tuple[psycopg.Connection[
         assert spike.sentence in compare_page(connection, finding.question, Links(None))
         panel = _panel(connection, finding.question)
         assert (panel["class"], panel["sentence"]) == (spike.name, spike.sentence)
-        assert panel["delta_usd"] == Decimal(answer["total"]["delta_usd"])
+        assert panel["delta_usd"] == Decimal(answer["total"]["deltaUsd"])
 
 
 @pytest.mark.slow

@@ -186,11 +186,11 @@ def test_each_incident_is_named_and_no_near_miss_is(all_incidents: psycopg.Conne
 
 def test_both_questions_are_told_as_a_person_would(all_incidents: psycopg.Connection[Any]) -> None:
     told = {
-        "twice the requests": "Requests rose 100 % (200 → 400), adding $0.0004; everything moved alike,"
+        "twice the requests": "Requests rose 100% (200 → 400), adding $0.0004; everything moved alike,"
         " × 2.00. Each request costs what it did ($0.000002).",
-        "a new version that writes far more on a busy day": "Requests rose 100 % (200 → 400), adding"
-        " $0.00046. Each request costs 30 % more ($0.000002 → $0.0000026), because v2 reads and writes"
-        " 30 % more.",
+        "a new version that writes far more on a busy day": "Requests rose 100% (200 → 400), adding"
+        " $0.00046. Each request costs 30% more ($0.000002 → $0.0000026), because v2 reads and writes"
+        " 30% more.",
         "five percent more": "Steady. Requests barely changed (200 → 210). Each request costs what it did"
         " ($0.000002).",
         "too few calls before": "Too little data (49 of 50 requests in the baseline): no cause is named.",
@@ -214,6 +214,6 @@ def test_a_costlier_deploy_is_named_on_a_falling_evening(migrated_database: str)
         row = classify(connection)
     assert (row["class"], row["subject"]) == ("deploy", "v2")
     assert row["sentence"] == (
-        "Requests fell 53 % (464 → 217), saving $0.00055. Each request costs 21 % more"
-        " ($0.000002 → $0.0000024), because v2 reads and writes 21 % more."
+        "Requests fell 53% (464 → 217), saving $0.00055. Each request costs 21% more"
+        " ($0.000002 → $0.0000024), because v2 reads and writes 21% more."
     )

@@ -44,7 +44,7 @@ def test_a_costlier_deploy_on_a_falling_evening(migrated_database: str) -> None:
     spike = told(migrated_database, calls, NOW)
     assert (spike.name, spike.subject) == ("deploy", "answer_v8")
     assert spike.sentence == (
-        "Requests fell 53 % (464 → 217), saving $1.67. Each request costs 21 % more ($0.0061 → $0.0074), "
+        "Requests fell 53% (464 → 217), saving $1.67. Each request costs 21% more ($0.0061 → $0.0074), "
         "because answer_v8 writes twice as much."
     )
 
@@ -68,7 +68,7 @@ def test_nothing_happened(migrated_database: str) -> None:
 def test_a_change_of_few_requests_is_noise(migrated_database: str) -> None:
     spike = told(migrated_database, spread(V7, 60, NOW - timedelta(hours=1)) + spread(V7, 75, NOW), NOW)
     assert spike.sentence == (
-        "Steady. Requests rose 25 % (60 → 75), within the noise of so few. "
+        "Steady. Requests rose 25% (60 → 75), within the noise of so few. "
         "Each request costs what it did ($0.0061)."
     )
 
@@ -113,10 +113,10 @@ RISING = {
 @pytest.mark.parametrize(
     ("driver", "reason"),
     [
-        (RISING, "writes 50 % more"),
+        (RISING, "writes 50% more"),
         (RISING | {"input_tokens_usd": 0.3, "input_tokens_per_call": 5, "baseline_input_tokens_per_call": 9},
-         "writes 50 % more"),
-        (RISING | {"output_tokens_usd": -0.2}, "costs 33 % more a request"),
+         "writes 50% more"),
+        (RISING | {"output_tokens_usd": -0.2}, "costs 33% more a request"),
         (RISING | {"baseline_cost_per_request_usd": None}, None),
     ],
     ids=["what it does", "not what points the other way", "no term points its way", "without a past"],
@@ -138,6 +138,6 @@ def test_calls_without_a_price_are_weighed_by_the_usual_cost_of_a_call(migrated_
     spike = told(migrated_database, [*priced_before, *calls], NOW)
     assert (spike.name, spike.subject) == ("unknown_model", "openai/own")
     assert spike.sentence == (
-        "100 % of the calls have no price (25 % before), most of them openai/own: their cost is in no total "
-        "(about $1.83 at the usual cost of a call). Requests fell 25 % (400 → 300)."
+        "100% of the calls have no price (25% before), most of them openai/own: their cost is in no total "
+        "(about $1.83 at the usual cost of a call). Requests fell 25% (400 → 300)."
     )

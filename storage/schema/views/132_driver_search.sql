@@ -27,7 +27,7 @@ $$;
 
 -- The combination that explains most: by how much the cells fit better if all of it moved by one ratio of its own (gain,
 -- a log-likelihood), less the choice among all combinations of the same dimensions (Occam). It has to matter: `p_first`
--- of the spend for a first driver, `p_matter` and 8 % of the largest for others. And it must not be one cell alone:
+-- of the spend for a first driver, `p_matter` and 8% of the largest for others. And it must not be one cell alone:
 -- without its strongest cell it keeps a part of the gain. No row: nothing stands out.
 CREATE FUNCTION genai.best_combination(
     p_cells genai.change_cell[], p_masks bigint[], p_largest double precision, p_drift double precision,

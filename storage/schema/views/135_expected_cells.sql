@@ -24,13 +24,13 @@ RETURNS TABLE (id bigint, key bigint) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     GROUP BY v.id
 $$;
 
--- Whether new versions or models took over from those that fell: their requests are 30 % of what these lost, or more.
+-- Whether new versions or models took over from those that fell: their requests are 30% of what these lost, or more.
 CREATE FUNCTION genai.taken_over(p_before double precision, p_now double precision, p_new double precision)
 RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT coalesce(p_new > 0 AND p_before > 0 AND p_new >= 0.3 * (p_before + p_new - p_now), false)
 $$;
 
--- The requests (r) and the cost (f) of every cell, and whether a new version or model took over from it or is it: at most 5 %
+-- The requests (r) and the cost (f) of every cell, and whether a new version or model took over from it or is it: at most 5%
 -- of its requests before, at most half of them now. Requests are counted where the first call of each stands: where
 -- further calls stand alone, these are judged. `pooled`: what the pool of replaced and new cells cost and asked before, by
 -- the cell's share of its requests now. Replaced by the same model at the same endpoint, else by another model there.

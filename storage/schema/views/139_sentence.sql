@@ -8,7 +8,7 @@ CREATE FUNCTION genai.usd_text(p_usd numeric) RETURNS text LANGUAGE sql IMMUTABL
 $$;
 
 CREATE FUNCTION genai.percent_text(p_ratio numeric) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT coalesce(to_char(p_ratio * 100, 'FM999,999,990') || ' %', 'none')
+    SELECT coalesce(to_char(p_ratio * 100, 'FM999,999,990') || '%', 'none')
 $$;
 
 CREATE FUNCTION genai.count_text(p_count numeric) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -32,7 +32,7 @@ CREATE FUNCTION genai.moment_text(p_utc timestamp, p_beside timestamp) RETURNS t
         ELSE to_char(p_utc, ' YYYY') END || CASE WHEN p_utc = date_trunc('day', p_utc) THEN '' ELSE to_char(p_utc, ', HH24:MI" UTC"') END
 $$;
 
--- `twice as much`, `2.4 times as much`, `40 % more`, `half as much`, `30 % less`.
+-- `twice as much`, `2.4 times as much`, `40% more`, `half as much`, `30% less`.
 CREATE FUNCTION genai.factor_text(p_ratio numeric) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
         WHEN p_ratio BETWEEN 1.9 AND 2.1 THEN 'twice as much'
@@ -89,7 +89,7 @@ CREATE FUNCTION genai.deploy_reason(p_deploy jsonb) RETURNS text LANGUAGE sql IM
     ) v
 $$;
 
--- How many: `Requests fell 53 % (464 → 217), saving $1.67.`
+-- How many: `Requests fell 53% (464 → 217), saving $1.67.`
 CREATE FUNCTION genai.volume_sentence(p_class text, e jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN NOT (e ->> 'requests_moved')::boolean THEN CASE
             WHEN abs(v.n1 - v.n0) <= 0.1 * v.n0 THEN v.noun || ' barely changed ('
@@ -117,7 +117,7 @@ CREATE FUNCTION genai.volume_sentence(p_class text, e jsonb) RETURNS text LANGUA
     ) v
 $$;
 
--- How much each: `Each request costs 21 % more ($0.0061 → $0.0074), because answer_v8 writes twice as much.`
+-- How much each: `Each request costs 21% more ($0.0061 → $0.0074), because answer_v8 writes twice as much.`
 CREATE FUNCTION genai.unit_sentence(p_class text, e jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN v.u0 IS NULL OR v.u1 IS NULL OR p_class = 'unknown_model' THEN ''
         WHEN NOT (e ->> 'unit_moved')::boolean THEN ' Each ' || v.noun || ' costs what it did (' || genai.unit_text(v.u0)

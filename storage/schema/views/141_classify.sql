@@ -38,8 +38,8 @@ CREATE FUNCTION genai.figures_of_change(
 $$;
 
 -- One row: the terms, both questions, the first driver of each measure and the other facts; all from one reading of the cells.
--- `requests_moved`: beyond three deviations of the counts (twice a Poisson process's variance) and 3 %. `unit_moved`: beyond
--- three deviations of the calls' own costs and 3 %, or `p_min_change`, or there is a driver.
+-- `requests_moved`: beyond three deviations of the counts (twice a Poisson process's variance) and 3%. `unit_moved`: beyond
+-- three deviations of the calls' own costs and 3%, or `p_min_change`, or there is a driver.
 CREATE FUNCTION genai.spike_evidence(
     p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
     p_prompt_version text, p_user text, p_tenant text, p_model text, p_provider text, p_service text,
