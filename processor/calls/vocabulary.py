@@ -195,6 +195,7 @@ PROVIDERS: Final[dict[str, str]] = {
 
 _HOSTS: Final[tuple[tuple[str, str], ...]] = (
     ("openai.azure.com", "azure.ai.openai"),
+    ("openai.azure.us", "azure.ai.openai"),
     ("cognitiveservices.azure.com", "azure.ai.openai"),
     ("services.ai.azure.com", "azure.ai.inference"),
     ("models.ai.azure.com", "azure.ai.inference"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from processor.calls.call import ESTIMATED, PROVIDER, SUCCESS, Flag, ModelCall
 from receiver.dialects.balance import INSIDE, OPEN, OUTSIDE, WRITES_OUTSIDE, Balance, Sent, balance
-from receiver.dialects.conventions import ANTHROPIC, GEMINI, OPENAI, UNNAMED, XAI, may_cache, usage_shape
+from receiver.dialects.conventions import ANTHROPIC, GEMINI, UNNAMED, XAI, may_cache, usage_shape
 from receiver.dialects.table import (
     USAGE_AMBIGUOUS,
     USAGE_ESTIMATED,
@@ -208,7 +208,7 @@ def _cache_counted(counts: Sent, plan: Plan, reading: Reading, shape: str) -> st
         if counts.total != counts.input + counts.output:
             return OUTSIDE
         # A total that leaves them out: the provider's, which has them in the input, or a mere sum.
-        return INSIDE if shape == OPENAI else OPEN
+        return OPEN if shape in (ANTHROPIC, UNNAMED) else INSIDE
     if shape == UNNAMED and "cache_write_tokens" in reading.values:
         return plan.convention.cache  # of those that count writes, most count them beside the input
     if shape != ANTHROPIC:
