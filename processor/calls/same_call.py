@@ -6,11 +6,12 @@ and not on how they arrived.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from processor.calls.call import ERROR, UNKNOWN, Flag, ModelCall
+from processor.calls.precedence import usage_rank
 from processor.calls.response_id import is_strong_response_id
 from processor.calls.telling import telling
 
@@ -32,13 +33,12 @@ class SpanReading:
 
     Attributes:
         call: what the span itself says, its resource included; nothing of other spans.
-        scope: the emitter's name, and `resource` the bytes of its Resource; known inside one request only.
+        service: the service's name; empty where the resource names none.
         above: spans around it that are calls as well, the nearest first.
     """
 
     call: ModelCall
-    scope: str = ""
-    resource: bytes = b""
+    service: str = ""
     above: Sequence[SpanReading] = ()
 
     @property
@@ -48,7 +48,8 @@ class SpanReading:
 
 
 _Pair = tuple[SpanReading, SpanReading]
-
+Group = Sequence[SpanReading]
+"""The spans of one call, the counted one first."""
 Times = tuple[int, int]
 """First and last moment of a call as its sender claims them, microseconds since any epoch."""
 
@@ -121,7 +122,7 @@ def groups(spans: Iterable[SpanReading], linked: Iterable[_Pair] = ()) -> list[l
     _join_nested(members, sets)
     _join_told_twice(members, sets)
     found = sets.groups()
-    return sets.groups() if _join_across_traces(found, sets) else found
+    return sets.groups() if _join_instrumentations(found, sets) else found
 
 
 def find_apart(calls: Sequence[ModelCall]) -> bool:
@@ -241,24 +242,40 @@ def _join_nearest(pairs: Sequence[_Pair], sets: _Sets) -> None:
             sets.join(one, other)
 
 
-def _join_across_traces(found: Sequence[Sequence[SpanReading]], sets: _Sets) -> bool:
-    """Two instrumentations on one call, each in a trace of its own and without a common id.
+def _join_instrumentations(found: Sequence[Group], sets: _Sets) -> bool:
+    """Two instrumentations that tell one call side by side, without a common id: each with the nearest.
 
     Returns:
         Whether any of the groups that were found are one call.
     """
-    heads = [group[0] for group in found]
-    if len({one.scope for one in heads}) < 2:
+    if len({group[0].call.dialect for group in found}) < 2:
         return False
-    pairs: list[_Pair] = []
-    for same in _alike(heads, _outcome).values():
-        pairs += _pairs(same, _same_elsewhere)
+    alike: dict[object, list[Group]] = {}
+    for group in found:
+        head, usage = group[0], _usage(group)
+        is_error = head.call.status == ERROR
+        if head.service and not head.call.flags & _FROM_LOG and (is_error or usage != (None, None)):
+            alike.setdefault((head.service, usage, is_error), []).append(group)
+    pairs = [(a[0], b[0]) for same in alike.values() for a, b in _together(same) if _tell_one_call(a, b)]
     _join_nearest(pairs, sets)
     return bool(pairs)
 
 
-def _outcome(one: SpanReading) -> tuple[object, ...]:
-    return one.resource, _tokens(one.call), one.call.status == ERROR
+def _together(same: Sequence[Group]) -> Iterator[tuple[Group, Group]]:
+    """The pairs that begin at most the tolerance apart."""
+    ordered = sorted(same, key=lambda group: group[0].place)
+    for number, one in enumerate(ordered):
+        latest = one[0].call.time_ns + TOLERANCE_US * 1000
+        for other in ordered[number + 1 :]:
+            if other[0].call.time_ns > latest:
+                break
+            yield one, other
+
+
+def _usage(group: Group) -> tuple[int | None, int | None]:
+    """The counts that the spans tell together."""
+    own = [one.call for one in group if not one.call.flags & _PROMOTED] or [group[0].call]
+    return _tokens(min(own, key=usage_rank))
 
 
 def _distance(pair: _Pair) -> tuple[int, list[bytes]]:
@@ -266,16 +283,27 @@ def _distance(pair: _Pair) -> tuple[int, list[bytes]]:
     return abs(a_start - b_start) + abs(a_end - b_end), sorted(one.call.span_id for one in pair)
 
 
-def _same_elsewhere(a: SpanReading, b: SpanReading) -> bool:
-    one, other = a.call, b.call
-    if one.trace_id == other.trace_id or a.scope == b.scope or not (a.scope and b.scope):
+def _tell_one_call(a: Group, b: Group) -> bool:
+    one, other = a[0].call, b[0].call
+    if one.dialect == other.dialect or _are_nested(a, b) or not _same_family(one, other):
         return False
-    if not _same_usage(one, other) or _differ_by_id(one, other) or not _same_family(one, other):
+    ids, other_ids = _ids(a), _ids(b)
+    if ids and other_ids and ids.isdisjoint(other_ids):
         return False
     if one.status != ERROR:
         return overlap(times(one), times(other), 0)
     short, long = sorted((times(one), times(other)), key=lambda span: span[1] - span[0])
     return long[0] <= short[0] + _CONTAINED_US and short[1] <= long[1] + _CONTAINED_US
+
+
+def _are_nested(a: Group, b: Group) -> bool:
+    """Whether a span of one is around a span of the other: that rule has decided already."""
+    around_a, around_b = ({id(above) for one in group for above in one.above} for group in (a, b))
+    return any(id(one) in around_b for one in a) or any(id(one) in around_a for one in b)
+
+
+def _ids(group: Group) -> set[str]:
+    return {one.call.response_id for one in group if one.call.response_id}
 
 
 def _same_usage(one: ModelCall, other: ModelCall) -> bool:

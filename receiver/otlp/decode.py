@@ -199,7 +199,7 @@ class _Decoder:
     def _count(self) -> list[Seen]:
         """Join and complete; answers the spans that are counted."""
         candidates = [seen for seen in self._seen.values() if seen is not None and seen.call is not None]
-        join(candidates, self._find, self._context.lineage)
+        join(candidates, self._find, self._context.lineage, self._service)
         counted = []
         for seen in candidates:
             if seen.call is None or (seen.part and seen.part != HALF):
@@ -211,6 +211,9 @@ class _Decoder:
             if seen.verdict.counts:
                 counted.append(seen)
         return counted
+
+    def _service(self, resource: bytes) -> str:
+        return self._tables.home(resource).service_name or ""
 
     def _settle_unread(self) -> None:
         """Usage that no rule reads is told, unless a counted call is around or inside of it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from processor.calls.call import DUPLICATE, ELSEWHERE
 from processor.calls.same_call import SpanReading, find_apart, groups
@@ -17,18 +17,24 @@ Find = Callable[[bytes, bytes], Seen | None]
 Lineage = Callable[[bytes, bytes], Sequence[Seen]]
 
 
-def join(spans: Sequence[Seen], find: Find, lineage: Lineage) -> None:
-    """Decide which of the spans that may be calls are counted: verdicts change, duplicates find a group."""
+def join(spans: Sequence[Seen], find: Find, lineage: Lineage, service: Callable[[bytes], str]) -> None:
+    """Decide which of the spans that may be calls are counted: verdicts change, duplicates find a group.
+
+    Args:
+        service: the name of the service that a resource names, or nothing.
+    """
     raws = [seen for seen in spans if seen.verdict is RAW]
     if raws:
-        settle_raw_requests(raws, find)
+        settle_raw_requests(_once(raws), find)
     halves = [seen for seen in spans if seen.plan.is_logfire and seen.verdict.counts]
     pairs = pair_streams(_once(halves)) if halves else []
     alive = [seen for seen in spans if seen.verdict.counts]
     if len(alive) < 2 or (not pairs and _are_apart(alive)):
         return
     alive = _once(alive)
-    read = {id(seen): _reading(seen) for seen in alive}
+    read = {
+        id(seen): SpanReading(seen.call, service(seen.resource)) for seen in alive if seen.call is not None
+    }
     seen_of = {id(one): seen for seen in alive if (one := read[id(seen)]) is not None}
     for seen in alive:
         above = lineage(seen.trace_id, seen.parent_span_id) if seen.parent_span_id else ()
@@ -37,9 +43,10 @@ def join(spans: Sequence[Seen], find: Find, lineage: Lineage) -> None:
     for half, log in pairs:  # the log counts as the outer one: the call is where its stream began
         read[id(half)].above = [*read[id(half)].above, read[id(log)]]
         linked.append((read[id(half)], read[id(log)]))
+    logs = {id(log) for _, log in pairs}
     for group in groups(read.values(), linked):
         if len(group) > 1:
-            _settle([seen_of[id(one)] for one in group])
+            _settle([seen_of[id(one)] for one in group], logs, lineage)
 
 
 def _once(alive: list[Seen]) -> list[Seen]:
@@ -59,18 +66,13 @@ def _are_apart(alive: list[Seen]) -> bool:
     )
 
 
-def _reading(seen: Seen) -> SpanReading:
-    assert seen.call is not None  # a span that counts is a call
-    return SpanReading(seen.call, seen.plan.origin.scope, seen.resource)
-
-
-def _settle(group: list[Seen]) -> None:
+def _settle(group: list[Seen], logs: Collection[int], lineage: Lineage) -> None:
     counted, *rest = group
+    around = lineage(counted.trace_id, counted.parent_span_id)
     counted.group = group
     for seen in rest:
-        is_elsewhere = seen.trace_id != counted.trace_id and not _share_id(seen, counted)
-        seen.part = ELSEWHERE if is_elsewhere else DUPLICATE
-        seen.verdict = Verdict(False, _reason(seen, counted))
+        seen.part = ELSEWHERE if id(seen) in logs else DUPLICATE
+        seen.verdict = Verdict(False, _reason(seen, counted, around))
         seen.group = group
 
 
@@ -83,10 +85,11 @@ def _share_id(one: Seen, other: Seen) -> bool:
     )
 
 
-def _reason(seen: Seen, counted: Seen) -> str:
+def _reason(seen: Seen, counted: Seen, around: Sequence[Seen]) -> str:
     name = counted.span_id.hex()
     if _share_id(seen, counted):
         return f"same response id as span {name}, which is counted"
-    if seen.trace_id == counted.trace_id:
+    if any(above is seen for above in around):
         return f"wraps span {name}, which is counted"
-    return f"same call as span {name} of another trace, which is counted"
+    other = "" if seen.trace_id == counted.trace_id else " of another trace"
+    return f"same call as span {name}{other}, which is counted"

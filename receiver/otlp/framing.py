@@ -126,9 +126,10 @@ class Frame:
             found[index] = fault
 
     def find(self, trace_id: bytes, span_id: bytes) -> int | None:
-        """Index of the span with these ids."""
+        """Index of the span with these ids, the first one if it was sent twice."""
         if self._by_ids is None:
-            self._by_ids = {span[:_IDS_BYTES]: index for index, span in enumerate(self.spans)}
+            backwards = zip(range(len(self.spans) - 1, -1, -1), reversed(self.spans), strict=True)
+            self._by_ids = {span[:_IDS_BYTES]: index for index, span in backwards}
             for index in self._odd:
                 self._index_odd(index, self._by_ids)
         return self._by_ids.get(b"\n\x10" + trace_id + b"\x12\x08" + span_id)
@@ -138,7 +139,7 @@ class Frame:
             span = parse_span(self.spans[index])
         except DecodeError:
             return
-        by_ids[b"\n\x10" + span.trace_id + b"\x12\x08" + span.span_id] = index
+        by_ids.setdefault(b"\n\x10" + span.trace_id + b"\x12\x08" + span.span_id, index)
 
 
 def _first(block: Block) -> int:

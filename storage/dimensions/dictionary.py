@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import psycopg
 
 from processor.calls.call import UNKNOWN, ModelCall, Source
-from storage.dimensions.cardinality import MODEL, OTHER, TENANT, USER, Admission
+from storage.dimensions.cardinality import MODEL, OTHER, SERVICE, TENANT, USER, Admission
 from storage.ingest.call_keys import dictionary_id
 from storage.ingest.staging_row import STATUS, USAGE_SOURCE
 from storage.ingest.uncounted import json_text
@@ -153,8 +153,11 @@ class Catalog:
         folds: set[tuple[int, int, int]] = set()
         readings: dict[int, Row] = {}
         shapes: dict[int, Row] = {}
+        dialects: dict[int, Row] = {}
         for (day, key), call in kinds.items():
             texts = _series_texts(call)
+            told = texts[SERVICE], call.dialect
+            dialects[dictionary_id("dialect", *told)] = told
             booked, folded = self._fold(day, 0, texts)
             series_id = _add_series(rows, texts)
             booked_id = _add_series(rows, booked)
@@ -168,6 +171,7 @@ class Catalog:
         _insert(conn, "reading", ("bigint", "text", "jsonb"), self._unstored(readings))
         types = ("bigint", "bigint", "integer", "boolean", "boolean", *("text",) * 4)
         _insert(conn, "shape", types, self._unstored(shapes))
+        _insert(conn, "service_dialect", ("text", "text"), self._unstored(dialects))
 
     def _learn_identities(self, conn: Connection, calls: Sequence[ModelCall]) -> None:
         rows: dict[int, Row] = {}

@@ -32,6 +32,7 @@ from storage.ingest.writer import Writer
 from storage.journal.amender import Amender, Amendment
 from storage.journal.remap import assignments
 from storage.journal.stored_row import Place, Price, bounds, instant
+from storage.late.alike import Alike
 from storage.late.groups import Component, Part, Span, Trace, components, unserved
 from storage.late.resolve import place_of, places_of, settle
 from storage.late.streams import pair_streams
@@ -196,25 +197,28 @@ class Binder:
         for arrival in arrivals:
             dirty.setdefault(arrival.trace_id, []).append(arrival)
         nodes = self._nodes(conn, dirty)
-        _drop_lonely(conn, nodes)
-        self._reach_out(conn, nodes)
+        alike = Alike(conn)
+        alike.find({node.place for found in nodes.values() for node in found if node.place is not None})
+        _drop_lonely(conn, nodes, alike.places)
+        self._reach_out(conn, nodes, alike)
         parts = [
             Part(trace, session, [a.span_id for a in dirty.get(trace, ()) if first <= a.received_us <= last])
             for trace, found in nodes.items()
             for session, first, last in _sessions(found)
         ]
-        made = components(parts, _promoted(conn, parts))
+        made = components(parts, _promoted(conn, parts), alike.places)
         changed = self._amend(made)
         seats = [seat for component in made for seat in component.seats]
         _serve(conn, {(s.trace, node.span_id) for s in seats for node in s.session.served_by(s.node)})
         return changed
 
-    def _reach_out(self, conn: Connection, nodes: dict[Trace, list[Node]]) -> None:
-        """Add the traces of spans that ingest found to be one call with a span of these traces."""
+    def _reach_out(self, conn: Connection, nodes: dict[Trace, list[Node]], alike: Alike) -> None:
+        """Add the traces of spans that are, or may be, one call with a span of these traces."""
         asked: set[Place] = set()
         for _ in range(MAX_REACH):
             found = [node for spans in nodes.values() for node in spans]
             places = {place for node in found for place in (node.place, node.of) if place is not None}
+            places |= alike.find(places)
             if places <= asked:
                 return
             self._add_places(conn, nodes, places - {node.place for node in found})
@@ -375,12 +379,16 @@ def _sighting(row: Sequence[Any]) -> Node:
     )
 
 
-def _drop_lonely(conn: Connection, nodes: dict[Trace, list[Node]]) -> None:
-    """Leave out traces of one call, which nothing can name yet, unless a promoted wrapper is around it."""
+def _drop_lonely(conn: Connection, nodes: dict[Trace, list[Node]], alike: Collection[Place]) -> None:
+    """Leave out traces of one call, which nothing can name yet, unless a promoted wrapper is around it.
+
+    Args:
+        alike: calls that others look like.
+    """
     lonely = {
         (trace, found[0].parent)
         for trace, found in nodes.items()
-        if len(found) == 1 and found[0].place is not None
+        if len(found) == 1 and found[0].place is not None and found[0].place not in alike
     }
     around = _find_promotions(conn, {span for span in lonely if span[1]})
     for span in lonely - around.keys():

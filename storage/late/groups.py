@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -53,14 +53,17 @@ class Component:
         return {place for seat in self.seats for place in seat.promoted}
 
 
-def components(parts: Iterable[Part], promoted: Mapping[Span, Place]) -> list[Component]:
+def components(
+    parts: Iterable[Part], promoted: Mapping[Span, Place], alike: Mapping[Place, Collection[Place]]
+) -> list[Component]:
     """The calls that what came may change, each with all that may be the same call.
 
     Args:
         promoted: wrappers that were counted already, by trace and span.
+        alike: calls → calls that look like them.
     """
     parts = list(parts)
-    neighbours = _Neighbours(parts)
+    neighbours = _Neighbours(parts, alike)
     made: list[Component] = []
     met: set[int] = set()
     for part in parts:
@@ -76,7 +79,8 @@ def components(parts: Iterable[Part], promoted: Mapping[Span, Place]) -> list[Co
 class _Neighbours:
     """Which calls may be the same: those around and inside of it, and those that ingest put together."""
 
-    def __init__(self, parts: Sequence[Part]) -> None:
+    def __init__(self, parts: Sequence[Part], alike: Mapping[Place, Collection[Place]]) -> None:
+        self._alike = alike
         self._seats: dict[int, Seat] = {}
         self._by_place: dict[Place, list[Seat]] = {}
         self._inside: dict[int, list[Node]] = {}
@@ -106,9 +110,12 @@ class _Neighbours:
             found.append(seat)
             waiting += [above for above in seat.session.line(node) if above.is_call]
             waiting += self._inside.get(id(node), ())
-            for place in (node.place, node.of):
-                waiting += [other.node for other in self._by_place.get(place, ())] if place else []
+            waiting += (seat.node for place in self._places(node) for seat in self._by_place.get(place, ()))
         return found
+
+    def _places(self, node: Node) -> Iterable[Place]:
+        for place in {node.place, node.of} - {None}:
+            yield from (place, *self._alike.get(place, ()))  # type: ignore[misc, arg-type]
 
 
 def _find_promoted(seats: Sequence[Seat], promoted: Mapping[Span, Place]) -> None:

@@ -101,6 +101,33 @@ WITH paired AS (
 INSERT INTO _genai.arrival (trace_id, span_id, parent_span_id, received_at) SELECT * FROM paired
 
 
+-- read_twofold_services --
+-- Services that tell calls in two vocabularies.
+SELECT d.service_name FROM _genai.service_dialect d WHERE d.service_name <> 'unknown' AND d.dialect <> 'report'
+GROUP BY d.service_name HAVING count(*) > 1
+
+
+-- find_alike --
+-- Pairs of calls of one of these services that begin at the same time and count the same. Parameters: first and last time,
+-- times, keys, services, tolerance, flag of calls from logs, at most so many.
+SELECT (extract(epoch FROM a.time) * 1000000)::bigint - 946684800000000, uuid_send(a.call_key),
+    (extract(epoch FROM b.time) * 1000000)::bigint - 946684800000000, uuid_send(b.call_key)
+FROM unnest(%(times)s::timestamptz[], %(keys)s::uuid[]) AS o (time, key)
+JOIN _genai.model_call a ON a.time = o.time AND a.call_key = o.key
+JOIN _genai.series s ON s.id = a.series_id AND s.service_name = ANY(%(services)s)
+JOIN _genai.model_call b ON coalesce(b.input_tokens, -1) = coalesce(a.input_tokens, -1)
+    AND coalesce(b.output_tokens, -1) = coalesce(a.output_tokens, -1) AND (b.status = 2) = (a.status = 2)
+    AND b.time >= a.time - %(tolerance)s::interval AND b.time <= a.time + %(tolerance)s::interval
+    AND b.call_key <> a.call_key
+JOIN _genai.series t ON t.id = b.series_id AND t.service_name = s.service_name
+WHERE a.time >= %(first)s AND a.time <= %(last)s
+    AND b.time >= %(first)s::timestamptz - %(tolerance)s::interval
+    AND b.time <= %(last)s::timestamptz + %(tolerance)s::interval
+    AND (a.input_tokens IS NOT NULL OR a.output_tokens IS NOT NULL OR a.status = 2)
+    AND a.flags & %(from_log)s = 0 AND b.flags & %(from_log)s = 0 AND b.trace_id IS NOT NULL
+LIMIT %(most)s
+
+
 -- read_duplicates --
 -- Traces of the uncounted spans that are one call with counted ones. Parameter: calls.
 SELECT DISTINCT uuid_send(s.trace_id) FROM unnest(%s::uuid[]) AS o (call)

@@ -126,7 +126,7 @@ def _members(seats: Sequence[Seat], rows: Mapping[Place, Row]) -> dict[int, _Mem
     seated = {member.place for member in members.values()}
     for place in {seat.node.of for seat in seats} - seated:
         if place is not None and (alone := rows.get(place)) is not None:  # a report or record without a trace
-            members[id(alone)] = _Member(SpanReading(own_reading(alone)), place, alone)
+            members[id(alone)] = _Member(_reading(own_reading(alone)), place, alone)
     for seat in seats:
         member = members.get(id(seat.node))
         if member is None:
@@ -135,7 +135,7 @@ def _members(seats: Sequence[Seat], rows: Mapping[Place, Row]) -> dict[int, _Mem
         member.above = [members[id(node)].reading for node in line if id(node) in members]
         for place in seat.promoted:
             if (row := rows.get(place)) is not None:
-                outer = members.setdefault(id(row), _Member(SpanReading(own_reading(row)), place, row))
+                outer = members.setdefault(id(row), _Member(_reading(own_reading(row)), place, row))
                 member.above.append(outer.reading)
         member.reading.above = member.above
         member.line = [_tagged(node, members.get(id(node))) for node in line]
@@ -164,7 +164,12 @@ def _member(seat: Seat, rows: Mapping[Place, Row]) -> _Member | None:
         own = _without_inherited(said)
         own.flags |= 0 if row is None else row.call.flags & _PROMOTED
     own = take_details(own, seat.session.details(node))
-    return _Member(SpanReading(own), place, row, session=seat.session, of=node.of, part=node.part)
+    return _Member(_reading(own), place, row, session=seat.session, of=node.of, part=node.part)
+
+
+def _reading(own: ModelCall) -> SpanReading:
+    service = own.service_name
+    return SpanReading(own, "" if service in (None, UNKNOWN) else service)
 
 
 def _tagged(node: Node, member: _Member | None) -> Tagged:

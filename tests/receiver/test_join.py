@@ -120,6 +120,13 @@ def test_two_instrumentations_in_two_traces_without_id_are_one_call() -> None:
     assert len(batch.calls) == 1
 
 
+def test_two_instrumentations_side_by_side_in_one_trace_are_one_call() -> None:
+    around = Made({}, span_id=9, name="GET /", kind=2)
+    sdk = Made(CHAT, span_id=1, parent=9, start=5, end=990, scope=SDK)
+    assert len(decoded(around, sdk, Made(CHAT, span_id=2, parent=9, scope=TOP)).calls) == 1
+    assert len(decoded(around, sdk, Made(CHAT, span_id=2, parent=9, scope=SDK)).calls) == 2
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -261,3 +268,18 @@ def test_a_span_told_twice_in_one_request_joins_its_call_once(order: tuple[int, 
     spans = [outer, inner, inner]
     batch = decoded(*(spans[place] for place in order))
     assert [call.span_id[-1] for call in batch.calls] == [6]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_span_around_a_call_that_is_told_twice_in_one_request_is_that_call(order: tuple[int, ...]) -> None:
+    outer, inner = Made(CHAT, span_id=5, name="chat"), Made(CHAT, span_id=6, parent=5, end=900)
+    spans = [outer, inner, outer]
+    (call,) = decoded(*(spans[place] for place in order)).calls
+    assert call.span_id[-1] == 6
+    assert call.endpoint_tag is None
+
+
+def test_a_raw_request_that_is_told_twice_is_one_request() -> None:
+    call = Made({**CHAT, "litellm.call_id": "c"}, 1, name="litellm_request", scope=("litellm", ""))
+    raw = Made({"llm.openai.id": ID}, 2, 1, name="raw_gen_ai_request", scope=("litellm", ""))
+    assert not one_call(call, raw, raw).flags & Flag.SEVERAL_CALLS

@@ -174,7 +174,7 @@ def test_an_inner_call_after_the_window_keeps_the_wrapper_out_when_both_are_look
     late: Late,
 ) -> None:
     """The binder was away: the wrapper's window ran out, and its inner call is there already."""
-    late.send(wrapper(2, parent=3), chat(4, parent=3), agent(3))
+    late.send(wrapper(2, parent=3), chat(4, parent=3, attributes={"gen_ai.usage.output_tokens": 7}), agent(3))
     late.send(inner(1, parent=2), minute=16)
     assert late.bind(60).promoted == 0
     late.bind(61)

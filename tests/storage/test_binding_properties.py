@@ -156,7 +156,9 @@ def made(node: Node, trace: bytes) -> Made:
         scope, name = ("ai", ""), "ai.generateText"
     else:
         attributes |= {**CHAT, **usage}
-    return Made(attributes, node.number, node.parent, trace, name, kind=1, scope=scope, start=node.number)
+    made = Made(attributes, node.number, node.parent, trace, name, kind=1, scope=scope, start=node.number)
+    made.resource = {"service.name": trace.hex()}  # else a call of another example may be the same call
+    return made
 
 
 def play(late: Late, nodes: dict[int, Node], trace: bytes, data: st.DataObject) -> None:

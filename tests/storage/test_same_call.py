@@ -57,8 +57,6 @@ def calls(draw: st.DrawFn, span_id: int) -> Made:
     )  # fmt: skip
     attributes |= draw(tags)
     trace = draw(st.sampled_from([b"1", b"1", b"2"]))
-    if trace == b"2" and OUTPUT in attributes and attributes[OUTPUT] is not None:
-        attributes[OUTPUT] = 21  # else it may be taken for a call of the other trace without an id
     start = draw(st.sampled_from([0, 0, 10, 500, 9_000, 21_000, 40_000, 62_000]))
     return Made(
         {key: value for key, value in attributes.items() if value is not None},
@@ -67,7 +65,7 @@ def calls(draw: st.DrawFn, span_id: int) -> Made:
         trace,
         start=start,
         end=start + draw(st.sampled_from([400, 1_000, 8_000, 25_000])),
-        failed=trace == b"1" and draw(st.sampled_from([False, False, False, True])),
+        failed=draw(st.sampled_from([False, False, False, True])),
         scope=draw(st.sampled_from([PLAIN, SDK, LOSSY, ESTIMATING])),
     )
 
@@ -135,7 +133,7 @@ def _has_call(raw: Made, by_id: dict[int, Made]) -> bool:
 
 
 class Deliveries:
-    """Deliveries of the same spans side by side in one ledger, apart by trace and response id."""
+    """Deliveries of the same spans side by side in one ledger, apart by trace, response id and service."""
 
     def __init__(self, late: Late) -> None:
         self.late = late
@@ -155,7 +153,7 @@ class Deliveries:
         if "external_request_id" in attributes:
             attributes["external_request_id"] = f"{attributes['external_request_id']}{number:08x}"
         trace = number.to_bytes(4, "big") + span.trace.rjust(12, b"t")
-        return replace(span, attributes=attributes, trace=trace)
+        return replace(span, attributes=attributes, trace=trace, resource={"service.name": f"s{number:08x}"})
 
     def send(self, spans: Sequence[Made], minute: float, receiver: int) -> None:
         self.late.send(*map(self.own, spans), minute=minute, receiver=receiver)
