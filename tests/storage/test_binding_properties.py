@@ -182,7 +182,7 @@ def play(late: Late, nodes: dict[int, Node], trace: bytes, data: st.DataObject) 
 def test_the_end_state_is_the_truth(migrated_database: str) -> None:
     with late_ledger(migrated_database) as late:
 
-        @settings(max_examples=examples(60), suppress_health_check=list(HealthCheck))
+        @settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
         @given(nodes=traces(), data=st.data())
         def check(nodes: dict[int, Node], data: st.DataObject) -> None:
             trace = next(_numbers).to_bytes(16, "big")
