@@ -141,9 +141,10 @@ def test_what_is_copied_exists_and_is_in_the_build_context() -> None:
 
 
 def test_every_package_is_in_the_image() -> None:
-    packages = set(PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
+    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    sources = {*wheel["only-include"], *(path.split("/")[0] for path in wheel["force-include"])}
     copied = {line.split()[0] for line in arguments("COPY")}
-    assert packages <= copied
+    assert sources <= copied
 
 
 def test_the_image_installs_from_the_lock_alone() -> None:
