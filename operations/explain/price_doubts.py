@@ -15,6 +15,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "usage_ambiguous": "Cached tokens stand beside an input that may or may not include them.",
     "usage_lossy": "The payload lost a part of the provider's usage.",
     "data_mode_unknown": "The data mode that was sent is no known word; the call counts as real.",
+    "promoted": "The span surrounds calls and may be the sum of several; no long-context price was used.",
     "several_calls": "The span is the sum of several calls; no long-context price was used for it.",
 }
 """Flag of `genai.model_call` → what it says about the cost."""

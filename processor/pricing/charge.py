@@ -23,7 +23,8 @@ _INPUT_ONLY: Final = frozenset({"embeddings", "rerank", "moderation"})
 _USAGE_INVALID: Final = int(Flag.USAGE_INVALID)
 _CACHE_PRICE_ASSUMED: Final = int(Flag.CACHE_PRICE_ASSUMED)
 _COST_UNCERTAIN: Final = int(Flag.COST_UNCERTAIN)
-_SEVERAL_CALLS: Final = int(Flag.SEVERAL_CALLS)
+_MAY_BE_SEVERAL: Final = int(Flag.SEVERAL_CALLS | Flag.PROMOTED)
+"""Sums of calls: known ones, and spans around calls that nobody sent (an agent's may stand for many)."""
 PRICE_FLAGS: Final = int(
     Flag.CACHE_PRICE_ASSUMED | Flag.COST_UNCERTAIN | Flag.RATE_MISSING | Flag.MODALITY_UNKNOWN
 )
@@ -95,7 +96,7 @@ def price_call(call: ModelCall, book: PriceBook) -> Charge:
     vector, flags = vectors[0], 0
     for higher in vectors[1:]:
         if tokens_in > higher.input_tokens_gt:
-            if call.flags & _SEVERAL_CALLS:
+            if call.flags & _MAY_BE_SEVERAL:
                 flags = _COST_UNCERTAIN
             else:
                 vector = higher

@@ -74,6 +74,11 @@ CACHE: tuple[Row, ...] = (
     Row(_OI + "litellm", INSIDE, _CAPTURED + "openinference-litellm (0.1.51)"),
     Row(_OI + "agno", OUTSIDE, "github.com/agno-agi/agno@9644f22 agno/models/anthropic/claude.py"),
     Row(_OI + "claude_agent_sdk", OUTSIDE, _OPENINFERENCE + "claude-agent-sdk _wrappers.py"),
+    Row(
+        "@arizeai/openinference-instrumentation-claude-agent-sdk",
+        OUTSIDE,
+        "github.com/Arize-ai/openinference@1fe497f js, src/messageProcessor.ts: the SDK's own count",
+    ),
     Row("openlit.instrumentation.anthropic", OUTSIDE, _OPENLIT + "python anthropic/utils.py; 1.45 captured"),
     Row("openlit.instrumentation.bedrock", OUTSIDE, _OPENLIT + "python bedrock/utils.py"),
     Row("@openlit/instrumentation-anthropic", OUTSIDE, _OPENLIT + "typescript anthropic/wrapper.ts"),
@@ -123,6 +128,8 @@ LOSES_CACHE: tuple[tuple[str, str], ...] = (
     ("opentelemetry.instrumentation.bedrock", ""),  # the same
     ("openlit.otel.tracing", ""),  # 1.34, always
     ("openinference.instrumentation.anthropic", "0.1."),  # when streaming
+    ("openinference.instrumentation.claude_agent_sdk", ""),  # before it had attributes for the cache
+    ("@arizeai/openinference-instrumentation-claude-agent-sdk", ""),  # src/messageProcessor.ts
     ("opentelemetry-instrumentation-ruby_llm", ""),  # patches/chat.rb: input and output alone
 )
 """Scope and version: an Anthropic-shaped span of these without cached counts may have lost them for good."""

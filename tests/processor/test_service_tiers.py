@@ -102,9 +102,12 @@ def test_a_long_context_that_only_the_vendor_has_a_step_for_is_marked() -> None:
     assert price_call(long, default_book()).flags == MARKED
 
 
+@pytest.mark.parametrize("kind", [Flag.SEVERAL_CALLS, Flag.PROMOTED])
 @pytest.mark.parametrize(("tokens", "flags"), [(272_000, 0), (300_000, Flag.COST_UNCERTAIN)])
-def test_a_sum_of_several_calls_never_reaches_a_long_context(tokens: int, flags: int) -> None:
-    call = a_call("openai", "gpt-5.4", tokens, 5000, flags=int(Flag.SEVERAL_CALLS))
+def test_what_may_be_a_sum_of_several_calls_never_reaches_a_long_context(
+    tokens: int, flags: int, kind: Flag
+) -> None:
+    call = a_call("openai", "gpt-5.4", tokens, 5000, flags=int(kind))
     priced = price_call(call, default_book())
     assert priced.cost == tokens * 2_500_000 + 5000 * 15_000_000
     assert priced.flags == flags
