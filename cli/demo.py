@@ -27,16 +27,20 @@ def demo(
         typer.Option(help="Your own Grafana, started beside with our dashboards.", metavar="PATH"),
     ] = None,
     as_json: options.AsJson = False,
-    seed: Annotated[int, typer.Option(help="Draws another day.", metavar="NUMBER")] = 7,
+    seed: Annotated[int, typer.Option(help="Draws another history.", metavar="NUMBER")] = 7,
+    days: Annotated[
+        int, typer.Option(help="Days of history; fewer start sooner.", min=4, max=30, metavar="NUMBER")
+    ] = 8,
 ) -> None:
-    """Show Spanledger with a day of an imagined shop: database, service, applications and findings."""
+    """Show Spanledger with eight days of an imagined shop: database, service, applications and findings."""
     missing = [name for name in ("openai", "anthropic", "openinference") if find_spec(name) is None]
     if missing:
         raise ConfigError(
             f"the demo needs the packages of its extra ({', '.join(missing)}): pip install '.[demo]'"
         )
+    from demo.plan import Draw
     from demo.run import run
     from operations.terminal import console
 
     once = once or as_json or not sys.stdout.isatty()
-    raise typer.Exit(run(console(stderr=as_json), keep, once, seed, as_json, grafana))
+    raise typer.Exit(run(console(stderr=as_json), keep, once, Draw(seed, days), as_json, grafana))

@@ -64,6 +64,13 @@ class PlannedRequest:
         return self.feature.model
 
 
+class Draw(NamedTuple):
+    """Which history: drawn from a seed, as long as so many days."""
+
+    seed: int = 7
+    days: int = shop.DAYS
+
+
 class Plan(NamedTuple):
     """Days that end at `anchor`, in the order of time. The incidents are planted in the last two of them."""
 

@@ -34,7 +34,7 @@ from rich.progress import (
 
 from demo import agent, findings, history, next_steps, questions, screen
 from demo.grafana import Program, find, running
-from demo.plan import Plan, make_plan
+from demo.plan import Draw, Plan, make_plan
 from demo.stage import RESOURCE, Ports, Stage, StageError, choose_ports, directory
 from demo.traffic import Customers, requests_per_second
 from demo.truth import Totals
@@ -54,11 +54,12 @@ class Wrong(Exception):
 
 
 def run(
-    console: Console, keep: bool, once: bool, seed: int, as_json: bool = False, grafana: Path | None = None
+    console: Console, keep: bool, once: bool, draw: Draw, as_json: bool = False, grafana: Path | None = None
 ) -> int:
     """Play the demo until Ctrl-C (with `once`: until all is checked). Returns the exit code.
 
     Args:
+        draw: which history is sent.
         as_json: print one JSON object on stdout instead of the screen; `console` then gets what goes wrong.
         grafana: the reader's own Grafana, which then runs beside the demo with our dashboards.
     """
@@ -68,7 +69,7 @@ def run(
         stage = Stage(place, ports, keep)
         try:
             program = find(grafana) if grafana else None
-            _play(console, stage, once, seed, as_json, program)
+            _play(console, stage, once, draw, as_json, program)
         except KeyboardInterrupt:
             console.print("\nStopping.", style="dim")
         except (Wrong, StageError, history.HistoryLost) as error:
@@ -83,9 +84,9 @@ def run(
 
 
 def _play(
-    console: Console, stage: Stage, once: bool, seed: int, as_json: bool, grafana: Program | None
+    console: Console, stage: Stage, once: bool, draw: Draw, as_json: bool, grafana: Program | None
 ) -> None:
-    plan, delivery = _start(console, stage, seed)
+    plan, delivery = _start(console, stage, draw)
     wanted = questions.expected(plan)
     with psycopg.connect(stage.dsn, autocommit=True, options="-c timezone=UTC") as connection:
         answers = questions.asked(connection, plan)
@@ -123,7 +124,7 @@ def _play(
             _keep_flowing(console, customers, stage.keep)
 
 
-def _start(console: Console, stage: Stage, seed: int) -> tuple[Plan, tuple[int, float]]:
+def _start(console: Console, stage: Stage, draw: Draw) -> tuple[Plan, tuple[int, float]]:
     """Start everything at once, as far as possible, and send the history; returns spans sent and seconds."""
     with _progress(console) as progress, ThreadPoolExecutor(4) as pool:
 
@@ -141,7 +142,7 @@ def _start(console: Console, stage: Stage, seed: int) -> tuple[Plan, tuple[int, 
 
         shop = step("the shop, its provider and their SDKs", stage.start_shop)
         service = step("PostgreSQL and the service", stage.start_postgres, stage.start_service)
-        planned = pool.submit(make_plan, datetime.now(UTC), seed)
+        planned = pool.submit(make_plan, datetime.now(UTC), draw.seed, days=draw.days)
         plan = planned.result()
         due = sum(history.span_count(plan, service) for service in history.SERVICES)
         due += agent.event_count(plan)

@@ -58,7 +58,7 @@ def _headline(plan: Plan, answers: Answers, delivery: Delivery) -> RenderableTyp
         f"{delivery.seconds:.1f} s. The Anthropic "
         f"SDK traces itself and was instrumented too: {twice:,} calls came as two spans each, and count "
         f"once. {events:,} calls are log events of a developer's Claude Code. All "
-        f"{delivery.figures:,} figures asked of the ledger equal the plan that the day was made from, to the "
+        f"{delivery.figures:,} figures asked of the ledger equal the plan that they were made from, to the "
         "last 10⁻¹² dollar."
     )
     return Group(Text(), line, Text(how, style="dim"))

@@ -80,13 +80,13 @@ def test_it_reads_the_ledger_as_the_reader_and_ends_with_the_block(
 
 @pytest.mark.grafana
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_beside_the_demo_every_dashboard_answers_and_nothing_stays(
     program: Program, surroundings: dict[str, str]
 ) -> None:
     may_be_empty = {"Data outside this selection", "Prompt versions first seen"}
     values: dict[str, Value] = {**DEFAULTS, "data_mode": "demo"}
-    with terminal(surroundings, "--grafana", str(program.path)) as (demo, screen):
+    with terminal(surroundings, "--days", "4", "--grafana", str(program.path)) as (demo, screen):
         shown = read_until(screen, "leaves nothing behind")
         [port] = re.findall(r"http://127\.0\.0\.1:(\d+)/d/spanledger-overview", shown)
         children = psutil.Process(demo.pid).children(recursive=True)

@@ -32,10 +32,12 @@ from demo.run import LIVE_QUESTIONS
 from tests import wheel
 from tests.running import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 DEMO = [sys.executable, "-m", "spanledger", "demo"]
-PATIENCE_SECONDS = 180.0
+PATIENCE_SECONDS = 600.0
+"""A busy machine is no fault; an idle one needs half a minute."""
+FEW_DAYS = ("--days", "4")
 
 
 @pytest.fixture
@@ -82,11 +84,11 @@ def test_from_the_wheel_it_is_one_object_as_json_whose_costs_are_exact(
 ) -> None:
     programs = wheel.install(wheel.build(tmp_path), tmp_path / "environment", "demo")
     done = subprocess.run(
-        [programs / "spanledger", "demo", "--json", "--seed", "11"],
+        [programs / "spanledger", "demo", "--json", "--seed", "11", *FEW_DAYS],
         cwd=tmp_path, env=surroundings, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
     shown = json.loads(done.stdout)
-    plan = make_plan(datetime.fromisoformat(shown["anchor"]), seed=11)
+    plan = make_plan(datetime.fromisoformat(shown["anchor"]), seed=11, days=4)
     wanted = questions.expected(plan)["tenants"]["globex"]
     found = shown["answers"]["tenants"]["globex"]
     assert Decimal(found["costUsd"]) == Decimal(wanted.cost).scaleb(-12)
@@ -106,7 +108,7 @@ def test_a_ledger_that_counts_wrong_fails_the_demo(surroundings: dict[str, str],
         "    None if right(model, usage) is None else right(model, usage) + (model is shop.SONNET)\n"
         ")\n"
         "from cli.__main__ import main\n"
-        "sys.argv = ['spanledger', 'demo', '--once']\n"
+        "sys.argv = ['spanledger', 'demo', '--once', '--days', '4']\n"
         "main()\n"
     )
     done = subprocess.run(
@@ -129,7 +131,7 @@ MORE = {"tail": ["--count", "8"], "compare": ["--json"]}
 
 
 def test_ctrl_c_leaves_nothing_behind_and_the_suggestions_work(surroundings: dict[str, str]) -> None:
-    with terminal(surroundings) as (demo, screen):
+    with terminal(surroundings, *FEW_DAYS) as (demo, screen):
         shown = read_until(screen, "leaves nothing behind")
         [directory] = re.findall(r"export SPANLEDGER_DATA_DIR=(\S+)", shown)
         environment = {**os.environ, "SPANLEDGER_DATA_DIR": directory}
@@ -141,7 +143,8 @@ def test_ctrl_c_leaves_nothing_behind_and_the_suggestions_work(surroundings: dic
             arguments = [*shlex.split(command), *MORE.get(word, [])]
             done = subprocess.run(
                 [sys.executable, "-m", "spanledger", *arguments],
-                cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60,
+                cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
+                timeout=PATIENCE_SECONDS,
             )  # fmt: skip
             assert SUGGESTED[word] in done.stdout, command
             if word == "compare":
