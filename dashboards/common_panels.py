@@ -23,7 +23,7 @@ from dashboards.styles import (
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What a chart over time shows, and how: parts of a sum stand on each other, ratios are lines."""
+    """A measure shown over time: parts of a sum are stacked, ratios are lines."""
 
     unit: str
     decimals: int

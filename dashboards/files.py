@@ -25,7 +25,7 @@ Json = dict[str, Any]
 
 
 class Names(NamedTuple):
-    """What our things are called in one Grafana.
+    """Names of our dashboards, folder and data source in one Grafana.
 
     Attributes:
         prefix: stands before every uid, with a dash; empty for the only installation.

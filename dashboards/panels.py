@@ -56,7 +56,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel(ABC):
-    """What all panels have. `description` says what is measured and what to do next."""
+    """Attributes of all panels. `description` says what is measured and what to do next."""
 
     id: int
     title: str

@@ -70,7 +70,7 @@ class Grafana:
         self._api.client.s.close()
 
     def differences(self, names: Names) -> list[Difference]:
-        """What a push would do, the folder first; it changes nothing.
+        """The changes a push would make, the folder first; nothing is written.
 
         Raises:
             ConfigError: Grafana is away, refuses the token, or has our dashboards as provisioned files.

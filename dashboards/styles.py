@@ -59,7 +59,7 @@ FOCUS_DASHBOARDS = {
     "tenant": ("Tenant", "spanledger-users"),
     "model": ("Model", "spanledger-models"),
 }
-"""What a focus is called in a table, and the dashboard that looks at one of it."""
+"""Focus → its column title, and the dashboard for one value of it."""
 
 
 def spend(title: str = "Spend") -> Column:

@@ -19,7 +19,7 @@ _GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
 class Share:
-    """What one request holds of the budget."""
+    """One request's share of the budget."""
 
     __slots__ = ("_budget", "size")
 

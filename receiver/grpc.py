@@ -68,7 +68,7 @@ class GrpcServer:
         await self._server.start()
 
     async def set_ready(self, is_ready: bool) -> None:
-        """What the grpc health service answers from now on; SERVING at the start."""
+        """The answer of the gRPC health service from now on; SERVING at the start."""
         states = health_pb2.HealthCheckResponse
         for service in _SERVICES:
             await self._health.set(service, states.SERVING if is_ready else states.NOT_SERVING)

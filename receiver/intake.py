@@ -165,7 +165,7 @@ class Intake:
         return read(content)
 
     def _read_json(self, content: bytes, received_ns: int) -> Batch:
-        """What the ledger counts of an OTLP/JSON request, with the spans that could not be read."""
+        """The batch of an OTLP/JSON request, with the spans that could not be read."""
         parsed = otlp_json.parse(content)
         batch = self._decode(parsed.message.SerializeToString(), received_ns)
         batch.rejections += parsed.refused
@@ -232,7 +232,7 @@ class Intake:
 
 
 def _read_json_logs(content: bytes, received_ns: int, decode: Decode) -> Batch:
-    """What the ledger counts of an OTLP/JSON request of logs, with the records that could not be read."""
+    """The batch of an OTLP/JSON request of logs, with the records that could not be read."""
     parsed = otlp_json.parse_logs(content)
     batch = decode(parsed.message.SerializeToString(), received_ns)
     batch.rejections.extend(parsed.refused)

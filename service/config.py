@@ -145,7 +145,7 @@ class RetentionConfig(_Section):
 
 
 class LimitsConfig(_Section):
-    """What one process and one day may hold."""
+    """Limits of one process and of one day."""
 
     bytes_in_flight: int = Field(
         128 * 1024 * 1024, ge=1024 * 1024, description="Decoded bytes waiting for a commit, per worker."
@@ -160,7 +160,7 @@ class LimitsConfig(_Section):
 
 
 class LogConfig(_Section):
-    """What goes to standard error."""
+    """The log on standard error."""
 
     format: Literal["text", "json"] = Field("text", description="`text`, or `json`: one object a line.")
     level: Literal["debug", "info", "warning", "error"] = Field(

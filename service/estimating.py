@@ -125,7 +125,7 @@ class Estimating:
             self._close(self._amender[0])
 
     def _take(self) -> list[_Waiting]:
-        """What waits; empty when the service ends."""
+        """Waiting texts; empty when the service ends."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._ended)
             taken = [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]

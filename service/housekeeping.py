@@ -30,7 +30,7 @@ _LEASE_SECONDS = 600
 """Longer than a task takes, since it is renewed before each; a runner that dies is replaced after this."""
 _LOOK_SECONDS = 5.0
 _COMPARE_SECONDS = 1.0
-"""What a look at the sums may take at once: with its 15 s of rest at most 6 % of a core."""
+"""Time for one comparison of sums: with its 15 s of rest at most 6 % of a core."""
 
 Connection = psycopg.Connection[Any]
 
@@ -128,7 +128,7 @@ class Housekeeper:
 
 
 def tasks(config: Config, dsn: str) -> list[Task]:
-    """What a running service does beside receiving."""
+    """Tasks of a running service beside receiving."""
     periods = _periods(config.retention)
     return [
         Task("readers", 5, _end_long_reads),

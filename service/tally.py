@@ -41,7 +41,7 @@ class Problem(NamedTuple):
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What makes two problems the same one."""
+        """The identity of a problem."""
         return self[:5]
 
     def plus(self, other: Problem) -> Problem:
@@ -51,7 +51,7 @@ class Problem(NamedTuple):
 
 
 class News(NamedTuple):
-    """What a tally has collected since it was last drained.
+    """News collected since the last drain.
 
     Attributes:
         services: services whose calls were read, since the start.
@@ -64,7 +64,7 @@ class News(NamedTuple):
 
     @classmethod
     def of(cls, sent: tuple[list[list[object]], list[str], bool]) -> News:
-        """What came as JSON from a worker."""
+        """News received as JSON from a worker."""
         problems, services, has_calls = sent
         return cls([Problem(*problem) for problem in problems], services, has_calls)  # type: ignore[arg-type]
 
@@ -115,7 +115,7 @@ class Tally:
         return sum(kept.cause == cause for kept in self._problems.values()) >= _MAX_PER_CAUSE
 
     def drain(self) -> News:
-        """What is new; the problems are forgotten here."""
+        """The news so far; the tally then forgets the problems."""
         with self._lock:
             news = News(self._unexcused(), list(self._services), self._has_calls)
             self._problems, self._has_calls = {}, False
@@ -137,7 +137,7 @@ class Tally:
 
 
 def remedy(cause: str, endpoints: Mapping[str, str]) -> str:
-    """What to change, with our addresses; `HOST` where we listen on every interface."""
+    """The remedy with our addresses; `HOST` where we listen on every interface."""
     reachable = {name: _EVERY_INTERFACE.sub("HOST:", address) for name, address in endpoints.items()}
     return CAUSES[cause].remedy.format_map(reachable)
 

@@ -51,14 +51,14 @@ HEARTBEAT_SECONDS = 1.0
 _OBJECTS_PER_COLLECTION = 100_000
 """Some 60 requests of 512 calls lie between two looks at the young objects."""
 DRAIN_SECONDS = 20.0
-"""What requests in flight have to finish after SIGTERM."""
+"""Time for requests in flight to finish after SIGTERM."""
 LAST_SECONDS = 28.0
 """A stop that hangs ends here: within the 30 s after which supervisors kill."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What a worker needs to know.
+    """A worker's assignment.
 
     Attributes:
         price_map_id: the price map in force, as the ledger numbers it.

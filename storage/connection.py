@@ -56,7 +56,7 @@ def is_race(error: psycopg.Error) -> bool:
 
 
 def describe(error: psycopg.Error) -> str:
-    """What a database error was about, without values: its text may hold content."""
+    """The subject of a database error, without values: its text may hold content."""
     if error.sqlstate is None:
         return type(error).__name__
     place = error.diag.constraint_name or error.diag.column_name or ""

@@ -30,7 +30,7 @@ class Feed:
         self._seen: dict[object, datetime] = {}
 
     def poll(self) -> list[Row]:
-        """What is new since the last poll, in the order of receipt. A row without `model` was not counted."""
+        """Rows received since the last poll, in order of receipt. A row without `model` was not counted."""
         after = max(self._start, self._newest - _OVERLAP)
         found: list[Row] = []
         for name in self._queries:

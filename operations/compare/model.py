@@ -147,7 +147,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Spike:
-    """What `genai.classify` calls the change (LEDGER §25): class, whose it is, a sentence, the numbers."""
+    """The verdict of `genai.classify` (LEDGER §25): class, subject, sentence, and the numbers behind it."""
 
     name: str
     subject: str | None

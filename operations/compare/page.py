@@ -52,7 +52,7 @@ def compare_page(
 
 
 def focus(question: Question, segment: str) -> dict[str, str] | None:
-    """What a link on a segment changes: the focus on it, and the next dimension to split by."""
+    """Changes of a link on a segment: the focus on it, and the next dimension to split by."""
     further = words.deeper(question, segment)
     if getattr(question.focus, question.dimension, segment) == segment:
         return None

@@ -138,7 +138,7 @@ def _colour(amount: Decimal) -> str:
 
 
 def drivers(answer: Comparison) -> Text | None:
-    """Whose the change is: every combination with its dollars beyond what all did."""
+    """The drivers of the change: every combination with its dollars beyond what all did."""
     if not answer.drivers:
         return None
     first = answer.drivers[0]

@@ -34,7 +34,7 @@ class PricedRow(NamedTuple):
         return {**self.row, **dict(zip(RESULT, found, strict=True))}
 
     def flags(self) -> list[str]:
-        """What pricing says of the cost, as `genai.model_call` spells it; empty for a certain one."""
+        """Flags of the cost, as in `genai.model_call`; empty for a certain cost."""
         return [flag.name.lower() for flag in Flag if self.charge.flags & flag]
 
 

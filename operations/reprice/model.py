@@ -49,7 +49,7 @@ _EPOCH_DAY = date(2000, 1, 1)
 
 
 class Scope(NamedTuple):
-    """What is to be priced again.
+    """Selection of calls to reprice.
 
     Attributes:
         start, end: [start, end) of the calls' time, UTC.
@@ -80,7 +80,7 @@ class Cell(NamedTuple):
 
 @dataclass(slots=True)
 class Difference:
-    """What changes in one cell; money in pico-USD.
+    """The change in one cell; money in pico-USD.
 
     Attributes:
         filled: calls that had no cost and get one; their new cost is `filled_pico_usd`.
@@ -106,7 +106,7 @@ class Difference:
 
     @property
     def delta_pico_usd(self) -> int:
-        """What the cost grows by."""
+        """The increase in cost."""
         return self.filled_pico_usd + self.restated_pico_usd
 
     def add(self, other: Difference) -> None:
@@ -117,7 +117,7 @@ class Difference:
 
 @dataclass(slots=True)
 class Report:
-    """What a run changes, or would change.
+    """The changes of a run, done or previewed.
 
     Attributes:
         rows: calls that were looked at.
@@ -144,7 +144,7 @@ Progress = Callable[[int], None]
 
 
 def preview(conn: Connection, book: PriceBook, scope: Scope, progress: Progress | None = None) -> Report:
-    """What pricing the scope again would change; nothing is written or locked.
+    """Preview of repricing the scope; nothing is written or locked.
 
     Rows with a price are looked at in any case, so that the answer shows what `restate` would do.
 
@@ -238,7 +238,7 @@ def count(conn: Connection, scope: Scope) -> int:
 
 
 class _Run:
-    """What the threads of a run share."""
+    """State shared by the threads of a run."""
 
     def __init__(
         self,
@@ -314,7 +314,7 @@ _CHANGES = frozenset({_FILL, _NAME, _RESTATE, _DOUBT})
 
 
 def _verdict(old: Charge, new: Charge, restate: bool) -> int:
-    """What becomes of a price; `_NAME`: its amount stays, and what is known of it changes.
+    """The outcome for a price; `_NAME`: its amount stays, but its description changes.
 
     `_DOUBT`: it stands, although the new map says that no price is known for what the call used.
     """

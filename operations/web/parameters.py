@@ -17,7 +17,7 @@ _LONGEST = timedelta(days=3660)
 _LONGEST_VALUE = 1024
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _GRAFANAS_OWN = {"timezone", "orgId", "refresh", "kiosk", "theme", "viewPanel", "editPanel", "tab"}
-"""What Grafana itself puts into an address: a dashboard's parameters may be pasted behind ours."""
+"""Parameters that Grafana adds to an address: those of a dashboard may be pasted after ours."""
 
 
 class BadParameter(ValueError):

@@ -14,7 +14,7 @@ from operations.web.parameters import WINDOWS, kept
 
 
 class Service(NamedTuple):
-    """What a page says of the running service in its head and foot.
+    """The running service as shown in the head and foot of a page.
 
     Attributes:
         fault: why it cannot take calls now; None when it can.

@@ -179,7 +179,7 @@ def fit_text(text: str, max_bytes: int = 200) -> tuple[str, int]:
 
 
 def _place_in_time(call: ModelCall, rules: Admission) -> Rejection | None:
-    """What becomes of a start that is too old, impossible or missing."""
+    """Handles a start that is too old, impossible or missing."""
     claimed, received = call.time_ns, call.received_ns
     if YEAR_2015_NS <= claimed <= received:
         return _too_late(call, rules)

@@ -20,7 +20,7 @@ PROVIDER, ESTIMATED, MISSING = "provider", "estimated", "missing"
 
 
 class Flag(IntEnum):
-    """What was unusual about a call. The names, in lower case, are the values of the view's `flags`."""
+    """Peculiarities of a call. The names, in lower case, are the values of the view's `flags`."""
 
     CLOCK_MOVED = 1
     """The claimed start was impossible; `time` is the receipt (LEDGER §8)."""
@@ -258,7 +258,7 @@ class Rejection(NamedTuple):
 
 @dataclass(slots=True)
 class Batch:
-    """What one request held, decoded. `spans` counts every span in it, whatever became of them."""
+    """One decoded request. `spans` counts all of its spans, whether counted or not."""
 
     calls: list[ModelCall] = field(default_factory=list)
     sightings: list[Sighting] = field(default_factory=list)
@@ -269,13 +269,13 @@ class Batch:
     received_ns: int = 0
     """Stamp of our receiver; 0 where the calls carry it."""
     readings: list[Sighting] = field(default_factory=list)
-    """What the counted spans themselves say, where other spans had a part in the call."""
+    """The counted spans' own readings, where other spans contributed to the call."""
     origins: Sequence[tuple[str, tuple[str, ...]]] = ()
     """Service name and the names of its scopes, for a request of which nothing was read; a few of them."""
 
 
 class Outcome(NamedTuple):
-    """What became of a batch, after the commit.
+    """The outcome of a batch, after the commit.
 
     Attributes:
         rejections: those found at the door and those the ledger refused; their number is `rejected_spans`.

@@ -63,7 +63,7 @@ class Mode(StrEnum):
 
 
 class Kind(StrEnum):
-    """Whose identity it is."""
+    """Kind of identity: user or tenant."""
 
     USER = "user"
     TENANT = "tenant"

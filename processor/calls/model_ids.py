@@ -73,7 +73,7 @@ _VENDORS: Final = (
     "stability|twelvelabs|writer|zai"
 )
 _QUALIFIER: Final = re.compile(rf"(?:(?:{_REGIONS})\.)?(?:(?:{_VENDORS})\.)?")
-"""What may stand before a model's name on Amazon Bedrock."""
+"""Prefixes of model names on Amazon Bedrock."""
 
 
 class Version(NamedTuple):

@@ -249,7 +249,7 @@ _VERCEL_SUFFIXES: Final = frozenset(
         "transcription",
     }
 )
-"""What the Vercel AI SDK appends to the provider: `openai.chat`, `vertex.anthropic.messages`."""
+"""Suffixes that the Vercel AI SDK appends to the provider: `openai.chat`, `vertex.anthropic.messages`."""
 
 ENVIRONMENTS: Final[dict[str, str]] = {
     "prod": "prod",

@@ -28,7 +28,7 @@ def _age(vector: PriceVector, today: date) -> float:
 
 
 class MapSummary(NamedTuple):
-    """What a price map holds, for `spanledger check` and the table of price maps.
+    """Summary of a price map, for `spanledger check` and the table of price maps.
 
     Attributes:
         base: package and version of the built-in list.
@@ -109,7 +109,7 @@ class PriceBook:
         return {key: self._resolve(*key) for key in self._every()}
 
     def summary(self) -> MapSummary:
-        """What the map holds; the first time it reads the whole list, half a second of work."""
+        """Summary of the map; the first call reads the whole list, which takes half a second."""
         if self._summary is None:
             self._summary = self._summarise()
         return self._summary

@@ -150,7 +150,7 @@ def _part(count: int, cached: int | None, fresh: int, read: int) -> _Part:
 
 
 def _read_rate(vector: PriceVector, own: int | None, fresh_rate: int | None) -> tuple[int, bool]:
-    """What a cached token of a modality costs, and whether the price of a fresh one stands for it."""
+    """The cost of a cached token of a modality, and whether the price of a fresh one is used for it."""
     if own is not None:
         return own, False
     if fresh_rate is None:

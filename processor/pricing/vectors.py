@@ -53,7 +53,7 @@ class Rates(NamedTuple):
 
 
 class Gaps(NamedTuple):
-    """What a price leaves open, beside the classes that it is silent about.
+    """Gaps of a price, beside the classes it does not mention.
 
     Attributes:
         flags: bits of `processor.calls.call.Flag` that every cost at these rates carries.
@@ -252,7 +252,7 @@ def _flagged(vector: PriceVector, flags: int, priced: bool) -> PriceVector:
 
 
 def clip(prices: Iterable[Interval], from_ns: int, to_ns: int = NEVER) -> Prices:
-    """What is left of the intervals inside [from, to)."""
+    """The parts of the intervals inside [from, to)."""
     cut = (Interval(max(i.from_ns, from_ns), min(i.to_ns, to_ns), i.vectors) for i in prices)
     return tuple(interval for interval in cut if interval.from_ns < interval.to_ns)
 

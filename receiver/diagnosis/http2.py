@@ -12,7 +12,7 @@ from typing import Final
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _HEAD_BYTES: Final = 9
 _MAX_FRAME_BYTES: Final = 16_384
-"""What a peer may send as long as our SETTINGS name no larger size."""
+"""Largest frame a peer may send unless our SETTINGS name a larger one."""
 _HEADERS, _SETTINGS, _PING, _GOAWAY = 1, 4, 6, 7
 _ACK: Final = 1
 _END_OF_STREAM_AND_HEADERS: Final = 1 | 4

@@ -42,7 +42,7 @@ class Sent(NamedTuple):
 
 
 class Balance(NamedTuple):
-    """What the totals leave out.
+    """Counts that the totals leave out.
 
     Attributes:
         cache: tokens to be added to the input.
@@ -76,7 +76,7 @@ def balance(sent: Sent, cache: str, reasoning: str) -> Balance:
 
 
 def _input_answers(sent: Sent) -> list[int]:
-    """What the input may lack, the likeliest first: nothing, all cached tokens, those written alone.
+    """Counts that the input may lack, likeliest first: nothing, all cached tokens, those written alone.
 
     No part is greater than its whole, and other counts of the input agree where they agree with any answer.
     """
@@ -90,7 +90,7 @@ def _input_answers(sent: Sent) -> list[int]:
 
 
 def _output_answers(sent: Sent) -> list[int]:
-    """What the output may lack, the likeliest first."""
+    """Counts that the output may lack, likeliest first."""
     if not sent.reasoning:
         return [0]
     return [sent.reasoning] if sent.reasoning > sent.output else [0, sent.reasoning]

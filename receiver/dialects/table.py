@@ -126,7 +126,7 @@ def judge_kinds(mark: str, calls: Mapping[str, str], what: str) -> Judge:
 
 
 class Emitters(NamedTuple):
-    """Whose spans speak a vocabulary, as patterns that fit whole names."""
+    """The emitters of a vocabulary, as patterns for whole names."""
 
     scope: re.Pattern[str]
     version: re.Pattern[str]

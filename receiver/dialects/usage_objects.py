@@ -18,7 +18,7 @@ _DETAILS: Final = {
 
 
 def langchain_answer(attribute: str, scope: str) -> tuple[Key, ...]:
-    """What a LangChain result says beyond its span: the id, model and tier that answered, details of usage.
+    """Keys of a LangChain result beyond its span: the id, model and tier that answered, details of usage.
 
     The model of a stream's attribute is the requested one.
 

@@ -54,7 +54,7 @@ class _Gone(Exception):
 
 
 class _Request(NamedTuple):
-    """What is known before the body.
+    """A request as known before its body.
 
     Attributes:
         host: the sender's address, as text.
@@ -191,7 +191,7 @@ _SHOWN: Final[Mapping[str, Callable[[_Request], str]]] = {
     "wrong_content_type": lambda request: request.media_type or "no content-type",
     "wrong_encoding": lambda request: request.headers.get("content-encoding", ""),
 }
-"""What a problem was about, beside the path."""
+"""Detail of a problem, beside the path."""
 
 
 class _Body:

@@ -172,7 +172,7 @@ def document(raw: bytes) -> object | None:
 
 
 def parsed(raw: bytes) -> object | None:
-    """What an `AnyValue` holds as an object: the document in its text, or its map."""
+    """The object in an `AnyValue`: the document in its text, or its map."""
     text = content(raw)
     return document(text) if text else _map(raw, _MAX_DEPTH)
 
@@ -203,7 +203,7 @@ def _literal(raw: bytes) -> object | None:
 
 
 def inside(parsed: object, path: tuple[str | int, ...]) -> object | None:
-    """What stands at `path` in a parsed value; a dotted key may also be flattened; None when nothing does."""
+    """The value at `path` in a parsed value; a dotted key may also be flattened; None if absent."""
     found = parsed
     for step in path:
         if isinstance(found, dict) and isinstance(step, str):

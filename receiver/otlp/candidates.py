@@ -37,7 +37,7 @@ class Candidate(NamedTuple):
     path: Path
     key: Key
     word: bytes = b""
-    """What a value must hold for the path to lead anywhere: looking is far cheaper than parsing."""
+    """Bytes a value must contain for the path to exist: searching is far cheaper than parsing."""
 
 
 Candidates: TypeAlias = Mapping[str, tuple[Candidate, ...]]

@@ -33,7 +33,7 @@ _MAX_DEPTH: Final = 100
 _HEX_FIELDS: Final = frozenset({"trace_id", "span_id", "parent_span_id"})
 _HEX: Final = re.compile("(?:[0-9a-fA-F]{2})*")
 _NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-"""What a string that stands for a number holds: JSON's number. Decimal would also take `1_000` and ` 5`."""
+"""The form of a string that stands for a number: JSON's number. Decimal would also take `1_000` and ` 5`."""
 _MAX_NUMBER_TEXT: Final = 400
 _RECORDS: Final = frozenset({"opentelemetry.proto.trace.v1.Span", "opentelemetry.proto.logs.v1.LogRecord"})
 """Messages that are refused alone: what one of them has wrong costs no other."""

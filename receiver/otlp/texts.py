@@ -24,7 +24,7 @@ SpanIds = tuple[bytes, bytes]
 
 
 class Texts(NamedTuple):
-    """What was sent to the model and what it answered; None if the span has neither."""
+    """The texts sent to the model and answered by it; None if the span has neither."""
 
     prompt: str | None
     completion: str | None
@@ -207,7 +207,7 @@ def _event(raw: bytes) -> tuple[str, Mapping[str, bytes]]:
 def _told(
     events: Iterable[tuple[str, Mapping[str, bytes]]], places: Iterable[_Place], names: Iterable[str]
 ) -> str | None:
-    """What events say of one side: those that carry the attributes, else one event a message."""
+    """The text of one side in events: those that carry the attributes, else one event a message."""
     events = list(events)
     for _, attributes in events:
         if found := _side(attributes, places):

@@ -106,7 +106,7 @@ def _complete(call: ModelCall, total: int | None, reasoning: int | None) -> int:
 
 
 def _repair(call: ModelCall, convention: Convention, plan: Plan) -> int:
-    """What only some emitters need."""
+    """Repairs that only some emitters need."""
     if convention.loses_cache and call.cache_read_tokens is None and call.cache_write_tokens is None:
         call.flags |= Flag.USAGE_LOSSY if may_cache(call.provider, call.model) else 0
     if convention.loses_reasoning and call.output_tokens is not None and call.reasoning_tokens is None:
@@ -227,7 +227,7 @@ def _reasoning_counted(counts: Sent, plan: Plan, reading: Reading, shape: str) -
 
 
 def _gemini_rest(found: Balance, thought: int, reasoning: str) -> Balance:
-    """What else Gemini's total holds: reasoning that has no count of its own, and prompts of tools.
+    """Further counts in Gemini's total: reasoning that has no count of its own, and prompts of tools.
 
     Source:
         https://ai.google.dev/api/generate-content#UsageMetadata: the total is prompt, candidates, thoughts

@@ -18,7 +18,7 @@ from receiver.reports.json import read_json
 
 DIALECT: Final = "report"
 _BYTES_PER_CALL: Final = 2048
-"""What a mapped call holds in memory, roughly; a bound for the queue."""
+"""Rough size of a mapped call in memory; bounds the queue."""
 
 MAX_RECORDS: Final = 10_000
 """Records in one request: the answer names every refused one and stays within the 4 MiB that senders read."""
@@ -60,7 +60,7 @@ class NothingUsable(BadData):
 
 @dataclass(slots=True)
 class Reports:
-    """What a body of direct reports held.
+    """A decoded body of direct reports.
 
     Attributes:
         batch: calls, and one rejection per refused record.

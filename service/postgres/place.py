@@ -52,7 +52,7 @@ class Place:
 
     @property
     def log_file(self) -> Path:
-        """What the server itself has to say."""
+        """The log of the server itself."""
         return self.home / "postgres.log"
 
     @property

@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 _LOG_KEPT_BYTES = 16 << 20
 _LOOK_SECONDS = 0.02
 _ORPHANS = "pre-existing shared memory block"
-"""What a server says while children of a killed predecessor still live; they notice and go."""
+"""Message of a server while children of a killed predecessor still live; they notice and exit."""
 _ORPHANS_SECONDS = 30.0
 _REPORT_SECONDS = 5.0
 

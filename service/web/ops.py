@@ -47,7 +47,7 @@ _STALE_SECONDS = 10.0
 
 
 class Status(NamedTuple):
-    """What the pages know about the running service.
+    """The running service as the pages see it.
 
     Attributes:
         connect: a connection from the pages' own pool; raises `psycopg.Error` soon when the database is away.
@@ -204,7 +204,7 @@ def _freshness(status: Status) -> dict[str, object]:
 
 
 def _counters() -> dict[str, object]:
-    """What this service did since its start, summed over its workers."""
+    """Counters since the start, summed over workers."""
     return {
         "spans": metrics.totals("spanledger_spans").get("", 0),
         "calls": metrics.totals("spanledger_calls", "outcome"),
@@ -238,7 +238,7 @@ def _ledger_page(answer: Answer) -> Callable[[Status, Request], Response]:
 
 
 def _running(status: Status, request: Request) -> Response:
-    """What the service did since its start, and the last calls whatever their selection."""
+    """The service status page: counters since the start, and the last calls of all selections."""
     try:
         with status.connect() as connection:
             calls = ledger.rows(connection, "last_calls", limit=_LAST_CALLS)

@@ -43,7 +43,7 @@ Value = tuple[int, int, str]
 
 
 class Admission:
-    """What this writer knows of `_genai.dimension_day`; an answer once given holds for the day."""
+    """This writer's view of `_genai.dimension_day`; an answer holds for the whole day."""
 
     def __init__(self, caps: dict[int, int] | None = None) -> None:
         self.caps = DEFAULT_CAPS | (caps or {})

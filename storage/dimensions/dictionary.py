@@ -37,7 +37,7 @@ V = TypeVar("V")
 
 
 class Kind(NamedTuple):
-    """What calls of one series and one shape share on their day.
+    """Shared data of calls of one series and shape on one day.
 
     Attributes:
         wire: the fields `booked_series_id` up to `usage_source`.

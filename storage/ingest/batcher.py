@@ -21,7 +21,7 @@ WRITERS = 2
 """Two connections: one packs while the other commits. More writers than cores lose (measured)."""
 MAX_BYTES = 64 << 20
 CALL_BYTES = 1_500
-"""What a mapped call weighs in memory, for a batch that does not say."""
+"""Size of a mapped call in memory, for a batch without a size."""
 WAIT_SECONDS = 9.0
 """Longest wait of a request: OTLP exporters give up after ten seconds."""
 HANG_SECONDS = 20.0
@@ -165,7 +165,7 @@ class Batcher:
             self._spawn(self._run(self._idle.popleft(), self._take()))
 
     def _take(self) -> list[_Work]:
-        """What waits now, at most `MAX_CALLS` calls, at least one request."""
+        """The next batch of waiting requests: at most `MAX_CALLS` calls, at least one request."""
         works, calls = [self._queue.popleft()], 0
         calls = len(works[0].batch.calls)
         while self._queue and calls + len(self._queue[0].batch.calls) <= MAX_CALLS:

@@ -25,7 +25,7 @@ REPEAT_BUCKET_MS, REPEAT_REACH_MS = 60_000, 10_000
 """A response id that comes again without overlap is claimed by the minute: its duplicates meet there."""
 
 OWN, RESPONSE, WEAK_RESPONSE, REPEAT, REQUEST, UNREAD, TOLD = range(7)
-"""What a hash is of; the seed keeps the kinds apart."""
+"""Kinds of hashed values; the seed keeps them apart."""
 
 _CLOCK_MOVED = int(Flag.CLOCK_MOVED)
 _MAX_MS = (1 << 47) - 1  # keeps the first bit of an own key 0

@@ -23,7 +23,7 @@ MAX_QUARANTINED = 1_000
 
 
 class Extras(NamedTuple):
-    """What a transaction stores beside its calls, packed."""
+    """Rows that a transaction stores beside its calls, packed."""
 
     sightings: Sequence[bytes | None] = ()
     joined: Sequence[tuple[Sighting, int]] = ()
@@ -34,7 +34,7 @@ class Extras(NamedTuple):
 
 
 def extras_of(batches: list[Batch]) -> Extras:
-    """What batches bring beside their calls."""
+    """Contents of batches beside their calls."""
     sightings = [sighting_row(s, received(b)) for b in batches for s in b.sightings if s.of is None]
     joined = [(s, received(b)) for b in batches for s in (*b.readings, *b.sightings) if s.of is not None]
     marks = [mark_row(s, received(b)) for b in batches for s in b.sightings]

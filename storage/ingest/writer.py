@@ -87,7 +87,7 @@ Late = tuple[int, int, Rejection]
 
 
 class Written(NamedTuple):
-    """What became of the calls of one transaction, one entry per call, each with the index of its request."""
+    """Outcomes of the calls of one transaction, one entry per call, each with the index of its request."""
 
     accepted: list[tuple[int, ModelCall]]
     duplicates: list[int]

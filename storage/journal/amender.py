@@ -66,7 +66,7 @@ class Amendment(NamedTuple):
 
 @dataclass(slots=True)
 class Applied:
-    """What a run did.
+    """The result of a run.
 
     Attributes:
         rows: rows that changed.

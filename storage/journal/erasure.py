@@ -66,7 +66,7 @@ class Identity(NamedTuple):
 
 
 class Reach(NamedTuple):
-    """What an erasure reaches, in rows. `rollups`: rows of sums."""
+    """The extent of an erasure, in rows. `rollups`: rows of sums."""
 
     calls: int
     rollups: int
@@ -75,7 +75,7 @@ class Reach(NamedTuple):
 
 
 class Erased(NamedTuple):
-    """What an erasure did. `calls` moved (identity) or taken away (data mode); money in pico-USD, signed."""
+    """Result of an erasure. `calls` moved (identity) or deleted (data mode); money in pico-USD, signed."""
 
     calls: int
     cost_pico_usd: int = 0
@@ -83,7 +83,7 @@ class Erased(NamedTuple):
 
 
 def erased_hashes(conn: Connection) -> dict[Kind, frozenset[bytes]]:
-    """What ingest maps to `__erased__`, by kind."""
+    """Values that ingest maps to `__erased__`, by kind."""
     found: dict[Kind, set[bytes]] = {Kind.USER: set(), Kind.TENANT: set()}
     for kind, value in conn.execute(query("read_erased")):
         found[Kind(kind)].add(bytes(value))
@@ -91,7 +91,7 @@ def erased_hashes(conn: Connection) -> dict[Kind, frozenset[bytes]]:
 
 
 def reach_of_identity(conn: Connection, identity: Identity) -> Reach:
-    """What `erase_identity` would reach; nothing is written."""
+    """Preview of `erase_identity`; nothing is written."""
     asked = _asked(identity)
     ids = [row[0] for row in conn.execute(query("find_identities"), asked)]
     more = {"ids": ids, "field": _FIELD[identity.kind], "pattern": identity.pattern()}
@@ -99,7 +99,7 @@ def reach_of_identity(conn: Connection, identity: Identity) -> Reach:
 
 
 def reach_of_data_mode(conn: Connection, mode: str) -> Reach:
-    """What `erase_data_mode` would take away; nothing is written.
+    """Preview of `erase_data_mode`; nothing is written.
 
     Raises:
         BadData: the mode may not be erased.
@@ -179,7 +179,7 @@ def _replace(dsn: str, identity: Identity, by: str, caps: dict[int, int] | None)
 
 
 def _forget(run: Amender, identity: Identity) -> Applied:
-    """What is left of the value once its calls have moved, in one transaction."""
+    """Removes the last traces of the value once its calls have moved, in one transaction."""
     conn, asked = run.connection(), _asked(identity)
     run.floors()
     found = conn.execute(query("find_identities"), asked).fetchall()

@@ -67,7 +67,7 @@ def use(conn: Connection, given: IdentityMap) -> None:
 
 
 def assignments(conn: Connection) -> tuple[Assignment, ...]:
-    """What the file in force assigns."""
+    """The assignments in force."""
     found = conn.execute(query("read_assignments"))
     return tuple(
         Assignment(user, tenant, 0 if from_us is None else from_us * 1000) for user, tenant, from_us in found
@@ -81,7 +81,7 @@ def is_applied(conn: Connection) -> bool:
 
 
 def moves(conn: Connection, assigned: Sequence[Assignment]) -> dict[Cell, Moved]:
-    """What `remap` would move if these were in force; nothing is written or locked."""
+    """Preview of `remap` with these assignments; nothing is written or locked."""
     calls: Counter[Cell] = Counter()
     costs: Counter[Cell] = Counter()
     for day in _days(conn, assigned):

@@ -58,7 +58,7 @@ USAGE_SOURCE_NAME = {code: name for name, code in USAGE_SOURCE.items()}
 PRICE_STATUS_NAME = {code: name for name, code in PRICE_STATUS.items()}
 
 Price = Callable[[ModelCall], Charge]
-"""What a call costs by the price map in force."""
+"""The charge of a call by the price map in force."""
 
 _unpack_pieces = Struct("!4xq4xq4xq4xq4xh4xh4xq4xq4xh").unpack
 Rank = tuple[int, str]

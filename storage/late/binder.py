@@ -66,7 +66,7 @@ Connection = psycopg.Connection[Any]
 
 
 class Bound(NamedTuple):
-    """What one call of `Binder.bind` did.
+    """The result of one `Binder.bind`.
 
     Attributes:
         arrivals: entries of the queue that were looked at.

@@ -41,7 +41,7 @@ class Component:
 
     @property
     def kind(self) -> str:
-        """What the ledger's book calls such a change."""
+        """The kind of such a change in the amendment journal."""
         if sum(seat.node.place is not None for seat in self.seats) + len(self.promoted) > 1:
             return "retract"
         first = self.seats[0]

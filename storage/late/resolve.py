@@ -173,7 +173,7 @@ def _reading(own: ModelCall) -> SpanReading:
 
 
 def _tagged(node: Node, member: _Member | None) -> Tagged:
-    """What a span offers; a request is counted at ingest, so its id is not given to calls that come later."""
+    """Offers of a span; a request is counted at ingest, so its id is not given to calls that come later."""
     if member is not None:
         span = tags_of(member.reading.call)
     else:
@@ -198,7 +198,7 @@ def _links(members: Mapping[int, _Member]) -> list[tuple[SpanReading, SpanReadin
 
 
 def own_reading(row: Row) -> ModelCall:
-    """What a row's span itself says: without what other spans gave it."""
+    """The reading of a row's own span, without values from other spans."""
     call = _without_inherited(row.call)
     gone = set(row.completed)
     if USAGE_FIELD in gone or is_estimated(call):
@@ -302,7 +302,7 @@ class _Group:
         return begun_row(counted.place, call, shown.charge, shown.requests, shown.price_map_id)
 
     def _call(self, row: Row) -> tuple[ModelCall, dict[str, tuple[int, str]]]:
-        """What the spans say together, and the fields that are not the counted span's own."""
+        """The merged reading of the spans, and the fields that are not the counted span's own."""
         counted, *others = self._members
         others = [m for m in others if not m.reading.call.flags & _PROMOTED]
         told = [m.reading.call for m in others]
@@ -351,7 +351,7 @@ class _Group:
         return True
 
     def _own_facts(self, noted: Mapping[str, object]) -> dict[str, object]:
-        """What the counted span itself says where another's value stands: the rule compares own readings."""
+        """The counted span's own values where another's are stored: the rule compares own readings."""
         own, facts = self._members[0].reading.call, dict[str, object]()
         if USAGE_FIELD in noted and usage_rank(own) < MISSING_USAGE:
             usage = ModelCall(usage_source=own.usage_source, flags=own.flags & USAGE_FLAGS)
@@ -385,7 +385,7 @@ def _is_equal(name: str, one: ModelCall, other: ModelCall) -> bool:
 
 
 def _memory(row: Row, known: set[str], around: Sequence[Tagged]) -> ModelCall:
-    """What a row took from spans that are no longer known, as a reading of a span without an id."""
+    """Values a row took from spans no longer known, as a reading of a span without an id."""
     found = (offer for span in around for offer in offers((span,)).values())
     offered = {(offer.source.field, str(offer.value)) for offer in found}
     call, memory = row.call, ModelCall(status=row.call.status, time_ns=row.call.time_ns)

@@ -111,7 +111,7 @@ class Session:
         return sorted(roots, key=lambda root: root.span_id) if top.parent else []
 
     def details(self, node: Node) -> list[ModelCall]:
-        """What the spans below a call that belong to it say."""
+        """Readings of the spans below a call that belong to it."""
         below = self._children.get(node.span_id, ())
         return [call_of(n.document) for n in below if n.is_detail and n.document is not None]
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 
 class Measure(NamedTuple):
-    """What a call adds to a summary, as SQL over its row `@`; NULL where it adds nothing.
+    """A call's contribution to a summary, as SQL over its row `@`; NULL if none.
 
     Attributes:
         row: of one row.

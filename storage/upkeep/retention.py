@@ -55,7 +55,7 @@ class Periods(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What one run took away, in rows."""
+    """Rows deleted by one run."""
 
     calls: int = 0
     keys: int = 0

@@ -32,7 +32,7 @@ class Slice(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """What a look at a slice found.
+    """The result of comparing a slice.
 
     Attributes:
         differences: buckets that differ; the rest is about the first of them, None without one.

@@ -79,7 +79,7 @@ _LACKING: Final = (
         "https://platform.openai.com/docs/pricing: audio tokens of gpt-4o-audio-preview and gpt-audio",
     ),
 )  # fmt: skip
-"""What a model is made for, at a price of its own that some lists do not have."""
+"""Purposes of models with prices of their own that some lists lack."""
 
 _FEES: Final = (
     _fact(
@@ -130,7 +130,7 @@ _TIER_FACTORS: Final = (
 
 
 def gaps_of(provider: str, model: str) -> Gaps:
-    """What is known of a model's price beside its rates."""
+    """Facts about a model's price beside its rates."""
     return Gaps(included=included(provider, model), assumed=assumed(provider, model))
 
 

@@ -64,7 +64,7 @@ class Dated(NamedTuple):
     own: frozenset[str] | None = None
 
     def gaps(self, included: frozenset[str], assumed: frozenset[str]) -> Gaps:
-        """What the table leaves open: the tier as a whole, or the classes that it takes from the standard."""
+        """Gaps of the table: the tier as a whole, or the classes taken from the standard tier."""
         flags = reduce(or_, (flag for key, flag in _UNTOLD.items() if key in self.table), 0)
         if self.own is None:
             return Gaps(flags, included, frozenset(), assumed)
