@@ -1,9 +1,13 @@
-"""Settings and metrics that the documentation names exist, and every metric is documented."""
+"""Commands, settings and metrics that the documentation names exist, and every metric is documented."""
 
 from __future__ import annotations
 
 import re
 
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from cli.__main__ import OLD_NAMES, build
 from service import metrics
 from service.config import Config
 from service.config_source import leaves, variable
@@ -12,6 +16,10 @@ from tests.test_repository import texts
 PAGES = {name: text for name, text in texts().items() if name.endswith(".md") and name != "CHANGELOG.md"}
 READERS_OWN = {"SPANLEDGER_API_KEY", "SPANLEDGER_KEY"}
 """Variables of the reader's shell in examples."""
+COMMAND = re.compile(
+    r"(?:`|^\$ |^ {4}|^\.venv/bin/|^|&& )spanledger ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?", re.MULTILINE
+)
+"""A command as pages write it, and the word after it, which is a subcommand where it has any."""
 SUFFIXES = ("_bucket", "_sum", "_count")
 
 
@@ -53,3 +61,19 @@ def test_every_metric_that_a_page_names_is_exposed() -> None:
 def test_every_metric_is_listed_for_those_who_monitor() -> None:
     page = PAGES["docs/monitoring.md"]
     assert {name for name in families() if f"`{name}" not in page} == set()
+
+
+def test_every_command_that_a_page_names_is_one() -> None:
+    named = {(page, *found) for page, text in PAGES.items() for found in COMMAND.findall(text)}
+    assert len(named) > 30
+    assert {each for each in named if not is_command(*each[1:])} == set()
+
+
+def is_command(name: str, following: str) -> bool:
+    """Whether there is such a command today, and such a subcommand where it has any."""
+    top = get_command(build())
+    context = top.make_context("spanledger", [], resilient_parsing=True)
+    command = top.get_command(context, name) if isinstance(top, TyperGroup) else None
+    if command is None or name in OLD_NAMES:
+        return False
+    return not isinstance(command, TyperGroup) or not following or following in command.commands
