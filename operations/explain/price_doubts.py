@@ -12,6 +12,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "region_priced": "It was served at a regional endpoint that may cost more; the list's price was used.",
     "tier_assumed": "Only the request names the service tier; another one may have served it.",
     "fees_missing": "It searched the web or asked an advisor; what that costs is not in the cost.",
+    "bill_differs": "OpenRouter, which sends the bill, reports another cost on its span.",
     "usage_ambiguous": "Cached tokens stand beside an input that may or may not include them.",
     "usage_lossy": "The payload lost a part of the provider's usage.",
     "data_mode_unknown": "The data mode that was sent is no known word; the call counts as real.",

@@ -67,6 +67,8 @@ class Flag(IntEnum):
     """Only the request names the service tier: it is priced as if that tier had served it."""
     FEES_MISSING = 2097152
     """It did work with a price of its own (web searches, an advisor), which the cost leaves out."""
+    BILL_DIFFERS = 4194304
+    """The gateway that sends the bill says another cost on its span (`reported_cost_pico_usd`)."""
 
 
 class Source(NamedTuple):

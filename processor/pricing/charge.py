@@ -16,6 +16,11 @@ NO_USAGE: Final = "no_usage"
 BAD_USAGE: Final = "bad_usage"
 ERROR_WITHOUT_USAGE: Final = "error_without_usage"
 
+_BILL_DIFFERS: Final = int(Flag.BILL_DIFFERS)
+_BILLERS: Final = frozenset({"openrouter"})
+"""Dialects of gateways that send the bill and write it on their spans. OpenRouter's price depends on the host
+that it chose, and with a key of one's own it bills a fee alone
+(https://openrouter.ai/docs/guides/overview/auth/byok)."""
 _new: Final = tuple.__new__
 _BIGINT: Final = 2**63 - 1
 _INPUT_ONLY: Final = frozenset({"embeddings", "rerank", "moderation"})
@@ -26,7 +31,11 @@ _COST_UNCERTAIN: Final = int(Flag.COST_UNCERTAIN)
 _MAY_BE_SEVERAL: Final = int(Flag.SEVERAL_CALLS | Flag.PROMOTED)
 """Sums of calls: known ones, and spans around calls that nobody sent (an agent's may stand for many)."""
 PRICE_FLAGS: Final = int(
-    Flag.CACHE_PRICE_ASSUMED | Flag.COST_UNCERTAIN | Flag.RATE_MISSING | Flag.MODALITY_UNKNOWN
+    Flag.CACHE_PRICE_ASSUMED
+    | Flag.COST_UNCERTAIN
+    | Flag.RATE_MISSING
+    | Flag.MODALITY_UNKNOWN
+    | Flag.BILL_DIFFERS
 )
 """Flags that pricing alone sets: a new price replaces them, all others stay with the call."""
 UNCERTAIN: Final = int(
@@ -39,6 +48,7 @@ UNCERTAIN: Final = int(
     | Flag.REGION_PRICED
     | Flag.TIER_ASSUMED
     | Flag.FEES_MISSING
+    | Flag.BILL_DIFFERS
 )
 """Reasons why a cost may be wrong (LEDGER §14). SQL knows only `COST_UNCERTAIN`, which one of them sets.
 
@@ -126,10 +136,17 @@ def price_call(call: ModelCall, book: PriceBook) -> Charge:
     status = FREE if vector.free else ESTIMATED if call.usage_source == ESTIMATED else PRICED
     if assumed:
         flags |= _CACHE_PRICE_ASSUMED
+    if call.reported_cost_pico_usd is not None and call.dialect in _BILLERS:
+        flags |= _bill_differs(cost, call.reported_cost_pico_usd)
     if (call.flags | flags) & UNCERTAIN and not vector.free:
         flags |= _COST_UNCERTAIN
     parts = (status, cost, input_cost, read_cost, write_cost, output_cost, fee, vector.id, flags)
     return _new(Charge, parts)  # Charge(*parts) takes 0.3 µs more
+
+
+def _bill_differs(cost: int, bill: int) -> int:
+    """The flag of a cost that is more than a hundredth away from the bill."""
+    return _BILL_DIFFERS if 100 * abs(cost - bill) > bill else 0
 
 
 def _is_silent(vector: PriceVector, tokens_in: int, tokens_out: int) -> bool:

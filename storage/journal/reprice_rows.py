@@ -13,7 +13,7 @@ from uuid import UUID
 
 import psycopg
 
-from processor.calls.call import ModelCall
+from processor.calls.call import Flag, ModelCall
 from processor.calls.merge import USAGE
 from processor.pricing.charge import PRICE_FLAGS, Charge
 from storage.ingest.staging_row import PRICE_STATUS
@@ -46,6 +46,8 @@ COPY_PRICES, UPDATE_PRICES = query("copy_prices"), query("update_prices")
 MEASURE_PRICES = query("measure_prices")
 READ_SERIES, READ_SHAPES, READ_TENANTS = query("read_series"), query("read_shapes"), query("read_tenants")
 
+_REPLACED = PRICE_FLAGS & ~Flag.BILL_DIFFERS
+"""What a new price says anew; the bill that a gateway reported is not read here, and its mark stays."""
 FETCH = 5_000
 """Rows a fetch when nothing is locked."""
 _DAY_US = 86_400_000_000
@@ -155,7 +157,7 @@ class Prices:
             call.operation, call.service_tier = self._shapes[shape_id]
             call.time_ns = (time_us + POSTGRES_EPOCH_US) * 1000
             call.status, call.usage_source = STATUS_NAME[status], USAGE_SOURCE_NAME[usage_source]
-            call.flags = flags & ~PRICE_FLAGS
+            call.flags = flags & ~_REPLACED
             (
                 call.input_tokens, call.output_tokens, call.cache_read_tokens, call.cache_write_tokens,
                 call.cache_write_1h_tokens, call.reasoning_tokens, call.input_audio_tokens,
@@ -166,7 +168,7 @@ class Prices:
             cost, inputs, cache_read, cache_write, output, other, vector_id, map_id = row[21:]
             charge = Charge(
                 PRICE_STATUS_NAME[price_status], cost, inputs, cache_read, cache_write, output, other,
-                vector_id, flags & PRICE_FLAGS,
+                vector_id, flags & _REPLACED,
             )  # fmt: skip
             yield PricedRow(Place(time_us, key), line, identity_id, call, call.flags, charge, map_id)
 

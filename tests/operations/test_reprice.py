@@ -142,6 +142,17 @@ def test_a_price_that_the_map_would_not_give_any_more_stands_marked(
     assert (again.total().kept, again.total().changed) == (30, 0)
 
 
+def test_a_mark_that_the_bill_differs_stays_with_a_new_price(
+    migrated_database: str, books: Callable[..., PriceBook]
+) -> None:
+    billed = [made("old", n, dialect="openrouter", reported_cost_pico_usd=1) for n in range(3)]
+    store(migrated_database, books(old="1"), billed)
+    flags = "SELECT DISTINCT flags FROM genai.model_call"
+    assert rows(migrated_database, flags) == [(["cost_uncertain", "bill_differs"],)]
+    apply(migrated_database, books(old="2"), SCOPE._replace(restate=True), price_map_id=None)
+    assert rows(migrated_database, flags) == [(["cost_uncertain", "bill_differs"],)]
+
+
 def test_a_restatement_keeps_flags_and_uncertain_calls_in_step(
     migrated_database: str, books: Callable[..., PriceBook], tmp_path: Path
 ) -> None:

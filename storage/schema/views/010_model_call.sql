@@ -77,7 +77,8 @@ SELECT
         CASE WHEN m.flags & 262144 <> 0 THEN 'modality_unknown' END,
         CASE WHEN m.flags & 524288 <> 0 THEN 'region_priced' END,
         CASE WHEN m.flags & 1048576 <> 0 THEN 'tier_assumed' END,
-        CASE WHEN m.flags & 2097152 <> 0 THEN 'fees_missing' END
+        CASE WHEN m.flags & 2097152 <> 0 THEN 'fees_missing' END,
+        CASE WHEN m.flags & 4194304 <> 0 THEN 'bill_differs' END
     ], NULL) AS flags,
     r.dialect,
     r.sources,
