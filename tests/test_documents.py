@@ -21,6 +21,8 @@ UNCHECKED = {"js", "sql", "text", "csv", "proto", "console"}
 RULE_BOOKS = {"LEDGER": "docs/internals/counting-rules.md", "DESIGN": "docs/internals/design.md"}
 """What comments call a page of numbered rules → the page."""
 RULE = re.compile(r"(LEDGER|DESIGN) (§\d+(?:(?:, |–| and )§?\d+)*)")
+STUMBLES = re.compile(r"\b(dear(er|est)|nobody|anybody|for ever|of ours|any more)\b", re.IGNORECASE)
+"""Words that a native reader stumbles over: most expensive, costlier, no one, permanently, our, no longer."""
 SENTENCE = (
     "Spanledger turns the OpenTelemetry spans your LLM calls already emit into an exact cost ledger, and "
     "leads from a Grafana alert to the prompt version, endpoint or tenant behind it."
@@ -116,6 +118,16 @@ def test_every_example_parses(page: str, language: str, snippet: str) -> None:
         assert json.loads(snippet) is not None
     else:
         assert language in UNCHECKED, f"{page}: an example in {language}: name how to check it here"
+
+
+def test_pages_and_panels_use_plain_words() -> None:
+    read = {
+        name: text
+        for name, text in texts().items()
+        if name.endswith((".md", ".html")) or name.startswith("dashboards/pages/")
+    }
+    found = {(name, match[0]) for name, text in read.items() for match in STUMBLES.finditer(text)}
+    assert {pair for pair in found if pair[0] != "CHANGELOG.md"} == set()
 
 
 def test_the_readme_tells_its_story_in_order() -> None:
