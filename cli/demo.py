@@ -17,14 +17,16 @@ app = options.app()
 
 @app.command()
 def demo(
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the database behind, and say where.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the database, and say where it is.")] = False,
     once: Annotated[
         bool,
-        typer.Option("--once", help="End when all is shown and right; so does a run without a terminal."),
+        typer.Option(
+            "--once", help="Exit when everything is shown and checked, as a run without a terminal does."
+        ),
     ] = False,
     grafana: Annotated[
         Path | None,
-        typer.Option(help="Your own Grafana, started beside with our dashboards.", metavar="PATH"),
+        typer.Option(help="Your own Grafana binary, started beside it with the dashboards.", metavar="PATH"),
     ] = None,
     as_json: options.AsJson = False,
     seed: Annotated[int, typer.Option(help="Draws another history.", metavar="NUMBER")] = 7,

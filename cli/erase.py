@@ -33,7 +33,12 @@ def erase(
     ] = None,
     tenant: Annotated[str | None, typer.Option(help="The same for a tenant.", metavar="VALUE")] = None,
     data_mode: Annotated[
-        str | None, typer.Option(help="All calls of test or demo; real is never erased.", metavar="MODE")
+        str | None,
+        typer.Option(
+            help="All calls of test or demo; real is never erased.",
+            metavar="MODE",
+            parser=options.one_of("data mode", "test", "demo"),
+        ),
     ] = None,
     apply: options.Apply = False,
     as_json: options.AsJson = False,

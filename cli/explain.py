@@ -39,7 +39,7 @@ def explain(
     identifier: Annotated[
         str, typer.Argument(metavar="ID", help="Span, trace, request, response id, or call key.")
     ],
-    window: options.Window,
+    window: options.LongWindow,
     as_json: options.AsJson = False,
     given: options.Settings,
 ) -> None:
@@ -47,7 +47,7 @@ def explain(
 
     The sum is computed again from the row and the stored price, and held against what was booked.
     """
-    lower, upper = window.bounds("31d")
+    lower, upper = window.bounds()
     with given.connected() as connection:
         calls = ledger.rows(
             connection, "find_calls", id=identifier, limit=_MANY, **{"from": lower, "to": upper}

@@ -56,8 +56,7 @@ def first_call(
 ) -> None:
     """Wait for the next call and report missing tags, each with the line of code that adds it.
 
-    While none arrives, shows why: what senders do wrong and what to change. Exits with 0 when nothing is
-    missing.
+    While none arrives, shows what senders do wrong and what to change. Exits with 0 when nothing is missing.
     """
     settings = given.load()
     patience = options.parsed(times.duration)(timeout)

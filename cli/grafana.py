@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dashboards.push import Difference
 
 Prefix = Annotated[
-    str, typer.Option(help="Stands before every uid: several installations in one Grafana.", metavar="NAME")
+    str, typer.Option(help="Prefix of every uid, for several installations in one Grafana.", metavar="NAME")
 ]
 Folder = Annotated[
     str | None, typer.Option(help="Title of the folder; else Spanledger and the prefix.", metavar="TITLE")
@@ -48,7 +48,7 @@ def diff(
     _show(
         found,
         as_json,
-        {"new": "would be added", "changed": "would be changed", "same": "is as it is here"},
+        {"new": "would be added", "changed": "would be changed", "same": "unchanged"},
     )
     raise typer.Exit(any(difference.state != "same" for difference in found))
 
@@ -65,17 +65,17 @@ def push(
 
     with from_environment() as grafana:
         done = grafana.push(names(prefix, folder, datasource_uid))
-    _show(done, as_json, {"new": "added", "changed": "changed", "same": "as it was"})
+    _show(done, as_json, {"new": "added", "changed": "changed", "same": "unchanged"})
 
 
 @app.command()
 def export(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Made when it is not there.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Created if missing.")],
     prefix: Prefix = "",
     folder: Folder = None,
     datasource_uid: DatasourceUid = None,
 ) -> None:
-    """Write dashboards and provisioning as files for a sidecar, Terraform or git; asks no Grafana."""
+    """Write dashboards and provisioning as files for a sidecar, Terraform or git; needs no Grafana."""
     for path in write_files(directory, names(prefix, folder, datasource_uid)):
         typer.echo(path)
 

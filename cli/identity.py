@@ -18,7 +18,9 @@ app = options.app(help="Show how users and tenants are stored; move calls betwee
 @options.grouped
 def hash_value(
     *,
-    value: Annotated[str, typer.Argument(help="The value as applications send it; `-` reads stdin.")],
+    value: Annotated[
+        str, typer.Argument(metavar="VALUE", help="The value as applications send it; `-` reads stdin.")
+    ],
     kind: Annotated[
         str, typer.Option("--kind", help="user or tenant.", parser=options.one_of("kind", "user", "tenant"))
     ] = "user",
@@ -50,8 +52,8 @@ def remap(
 ) -> None:
     """Show which stored calls `identities.yaml` assigns to another tenant, by day and tenant.
 
-    With --apply the file is in force at once, also for what comes, and these calls move. Calls whose own
-    spans name a tenant stay; no count and no cost changes.
+    With --apply the file takes effect at once, for new calls as well, and these calls move. Calls whose own
+    spans name a tenant stay where they are. No count and no cost changes.
     """
     moves = identity_moves.run(given.load(), apply, why)
     identity_moves.print_json(moves) if as_json else identity_moves.show(moves)

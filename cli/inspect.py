@@ -34,14 +34,17 @@ app = options.app()
 def inspect(
     *,
     files: Annotated[
-        list[Path], typer.Argument(help="OTLP payloads, traces or logs: .pb, or OTLP/JSON.", exists=True)
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", help="OTLP payloads, traces or logs: .pb, or OTLP/JSON.", exists=True
+        ),
     ],
     raw_identities: Annotated[
         bool, typer.Option("--raw-identities", help="Users and tenants as sent, not as stored.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per file and line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one per file.")] = False,
     prices: Annotated[
-        Path | None, typer.Option("--prices", help="The pricing map; else the configuration's.")
+        Path | None, typer.Option("--prices", metavar="FILE", help="Price map; else the configured one.")
     ] = None,
     given: options.Settings,
 ) -> None:

@@ -19,18 +19,21 @@ app = options.app(help="Make, list and revoke API keys.")
 @options.grouped
 def create(
     *,
-    name: Annotated[str, typer.Argument(help="Whose key it is: a service, a team.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is: a service, a team.")],
     scope: Annotated[
         list[str] | None,
-        typer.Option("--scope", help="ingest, inbox, read or admin; several times for several."),
+        typer.Option(
+            "--scope",
+            metavar="SCOPE",
+            help="ingest, inbox, read or admin; repeat it for several. [ingest]",
+            parser=options.one_of("scope", *keys.SCOPES),
+        ),
     ] = None,
     as_json: options.AsJson = False,
     given: options.Settings,
 ) -> None:
-    """Make a key and show it, this once. From the first key on every sender needs one."""
+    """Create a key and show it once. From the first key on, every sender needs one."""
     scopes = scope or ["ingest"]
-    if unknown := [name for name in scopes if name not in keys.SCOPES]:
-        raise typer.BadParameter(f"{unknown[0]} is no scope; these are: {', '.join(keys.SCOPES)}")
     settings = given.load()
     migrate(database.database_url(settings))  # the first key may come before the first start
     with database.connected(settings) as connection:

@@ -71,11 +71,17 @@ def moment_option(help: str, *names: str) -> Any:
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Rows as CSV, with every digit.")]
-Limit = Annotated[int, typer.Option("--limit", help="Rows at most; the total counts all.", min=1)]
+Limit = Annotated[
+    int, typer.Option("--limit", help="Rows at most; the total counts all.", min=1, metavar="N")
+]
 OptionalLimit = Annotated[
     int | None,
     typer.Option(
-        "--limit", help="Rows at most; the total counts all. [20; all with --csv]", min=1, show_default=False
+        "--limit",
+        help="Rows at most; the total counts all. [20; all with --csv]",
+        min=1,
+        metavar="N",
+        show_default=False,
     ),
 ]
 Apply = Annotated[bool, typer.Option("--apply", help="Do it; without it nothing is changed.")]
@@ -174,7 +180,11 @@ class Window(NamedTuple):
 
     last: Annotated[
         str | None,
-        typer.Option("--last", help="The window up to --to or now: 30m, 24h, 7d.", metavar="TIME"),
+        typer.Option(
+            "--last",
+            help="The window up to --to or now: 30m, 7d. [24h]",
+            metavar="TIME",
+        ),
     ] = None
     start: Annotated[
         datetime | None,
@@ -197,6 +207,19 @@ class Window(NamedTuple):
             raise typer.BadParameter(str(error)) from error
 
 
+class LongWindow(Window):
+    """The same for what is looked up or changed in the past: 31 days where nothing is said."""
+
+    last: Annotated[  # the same field, with another default in its help
+        str | None,
+        typer.Option("--last", help="The window up to --to or now: 30m, 7d. [31d]", metavar="TIME"),
+    ]
+
+    def bounds(self, usual: str = "31d") -> tuple[datetime, datetime]:
+        """Start and end in UTC, as `Window.bounds`."""
+        return super().bounds(usual)
+
+
 def _only(name: str) -> Any:
     return typer.Option(f"--{name}", help=f"Only this {name.replace('-', ' ')}.", metavar="VALUE")
 
@@ -207,13 +230,15 @@ class Filters(NamedTuple):
     environment: Annotated[
         str | None,
         typer.Option(
-            "--env", help="Environment, or several with commas; '*' for all. [prod]", metavar="NAME"
+            "--env",
+            help="Environment, or several with commas; '*' for all. [prod; in tail all]",
+            metavar="NAME",
         ),
     ] = None
     data_mode: Annotated[
         str | None,
         typer.Option(
-            "--data-mode", help="real, test or demo; '*' for all. [real]", metavar="MODE",
+            "--data-mode", help="real, test or demo; '*' for all. [real; in tail all]", metavar="MODE",
             parser=one_of("data mode", "real", "test", "demo", "*"),
         ),
     ] = None  # fmt: skip
@@ -236,7 +261,7 @@ class Filters(NamedTuple):
         return {name: value for name, value in named.items() if value not in (None, "*")}
 
 
-GROUPS = (Settings, Window, Filters)
+GROUPS = (Settings, Window, LongWindow, Filters)
 
 
 def app(**more: Any) -> typer.Typer:

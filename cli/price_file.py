@@ -28,20 +28,24 @@ _LONG_FILE_LINES = 50_000
 @options.grouped
 def calculate(
     *,
-    file: Annotated[Path, typer.Argument(help="CSV with provider, model, timestamp and token counts.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV with provider, model, timestamp and token counts.")
+    ],
     prices: Annotated[
-        Path | None, typer.Option("--prices", help="The pricing map; else the configuration's.")
+        Path | None, typer.Option("--prices", metavar="FILE", help="Price map; else the configured one.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write here and not to the terminal.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write to this file, not to the terminal."),
     ] = None,
     as_json: options.AsJson = False,
     given: options.Settings,
 ) -> None:
     """Price every row of a CSV file, without a database; appends cost_usd, price_status and price_flags.
 
-    Columns: provider, model, timestamp, input_tokens, output_tokens; if there also cache_read_tokens,
-    cache_write_tokens, cache_write_1h_tokens, reasoning_tokens, service_tier and so on. Others pass.
+    Columns: provider, model, timestamp, input_tokens, output_tokens; also, if present, cache_read_tokens,
+    cache_write_tokens, cache_write_1h_tokens, reasoning_tokens, service_tier and so on. Other columns are
+    copied.
     """
     book = load_price_book(prices or given.load().prices.file)
     _price(file, book, output, as_json)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli import options
-from operations.format import DASH, exactly
+from operations.format import DASH, counted, exactly, number
 from operations.terminal import Column, console, dollars, exact_usd, print_json, show_table
 from processor.calls.dates import midnight_ns
 from processor.pricing.book import stale_vectors
@@ -34,7 +34,9 @@ def list_prices(
 @options.grouped
 def stale(
     *,
-    days: Annotated[int, typer.Option(help="Older than this is stale.", min=1)] = _MAX_AGE_DAYS,
+    days: Annotated[
+        int, typer.Option(help="Older than this is stale.", min=1, metavar="DAYS")
+    ] = _MAX_AGE_DAYS,
     as_json: options.AsJson = False,
     given: options.Settings,
 ) -> None:
@@ -44,9 +46,9 @@ def stale(
     if as_json:
         _print_json(vectors, today)
     elif vectors:
-        _print(vectors, today, f"Not checked for more than {days} days")
+        _print(vectors, today, f"Not checked for more than {counted(days, 'day')}")
     else:
-        typer.echo(f"Every price was checked within {days} days.")
+        typer.echo(f"Every price was checked within {counted(days, 'day')}.")
 
 
 def _in_force(given: options.Settings, today: date) -> list[PriceVector]:
@@ -79,6 +81,7 @@ def _print_json(vectors: list[PriceVector], today: date) -> None:
 def _print(vectors: list[PriceVector], today: date, title: str) -> None:
     columns = [
         Column("provider"), Column("model", style="bold"), Column("tier"),
+        Column("above", figures=True),
         Column("input", figures=True), Column("output", figures=True), Column("source", rank=3, wraps=True),
         Column("checked", rank=2),
     ]  # fmt: skip
@@ -89,8 +92,9 @@ def _print(vectors: list[PriceVector], today: date, title: str) -> None:
     cells = [
         [
             v.provider,
-            v.model if v.input_tokens_gt < 0 else f"{v.model} (above {v.input_tokens_gt} input tokens)",
+            v.model,
             v.service_tier or "",
+            f"{number(v.input_tokens_gt)} in" if v.input_tokens_gt >= 0 else "",
             *(("free", "free") if v.free else (per_million(v.rates.input), per_million(v.rates.output))),
             v.source,
             f"{v.checked_at} ({(today - v.checked_at).days} d)" if v.checked_at else "never",

@@ -47,7 +47,7 @@ def freeze(
     *,
     given: options.Settings,
 ) -> None:
-    """Print the `frozen:` section that keeps the old prices of the past: for calls that arrive late."""
+    """Print the `frozen:` section that keeps past prices for calls that arrive late."""
     known, changes, until_ns = _compared(given.load())
     if changes:
         print(frozen_prices(known, changes, until_ns), end="")

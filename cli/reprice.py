@@ -37,23 +37,23 @@ app = options.app()
 @options.grouped
 def reprice(
     *,
-    window: options.Window,
+    window: options.LongWindow,
     models: Annotated[
         str | None,
         typer.Option(help="Only these: MODEL or PROVIDER/MODEL, with commas.", metavar="NAMES"),
     ] = None,
-    restate: Annotated[bool, typer.Option("--restate", help="Change prices that stand, too.")] = False,
+    restate: Annotated[bool, typer.Option("--restate", help="Also change booked prices.")] = False,
     apply: options.Apply = False,
     why: options.Why = "",
     as_json: options.AsJson = False,
     given: options.Settings,
 ) -> None:
-    """Price calls of the past with today's price map: shows what would change, by day, model and tenant.
+    """Price past calls again with today's price map; show what would change, by day, model and tenant.
 
-    With --apply calls without a price get one. A price that stands changes only with --restate.
+    With --apply, calls without a price get one. Booked prices change only with --restate.
     """
     chosen = tuple(name.strip() for name in models.split(",") if name.strip()) if models else None
-    scope = Scope(*window.bounds("31d"), chosen, restate)
+    scope = Scope(*window.bounds(), chosen, restate)
     settings = given.load()
     report = _apply(settings, scope, why) if apply else _preview(settings, scope)
     _print_json(report, scope) if as_json else _print(report, scope)

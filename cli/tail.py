@@ -55,7 +55,7 @@ def tail(
     since: Annotated[
         timedelta | None, options.duration_option("Begin with what came in this long ago: 5m.", "--since")
     ] = None,
-    count: Annotated[int | None, typer.Option(help="End after so many lines.", min=1)] = None,
+    count: Annotated[int | None, typer.Option(help="End after so many lines.", min=1, metavar="N")] = None,
     by: Annotated[
         Split | None,
         typer.Option(

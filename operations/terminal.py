@@ -115,12 +115,13 @@ def show_table(
     """Print a table in our one style; values are shown literally, never read as markup.
 
     Columns without room are left out whole, the highest rank first, and a last line says how many. In a pipe
-    there is room for all.
+    there is room for all. A column in which nothing stands is not shown.
     """
     if title:
         out.print(Text(printable(title), "bold"))
     rows = [[printable(cell) for cell in row] for row in rows]
-    kept = list(range(len(columns)))
+    filled = [place for place in range(len(columns)) if not rows or any(row[place] for row in rows)]
+    kept = list(filled)
     whole = needed = _width(out, columns, rows, footer, kept)
     room = out.width if out.is_terminal or _columns() else needed
     while needed > room and (ranks := [columns[place].rank for place in kept if columns[place].rank]):
@@ -128,7 +129,7 @@ def show_table(
         needed = _width(out, columns, rows, footer, kept)
     with _at_least(out, needed):
         out.print(_table(columns, rows, footer, kept))
-    if hidden := len(columns) - len(kept):
+    if hidden := len(filled) - len(kept):
         out.print(f"{words.counted(hidden, 'column')} hidden: widen to {whole} or use --json", style="dim")
 
 

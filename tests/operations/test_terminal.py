@@ -67,6 +67,13 @@ def test_a_pipe_gets_every_column(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "3 columns hidden" in "\n".join(shown(60, terminal=False))
 
 
+def test_a_column_in_which_nothing_stands_is_not_shown() -> None:
+    out = StringIO()
+    show_table(Console(file=out, width=80), [Column("name"), Column("tier")], [["a", ""], ["b", ""]])
+    assert "tier" not in out.getvalue()
+    assert "hidden" not in out.getvalue()
+
+
 def test_a_value_is_shown_literally() -> None:
     out = StringIO()
     show_table(Console(file=out, width=80), [Column("name")], [["\x1b[2J[red]x"]])
