@@ -5,7 +5,9 @@ Whether two of them are one call decides `processor.calls.same_call`; this finds
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import psycopg
@@ -13,9 +15,9 @@ import psycopg
 from processor.calls.call import Flag
 from processor.calls.same_call import TOLERANCE_US
 from storage.journal.stored_row import Place, bounds
-from storage.pgwire import timestamp_array, uuid_array
 from storage.statements import query
 
+_GAP_US = 600_000_000
 MAX_ALIKE = 2_000
 """Pairs that are looked at together: a load test of equal calls is more, and says nothing."""
 
@@ -32,6 +34,7 @@ class Alike:
         self._services = [row[0] for row in conn.execute(READ_TWOFOLD)]
         self._found: dict[Place, set[Place]] = {}
         self._asked: set[Place] = set()
+        self._pairs = 0
 
     @property
     def places(self) -> Mapping[Place, Collection[Place]]:
@@ -40,23 +43,41 @@ class Alike:
 
     def find(self, places: Collection[Place]) -> set[Place]:
         """Look for calls that begin and count as these do; answers those that were found for all so far."""
-        new = set(places) - self._asked
-        if new and self._services and len(self._found) < MAX_ALIKE:
-            self._asked |= new
-            for time_us, key, other_us, other_key in self._pairs(new):
-                one, other = Place(time_us, key), Place(other_us, other_key)
-                self._found.setdefault(one, set()).add(other)
-                self._found.setdefault(other, set()).add(one)
+        new = sorted(set(places) - self._asked) if self._services else []
+        self._asked |= set(new)
+        for near in _clusters(new):
+            self._add(near)
         return set(self._found)
 
-    def _pairs(self, places: Collection[Place]) -> Collection[tuple[int, bytes, int, bytes]]:
-        times, keys = zip(*sorted(places), strict=True)
+    def _add(self, places: Sequence[Place]) -> None:
         values = bounds(places) | {
             "services": self._services,
-            "times": timestamp_array(list(times)),
-            "keys": uuid_array(list(keys)),
             "tolerance": f"{TOLERANCE_US} microseconds",
             "from_log": int(Flag.FROM_LOG),
-            "most": MAX_ALIKE,
         }
-        return self._conn.execute(FIND_ALIKE, values, binary=True).fetchall()
+        rows = self._conn.execute(FIND_ALIKE, values, binary=True)
+        for _, same in groupby(rows, key=itemgetter(0, 1, 2, 3)):
+            self._pair([Place(time_us, key) for *_, time_us, key in same])
+
+    def _pair(self, same: Sequence[Place]) -> None:
+        """Note the pairs that begin together, of which one was asked for."""
+        for number, one in enumerate(same):
+            for other in same[number + 1 :]:
+                if other.time_us > one.time_us + TOLERANCE_US or self._pairs >= MAX_ALIKE:
+                    break
+                if not self._asked.isdisjoint((one, other)):
+                    self._pairs += 1
+                    self._found.setdefault(one, set()).add(other)
+                    self._found.setdefault(other, set()).add(one)
+
+
+def _clusters(places: Sequence[Place]) -> Iterator[list[Place]]:
+    """Places in order, cut where a long time lies between two: what comes late must not read whole days."""
+    cluster: list[Place] = []
+    for place in places:
+        if cluster and place.time_us - cluster[-1].time_us > _GAP_US:
+            yield cluster
+            cluster = []
+        cluster.append(place)
+    if cluster:
+        yield cluster
