@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 
 import pytest
 
 from cli.__main__ import COMMANDS
+from processor.calls.errors import StorageUnavailable
 from tests.running import ROOT
 from tests.service.test_commands import run
 
@@ -65,6 +68,16 @@ def test_what_cannot_be_meant_is_refused_with_a_guess(arguments: list[str], told
 
     assert done.exit_code == 2
     assert told in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize(
+    "command", re.findall(r"^spanledger ([^>\n]*)", (ROOT / "docs/terminal.md").read_text(), re.MULTILINE)
+)
+def test_every_command_of_the_page_can_be_asked(command: str) -> None:
+    url = "postgresql://nowhere.invalid/x"
+
+    with pytest.raises(StorageUnavailable):  # the options are right; what is missing is a ledger
+        run(*shlex.split(command), "--database-url", url)
 
 
 def complete(**variables: str) -> str:
