@@ -106,11 +106,12 @@ def named(focus: str, has_focus: bool = True, width: int | None = None) -> Colum
 
 
 def driver_link(has_focus: bool) -> Link:
-    """To the dashboard that the row names, with all five focus variables from the row."""
+    """To the dashboard that the row names, with its service and all five focus variables from the row."""
     return focus_link(
         "Look closer: ${__data.fields.name}",
         "${__data.fields.focus_uid}",
         has_focus,
+        service="service",
         **{focus: focus for focus in FOCUS_DASHBOARDS},
     )
 
@@ -123,7 +124,7 @@ def driver_columns(has_focus: bool) -> dict[str, Column]:
         "kind": Column("Driver", width=130),
         "name": Column("Look closer", width=260, link=driver_link(has_focus)),
         "delta_usd": change(),
-        **dict.fromkeys(["focus_uid", *FOCUS], Column(hidden=True)),
+        **dict.fromkeys(["focus_uid", *FOCUS, "service"], Column(hidden=True)),
     }
 
 

@@ -116,9 +116,10 @@ DRIVERS = Table(
     height=11,
     empty=NO_CHANGE,
     description=(
-        "Endpoints, prompt versions, models, tenants and users by the size of their change, five of each. "
-        "Dimensions overlap: the same dollar counts for an endpoint and for its tenant. Next: a name opens "
-        "its dashboard."
+        "First the drivers: combinations that moved apart from everything else (genai.drivers); none where "
+        "nothing stands out. Then endpoints, prompt versions, models, tenants and users by the size of their "
+        "change, five of each. Dimensions overlap: a dollar counts for an endpoint and for its tenant. "
+        "Next: a name opens its dashboard with the whole combination as focus."
     ),
     columns={
         "kind": Column("Kind", width=120),
@@ -129,7 +130,9 @@ DRIVERS = Table(
         "share_of_delta": share("Of the change"),
         "calls": count("Calls"),
         "baseline_calls": count("Calls before"),
-        **dict.fromkeys(["focus_uid", "endpoint", "prompt_version", "user", "tenant", "model"], HIDDEN),
+        **dict.fromkeys(
+            ["focus_uid", "endpoint", "prompt_version", "user", "tenant", "model", "service"], HIDDEN
+        ),
     },
 )
 

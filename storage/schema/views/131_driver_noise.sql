@@ -37,10 +37,10 @@ RETURNS double precision LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 
 -- How noisy the cells are around a drift, and a better drift. phi: how much more or less the calls scatter than a compound
--- Poisson process, from the half of the cells with the least signal; tau2: the square of a relative spread that every
--- cell has beside it, from the other half (their median; of few cells the lowest tenth, for one cause may be half of
--- them; 0.455 is the median of chi-square with one degree of freedom). The next drift
--- weighs every cell by its information and leaves out those four deviations away.
+-- Poisson process, from the half of the cells with the least signal, and four of 1, for few cells say little. tau2: the square
+-- of a relative spread that every cell has beside it, from the other half (their median; of few cells the lowest tenth, for
+-- one cause may be half of them; 0.455 is the median of chi-square with one degree of freedom; the cap makes phi too small
+-- for this). The next drift weighs every cell by its information and leaves out those four deviations away.
 CREATE FUNCTION genai.noise_around(p_cells genai.change_cell[], p_drift double precision)
 RETURNS TABLE (phi double precision, tau2 double precision, next_drift double precision)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -51,7 +51,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         WHERE x.v > 0 AND x.m > 0
     ), poisson AS MATERIALIZED (
         SELECT CASE WHEN max(c.cells) < 10 THEN 1.0 ELSE least(4.0, greatest(0.1,
-            avg(least(c.y * c.y / c.v, 9)) FILTER (WHERE 2 * c.place <= c.cells))) END::float8 AS phi
+            (4 + sum(least(c.y * c.y / c.v, 9)) FILTER (WHERE 2 * c.place <= c.cells))
+            / (4 + count(*) FILTER (WHERE 2 * c.place <= c.cells)))) END::float8 AS phi
         FROM cell c
     ), spread AS MATERIALIZED (
         SELECT p.phi, CASE WHEN max(o.cells) < 10 THEN 0 ELSE greatest(0.0,
@@ -60,7 +61,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         LEFT JOIN LATERAL (
             SELECT t.tau2, t.cells, sum(t.signal) OVER (ORDER BY t.tau2) AS reached, sum(t.signal) OVER () AS whole
             FROM (
-                SELECT (c.y * c.y / 0.455 - p.phi * c.v) / (c.m * c.m) AS tau2, c.signal, c.cells
+                SELECT (c.y * c.y / 0.455 - greatest(p.phi, least(1, 1.4 * p.phi)) * c.v) / (c.m * c.m) AS tau2, c.signal, c.cells
                 FROM cell c WHERE 2 * c.place > c.cells
             ) t
         ) o ON true

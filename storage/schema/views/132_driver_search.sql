@@ -58,7 +58,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         CROSS JOIN whole w
         CROSS JOIN LATERAL (SELECT b.gain - ln(greatest(b.choices, 1)) AS score) s
         WHERE b.gain >= p_gain AND s.score > 3 AND b.cells < w.cells
-            AND abs(b.excess) >= greatest(w.spent * CASE WHEN p_largest > 0 THEN p_matter ELSE p_first END,
+            AND abs(b.excess) >= greatest(w.spent * CASE WHEN p_largest > 0 OR b.gain >= 4 * p_gain THEN p_matter ELSE p_first END,
                 0.08 * p_largest)
             AND genai.is_nameable(b.key, b.mask)
         ORDER BY best DESC, b.covered, bits, b.mask

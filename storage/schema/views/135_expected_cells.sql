@@ -124,7 +124,8 @@ BEGIN
     SELECT k.id, k.is_new, k.is_gone,
         ROW(k.id, h.key, coalesce(k.pooled_cost, k.f0), k.f1, w.weight,
             greatest(q.square * k.r1, CASE WHEN y.own > 0 THEN c.q1 END),
-            greatest(q.square * coalesce(k.pooled_requests, k.r0), CASE WHEN y.own > 0 THEN c.q0 END), 1e-4)::genai.change_cell,
+            greatest(q.square_before * coalesce(k.pooled_requests, k.r0), CASE WHEN y.own > 0 THEN c.q0 END), 1e-4
+            )::genai.change_cell,
         ROW(k.id, h.key, CASE WHEN j.is_judged THEN k.unit * k.r1 ELSE 0 END, CASE WHEN j.is_judged THEN k.f1 ELSE 0 END,
             w.weight, 0, 0, 1e-4 + q.relative * (1 + k.r1 / k.known_from) / greatest(k.r1, 1))::genai.change_cell
     FROM genai.kin_cells(p_cells) k
@@ -137,7 +138,12 @@ BEGIN
     ) x
     CROSS JOIN LATERAL (SELECT CASE WHEN x.scatter > 2 THEN x.scatter ELSE 0 END AS own) y
     CROSS JOIN LATERAL (
-        SELECT power(x.cost, 2) * (x.attempts * v_scatter + greatest(x.attempts - 1, 0) + x.attempts * x.attempts) AS square,
+        SELECT x.attempts * v_scatter + greatest(x.attempts - 1, 0) + x.attempts * x.attempts AS moment
+    ) z
+    CROSS JOIN LATERAL (
+        -- What a new version took over was scattered around what it cost then.
+        SELECT power(x.cost, 2) * z.moment AS square, z.moment * power(coalesce(
+                k.pooled_cost / nullif(k.pooled_requests, 0) / x.attempts, x.cost), 2) AS square_before,
             greatest(v_scatter, y.own) / greatest(x.attempts, 1)
                 + greatest(x.attempts - 1, 0) / power(greatest(x.attempts, 1), 2) AS relative
     ) q

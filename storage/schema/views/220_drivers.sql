@@ -28,7 +28,19 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     ORDER BY v.place
 $$;
 
--- Where a change is: endpoints, prompt versions (with their endpoint), models, tenants and users by the size of their
+-- What a combination is called in a panel, and the dashboard that looks at it.
+CREATE FUNCTION genai.focus_of(p_endpoint text, p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text)
+RETURNS TABLE (kind text, focus_uid text) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT v.kind, v.uid
+    FROM (VALUES (1, 'prompt version', 'spanledger-prompts', p_prompt_version), (2, 'user', 'spanledger-users', p_user),
+        (3, 'tenant', 'spanledger-users', p_tenant), (4, 'endpoint', 'spanledger-endpoints', p_endpoint),
+        (5, 'model', 'spanledger-models', p_model), (6, 'service', 'spanledger-endpoints', p_service),
+        (7, 'nobody', 'spanledger-endpoints', '')) v (place, kind, uid, value)
+    WHERE v.value IS NOT NULL
+    ORDER BY v.place LIMIT 1
+$$;
+
+-- Where a change is: first its drivers of spend, each with the whole combination as focus, then endpoints, prompt versions (with their endpoint), models, tenants and users by the size of their
 -- change, `p_keep` of each. The focus columns are what a link sets: the row's value, the focus that is on already, else
 -- '*'. With a focus on user or tenant the rows by endpoint, version and model are narrowed to it, too.
 CREATE FUNCTION genai.change_by_focus(
@@ -36,7 +48,7 @@ CREATE FUNCTION genai.change_by_focus(
     p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text, p_keep integer DEFAULT 5
 ) RETURNS TABLE (
     kind text, name text, focus_uid text, endpoint text, prompt_version text, "user" text, tenant text, model text,
-    cost_usd numeric, baseline_cost_usd numeric, delta_usd numeric, delta_ratio double precision,
+    service text, cost_usd numeric, baseline_cost_usd numeric, delta_usd numeric, delta_ratio double precision,
     share_of_delta double precision, calls bigint, baseline_calls bigint, cost_share double precision
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH served AS MATERIALIZED (
@@ -81,19 +93,32 @@ CREATE FUNCTION genai.change_by_focus(
                 AS delta
         FROM served s
     ), placed AS (
-        SELECT s.*, t.delta, t.k1 AS whole,
+        SELECT s.*,
             row_number() OVER (PARTITION BY s.kind ORDER BY abs(s.k1 - s.k0) DESC, s.k1 DESC, s.c1 DESC, s.name) AS place
-        FROM summed s CROSS JOIN total t
+        FROM summed s
     )
-    SELECT p.kind, p.name, p.focus_uid,
-        coalesce(p.endpoint, genai.panel_focus(p_endpoint)), coalesce(p.prompt_version, genai.panel_focus(p_prompt_version)),
-        coalesce(p."user", genai.panel_focus(p_user)), coalesce(p.tenant, genai.panel_focus(p_tenant)),
-        coalesce(p.model, genai.panel_focus(p_model)),
-        p.k1 * 1e-12, p.k0 * 1e-12, (p.k1 - p.k0) * 1e-12, ((p.k1 - p.k0) / nullif(p.k0, 0))::float8,
-        ((p.k1 - p.k0) / nullif(p.delta, 0))::float8, p.c1::bigint, p.c0::bigint, (p.k1 / nullif(p.whole, 0))::float8
-    FROM placed p
-    WHERE p.place <= p_keep
-    ORDER BY abs(p.k1 - p.k0) DESC, p.kind, p.name
+    SELECT r.kind, r.name, r.focus_uid,
+        coalesce(r.endpoint, genai.panel_focus(p_endpoint)), coalesce(r.prompt_version, genai.panel_focus(p_prompt_version)),
+        coalesce(r."user", genai.panel_focus(p_user)), coalesce(r.tenant, genai.panel_focus(p_tenant)),
+        coalesce(r.model, genai.panel_focus(p_model)), coalesce(r.service, genai.panel_focus(p_service)),
+        r.k1, r.k0, r.k1 - r.k0, ((r.k1 - r.k0) / nullif(r.k0, 0))::float8,
+        ((r.k1 - r.k0) / nullif(t.delta * 1e-12, 0))::float8, r.c1::bigint, r.c0::bigint,
+        (r.k1 / nullif(t.k1 * 1e-12, 0))::float8
+    FROM (
+        SELECT d.place, 'driver' AS kind, d.name, f.focus_uid, d.endpoint, d.prompt_version, d."user", d.tenant, d.model,
+            d.service, d.cost_usd AS k1, d.baseline_cost_usd AS k0, d.calls AS c1, d.baseline_calls AS c0
+        FROM genai.drivers(
+            p_from, p_to, p_env, 'spend', p_baseline, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model,
+            NULL, p_service, p_keep) d
+        CROSS JOIN LATERAL genai.focus_of(d.endpoint, d.prompt_version, d."user", d.tenant, d.model, d.service) f
+        UNION ALL
+        SELECT NULL, p.kind, p.name, p.focus_uid, p.endpoint, p.prompt_version, p."user", p.tenant, p.model, NULL,
+            p.k1 * 1e-12, p.k0 * 1e-12, p.c1, p.c0
+        FROM placed p
+        WHERE p.place <= p_keep
+    ) r
+    CROSS JOIN total t
+    ORDER BY r.place, abs(r.k1 - r.k0) DESC, r.kind, r.name
 $$;
 
 -- One row: the class of the change, its sentences, and the first driver with the dashboard and the focus of a single click:
@@ -104,7 +129,7 @@ CREATE FUNCTION genai.top_driver(
     p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text
 ) RETURNS TABLE (
     class text, kind text, name text, sentence text, focus_uid text, endpoint text, prompt_version text,
-    "user" text, tenant text, model text, delta_usd numeric, cost_usd numeric, baseline_cost_usd numeric
+    "user" text, tenant text, model text, service text, delta_usd numeric, cost_usd numeric, baseline_cost_usd numeric
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH spike AS MATERIALIZED (
         SELECT c.*, c.class IN ('steady', 'too_little_data', 'no_baseline', 'moved_alike') AS is_without_driver,
@@ -119,35 +144,31 @@ CREATE FUNCTION genai.top_driver(
         FROM spike s
         CROSS JOIN LATERAL (
             SELECT NULL AS endpoint, NULL AS prompt_version, CASE WHEN s.identity = 'user' THEN s.subject END AS "user",
-                CASE WHEN s.identity = 'tenant' THEN s.subject END AS tenant, NULL AS model
+                CASE WHEN s.identity = 'tenant' THEN s.subject END AS tenant, NULL AS model, NULL AS service
             WHERE s.identity IS NOT NULL
             UNION ALL
-            SELECT NULL, NULL, NULL, NULL, substr(s.subject, strpos(s.subject, '/') + 1) WHERE s.class = 'unknown_model'
+            SELECT NULL, NULL, NULL, NULL, substr(s.subject, strpos(s.subject, '/') + 1), NULL WHERE s.class = 'unknown_model'
             UNION ALL
-            SELECT s.evidence -> 'deploy' ->> 'endpoint_tag', s.subject, NULL, NULL, NULL
+            SELECT s.evidence -> 'deploy' ->> 'endpoint_tag', s.subject, NULL, NULL, NULL, NULL
             WHERE s.class = 'deploy' AND s.driver ->> 'prompt_version' IS DISTINCT FROM s.subject
             UNION ALL
             SELECT s.driver ->> 'endpoint', s.driver ->> 'prompt_version', s.driver ->> 'user', s.driver ->> 'tenant',
-                s.driver ->> 'model'
+                s.driver ->> 'model', s.driver ->> 'service'
             WHERE s.driver ->> 'name' IS NOT NULL AND s.identity IS NULL AND s.class <> 'unknown_model'
                 AND (s.class <> 'deploy' OR s.driver ->> 'prompt_version' = s.subject)
             UNION ALL
-            SELECT CASE WHEN NOT s.is_without_driver THEN s.evidence ->> 'top_endpoint' END, NULL, NULL, NULL, NULL
+            SELECT CASE WHEN NOT s.is_without_driver THEN s.evidence ->> 'top_endpoint' END, NULL, NULL, NULL, NULL, NULL
             WHERE s.driver ->> 'name' IS NULL AND s.identity IS NULL AND s.class NOT IN ('unknown_model', 'deploy')
         ) f
     )
-    SELECT d.class, k.kind, coalesce(nullif(concat_ws(' · ', d.endpoint, d.prompt_version, d.model, d.tenant, d."user"), ''), '—'),
-        d.sentence,
-        CASE k.kind WHEN 'prompt version' THEN 'spanledger-prompts' WHEN 'user' THEN 'spanledger-users'
-            WHEN 'tenant' THEN 'spanledger-users' WHEN 'model' THEN 'spanledger-models' ELSE 'spanledger-endpoints' END,
+    SELECT d.class, k.kind,
+        coalesce(nullif(concat_ws(' · ', d.endpoint, d.prompt_version, d.model, d.tenant, d.service, d."user"), ''), '—'),
+        d.sentence, k.focus_uid,
         coalesce(d.endpoint, genai.panel_focus(p_endpoint)), coalesce(d.prompt_version, genai.panel_focus(p_prompt_version)),
         coalesce(d."user", genai.panel_focus(p_user)), coalesce(d.tenant, genai.panel_focus(p_tenant)),
-        coalesce(d.model, genai.panel_focus(p_model)), d.delta_usd, d.cost_usd, d.baseline_cost_usd
+        coalesce(d.model, genai.panel_focus(p_model)), coalesce(d.service, genai.panel_focus(p_service)),
+        d.delta_usd, d.cost_usd, d.baseline_cost_usd
     FROM driver d
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN d.prompt_version IS NOT NULL THEN 'prompt version' WHEN d."user" IS NOT NULL THEN 'user'
-            WHEN d.tenant IS NOT NULL THEN 'tenant' WHEN d.endpoint IS NOT NULL THEN 'endpoint'
-            WHEN d.model IS NOT NULL THEN 'model' ELSE 'none' END AS kind
-    ) k
+    CROSS JOIN LATERAL genai.focus_of(d.endpoint, d.prompt_version, d."user", d.tenant, d.model, d.service) k
     LIMIT 1
 $$;
