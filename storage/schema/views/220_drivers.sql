@@ -35,7 +35,7 @@ RETURNS TABLE (kind text, focus_uid text) LANGUAGE sql IMMUTABLE PARALLEL SAFE A
     FROM (VALUES (1, 'prompt version', 'spanledger-prompts', p_prompt_version), (2, 'user', 'spanledger-users', p_user),
         (3, 'tenant', 'spanledger-users', p_tenant), (4, 'endpoint', 'spanledger-endpoints', p_endpoint),
         (5, 'model', 'spanledger-models', p_model), (6, 'service', 'spanledger-endpoints', p_service),
-        (7, 'nobody', 'spanledger-endpoints', '')) v (place, kind, uid, value)
+        (7, 'none', 'spanledger-endpoints', '')) v (place, kind, uid, value)
     WHERE v.value IS NOT NULL
     ORDER BY v.place LIMIT 1
 $$;
