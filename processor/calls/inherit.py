@@ -99,7 +99,7 @@ def _offered_for(name: str, distance: int) -> tuple[tuple[str, int], ...]:
 
 
 def _value(field: str, text: str) -> str | int | None:
-    """What a field becomes by a tag; the model's name may tell its provider as well."""
+    """The value of a field by a tag; a model's name may also name its provider."""
     if field == "environment":
         return environment_name(text)
     if field == "provider":

@@ -163,7 +163,7 @@ def take_usage(call: ModelCall, other: ModelCall) -> None:
 
 
 def drop_usage(call: ModelCall) -> None:
-    """As if the span had told no usage."""
+    """As if the span had reported no usage."""
     take_usage(call, ModelCall(usage_source=NO_USAGE))
 
 

@@ -84,7 +84,7 @@ def same_by_id(a: Times, b: Times, is_strong: bool, tokens: Sequence[tuple[int |
 
 
 def same_by_telling(one: ModelCall, other: ModelCall) -> bool:
-    """Whether a span and a log record of one emitter, without an id, tell one call.
+    """Whether a span and a log record of one emitter, without an id, report one call.
 
     Two spans never do, nor two records: an agent may well ask the same twice.
     """
@@ -93,7 +93,7 @@ def same_by_telling(one: ModelCall, other: ModelCall) -> bool:
 
 
 def is_bare(call: ModelCall) -> bool:
-    """A call that succeeded and tells no usage."""
+    """A successful call without usage."""
     return call.input_tokens is None and call.output_tokens is None and call.status != ERROR
 
 
@@ -243,7 +243,7 @@ def _join_nearest(pairs: Sequence[_Pair], sets: _Sets) -> None:
 
 
 def _join_instrumentations(found: Sequence[Group], sets: _Sets) -> bool:
-    """Two instrumentations that tell one call side by side, without a common id: each with the nearest.
+    """Two instrumentations that report one call side by side, without a common id: each with the nearest.
 
     Returns:
         Whether any of the groups that were found are one call.
@@ -273,7 +273,7 @@ def _together(same: Sequence[Group]) -> Iterator[tuple[Group, Group]]:
 
 
 def _usage(group: Group) -> tuple[int | None, int | None]:
-    """The counts that the spans tell together."""
+    """The counts that the spans report together."""
     own = [one.call for one in group if not one.call.flags & _PROMOTED] or [group[0].call]
     return _tokens(min(own, key=usage_rank))
 

@@ -216,7 +216,7 @@ class _Decoder:
         return self._tables.home(resource).service_name or ""
 
     def _settle_unread(self) -> None:
-        """Usage that no rule reads is told, unless a counted call is around or inside of it.
+        """Usage that no rule reads is reported, unless a counted call is around or inside it.
 
         A wrapper that waits is none: should it be counted later, the binder takes back what lies in its line.
         """
@@ -234,7 +234,7 @@ class _Decoder:
             seen.verdict = UNREAD if call is None else repeats(call.span_id)
 
     def _served(self, counted: list[Seen]) -> frozenset[int]:
-        """The ancestors of counted calls: no wrapper among them waits for an inner call any more."""
+        """The ancestors of counted calls: no wrapper among them still waits for an inner call."""
         lineage = self._context.lineage
         return frozenset(id(a) for seen in counted for a in lineage(seen.trace_id, seen.parent_span_id))
 

@@ -130,7 +130,7 @@ class Context:
         return tuple(found)
 
     def complete(self, call: ModelCall, seen: Seen) -> None:
-        """Fill what a call that one span tells lacks, in place: from its ancestors and its resource."""
+        """Fill the gaps of a call reported by one span, in place, from its ancestors and its resource."""
         if seen.parent_span_id:
             line = self.lineage(seen.trace_id, seen.parent_span_id)
             call.awaits_ancestor = not line or bool(line[-1].parent_span_id)
@@ -143,7 +143,7 @@ class Context:
         set_request_label(call, _label(seen))
 
     def count(self, seen: Seen) -> ModelCall:
-        """The call that several spans tell: each read with its resource, merged, named by their ancestors."""
+        """A call of several spans: each read with its resource, merged, tagged by their ancestors."""
         members = seen.group or (seen,)
         for member in (*members, *seen.details):
             if member.call is not None:

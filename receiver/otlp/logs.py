@@ -1,6 +1,6 @@
 """OTLP log export requests → the calls that their records report.
 
-A record that tells of no call costs its framing and a byte scan. One that does is read as the span it stands
+A record that reports no call costs its framing and a byte scan. One that does is read as the span it stands
 for: by the same plans, judged by the same rules, so that a vocabulary is written once for both signals.
 
 Source:
@@ -124,7 +124,7 @@ class _LogDecoder:
         return Batch(self._calls, self._sightings, rejections, len(frame.spans), held, self._received_ns)
 
     def _read(self, index: int) -> None:
-        """Keep what a record tells. Raises `DecodeError`."""
+        """Keep what a record says. Raises `DecodeError`."""
         record = parse_record(self._frame.spans[index])
         block, _ = self._frame.block_of(index)
         origin = origin_of(block.scope)
@@ -183,7 +183,7 @@ def _event_otherwise(record: LogRecord, named: bytes, scope: str) -> tuple[str, 
 
 
 def _is_known(name: str, scope: str) -> bool:
-    """Whether the record's emitter is known, and so are all its events that tell of calls."""
+    """Whether the record's emitter is known, and so are all its events that report calls."""
     return name.startswith(_KNOWN) or scope.startswith(_KNOWN)
 
 

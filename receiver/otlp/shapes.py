@@ -87,7 +87,7 @@ class Emitter:
     def read(self, raw: bytes) -> tuple[Span, Plan, Reading]:
         """Parse a span and read it by the plan of its shape.
 
-        The shape is guessed: the latest of that kind with as many attributes. A fetch tells whether that was
+        The shape is guessed: the latest of that kind with as many attributes. A fetch shows whether that was
         right, since a map adds what is asked for and missing in it; that costs a third of looking up keys.
 
         Raises:

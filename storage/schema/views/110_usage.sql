@@ -192,7 +192,7 @@ $$;
 -- The usage of a window (`side` 1) and its baseline (0) in one pass: a row per series and, where the question needs it,
 -- identity. `segment` is the value of the dimension, as `segment_of` has it.
 --
--- Nothing between here and the query materializes the sums, so that the planner leaves out those that nobody reads. Labels
+-- Nothing between here and the query materializes the sums, so that the planner leaves out those that are not read. Labels
 -- are joined to the left, lest tables without statistics make it sum once per series. Counts are summed in bigint, money
 -- in numeric: in bigint a window of nine million dollars would be an error. Filters stand in a CASE: hashed once, not
 -- joined. OFFSET 0 keeps the rows of a piece a scan of their own: else the planner may read a whole table and throw away

@@ -3,7 +3,7 @@
 
 -- The parts of a bill. Fresh input is what was neither read from a cache nor written to one. Audio and images leave fresh
 -- input and cache reads, at their own price or the price of what includes them; what a row does not say to be cached is
--- fresh as far as there is room. A model whose images have a price of their own draws what nobody says to be text.
+-- fresh as far as there is room. A model whose images have a price of their own draws whatever is not reported as text.
 -- `booked_as` names the class of cost that holds the part; by class the parts sum to what the row has.
 CREATE FUNCTION genai.explain(p_call_key uuid, p_time timestamptz)
 RETURNS TABLE (

@@ -21,7 +21,7 @@ FROM _genai.sighting s
 WHERE s.wrapper;
 
 -- One row per hour, environment and data mode: the share of calls whose tag is known, NULL where the rollup that
--- tells tenants and users apart is gone. `late_bound_calls` (changed by a span of another request),
+-- distinguishes tenants and users is gone. `late_bound_calls` (changed by a span of another request),
 -- `promoted_calls` (counted wrappers) and `retracted_calls` (taken back as duplicates) read the hour's rows: give a
 -- range of `bucket`. `pending_calls` is as of now, by the hour of their receipt.
 CREATE VIEW genai.coverage AS

@@ -60,8 +60,8 @@ RETURNS TABLE (p50_seconds double precision, p95_seconds double precision) LANGU
     ) b
 $$;
 
--- Tenants or users by spend. `cost_share` is of all spend in the selection, that of unattributed calls included; `state` tells
--- who is concentrated: `p_share` of the spend and twice the share of the baseline.
+-- Tenants or users by spend. `cost_share` is of all spend in the selection, unattributed calls included; `state` says who
+-- is concentrated: `p_share` of the spend and twice the share of the baseline.
 CREATE FUNCTION genai.identity_share(
     p_dimension text, p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text,
     p_endpoint text, p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text, p_limit integer,
