@@ -40,7 +40,9 @@ def reprice(
     window: options.LongWindow,
     models: Annotated[
         str | None,
-        typer.Option(help="Only these: MODEL or PROVIDER/MODEL, with commas.", metavar="NAMES"),
+        typer.Option(
+            "--model", "--models", help="Only these: MODEL or PROVIDER/MODEL, with commas.", metavar="NAMES"
+        ),
     ] = None,
     restate: Annotated[bool, typer.Option("--restate", help="Also change booked prices.")] = False,
     apply: options.Apply = False,

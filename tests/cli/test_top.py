@@ -83,3 +83,38 @@ def test_top_refuses_what_contradicts_itself(arguments: list[str]) -> None:
     done = run("top", *arguments, "--database-url", "postgresql://nowhere.invalid/x")
 
     assert done.exit_code == 2
+
+
+def test_watching_shows_it_again_until_it_is_stopped(ledger: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("cli.top.time.sleep", wait)
+    done = run("top", "provider", "--watch", "--database-url", ledger)
+
+    assert done.exit_code == 0
+    assert done.stdout.count("Spend by provider") == 2
+
+
+def test_tail_shows_the_tags_that_are_asked_for(ledger: str) -> None:
+    shown = run("tail", "--since", "10m", "--count", "3", "--by", "service,user", "--database-url", ledger)
+
+    head, *lines = shown.stdout.splitlines()
+    assert head.split()[:4] == ["time", "model", "service", "user"]
+    assert len(lines) == 3
+    assert all("shop" in line for line in lines)
+
+
+def test_a_narrow_tail_leaves_out_whole_columns_and_says_so(
+    ledger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run("tail", "--since", "10m", "--count", "3", "--database-url", ledger).stdout.splitlines()
+
+    assert lines[0].startswith("3 columns hidden: widen to ")
+    assert "tokens" in lines[1]
+    assert "…" not in "".join(lines)
