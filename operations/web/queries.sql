@@ -137,14 +137,14 @@ LIMIT %(limit)s
 
 
 -- unpriced --
--- Models without a price that were called in a window (by the hour), the most called first.
-SELECT m.provider, m.model, sum(m.calls)::bigint AS calls, max(m.last_seen) AS last_seen
-FROM genai.unpriced_model m
-WHERE m.last_seen >= date_bin('1 hour', %(start)s, 'epoch') AND m.first_seen < %(end)s
-    AND (%(environment)s = '*' OR m.environment = ANY (string_to_array(%(environment)s, ',')))
-    AND (%(data_mode)s = '*' OR m.data_mode = %(data_mode)s)
-GROUP BY m.provider, m.model
-ORDER BY 3 DESC, m.provider, m.model
+-- Models with calls without a price in a window, the most called first: their calls are those of the window.
+SELECT u.provider, u.model, sum(u.unpriced_calls)::bigint AS calls
+FROM genai.usage_of(
+    %(start)s, %(end)s, %(environment)s, %(data_mode)s, 'model', %(endpoint)s, %(prompt_version)s, %(user)s, %(tenant)s,
+    %(model)s, %(provider)s, %(service)s) u
+GROUP BY u.provider, u.model
+HAVING sum(u.unpriced_calls) > 0
+ORDER BY 3 DESC, u.provider, u.model
 LIMIT 5
 
 

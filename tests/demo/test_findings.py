@@ -23,6 +23,7 @@ from demo.truth import Totals
 from operations.compare.model import Question, compare
 from operations.compare.page import compare_page
 from operations.compare.story import show
+from operations.web.ledger import rows
 from operations.web.parameters import Links
 from storage.schema.migrate import migrate
 from tests import servers
@@ -146,6 +147,18 @@ def test_terminal_page_and_panel_tell_the_same(played: tuple[psycopg.Connection[
         panel = _panel(connection, finding.question)
         assert (panel["class"], panel["sentence"]) == (spike.name, spike.sentence)
         assert panel["delta_usd"] == Decimal(answer["total"]["deltaUsd"])
+
+
+@pytest.mark.slow
+def test_the_page_lists_the_models_without_a_price_of_its_window_alone(
+    played: tuple[psycopg.Connection[Any], str, Plan],
+) -> None:
+    connection, _, plan = played
+    hour = Question(plan.anchor - timedelta(hours=1), plan.anchor, data_mode="demo")
+    total = compare(connection, hour).total
+    assert total is not None
+    (listed,) = rows(connection, "unpriced", hour)
+    assert (listed["model"], listed["calls"]) == ("gpt-oss-20b-catalog", total.unpriced_calls)
 
 
 @pytest.mark.slow
