@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.rows import dict_row
-from service.postgres.embedded import EmbeddedPostgres
+from service.postgres.server import EmbeddedPostgres
 
 from storage.schema.migrate import migrate
 from tests.benchmarks.driver_causes import worlds
