@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.rows import dict_row
-from service.postgres.server import EmbeddedPostgres
 
+from service.postgres.server import EmbeddedPostgres
 from storage.schema.migrate import migrate
 from tests.benchmarks.driver_causes import worlds
 from tests.benchmarks.driver_worlds import HOUR, NOW, World, calls
