@@ -183,12 +183,13 @@ class Binder:
         """Look at the next arrivals; they leave the queue when what follows from them is committed."""
         conn = self._connection()
         with conn.transaction():
-            arrivals = [_arrival(row) for row in conn.execute(READ_ARRIVALS, (SLICE,), binary=True)]
+            rows = conn.execute(READ_ARRIVALS, (SLICE,), binary=True).fetchall()
+            arrivals = [_arrival(row) for row in rows]
             if not arrivals:
                 return 0, 0
             self._tenants.use(assignments(conn))
             changed = self._settle(conn, arrivals)
-            conn.execute(SETTLE_ARRIVALS, ([arrival.ctid for arrival in arrivals],))
+            conn.execute(SETTLE_ARRIVALS, (_tids(arrivals),))
             retract_repeated(conn, {arrival.trace_id for arrival in arrivals})
         return len(arrivals), changed
 
@@ -250,10 +251,8 @@ class Binder:
         for row in conn.execute(READ_OPEN_CALLS, (traces,), binary=True):
             nodes.setdefault(row[0], []).append(_open_call(row))
         for trace, arrivals in dirty.items():
-            calls = [a for a in arrivals if a.place is not None]
-            nodes.setdefault(trace, []).extend(
-                Node(a.span_id, a.parent, a.received_us, a.place) for a in calls
-            )
+            calls = [Node(a.span_id, a.parent, a.received_us, a.place) for a in arrivals if a.place]
+            nodes[trace] = nodes[trace] + calls if trace in nodes else calls
         return nodes
 
     def _amend(self, components: Sequence[Component]) -> int:
@@ -362,6 +361,11 @@ SERVE_WRAPPERS, FORGET = query("serve_wrappers"), query("forget_quiet_traces")
 def _arrival(row: Sequence[Any]) -> Arrival:
     ctid, trace, span, parent, call, time_us, received_us = row
     return Arrival(ctid, trace, span, parent or b"", Place(time_us, call) if call else None, received_us)
+
+
+def _tids(arrivals: Sequence[Arrival]) -> str:
+    """Where these stand, as the text of an array: a list of texts takes 2 µs more for each."""
+    return "{" + ",".join([f'"{arrival.ctid}"' for arrival in arrivals]) + "}"
 
 
 def _open_call(row: Sequence[Any]) -> Node:
