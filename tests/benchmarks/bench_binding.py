@@ -6,20 +6,23 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from processor.calls.call import Batch, Sighting
 from processor.pricing.charge import price_call
 from processor.pricing.load import load_price_book
 from service.postgres.server import EmbeddedPostgres
-from storage.ingest.writer import MAX_CALLS, Writer
+from storage.ingest.writer import INSERT_ARRIVALS, Writer
 from storage.late.binder import Binder
 from storage.schema.migrate import migrate
-from tests.benchmarks.bench_storage import Priced, _batch, _Meter
+from tests.benchmarks.bench_storage import _batch, _Meter
 from tests.benchmarks.figure import Figure
 
-HOT_BUDGET_US = 1.0
+HOT_BUDGET_US = 1.5
+"""Measured 1.0 µs of 27 that the backend spends on a call."""
 ROUNDS, NAMED = 9, 2_000
 
 
@@ -39,38 +42,47 @@ def measure() -> Iterator[Figure]:
 
 
 def _ingest(dsn: str) -> Iterator[Figure]:
-    """The same batches with calls that have all their ancestors and with calls that wait for one, in turn."""
+    """What the backend spends on the statement that fills the queue: every call with ids enters it."""
     writer = Writer(dsn)
-    meter = _Meter(writer._connection())
-    spent: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
-    for number in range(2 * ROUNDS + 2):
-        waits = number % 2 == 1
-        batch = _waiting(_batch(1_000 + number), waits)
-        cpu, backend = time.process_time(), meter.backend_us()
+    conn = writer._connection()
+    meter, execute, in_queue = _Meter(conn), conn.execute, [0.0]
+
+    def metered(statement: Any, *args: Any, **named: Any) -> Any:
+        before = meter.backend_us()
+        result = execute(statement, *args, **named)
+        if statement is INSERT_ARRIVALS:
+            in_queue[-1] += meter.backend_us() - before
+        return result
+
+    conn.execute = metered  # type: ignore[method-assign]
+    conn.pipeline = nullcontext  # type: ignore[assignment,method-assign]  # so that each statement waits
+    for number in range(ROUNDS + 2):
+        batch = _batch(1_000 + number)
         writer.write(batch)
-        if number >= 2:
-            spent[waits].append((time.process_time() - cpu, meter.backend_us() - backend))
+        in_queue[-1] /= sum(len(one.calls) for one, _ in batch)
+        in_queue.append(0.0)
     writer.close()
-    client, server = (
-        statistics.median(one[i] for one in spent[True]) - statistics.median(one[i] for one in spent[False])
-        for i in (0, 1)
-    )
-    note = "client and backend, a waiting call less one that has all its ancestors"
+    spent = in_queue[2:-1]
     yield Figure(
-        "late binding in the ingest of a call that waits", (client * 1e6 + server) / MAX_CALLS, "µs",
-        HOT_BUDGET_US, note=note,
+        "the queue of late binding in the ingest of a call", statistics.median(spent), "µs", HOT_BUDGET_US,
+        note="CPU of the backend; the client does nothing for it",
     )  # fmt: skip
 
 
 def _binder(dsn: str) -> Iterator[Figure]:
     book = load_price_book()
     with Binder(dsn, lambda call: price_call(call, book)) as binder:
-        begun = time.perf_counter()
+        meter = _Meter(binder._connection())
+        cpu, backend = time.process_time(), meter.backend_us()
         arrivals = binder.bind(seconds=300).arrivals
-        waited = time.perf_counter() - begun
-        yield Figure("the binder looks at a call that nothing came for", waited / arrivals * 1e6, "µs")
+        client, server = (time.process_time() - cpu) * 1e6, meter.backend_us() - backend
+        assert arrivals > 0  # what was ingested waits in the queue until it is looked at
+        yield Figure(
+            "the binder looks at a call that nothing came for", (client + server) / arrivals, "µs",
+            note=f"CPU: {client / arrivals:.1f} of the binder, {server / arrivals:.1f} of the backend",
+        )  # fmt: skip
         writer = Writer(dsn)
-        calls = [call for batch, _ in _waiting(_batch(9_999), True) for call in batch.calls]
+        calls = [call for batch, _ in _batch(9_999) for call in batch.calls]
         for call in calls:
             call.endpoint_tag = call.prompt_version = None
         charges = [price_call(call, book) for call in calls]
@@ -88,11 +100,3 @@ def _binder(dsn: str) -> Iterator[Figure]:
             "µs",
             note=f"{named} calls, a root each",
         )
-
-
-def _waiting(batch: Sequence[Priced], waits: bool) -> list[Priced]:
-    for one, _ in batch:
-        for number, call in enumerate(one.calls):
-            call.awaits_ancestor = waits
-            call.response_id = call.response_id or f"chatcmpl-{call.span_id.hex()}{number}"
-    return list(batch)
