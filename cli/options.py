@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar, get_type_
 import typer
 
 from operations import times
-from operations.dimensions import Split, not_one_of, split
+from operations.dimensions import COLUMNS, Split, not_one_of, split
 
 if TYPE_CHECKING:  # both take a tenth of a second, which `--help` has better uses for
     import psycopg
@@ -231,14 +231,16 @@ class Filters(NamedTuple):
         str | None,
         typer.Option(
             "--env",
-            help="Environment, or several with commas; '*' for all. [prod; in tail all]",
+            help="Environment, or several with commas; '*' for all. [prod; all in tail, unpriced, unread]",
             metavar="NAME",
         ),
     ] = None
     data_mode: Annotated[
         str | None,
         typer.Option(
-            "--data-mode", help="real, test or demo; '*' for all. [real; in tail all]", metavar="MODE",
+            "--data-mode",
+            help="real, test or demo; '*' for all. [real; all in tail, unpriced, unread]",
+            metavar="MODE",
             parser=one_of("data mode", "real", "test", "demo", "*"),
         ),
     ] = None  # fmt: skip
@@ -253,6 +255,27 @@ class Filters(NamedTuple):
     def place(self, environment: str = "prod", data_mode: str = "real") -> tuple[str, str]:
         """Environment and data mode, with what a command takes where none is given."""
         return self.environment or environment, self.data_mode or data_mode
+
+    def lets_through(self, row: Mapping[str, object], environment: str = "*", data_mode: str = "*") -> bool:
+        """Whether a row of the ledger is looked at.
+
+        Args:
+            row: by the names of columns in the views of `genai`.
+
+        Raises:
+            typer.BadParameter: a filter names what such rows do not have.
+        """
+        environments, data_mode = self.place(environment, data_mode)
+        for name in self.values():
+            if COLUMNS[name] not in row:
+                raise typer.BadParameter(
+                    f"--{name.replace('_', '-')} says nothing here: these rows have none"
+                )
+        return (
+            not {"*", row["environment"]}.isdisjoint(environments.split(","))
+            and data_mode in ("*", row["data_mode"])
+            and all((row[COLUMNS[name]] or "unknown") == value for name, value in self.values().items())
+        )
 
     def values(self) -> dict[str, str]:
         """What the calls are narrowed to beyond environment and data mode, by the names SQL has."""

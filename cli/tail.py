@@ -137,14 +137,7 @@ def _print_head(out: Console, cells: Sequence[_Cell], whole: Sequence[_Cell]) ->
 
 def _is_wanted(row: Row, filters: options.Filters) -> bool:
     """What was not counted has no tags and is always wanted."""
-    if "model" not in row:
-        return True
-    environment, data_mode = filters.place("*", "*")
-    return (
-        ("*" in environment.split(",") or row["environment"] in environment.split(","))
-        and data_mode in ("*", row["data_mode"])
-        and all((row[COLUMNS[name]] or "unknown") == value for name, value in filters.values().items())
-    )
+    return "model" not in row or filters.lets_through(row)
 
 
 def _json(row: Row) -> Text:

@@ -33,17 +33,19 @@ app = options.app()
 @options.grouped
 def unpriced(
     *,
+    filters: options.Filters,
     as_yaml: backlog.AsYaml = False,
     as_json: options.AsJson = False,
     given: options.Settings,
 ) -> None:
-    """List the models without a known price, in every environment and data mode.
+    """List the models without a known price, in all environments and data modes unless filtered.
 
     The missing money is an estimate by the nearest known price and never part of any total.
     """
     settings = given.load()
     with database.connected(settings) as connection:
-        rows = [Unpriced(**row) for row in ledger.rows(connection, "unpriced_usage")]
+        found = ledger.rows(connection, "unpriced_usage")
+    rows = [Unpriced(**row) for row in found if filters.lets_through(row)]
     suggestions = suggest(rows, load_price_book(settings.prices.file)) if rows else []
     entry = entries(suggestions)
     backlog.show(

@@ -36,17 +36,18 @@ app = options.app()
 @options.grouped
 def unread(
     *,
+    filters: options.Filters,
     as_yaml: backlog.AsYaml = False,
     as_json: options.AsJson = False,
     given: options.Settings,
 ) -> None:
-    """List the emitters whose usage no rule reads, in every environment and data mode.
+    """List the emitters whose usage no rule reads, in all environments and data modes unless filtered.
 
     Their spans carry token counts, or a model and a provider. What they cost is in no total, and every
     total of their service says "at least".
     """
     with given.connected() as connection:
-        rows = ledger.rows(connection, "unread")
+        rows = [row for row in ledger.rows(connection, "unread") if filters.lets_through(row)]
     emitters = list(dict.fromkeys((row["scope"], row["version"], tuple(row["keys"])) for row in rows))
     backlog.show(
         backlog.Backlog(

@@ -118,3 +118,18 @@ def test_a_narrow_tail_leaves_out_whole_columns_and_says_so(
     assert lines[0].startswith("3 columns hidden: widen to ")
     assert "tokens" in lines[1]
     assert "…" not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("filters", "rows"),
+    [([], 1), (["--provider", "openai"], 1), (["--env", "staging"], 0), (["--model", "gpt-4o"], 0)],
+)
+def test_models_without_a_price_can_be_filtered(ledger: str, filters: list[str], rows: int) -> None:
+    assert len(run_json("unpriced", *filters, "--database-url", ledger)) == rows
+
+
+def test_a_filter_that_says_nothing_is_refused(ledger: str) -> None:
+    done = run("unpriced", "--endpoint", "checkout.step_1", "--database-url", ledger)
+
+    assert done.exit_code == 2
+    assert "--endpoint says nothing here" in done.output
