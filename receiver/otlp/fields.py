@@ -6,28 +6,13 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from processor.calls.merge import USAGE
 from processor.calls.regions import special_geography, special_place
 from processor.calls.vocabulary import model_name, provider_name, provider_of_host
 from receiver.otlp import attributes
 from receiver.otlp.attributes import MAX_SECONDS, Read
 
-COUNT_FIELDS = frozenset(
-    {
-        "input_tokens",
-        "output_tokens",
-        "cache_read_tokens",
-        "cache_write_tokens",
-        "cache_write_1h_tokens",
-        "cache_write_5m_tokens",
-        "reasoning_tokens",
-        "input_audio_tokens",
-        "output_audio_tokens",
-        "input_image_tokens",
-        "output_image_tokens",
-        "input_cached_audio_tokens",
-        "input_cached_image_tokens",
-    }
-)
+COUNT_FIELDS = frozenset({*USAGE, "cache_write_5m_tokens"})
 LIFETIMES = frozenset({"cache_write_5m_tokens", "cache_write_1h_tokens"})
 PARTS = frozenset({"cache_read_tokens", "cache_write_tokens", "reasoning_tokens"}) | LIFETIMES
 RARE_COUNTS = frozenset(
