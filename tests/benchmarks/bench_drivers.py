@@ -27,8 +27,8 @@ from tests.operations.ledger import fill
 
 SEED, ROUNDS = 7, 2
 NAMES = ("endpoint", "prompt_version", "model", "tenant", "service", "user")
-BUDGETS = {"spend": 0.8, "per request": 0.85}
-"""F1 at least; what is beside these (users, services, falling spend) has no budget."""
+BUDGETS = {"spend": 0.75, "per request": 0.75}
+"""F1 at least, as an alarm: a dozen worlds a group scatter by 0.1. What is beside these has no budget."""
 
 
 class Score(NamedTuple):
