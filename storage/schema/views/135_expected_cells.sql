@@ -31,9 +31,10 @@ RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 
 -- The requests (r) and the cost (f) of every cell, and whether a new version or model took over from it or is it: at most 5%
--- of its requests before, at most half of them now. Requests are counted where the first call of each stands: where
--- further calls stand alone, these are judged. `pooled`: what the pool of replaced and new cells cost and asked before, by
--- the cell's share of its requests now. Replaced by the same model at the same endpoint, else by another model there.
+-- of its requests before, at most 90% of them now (a deploy inside the window leaves the old version a part of it).
+-- Requests are counted where the first call of each stands: where further calls stand alone, these are judged. `pooled`:
+-- what the tenant's replaced and new cells cost and asked before, by the cell's share of their requests now. Replaced by
+-- the same model at the same endpoint, else by another model there.
 CREATE FUNCTION genai.pooled_cells(p_cells genai.usage_cell[])
 RETURNS TABLE (
     id bigint, endpoint_tag text, model text, tenant_id text, r0 double precision, r1 double precision, f0 double precision,
@@ -47,8 +48,8 @@ RETURNS TABLE (
         FROM unnest(p_cells) WITH ORDINALITY c
         CROSS JOIN LATERAL (SELECT 10 * c.n0 < c.c0 OR 10 * c.n1 < c.c1 AS by_call) b
     ), replaced AS (
-        SELECT c.*, c.triple0 <= 0.05 * c.triple1 AS is_new, c.triple1 <= 0.5 * c.triple0 AS is_gone,
-            c.triple0 <= 0.05 * c.triple1 OR c.triple1 <= 0.5 * c.triple0 AS is_replaced
+        SELECT c.*, c.triple0 <= 0.05 * c.triple1 AS is_new, c.triple1 <= 0.9 * c.triple0 AS is_gone,
+            c.triple0 <= 0.05 * c.triple1 OR c.triple1 <= 0.9 * c.triple0 AS is_replaced
         FROM (
             SELECT c.*, sum(c.r0) OVER triple AS triple0, sum(c.r1) OVER triple AS triple1
             FROM cell c
@@ -57,15 +58,19 @@ RETURNS TABLE (
     ), versions AS (
         SELECT r.*, genai.taken_over(sum(r.r0) OVER pool, sum(r.r1) OVER pool, sum(CASE WHEN r.is_new THEN r.r1 END) OVER pool)
                 AND r.is_replaced AS by_version,
-            sum(r.f0) OVER pool AS version_cost, sum(r.r0) OVER pool AS version_requests, sum(r.r1) OVER pool AS version_now
+            sum(r.f0) OVER own AS version_cost, sum(r.r0) OVER own AS version_requests,
+            nullif(sum(r.r1) OVER own, 0) AS version_now
         FROM replaced r
-        WINDOW pool AS (PARTITION BY r.service_name, r.endpoint_tag, r.model, r.is_replaced)
+        WINDOW pool AS (PARTITION BY r.service_name, r.endpoint_tag, r.model, r.is_replaced),
+            own AS (PARTITION BY r.service_name, r.endpoint_tag, r.model, r.is_replaced, r.tenant_id)
     ), models AS (
         SELECT v.*, genai.taken_over(sum(v.r0) OVER pool, sum(v.r1) OVER pool, sum(CASE WHEN v.is_new THEN v.r1 END) OVER pool)
                 AND v.is_replaced AND NOT v.by_version AS by_model,
-            sum(v.f0) OVER pool AS model_cost, sum(v.r0) OVER pool AS model_requests, sum(v.r1) OVER pool AS model_now
+            sum(v.f0) OVER own AS model_cost, sum(v.r0) OVER own AS model_requests,
+            nullif(sum(v.r1) OVER own, 0) AS model_now
         FROM versions v
-        WINDOW pool AS (PARTITION BY v.service_name, v.endpoint_tag, v.is_replaced, v.by_version)
+        WINDOW pool AS (PARTITION BY v.service_name, v.endpoint_tag, v.is_replaced, v.by_version),
+            own AS (PARTITION BY v.service_name, v.endpoint_tag, v.is_replaced, v.by_version, v.tenant_id)
     )
     SELECT m.id, m.endpoint_tag, m.model, m.tenant_id, m.r0, m.r1, m.f0, m.f1, m.is_new, m.is_gone,
         CASE WHEN m.by_version THEN m.version_cost / m.version_now WHEN m.by_model THEN m.model_cost / m.model_now END * m.r1,
