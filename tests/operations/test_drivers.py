@@ -114,6 +114,20 @@ def one_user(kind: Kind) -> Kind:
     return replace(kind, like=replace(kind.like, user="h:busy"), rate=kind.rate * 0.45)
 
 
+def uneven() -> list[Kind]:
+    """The same shop, whose first tenant asks at four times the length."""
+    return [replace(kind, tokens=4.0) if kind.like.tenant == "tenant-0" else kind for kind in world()]
+
+
+def late(call: Call, factor: float) -> Call:
+    """The call after a deploy that changes the last 18 minutes of the window alone."""
+    if call.endpoint != "answer" or call.time < NOW + timedelta(minutes=42):
+        return call
+    assert call.costs
+    costs = tuple(round(cost * factor) for cost in call.costs)
+    return replace(call, prompt_version="answer_v8", costs=costs)  # type: ignore[arg-type]
+
+
 CASES: dict[str, tuple[str, Change, list[dict[str, str]]]] = {
     "quiet": ("spend", same, []),
     "everything half as much again": ("spend", lambda kind: replace(kind, volume=1.5), []),
@@ -152,6 +166,12 @@ def ledger(module_database: str) -> Iterator[psycopg.Connection[Any]]:
         replace(call, environment="one user")
         for call in calls(world(), BEFORE, 93) + calls(world(), NOW, 94) + calls(busy, NOW, 95)
     ]
+    for name, factor in (("alike inside the window", 1.0), ("a deploy inside the window", 2.0)):
+        rows += [
+            replace(call, environment=name)
+            for call in calls(uneven(), BEFORE, 96)
+            + [late(call, factor) for call in calls(uneven(), NOW, 97)]
+        ]
     fill(module_database, rows)
     with psycopg.connect(module_database, row_factory=dict_row, autocommit=True) as connection:
         connection.execute("ANALYZE")
@@ -247,6 +267,16 @@ def test_a_new_version_is_set_against_what_it_replaced(ledger: psycopg.Connectio
     assert 1.7 < row["cost_per_request_usd"] / row["baseline_cost_per_request_usd"] < 2.3
     assert row["top_term"] in ("tokens", "volume")
     assert row["tokens_usd"] > 0 > row["volume_usd"]
+
+
+def test_a_deploy_inside_the_window_is_set_against_the_version_that_it_replaces(
+    ledger: psycopg.Connection[Any],
+) -> None:
+    assert drivers(ledger, "alike inside the window") == []
+    assert drivers(ledger, "alike inside the window", "cost_per_request") == []
+    (row,) = drivers(ledger, "a deploy inside the window", "cost_per_request")
+    assert named(row) == {"endpoint": "answer", "prompt_version": "answer_v8"}
+    assert 1.6 < row["cost_per_request_usd"] / row["baseline_cost_per_request_usd"] < 2.4
 
 
 def test_a_filter_narrows_the_question(ledger: psycopg.Connection[Any]) -> None:
