@@ -5,7 +5,7 @@ Whether two of them are one call decides `processor.calls.same_call`; this finds
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -15,6 +15,8 @@ import psycopg
 from processor.calls.call import Flag
 from processor.calls.same_call import TOLERANCE_US
 from storage.journal.stored_row import Place, bounds
+from storage.late.groups import Seat
+from storage.pgwire import timestamp_array, uuid_array
 from storage.statements import query
 
 _GAP_US = 600_000_000
@@ -24,6 +26,7 @@ MAX_ALIKE = 2_000
 Connection = psycopg.Connection[Any]
 
 READ_TWOFOLD, FIND_ALIKE = query("read_twofold_services"), query("find_alike")
+QUEUE_AGAIN = query("queue_again")
 
 
 class Alike:
@@ -81,3 +84,14 @@ def _clusters(places: Sequence[Place]) -> Iterator[list[Place]]:
         cluster.append(place)
     if cluster:
         yield cluster
+
+
+def look_again(conn: Connection, before: Alike, seats: Iterable[Seat]) -> None:
+    """Put calls back into the queue that look like others only now that several spans tell their counts."""
+    after = Alike(conn)
+    after.find({place for seat in seats for place in (seat.node.place, seat.node.of) if place is not None})
+    new = {place for place, others in after.places.items() if set(others) - set(before.places.get(place, ()))}
+    if new:
+        times, keys = zip(*sorted(new), strict=True)
+        values = bounds(new) | {"times": timestamp_array(list(times)), "keys": uuid_array(list(keys))}
+        conn.execute(QUEUE_AGAIN, values)

@@ -32,7 +32,7 @@ from storage.ingest.writer import Writer
 from storage.journal.amender import Amender, Amendment
 from storage.journal.remap import assignments
 from storage.journal.stored_row import Place, Price, bounds, instant
-from storage.late.alike import Alike
+from storage.late.alike import Alike, look_again
 from storage.late.groups import Component, Part, Span, Trace, components, unserved
 from storage.late.resolve import place_of, places_of, settle
 from storage.late.streams import pair_streams
@@ -210,6 +210,8 @@ class Binder:
         made = components(parts, _promoted(conn, parts), alike.places)
         changed = self._amend(made)
         seats = [seat for component in made for seat in component.seats]
+        if changed:
+            look_again(conn, alike, seats)
         _serve(conn, {(s.trace, node.span_id) for s in seats for node in s.session.served_by(s.node)})
         return changed
 

@@ -127,6 +127,15 @@ WHERE n.calls > 1
 ORDER BY 1, 2, 3, 4, 5, 6
 
 
+-- queue_again --
+-- Let the binder look at these calls once more. Parameters: first and last time, times, keys.
+INSERT INTO _genai.arrival (trace_id, span_id, parent_span_id, call, time, received_at)
+SELECT m.trace_id, m.span_id, m.parent_span_id, m.call_key, m.time, m.received_at
+FROM unnest(%(times)s::timestamptz[], %(keys)s::uuid[]) AS o (time, key)
+JOIN _genai.model_call m ON m.time = o.time AND m.call_key = o.key
+WHERE m.time >= %(first)s AND m.time <= %(last)s AND m.trace_id IS NOT NULL AND m.span_id IS NOT NULL
+
+
 -- read_duplicates --
 -- Traces of the uncounted spans that are one call with counted ones. Parameter: calls.
 SELECT DISTINCT uuid_send(s.trace_id) FROM unnest(%s::uuid[]) AS o (call)

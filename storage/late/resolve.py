@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 
-from processor.calls.call import ELSEWHERE, HALF, REAL, UNKNOWN, Flag, ModelCall
+from processor.calls.call import ELSEWHERE, HALF, REAL, UNKNOWN, Flag, ModelCall, Source
 from processor.calls.inherit import MAX_DEPTH, Tagged, is_inherited, offers, tags_of, take
 from processor.calls.merge import (
     TAGS,
@@ -211,6 +211,7 @@ def own_reading(row: Row) -> ModelCall:
     for name in ("provider", "model"):
         if name in gone and name in row.own:
             setattr(call, name, row.own[name])
+    call.sources = (*call.sources, *(Source(*source) for source in row.own.get("sources", ())))
     if "label" in row.own:
         call.external_request_id, call.request_id_given = row.own["label"], False
     if is_assigned(call):
@@ -361,7 +362,9 @@ class _Group:
             facts["usage"] = call_document(usage)
         if not own.request_id_given and not {"response_id", _EXTERNAL}.isdisjoint(noted):
             facts["label"] = own.external_request_id
-        return facts | {n: getattr(own, n) for n in ("provider", "model") if n in noted}
+        told = [name for name in ("provider", "model") if name in noted]
+        sources = [list(source) for source in own.sources if source.field in told]
+        return facts | {name: getattr(own, name) for name in told} | ({"sources": sources} if sources else {})
 
     def _requests(self, row: Row, shown: Row) -> int:
         """1 where the group counts a logical request: the one of the application's id, if a span has it."""
