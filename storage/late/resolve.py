@@ -93,9 +93,11 @@ def settle(
             [of_reading[id(one)] for one in group]
             for group in groups([member.reading for member in members.values()], links)
         ]
+        known = _known(members.values())
         changed: dict[Place, Row] = {}
         for group in settled:
-            changed |= {row.place: row for row in _Group(group, price, price_map_id, tenants).settle()}
+            call = _Group(group, known, price, price_map_id, tenants)
+            changed |= {row.place: row for row in call.settle()}
         return (changed | {row.place: row for row in _mark_repeated(settled)}).values()
 
     return change
@@ -263,13 +265,27 @@ def _number_repeated(rows: Sequence[Row]) -> Iterable[Row]:
             yield row
 
 
+def _known(members: Iterable[_Member]) -> set[str]:
+    """Ids of the spans that are here: what one of them gave and gives no longer is taken back."""
+    found: set[str] = set()
+    for member in members:
+        nodes = () if member.session is None else member.session.nodes
+        found |= {member.reading.call.span_id.hex(), *(span.hex() for span in nodes)}
+    return found
+
+
 class _Group:
     """The spans of one call, the one that is counted first."""
 
     def __init__(
-        self, members: Sequence[_Member], price: Price, price_map_id: int | None, tenants: Tenants
+        self,
+        members: Sequence[_Member],
+        known: set[str],
+        price: Price,
+        price_map_id: int | None,
+        tenants: Tenants,
     ) -> None:
-        self._members = members
+        self._members, self._known = members, known
         self._rows = [member.row for member in members if member.row is not None]
         self._price, self._price_map_id, self._tenants = price, price_map_id, tenants
 
@@ -309,10 +325,8 @@ class _Group:
         told = [m.reading.call for m in others]
         line = list(_by_span((counted, *others)))
         roots = [root for member in (counted, *others) for root in member.roots]
-        known = {m.reading.call.span_id.hex() for m in self._members}
-        known |= {span.hex() for m in self._members if m.session is not None for span in m.session.nodes}
         rows = [m.row for m in (counted, *others) if m.row is not None and not m.row.is_begun]
-        remembered = [_memory(one, known, (*line, *roots)) for one in rows]
+        remembered = [_memory(one, self._known, (*line, *roots)) for one in rows]
         call, taken = merged([counted.reading.call, *remembered, *told])
         offered = {**offers(roots, start=MAX_DEPTH)}
         for name, offer in offers(line).items():
