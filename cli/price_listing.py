@@ -80,8 +80,8 @@ def _print_json(vectors: list[PriceVector], today: date) -> None:
 
 def _print(vectors: list[PriceVector], today: date, title: str) -> None:
     columns = [
-        Column("provider"), Column("model", style="bold"), Column("tier"),
-        Column("above", figures=True),
+        Column("provider"), Column("model", style="bold", wraps=True), Column("tier"),
+        Column("above", figures=True, rank=4),
         Column("input", figures=True), Column("output", figures=True), Column("source", rank=3, wraps=True),
         Column("checked", rank=2),
     ]  # fmt: skip
