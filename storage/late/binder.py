@@ -176,7 +176,7 @@ class Binder:
         while True:
             taken, changed = self._bind_slice()
             arrivals, rows = arrivals + taken, rows + changed
-            if taken < SLICE or time.monotonic() > deadline:
+            if not taken or time.monotonic() > deadline:  # a slice may put calls back into the queue
                 return arrivals, rows
 
     def _bind_slice(self) -> tuple[int, int]:
