@@ -149,7 +149,7 @@ def test_the_screen_cuts_nothing_off(width: int) -> None:
             console.print(screen.report(plan, questions.expected(plan), screen.Delivery(20_163, 4.2, 333)))
     text = console.export_text()
     assert "…" not in text
-    assert re.search(r"northwind makes 1\d % of the calls and (3|4)\d % of the spend", text)
+    assert re.search(r"northwind makes 1\d% of the calls and (3|4)\d% of the spend", text)
 
 
 def test_history_is_the_same_spans_every_time() -> None:

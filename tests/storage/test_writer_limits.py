@@ -127,7 +127,7 @@ def test_sightings_and_rejections_are_stored_with_their_request(
     )
     refused = Rejection(b"bad", b"", "name\ud800", "bad_span_id", "spanId: 8 bytes expected")
     (outcome,) = writer.write([(Batch(sightings=[seen], rejections=[refused]), [])])
-    assert outcome == (0, 0, [refused])
+    assert outcome == (0, 0, [refused], [])
     query = "SELECT name, wrapper, tags, call->>'model' FROM _genai.sighting"
     assert rows(migrated_database, query) == [("agent�", True, {"endpoint_tag": "x�\\u0000"}, "gpt-4o-mini")]
     assert rows(migrated_database, "SELECT trace_id, reason FROM genai.quarantine") == [
@@ -136,7 +136,7 @@ def test_sightings_and_rejections_are_stored_with_their_request(
 
 
 def test_an_empty_request_is_a_success(migrated_database: str, writer: Writer) -> None:
-    assert writer.write([(Batch(), [])]) == [(0, 0, [])]
+    assert writer.write([(Batch(), [])]) == [(0, 0, [], [])]
 
 
 # Floors (LEDGER §11), freshness (§22), cardinality (§12)
