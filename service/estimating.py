@@ -31,7 +31,7 @@ from storage.ingest.call_keys import claimed_ms, own_key
 from storage.ingest.staging_row import postgres_us
 from storage.journal.amender import Amender, Amendment
 from storage.journal.estimates import estimate
-from storage.journal.stored_row import Place
+from storage.journal.stored_row import RowKey
 
 log = logging.getLogger("spanledger.estimates")
 
@@ -44,7 +44,7 @@ _RUN_SECONDS = 3_600.0
 
 
 class _Waiting(NamedTuple):
-    place: Place
+    place: RowKey
     provider: str
     model: str
     texts: Texts
@@ -110,7 +110,7 @@ class Estimating:
         if len(self._queue) >= self._config.max_calls or self._bytes + size > self._config.max_bytes:
             metrics.estimates.labels("overflow").inc()
             return
-        place = Place(postgres_us(call.time_ns), own_key(call, claimed_ms(call)))
+        place = RowKey(postgres_us(call.time_ns), own_key(call, claimed_ms(call)))
         self._queue.append(_Waiting(place, call.provider, call.model, texts))
         self._bytes += size
 
@@ -141,7 +141,7 @@ class Estimating:
             log.error("a text could not be tokenised: %s", type(error).__name__)
             return None
 
-    def _write(self, counted: Sequence[tuple[Place, ModelCall]]) -> None:
+    def _write(self, counted: Sequence[tuple[RowKey, ModelCall]]) -> None:
         price = partial(price_call, book=self._book)
         amendments = [
             Amendment((place,), estimate(twin, price, self._price_map_id)) for place, twin in counted

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 
 from processor.calls.admission import Admission, admit, admit_sighting, admit_unread
-from processor.calls.call import Batch, ModelCall, Outcome, Rejection, Sighting, Unread
+from processor.calls.call import Batch, ModelCall, Outcome, Rejection, UncountedSpan, Unread
 from processor.calls.errors import Overloaded, Retryable
 from processor.pricing.charge import Charge, price_call
 from processor.pricing.load import PriceBook
@@ -95,7 +95,7 @@ class Pipeline:
         return charges
 
 
-def _admit_unread(sighting: Sighting, unread: Unread, batch: Batch, rules: Admission) -> Sighting:
+def _admit_unread(sighting: UncountedSpan, unread: Unread, batch: Batch, rules: Admission) -> UncountedSpan:
     """A sighting with its unread usage as it is stored, or without, when that came too late."""
     admitted = admit_unread(unread, batch.received_ns or time.time_ns(), rules)
     if isinstance(admitted, Rejection):

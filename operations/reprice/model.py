@@ -33,7 +33,7 @@ from storage.journal.reprice_rows import (
     Span,
     feed_prices,
 )
-from storage.journal.stored_row import Line, Place, postgres_us_of
+from storage.journal.stored_row import JournalKey, RowKey, postgres_us_of
 from storage.statements import query
 from storage.upkeep.statistics import ensure_statistics
 
@@ -254,18 +254,18 @@ class _Run:
         self._keep_vectors, self._progress = keep_vectors, progress
         self._lock = Lock()
 
-    def over(self, amender: Amender, number: int, span: Span, begun: Place | None) -> None:
+    def over(self, amender: Amender, number: int, span: Span, begun: RowKey | None) -> None:
         """Price one part; what lies before the place where it was cut short comes last."""
         prices = Prices()
         self._over(amender, prices, number, span, begun)
         if begun is not None:
             self._over(amender, prices, number, span._replace(end_us=begun.time_us + 1), None)
 
-    def _over(self, amender: Amender, prices: Prices, number: int, span: Span, after: Place | None) -> None:
+    def _over(self, amender: Amender, prices: Prices, number: int, span: Span, after: RowKey | None) -> None:
         while places := prices.next(amender.connection(), span, after, BATCH):
             tally = _Tally()
 
-            def step(places: Sequence[Place] = places, tally: _Tally = tally) -> Applied:
+            def step(places: Sequence[RowKey] = places, tally: _Tally = tally) -> Applied:
                 tally.clear()
                 return self._price(amender, prices, number, places, tally)
 
@@ -278,11 +278,11 @@ class _Run:
                     self._progress(len(places))
 
     def _price(
-        self, amender: Amender, prices: Prices, number: int, places: Sequence[Place], tally: _Tally
+        self, amender: Amender, prices: Prices, number: int, places: Sequence[RowKey], tally: _Tally
     ) -> Applied:
         conn, floors = amender.connection(), amender.floors()
         priced: list[tuple[PricedRow, Charge]] = []
-        lines: dict[Line, tuple[int, int]] = {}
+        lines: dict[JournalKey, tuple[int, int]] = {}
         for row in prices.locked(conn, [p for p in places if p.time_us >= floors["raw"]]):
             new = price_call(row.call, self._book)
             verdict = _verdict(row.charge, new, self._scope.restate)
@@ -344,7 +344,7 @@ class _Tally:
     def clear(self) -> None:
         """Begin anew."""
         self.rows = self.unpriced = 0
-        self._cells: dict[tuple[Line, int], Difference] = {}
+        self._cells: dict[tuple[JournalKey, int], Difference] = {}
 
     def note(self, row: PricedRow, new: Charge, verdict: int) -> None:
         """Count one row."""
@@ -397,13 +397,13 @@ def _parameters(scope: Scope, book: PriceBook) -> dict[str, object]:
     }
 
 
-def _unfinished(conn: Connection, parameters: dict[str, object]) -> tuple[int | None, dict[str, Place]]:
+def _unfinished(conn: Connection, parameters: dict[str, object]) -> tuple[int | None, dict[str, RowKey]]:
     """A run of the same question that was cut short, and how far each of its parts had come."""
     found = conn.execute(query("unfinished_run"), ("reprice", Jsonb(parameters))).fetchone()
     if found is None:
         return None, {}
     run_id, position = found
-    return run_id, {part: Place(at, bytes.fromhex(key)) for part, (at, key) in (position or {}).items()}
+    return run_id, {part: RowKey(at, bytes.fromhex(key)) for part, (at, key) in (position or {}).items()}
 
 
 def by(report: Report, *names: str) -> Iterable[tuple[tuple[object, ...], Difference]]:

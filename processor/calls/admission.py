@@ -12,7 +12,7 @@ from hashlib import sha256
 from operator import attrgetter
 from typing import Final
 
-from processor.calls.call import UNKNOWN, UNREAD, Flag, ModelCall, Rejection, Sighting, Unread
+from processor.calls.call import UNKNOWN, UNREAD, Flag, ModelCall, Rejection, UncountedSpan, Unread
 from processor.calls.identity import IdentityRules, Protected
 from processor.calls.tenants import Tenants
 
@@ -119,7 +119,7 @@ def admit(call: ModelCall, rules: Admission) -> Rejection | None:
     return None
 
 
-def admit_sighting(sighting: Sighting, rules: Admission) -> Sighting:
+def admit_sighting(sighting: UncountedSpan, rules: Admission) -> UncountedSpan:
     """A sighting as it may be stored: its tags reach calls later, so the rules for calls hold for it."""
     if not sighting.tags and sighting.call is None:
         return sighting

@@ -204,7 +204,7 @@ class Unread(NamedTuple):
     data_mode: str = REAL
 
 
-class Sighting(NamedTuple):
+class UncountedSpan(NamedTuple):
     """A span of GenAI interest that is not counted: an agent, a wrapper, a duplicate, an ancestor with tags.
 
     Attributes:
@@ -263,14 +263,14 @@ class Batch:
     """One decoded request. `spans` counts all of its spans, whether counted or not."""
 
     calls: list[ModelCall] = field(default_factory=list)
-    sightings: list[Sighting] = field(default_factory=list)
+    sightings: list[UncountedSpan] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     spans: int = 0
     size_bytes: int = 0
     """Bytes that this batch holds in memory, as a bound for the queue."""
     received_ns: int = 0
     """Stamp of our receiver; 0 where the calls carry it."""
-    readings: list[Sighting] = field(default_factory=list)
+    readings: list[UncountedSpan] = field(default_factory=list)
     """The counted spans' own readings, where other spans contributed to the call."""
     origins: Sequence[tuple[str, tuple[str, ...]]] = ()
     """Service name and the names of its scopes, for a request of which nothing was read; a few of them."""

@@ -16,7 +16,7 @@ from receiver.dialects.spellings import usage_object_keys
 from receiver.dialects.table import COUNTS, Dialect, Key, Values, Verdict, metadata, metadata_document
 
 if TYPE_CHECKING:
-    from receiver.otlp.read_call import Seen
+    from receiver.otlp.read_call import ReadSpan
 
 RAW_REQUEST = b"raw_gen_ai_request"
 _PROVIDERS = (
@@ -35,9 +35,9 @@ def judge(values: Values, failed: bool) -> Verdict | None:
     return _BATCH if "batch" in str(values.get("request_type", "")) else COUNTS
 
 
-def settle_raw_requests(raws: Sequence[Seen], find: Callable[[bytes, bytes], Seen | None]) -> None:
+def settle_raw_requests(raws: Sequence[ReadSpan], find: Callable[[bytes, bytes], ReadSpan | None]) -> None:
     """Raw requests of one request: details of the call on their parent, or calls where it lost everything."""
-    by_parent: dict[tuple[bytes, bytes], list[Seen]] = {}
+    by_parent: dict[tuple[bytes, bytes], list[ReadSpan]] = {}
     for raw in raws:
         by_parent.setdefault((raw.trace_id, raw.parent_span_id), []).append(raw)
     for (trace_id, parent_id), below in by_parent.items():

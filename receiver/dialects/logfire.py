@@ -25,7 +25,7 @@ from receiver.dialects.table import COUNTS, Dialect, Key, Values, Verdict, repea
 from receiver.dialects.table import DIALECT as DIALECT_RANK
 
 if TYPE_CHECKING:
-    from receiver.otlp.read_call import Seen
+    from receiver.otlp.read_call import ReadSpan
 
 _SUM = Verdict(True, flags=int(Flag.SEVERAL_CALLS))
 _LOG_TOLERANCE_NS = 5_000_000_000
@@ -57,7 +57,7 @@ def judge_agent_sdk(values: Values, failed: bool) -> Verdict | None:
     return _SUM if operation == "invoke_agent" and "input_tokens" in values else None
 
 
-def pair_streams(spans: Sequence[Seen]) -> list[tuple[Seen, Seen]]:
+def pair_streams(spans: Sequence[ReadSpan]) -> list[tuple[ReadSpan, ReadSpan]]:
     """The streams among the counted spans of one request: the span of each, and its log.
 
     Logs take the time that they tell. A span whose log is not here waits for it, uncounted.
@@ -65,7 +65,7 @@ def pair_streams(spans: Sequence[Seen]) -> list[tuple[Seen, Seen]]:
     ordered = sorted(spans, key=lambda seen: (seen.start, seen.trace_id, seen.span_id))
     logs = [seen for seen in ordered if seen.reading.values.get("logfire_type") == "log"]
     halves = [seen for seen in ordered if seen.call is not None and is_bare(seen.call) and seen not in logs]
-    pairs: list[tuple[Seen, Seen]] = []
+    pairs: list[tuple[ReadSpan, ReadSpan]] = []
     met: set[bytes] = set()
     for half, log in sorted(((h, log) for log in logs for h in halves if _is_stream(log, h)), key=_gap):
         if met.isdisjoint((half.span_id, log.span_id)):
@@ -91,7 +91,7 @@ def _forget_length(call: ModelCall) -> None:
     call.flags |= Flag.LATENCY_UNKNOWN
 
 
-def _is_stream(log: Seen, half: Seen) -> bool:
+def _is_stream(log: ReadSpan, half: ReadSpan) -> bool:
     if log.call is None or half.call is None:
         return False
     return (
@@ -101,17 +101,17 @@ def _is_stream(log: Seen, half: Seen) -> bool:
     )
 
 
-def _gap(pair: tuple[Seen, Seen]) -> tuple[int, bytes, bytes]:
+def _gap(pair: tuple[ReadSpan, ReadSpan]) -> tuple[int, bytes, bytes]:
     half, log = pair
     return abs(_begin(log) - half.end), half.span_id, log.span_id
 
 
-def _begin(log: Seen) -> int:
+def _begin(log: ReadSpan) -> int:
     seconds = log.reading.values.get("stream_seconds")
     return log.start - (int(seconds * 1e9) if isinstance(seconds, int | float) else 0)
 
 
-def _place_log(log: Seen) -> None:
+def _place_log(log: ReadSpan) -> None:
     call = log.call
     if call is None:
         return

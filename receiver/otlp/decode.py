@@ -23,7 +23,7 @@ from processor.calls.call import (
     Batch,
     ModelCall,
     Rejection,
-    Sighting,
+    UncountedSpan,
     Unread,
 )
 from receiver.config import ReceiverConfig
@@ -31,9 +31,9 @@ from receiver.dialects.mapped import compile_dialects, looked_for
 from receiver.dialects.table import ApplicationKeys, Dialect
 from receiver.otlp.dedupe import RESENT, join
 from receiver.otlp.framing import Frame, id_fault, needles_for, origin_of
-from receiver.otlp.lineage import BINDING, Context, Home, read_home
-from receiver.otlp.read_call import NOT_GENAI, OUTGOING, RAW, Seen, read_span
-from receiver.otlp.shapes import Emitter, Plans
+from receiver.otlp.lineage import BINDING, Context, ResourceTags, read_home
+from receiver.otlp.read_call import NOT_GENAI, OUTGOING, RAW, ReadSpan, read_span
+from receiver.otlp.shapes import Emitter, ReadPlans
 from receiver.otlp.unread import UNREAD, names_usage, repeats, unread_reason
 from receiver.otlp.wire import parse_span
 
@@ -66,11 +66,11 @@ class Tables:
     """The plans and resources known to one configuration."""
 
     def __init__(self, options: DecodeOptions) -> None:
-        self.plans = Plans(options.application_keys, options.dialects)
+        self.plans = ReadPlans(options.application_keys, options.dialects)
         self.needles = needles_for(looked_for(options.dialects))
-        self._homes: dict[bytes, Home] = {}
+        self._homes: dict[bytes, ResourceTags] = {}
 
-    def home(self, resource: bytes) -> Home:
+    def home(self, resource: bytes) -> ResourceTags:
         known = self._homes.get(resource)
         if known is None:
             if len(self._homes) >= _MAX_HOMES:
@@ -121,7 +121,7 @@ class _Decoder:
         self._frame = frame
         self._received_ns = received_ns
         self._tables = tables
-        self._seen: dict[int, Seen | None] = {}
+        self._seen: dict[int, ReadSpan | None] = {}
         self._rejections: list[Rejection] = []
         self._context = Context(self._find, tables.home)
         self._last = 0
@@ -178,7 +178,7 @@ class _Decoder:
                 self._reject(index, *(id_fault(one.trace_id, one.span_id) or ("bad_span", "span: two ids")))
                 seen[index] = None
 
-    def _read(self, index: int) -> Seen | None:
+    def _read(self, index: int) -> ReadSpan | None:
         """Read one span out of order: an ancestor that is asked for."""
         self._read_all([index])
         return self._seen[index]
@@ -189,14 +189,14 @@ class _Decoder:
         self._resource = self._frame.resources[block.group]
         self._emitter = self._tables.plans.emitter(origin_of(block.scope))
 
-    def _find(self, trace_id: bytes, span_id: bytes) -> Seen | None:
+    def _find(self, trace_id: bytes, span_id: bytes) -> ReadSpan | None:
         """A span of this request, read when it is asked for the first time."""
         index = self._frame.find(trace_id, span_id)
         if index is None:
             return None
         return self._seen[index] if index in self._seen else self._read(index)
 
-    def _count(self) -> list[Seen]:
+    def _count(self) -> list[ReadSpan]:
         """Join and complete; answers the spans that are counted."""
         candidates = [seen for seen in self._seen.values() if seen is not None and seen.call is not None]
         join(candidates, self._find, self._context.lineage, self._service)
@@ -233,12 +233,12 @@ class _Decoder:
             call = inside.get(id(seen)) or next((by_id[id(a)] for a in line if id(a) in by_id), None)
             seen.verdict = UNREAD if call is None else repeats(call.span_id)
 
-    def _served(self, counted: list[Seen]) -> frozenset[int]:
+    def _served(self, counted: list[ReadSpan]) -> frozenset[int]:
         """The ancestors of counted calls: no wrapper among them still waits for an inner call."""
         lineage = self._context.lineage
         return frozenset(id(a) for seen in counted for a in lineage(seen.trace_id, seen.parent_span_id))
 
-    def _uncounted(self) -> list[Seen]:
+    def _uncounted(self) -> list[ReadSpan]:
         rest = (seen for seen in self._seen.values() if seen is not None and not seen.verdict.counts)
         uncounted = [seen for seen in rest if seen.verdict is not RESENT]
         links = self._links() if uncounted else frozenset()
@@ -261,12 +261,12 @@ class _Decoder:
                 links.update(map(id, line))
         return frozenset(links)
 
-    def _sighting(self, seen: Seen, is_served: bool) -> Sighting:
+    def _sighting(self, seen: ReadSpan, is_served: bool) -> UncountedSpan:
         waits = seen.verdict.wrapper and (not is_served or seen.part == HALF)
         tagged = self._context.tagged(seen)
         unread = self._unread(seen) if seen.verdict is UNREAD else None
         counted = seen.group[0] if seen.group else None
-        return Sighting(
+        return UncountedSpan(
             seen.trace_id,
             seen.span_id,
             seen.parent_span_id,
@@ -281,9 +281,9 @@ class _Decoder:
             (counted.trace_id, counted.span_id) if counted is not None else None,
         )
 
-    def _own_reading(self, seen: Seen) -> Sighting:
+    def _own_reading(self, seen: ReadSpan) -> UncountedSpan:
         tagged = self._context.tagged(seen)
-        return Sighting(
+        return UncountedSpan(
             seen.trace_id,
             seen.span_id,
             seen.parent_span_id,
@@ -296,7 +296,7 @@ class _Decoder:
             of=(seen.trace_id, seen.span_id),
         )
 
-    def _unread(self, seen: Seen) -> Unread:
+    def _unread(self, seen: ReadSpan) -> Unread:
         """Where the span belongs is read as for a call."""
         call = ModelCall(span_id=seen.span_id)
         self._context.complete(call, seen)

@@ -9,15 +9,15 @@ from processor.calls.same_call import SpanReading, find_apart, groups
 from receiver.dialects.litellm import settle_raw_requests
 from receiver.dialects.logfire import pair_streams
 from receiver.dialects.table import Verdict
-from receiver.otlp.read_call import RAW, Seen
+from receiver.otlp.read_call import RAW, ReadSpan
 
 RESENT = Verdict(False, "the same span again in one request")
 
-Find = Callable[[bytes, bytes], Seen | None]
-Lineage = Callable[[bytes, bytes], Sequence[Seen]]
+Find = Callable[[bytes, bytes], ReadSpan | None]
+Lineage = Callable[[bytes, bytes], Sequence[ReadSpan]]
 
 
-def join(spans: Sequence[Seen], find: Find, lineage: Lineage, service: Callable[[bytes], str]) -> None:
+def join(spans: Sequence[ReadSpan], find: Find, lineage: Lineage, service: Callable[[bytes], str]) -> None:
     """Decide which of the spans that may be calls are counted: verdicts change, duplicates find a group.
 
     Args:
@@ -49,16 +49,16 @@ def join(spans: Sequence[Seen], find: Find, lineage: Lineage, service: Callable[
             _settle([seen_of[id(one)] for one in group], logs, lineage)
 
 
-def _once(alive: list[Seen]) -> list[Seen]:
+def _once(alive: list[ReadSpan]) -> list[ReadSpan]:
     """Each span once: beside an original that joins another, a copy would be a call of its own."""
-    kept: dict[tuple[bytes, bytes], Seen] = {}
+    kept: dict[tuple[bytes, bytes], ReadSpan] = {}
     for seen in alive:
         if kept.setdefault((seen.trace_id, seen.span_id), seen) is not seen:
             seen.verdict, seen.call = RESENT, None
     return list(kept.values())
 
 
-def _are_apart(alive: list[Seen]) -> bool:
+def _are_apart(alive: list[ReadSpan]) -> bool:
     """The usual batch: one instrumentation, every call in a trace of its own, no id twice."""
     origin = alive[0].plan.origin
     return all(seen.plan.origin is origin for seen in alive) and find_apart(
@@ -66,7 +66,7 @@ def _are_apart(alive: list[Seen]) -> bool:
     )
 
 
-def _settle(group: list[Seen], logs: Collection[int], lineage: Lineage) -> None:
+def _settle(group: list[ReadSpan], logs: Collection[int], lineage: Lineage) -> None:
     counted, *rest = group
     around = lineage(counted.trace_id, counted.parent_span_id)
     counted.group = group
@@ -76,7 +76,7 @@ def _settle(group: list[Seen], logs: Collection[int], lineage: Lineage) -> None:
         seen.group = group
 
 
-def _share_id(one: Seen, other: Seen) -> bool:
+def _share_id(one: ReadSpan, other: ReadSpan) -> bool:
     return (
         one.call is not None
         and other.call is not None
@@ -85,7 +85,7 @@ def _share_id(one: Seen, other: Seen) -> bool:
     )
 
 
-def _reason(seen: Seen, counted: Seen, around: Sequence[Seen]) -> str:
+def _reason(seen: ReadSpan, counted: ReadSpan, around: Sequence[ReadSpan]) -> str:
     name = counted.span_id.hex()
     if _share_id(seen, counted):
         return f"same response id as span {name}, which is counted"

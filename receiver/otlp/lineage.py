@@ -14,8 +14,8 @@ from processor.calls.merge import merged, set_request_label, take_details
 from processor.calls.precedence import ROOT_NAME, WEAK_RESOURCE
 from processor.calls.vocabulary import environment_name
 from receiver.dialects.table import EXPLICIT, INHERITED, OFFERED, RESOURCE, Origin
-from receiver.otlp.read_call import SERVER, Seen
-from receiver.otlp.shapes import Plans
+from receiver.otlp.read_call import SERVER, ReadSpan
+from receiver.otlp.shapes import ReadPlans
 from receiver.otlp.wire import parse_resource
 
 _LANGFUSE_ENVIRONMENT = 30
@@ -31,7 +31,7 @@ Tags = dict[str, tuple[str, Source]]
 
 
 @dataclass(slots=True)
-class Home:
+class ResourceTags:
     """What a resource says about every call in it.
 
     Attributes:
@@ -66,15 +66,15 @@ class Home:
         return known[1]
 
 
-def read_home(resource: bytes, plans: Plans) -> Home:
+def read_home(resource: bytes, plans: ReadPlans) -> ResourceTags:
     """Read a Resource; one that cannot be read says nothing."""
     try:
         attributes_of = parse_resource(resource).attributes
     except DecodeError:
-        return Home()
+        return ResourceTags()
     plan = plans.emitter(Origin("", "")).shape(attributes_of).plan
     reading = plan.read(attributes_of, [attributes_of[key] for key in plan.attributes])
-    home = Home()
+    home = ResourceTags()
     for name in (*_INHERITED, "service_name", "environment"):
         value, key = reading.values.get(name), plan.key_of(reading, name)
         if value is None or key is None:
@@ -99,14 +99,16 @@ class Context:
         home: what a resource says.
     """
 
-    def __init__(self, find: Callable[[bytes, bytes], Seen | None], home: Callable[[bytes], Home]) -> None:
+    def __init__(
+        self, find: Callable[[bytes, bytes], ReadSpan | None], home: Callable[[bytes], ResourceTags]
+    ) -> None:
         self._find = find
         self._home = home
-        self._lineages: dict[bytes, tuple[Seen, ...]] = {}
+        self._lineages: dict[bytes, tuple[ReadSpan, ...]] = {}
         self._tagged: dict[int, Tagged] = {}
         self._offers: dict[bytes, Offers] = {}
 
-    def lineage(self, trace_id: bytes, parent_span_id: bytes) -> tuple[Seen, ...]:
+    def lineage(self, trace_id: bytes, parent_span_id: bytes) -> tuple[ReadSpan, ...]:
         """The ancestors in this request, nearest first."""
         if not parent_span_id:
             return ()
@@ -118,8 +120,8 @@ class Context:
             known = self._lineages[place] = self._walk(trace_id, parent_span_id)
         return known
 
-    def _walk(self, trace_id: bytes, parent_span_id: bytes) -> tuple[Seen, ...]:
-        found: list[Seen] = []
+    def _walk(self, trace_id: bytes, parent_span_id: bytes) -> tuple[ReadSpan, ...]:
+        found: list[ReadSpan] = []
         parent = parent_span_id
         while parent and len(found) < MAX_DEPTH:
             span = self._find(trace_id, parent)
@@ -129,7 +131,7 @@ class Context:
             parent = span.parent_span_id
         return tuple(found)
 
-    def complete(self, call: ModelCall, seen: Seen) -> None:
+    def complete(self, call: ModelCall, seen: ReadSpan) -> None:
         """Fill the gaps of a call reported by one span, in place, from its ancestors and its resource."""
         if seen.parent_span_id:
             line = self.lineage(seen.trace_id, seen.parent_span_id)
@@ -142,7 +144,7 @@ class Context:
         self._read_around(call, seen, offered)
         set_request_label(call, _label(seen))
 
-    def count(self, seen: Seen) -> ModelCall:
+    def count(self, seen: ReadSpan) -> ModelCall:
         """A call of several spans: each read with its resource, merged, tagged by their ancestors."""
         members = seen.group or (seen,)
         for member in (*members, *seen.details):
@@ -160,14 +162,14 @@ class Context:
         set_request_label(call, _label(seen))
         return call
 
-    def tagged(self, seen: Seen) -> Tagged:
+    def tagged(self, seen: ReadSpan) -> Tagged:
         """What a span offers to the calls below it."""
         known = self._tagged.get(id(seen))
         if known is None:
             known = self._tagged[id(seen)] = late_tags(seen)
         return known
 
-    def _is_quick(self, call: ModelCall, seen: Seen, line: Sequence[Seen]) -> bool:
+    def _is_quick(self, call: ModelCall, seen: ReadSpan, line: Sequence[ReadSpan]) -> bool:
         """The usual call: it says its endpoint, nothing is around it, and the resource is plain."""
         reading, plan, home = seen.reading, seen.plan, self._home(seen.resource)
         has_only_endpoint = plan.has_only_endpoint and (reading.is_whole or "endpoint_tag" in reading.values)
@@ -179,14 +181,14 @@ class Context:
             call.external_request_id = call.response_id or _label(seen)
         return True
 
-    def _offers_of(self, place: bytes, line: Sequence[Seen]) -> Offers:
+    def _offers_of(self, place: bytes, line: Sequence[ReadSpan]) -> Offers:
         """The offers of a line, worked out once for all calls below it."""
         known = self._offers.get(place)
         if known is None:
             known = self._offers[place] = offers(map(self.tagged, line))
         return known
 
-    def _read_around(self, call: ModelCall, seen: Seen, offered: Offers) -> None:
+    def _read_around(self, call: ModelCall, seen: ReadSpan, offered: Offers) -> None:
         """The span's own tags and its resource's, then what is offered better."""
         values, home = seen.reading.values, self._home(seen.resource)
         if "data_mode" in values:
@@ -209,15 +211,15 @@ class Context:
         call.sources = _shared(call.dialect, call.sources)
 
 
-def _calls(spans: Sequence[Seen]) -> list[ModelCall]:
+def _calls(spans: Sequence[ReadSpan]) -> list[ModelCall]:
     return [seen.call for seen in spans if seen.call is not None]
 
 
-def _response_ids(spans: Sequence[Seen]) -> tuple[str, ...]:
+def _response_ids(spans: Sequence[ReadSpan]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(call.response_id for call in _calls(spans) if call.response_id))
 
 
-def _environment(seen: Seen, home: Home) -> tuple[str, Source] | None:
+def _environment(seen: ReadSpan, home: ResourceTags) -> tuple[str, Source] | None:
     """The application's own, then the resource's, then the span's, then Langfuse's on the resource."""
     own, key = seen.reading.values.get("environment"), seen.plan.key_of(seen.reading, "environment")
     is_own = key is not None and (key.rank == EXPLICIT or not home.names_environment)
@@ -232,7 +234,7 @@ def _shared(dialect: str, sources: tuple[Source, ...]) -> tuple[Source, ...]:
     return sources
 
 
-def root_name(root: Seen) -> tuple[str, Source] | None:
+def root_name(root: ReadSpan) -> tuple[str, Source] | None:
     """The name of a root that is no call, or of a Langfuse generation that the application named itself."""
     named = root.plan.dialect == "langfuse" and not root.name.startswith(_LANGFUSE_NAMES)
     if not root.name or (root.call is not None and not named):
@@ -240,7 +242,7 @@ def root_name(root: Seen) -> tuple[str, Source] | None:
     return root.name, Source("endpoint_tag", "<root span name>", ROOT_NAME)
 
 
-def late_tags(seen: Seen) -> Tagged:
+def late_tags(seen: ReadSpan) -> Tagged:
     """What a span offers to calls below it, in this request and in others."""
     tags, attributes = {}, {}
     for name in seen.plan.offered:
@@ -257,7 +259,7 @@ def _clean(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def _may_label(seen: Seen, name: str, value: object) -> bool:
+def _may_label(seen: ReadSpan, name: str, value: object) -> bool:
     """Only a root's label and only a server's route stand in for an endpoint."""
     if name == "root_label" and not seen.is_root:
         return False
@@ -274,7 +276,7 @@ def _set(call: ModelCall, name: str, value: str) -> None:
         call.request_id_given = call.request_id_given or name == "external_request_id"
 
 
-def _label(seen: Seen) -> str:
+def _label(seen: ReadSpan) -> str:
     """Without an id of the application or the provider a label stands there that groups nothing."""
     values = seen.reading.values
     label = values.get("request_label") or values.get("litellm_id")

@@ -16,15 +16,15 @@ from hashlib import blake2b
 
 from google.protobuf.message import DecodeError
 
-from processor.calls.call import UNKNOWN, Batch, Flag, ModelCall, Rejection, Sighting, Unread
+from processor.calls.call import UNKNOWN, Batch, Flag, ModelCall, Rejection, UncountedSpan, Unread
 from receiver.dialects import DIALECTS
 from receiver.dialects.table import LogEvent, Origin
 from receiver.otlp import attributes
 from receiver.otlp.decode import CALL_BYTES, DEFAULT, SIGHTING_BYTES, DecodeOptions, Tables, tables_of
 from receiver.otlp.framing import TOKENS, Frame, origin_of, search
 from receiver.otlp.lineage import Context
-from receiver.otlp.read_call import Seen, judge_span
-from receiver.otlp.read_plan import Reading
+from receiver.otlp.read_call import ReadSpan, judge_span
+from receiver.otlp.read_plan import FieldValues
 from receiver.otlp.unread import unread_keys, unread_reason
 from receiver.otlp.wire import LogRecord, parse_record
 
@@ -110,7 +110,7 @@ class _LogDecoder:
         self._tables = tables
         self._context = Context(lambda trace_id, span_id: None, tables.home)
         self._calls: list[ModelCall] = []
-        self._sightings: list[Sighting] = []
+        self._sightings: list[UncountedSpan] = []
 
     def batch(self) -> Batch:
         frame = self._frame
@@ -143,7 +143,7 @@ class _LogDecoder:
 
     def _judge(
         self, record: LogRecord, name: str, event: LogEvent | None, origin: Origin, resource: bytes
-    ) -> Seen:
+    ) -> ReadSpan:
         """The record as the span it stands for."""
         if event is not None:
             record.attributes[NAME] = _TEXTS[event.name]
@@ -153,14 +153,16 @@ class _LogDecoder:
         span = _span(record, name, reading, _FAILED if failed else b"")
         return judge_span(span, plan, reading, self._received_ns, resource)
 
-    def _unread(self, seen: Seen, keys: tuple[str, ...]) -> Sighting:
+    def _unread(self, seen: ReadSpan, keys: tuple[str, ...]) -> UncountedSpan:
         """Usage that no rule reads; where it belongs is read as for a call."""
         call = ModelCall(span_id=seen.span_id)
         self._context.complete(call, seen)
         place = call.service_name or UNKNOWN, call.environment, call.data_mode
         unread = Unread(seen.trace_id + seen.span_id, seen.start, *seen.plan.origin, keys, *place)
         reason = unread_reason(keys)
-        return Sighting(seen.trace_id, seen.span_id, seen.parent_span_id, seen.name, reason, unread=unread)
+        return UncountedSpan(
+            seen.trace_id, seen.span_id, seen.parent_span_id, seen.name, reason, unread=unread
+        )
 
 
 def event_of(record: LogRecord, scope: str) -> tuple[str, LogEvent | None]:
@@ -207,7 +209,7 @@ def _emitter(event: LogEvent, origin: Origin) -> Origin:
     return origin if event.name.startswith("gen_ai.") else Origin(event.name, origin.version)
 
 
-def _span(record: LogRecord, name: str, reading: Reading, status: bytes) -> LogSpan:
+def _span(record: LogRecord, name: str, reading: FieldValues, status: bytes) -> LogSpan:
     values = reading.values
     end = record.time or record.observed
     start = end - values.get("duration_us", 0) * 1000

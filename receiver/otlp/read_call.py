@@ -16,7 +16,7 @@ from receiver.dialects.otel_genai import operation_name
 from receiver.dialects.table import COUNTS, Origin, Values, Verdict
 from receiver.otlp.attributes import as_microseconds, as_microseconds_of_ms
 from receiver.otlp.outcome import OK, failed, set_failure
-from receiver.otlp.read_plan import Plan, Reading
+from receiver.otlp.read_plan import FieldValues, ReadPlan
 from receiver.otlp.shapes import Emitter
 from receiver.otlp.unread import may_be_unread, unread_in_events, unread_keys
 from receiver.otlp.usage import set_usage
@@ -67,7 +67,7 @@ _LONGEST_START_NS = 31 * LONGEST_CALL_NS
 _head = attrgetter("trace_id", "span_id", "parent_span_id", "name", "kind", "start", "end")
 
 
-class Seen:
+class ReadSpan:
     """A span that was read.
 
     Attributes:
@@ -76,7 +76,7 @@ class Seen:
         counted: the call that is counted, where other spans had a part in it; `call` is what this span says.
         group: all spans of this call, the counted one first; empty where it is alone (dedupe.py).
         details: detail spans below it that belong to this call.
-        part: what the span is in a call reported by several spans (`processor.calls.call.Sighting.part`).
+        part: what the span is in a call reported by several spans (`processor.calls.call.UncountedSpan.part`).
         unread: keys that speak of a model call on a span which no rule knows.
     """
 
@@ -108,7 +108,7 @@ class Seen:
     start: int
     end: int
 
-    def __init__(self, span: Span, resource: bytes, plan: Plan, reading: Reading) -> None:
+    def __init__(self, span: Span, resource: bytes, plan: ReadPlan, reading: FieldValues) -> None:
         self.trace_id, self.span_id, parent, self.raw_name, self.kind, self.start, self.end = _head(span)
         self.parent_span_id = parent if len(parent) == 8 and parent != _NO_SPAN else b""
         self.resource = resource
@@ -117,8 +117,8 @@ class Seen:
         self.verdict = NOT_GENAI
         self.call: ModelCall | None = None
         self.counted: ModelCall | None = None
-        self.group: Sequence[Seen] = ()
-        self.details: Sequence[Seen] = ()
+        self.group: Sequence[ReadSpan] = ()
+        self.details: Sequence[ReadSpan] = ()
         self.part = ""
         self.unread: tuple[str, ...] = ()
 
@@ -131,7 +131,7 @@ class Seen:
         return not self.parent_span_id
 
 
-class Sketch(NamedTuple):
+class Classification(NamedTuple):
     """What all spans of a plan with the same words in the `DECISIVE` fields have in common."""
 
     verdict: Verdict
@@ -142,7 +142,7 @@ class Sketch(NamedTuple):
     streaming: bool | None
 
 
-def read_span(raw: bytes, emitter: Emitter, received_ns: int, resource: bytes) -> Seen:
+def read_span(raw: bytes, emitter: Emitter, received_ns: int, resource: bytes) -> ReadSpan:
     """Parse one span and read it by the tables. Raises `DecodeError`."""
     span, plan, reading = emitter.read(raw)
     seen = judge_span(span, plan, reading, received_ns, resource)
@@ -152,9 +152,11 @@ def read_span(raw: bytes, emitter: Emitter, received_ns: int, resource: bytes) -
     return seen
 
 
-def judge_span(span: Span, plan: Plan, reading: Reading, received_ns: int, resource: bytes) -> Seen:
+def judge_span(
+    span: Span, plan: ReadPlan, reading: FieldValues, received_ns: int, resource: bytes
+) -> ReadSpan:
     """Decide whether a span that was read is a call, and which."""
-    seen = Seen(span, resource, plan, reading)
+    seen = ReadSpan(span, resource, plan, reading)
     status = span.status
     is_failed = (plan.may_fail or status not in _FINE) and failed(status, reading.values)
     sketch = _sketch(plan, reading, seen.raw_name, is_failed)
@@ -164,14 +166,14 @@ def judge_span(span: Span, plan: Plan, reading: Reading, received_ns: int, resou
     return seen
 
 
-def _sketch(plan: Plan, reading: Reading, name: bytes, is_failed: bool) -> Sketch:
+def _sketch(plan: ReadPlan, reading: FieldValues, name: bytes, is_failed: bool) -> Classification:
     """Made once for all readings of one form with the same words; what one of them lacks, all do."""
     if name == RAW_REQUEST or plan.by_span_name:
         return _make_sketch(plan, reading, name, is_failed)
     words: tuple[object, ...] = plan.words(reading.row), is_failed
     if not reading.is_whole:
         words += (reading.form,)
-    sketch: Sketch | None = plan.sketches.get(words)
+    sketch: Classification | None = plan.sketches.get(words)
     if sketch is None:
         if len(plan.sketches) >= _MAX_SKETCHES:
             plan.sketches.clear()
@@ -179,7 +181,7 @@ def _sketch(plan: Plan, reading: Reading, name: bytes, is_failed: bool) -> Sketc
     return sketch
 
 
-def _make_sketch(plan: Plan, reading: Reading, name: bytes, is_failed: bool) -> Sketch:
+def _make_sketch(plan: ReadPlan, reading: FieldValues, name: bytes, is_failed: bool) -> Classification:
     values = reading.values
     if plan.by_span_name:
         values["span_name"] = name.decode("utf-8", "replace")
@@ -192,7 +194,7 @@ def _make_sketch(plan: Plan, reading: Reading, name: bytes, is_failed: bool) -> 
         model = _model_name(model, provider)
     if request_model is not None and "/" in request_model:
         request_model = _model_name(request_model, provider)
-    return Sketch(
+    return Classification(
         _judge(plan, values, name, is_failed),
         provider or UNKNOWN,
         model or UNKNOWN,
@@ -202,7 +204,7 @@ def _make_sketch(plan: Plan, reading: Reading, name: bytes, is_failed: bool) -> 
     )
 
 
-def _judge(plan: Plan, values: Values, name: bytes, is_failed: bool) -> Verdict:
+def _judge(plan: ReadPlan, values: Values, name: bytes, is_failed: bool) -> Verdict:
     """Step 1: the first rule that applies decides."""
     if name == RAW_REQUEST or ("raw_response_id" in values and "otel_operation" not in values):
         return RAW
@@ -216,7 +218,9 @@ def _judge(plan: Plan, values: Values, name: bytes, is_failed: bool) -> Verdict:
     return COUNTS if used and "model" in values else NOT_GENAI
 
 
-def _make_call(span: Span, seen: Seen, sketch: Sketch, is_failed: bool, received_ns: int) -> ModelCall:
+def _make_call(
+    span: Span, seen: ReadSpan, sketch: Classification, is_failed: bool, received_ns: int
+) -> ModelCall:
     plan, reading = seen.plan, seen.reading
     call = ModelCall()  # and then field by field: with twenty keywords it takes 0.8 µs more
     call.trace_id = seen.trace_id
@@ -260,7 +264,7 @@ def _make_call(span: Span, seen: Seen, sketch: Sketch, is_failed: bool, received
     return call
 
 
-def _mend_start(call: ModelCall, seen: Seen) -> None:
+def _mend_start(call: ModelCall, seen: ReadSpan) -> None:
     """A call without a recorded start is placed at its end; admission moves it where that is none either."""
     if seen.start >= YEAR_2015_NS and seen.end - seen.start <= _LONGEST_START_NS:
         return
@@ -269,7 +273,7 @@ def _mend_start(call: ModelCall, seen: Seen) -> None:
         call.time_ns = seen.start = seen.end  # and so it overlaps with nothing that came in between
 
 
-def _unnamed_provider(plan: Plan, reading: Reading, model: object) -> str | None:
+def _unnamed_provider(plan: ReadPlan, reading: FieldValues, model: object) -> str | None:
     key = plan.key_of(reading, "raw_response_id")
     if key is not None and "raw_response_id" in reading.values:
         named = provider_name(key.attribute.split(".")[1])
@@ -287,7 +291,7 @@ def _model_name(model: object, provider: object) -> str:
     return rest if rest and known is not None and known == provider else str(model)
 
 
-def _operation(plan: Plan, values: Values) -> str:
+def _operation(plan: ReadPlan, values: Values) -> str:
     """The operation of spans that do not name one of the conventions."""
     for mark, calls in plan.call_kinds:
         operation = calls.get(values.get(mark, ""))

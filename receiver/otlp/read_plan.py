@@ -63,7 +63,7 @@ _UNPLAIN = _WHOLES | {"tool_prompt_tokens"}
 Form: TypeAlias = tuple[object, ...]
 
 
-class Reading:
+class FieldValues:
     """What a span says, before it is judged.
 
     Attributes:
@@ -106,7 +106,7 @@ class Reading:
 _NOTHING_CHOSEN: Mapping[str, Key | None] = MappingProxyType({})
 
 
-class Plan:
+class ReadPlan:
     """How to read spans of one shape.
 
     Most fields of a span are an attribute of their own: the values of all of them are looked up in one step
@@ -216,7 +216,7 @@ class Plan:
         places = {name: place for place, name in enumerate(self.fields)}
         return getter([places.get(name, len(places)) for name in names])
 
-    def read(self, span: Mapping[str, bytes], raws: Iterable[bytes]) -> Reading:
+    def read(self, span: Mapping[str, bytes], raws: Iterable[bytes]) -> FieldValues:
         """One pass over the fields of this shape.
 
         Args:
@@ -228,13 +228,13 @@ class Plan:
             row += self._nowhere
             reading = self._read_rest(span, row)
         else:
-            reading = Reading(self.fields, row)
+            reading = FieldValues(self.fields, row)
         row.append(None)
         return reading
 
-    def _read_rest(self, span: Mapping[str, bytes], row: list[Any]) -> Reading:
+    def _read_rest(self, span: Mapping[str, bytes], row: list[Any]) -> FieldValues:
         """The fields that need more than one look."""
-        reading = Reading(self.fields, row)
+        reading = FieldValues(self.fields, row)
         documents: Documents = {}
         route = self._routes.of(span, documents)
         chosen: dict[str, Key | None] = {**route.absent}
@@ -261,23 +261,23 @@ class Plan:
         found = (search((place,), span, documents)[0] for place in places)
         return tuple(value for value in found if isinstance(value, int) and value >= 0)
 
-    def key_of(self, reading: Reading, name: str) -> Key | None:
+    def key_of(self, reading: FieldValues, name: str) -> Key | None:
         """Where a field's value came from."""
         chosen = reading.chosen
         return chosen[name] if chosen and name in chosen else self.first.get(name)
 
-    def counts_plainly(self, reading: Reading) -> bool:
+    def counts_plainly(self, reading: FieldValues) -> bool:
         """Whether no count of a span says how its totals are to be understood."""
         if self.is_plain:
             return True
         told = zip(self._telling, self._says_more(reading.row), strict=True)
         return not any(value is not None and self._tells(reading, name) for name, value in told)
 
-    def _tells(self, reading: Reading, name: str) -> bool:
+    def _tells(self, reading: FieldValues, name: str) -> bool:
         key = self.key_of(reading, name)
         return name in _UNPLAIN or (key is not None and key.outside)
 
-    def sources(self, reading: Reading, usage_rank: int) -> tuple[Source, ...]:
+    def sources(self, reading: FieldValues, usage_rank: int) -> tuple[Source, ...]:
         """One entry per field that was read; the same tuple for the same answer."""
         answer = usage_rank if reading.is_whole else (usage_rank, reading.form)
         known = self._sources.get(answer)
@@ -287,7 +287,7 @@ class Plan:
                 self._sources[answer] = known
         return known
 
-    def _make_sources(self, reading: Reading, usage_rank: int) -> tuple[Source, ...]:
+    def _make_sources(self, reading: FieldValues, usage_rank: int) -> tuple[Source, ...]:
         found: dict[str, Source] = {}
         if self.biller:
             found["provider"] = Source("provider", "<emitter>", DIALECT_RANK)

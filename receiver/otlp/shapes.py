@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 from receiver.dialects import DIALECTS
 from receiver.dialects.table import ApplicationKeys, Dialect, Key, Origin, Path
-from receiver.otlp.read_plan import MAX_PLANS, Plan, Reading, getter
+from receiver.otlp.read_plan import MAX_PLANS, FieldValues, ReadPlan, getter
 from receiver.otlp.wire import Span, parse_span
 
 MAX_SHAPE = 128
@@ -20,7 +20,7 @@ _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
 
-class Plans:
+class ReadPlans:
     """All plans of one set of application keys and mapped dialects; filled as shapes arrive."""
 
     def __init__(self, application: ApplicationKeys, mapped: tuple[Dialect, ...] = ()) -> None:
@@ -66,7 +66,7 @@ class Shape(NamedTuple):
         fetch: a span's attributes → the values of `plan.attributes`, then those of all others.
     """
 
-    plan: Plan
+    plan: ReadPlan
     size: int
     fetch: Callable[[Mapping[str, bytes]], tuple[bytes, ...]]
 
@@ -81,10 +81,10 @@ class Emitter:
         self._mapped = mapped
         self._table = table
         self._by_shape: dict[tuple[str, ...], Shape] = {}
-        self._by_known: dict[frozenset[str], Plan] = {}
+        self._by_known: dict[frozenset[str], ReadPlan] = {}
         self._latest: dict[tuple[int, int], Shape] = {}
 
-    def read(self, raw: bytes) -> tuple[Span, Plan, Reading]:
+    def read(self, raw: bytes) -> tuple[Span, ReadPlan, FieldValues]:
         """Parse a span and read it by the plan of its shape.
 
         The shape is guessed: the latest of that kind with as many attributes. A fetch shows whether that was
@@ -108,7 +108,7 @@ class Emitter:
             _bounded(self._latest)[place] = shape
         return span, shape.plan, shape.plan.read(attributes_of, shape.plan.fetch(attributes_of))
 
-    def read_attributes(self, attributes_of: Mapping[str, bytes]) -> tuple[Plan, Reading]:
+    def read_attributes(self, attributes_of: Mapping[str, bytes]) -> tuple[ReadPlan, FieldValues]:
         """Read attributes that are no span's: a log record's."""
         plan = self.shape(attributes_of).plan
         return plan, plan.read(attributes_of, plan.fetch(attributes_of))
@@ -123,7 +123,7 @@ class Emitter:
         known = frozenset(key for key in keys if key in self._table)
         plan = self._by_known.get(known)
         if plan is None:
-            plan = Plan(self.origin, self._fields(known), self._mapped)
+            plan = ReadPlan(self.origin, self._fields(known), self._mapped)
             _bounded(self._by_known)[known] = plan
         shape = Shape(
             plan, len(keys), getter([*plan.attributes, *(k for k in keys if k not in plan.attributes)])

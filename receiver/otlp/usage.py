@@ -16,7 +16,7 @@ from receiver.dialects.table import (
     Values,
 )
 from receiver.otlp.fields import LIFETIMES
-from receiver.otlp.read_plan import Plan, Reading
+from receiver.otlp.read_plan import FieldValues, ReadPlan
 
 _USAGE_INVALID = int(Flag.USAGE_INVALID)
 _INPUT_ONLY = frozenset({"embeddings", "rerank", "moderation"})
@@ -33,7 +33,7 @@ _THINKING = (GEMINI, XAI)
 _OUTPUT_PARTS = ("output_audio_tokens", "output_image_tokens", "output_text_tokens")
 
 
-def set_usage(call: ModelCall, plan: Plan, reading: Reading, span: Mapping[str, bytes]) -> int:
+def set_usage(call: ModelCall, plan: ReadPlan, reading: FieldValues, span: Mapping[str, bytes]) -> int:
     """Fill the counts of a call; answers the rank of its usage (LEDGER §6).
 
     Args:
@@ -68,7 +68,7 @@ def set_usage(call: ModelCall, plan: Plan, reading: Reading, span: Mapping[str, 
     return max(rank, _repair(call, plan.convention, plan))
 
 
-def _is_whole(call: ModelCall, sent: int, total: int | None, plan: Plan, reading: Reading) -> bool:
+def _is_whole(call: ModelCall, sent: int, total: int | None, plan: ReadPlan, reading: FieldValues) -> bool:
     """Whether the totals have all their parts, beyond doubt: the usual case."""
     answered = call.output_tokens or 0
     if total is not None and total > sent + answered:
@@ -105,7 +105,7 @@ def _complete(call: ModelCall, total: int | None, reasoning: int | None) -> int:
     return USAGE_REPAIRED
 
 
-def _repair(call: ModelCall, convention: Convention, plan: Plan) -> int:
+def _repair(call: ModelCall, convention: Convention, plan: ReadPlan) -> int:
     """Repairs that only some emitters need."""
     if convention.loses_cache and call.cache_read_tokens is None and call.cache_write_tokens is None:
         call.flags |= Flag.USAGE_LOSSY if may_cache(call.provider, call.model) else 0
@@ -137,8 +137,8 @@ def _settle(
     call: ModelCall,
     sent: int,
     total: int | None,
-    plan: Plan,
-    reading: Reading,
+    plan: ReadPlan,
+    reading: FieldValues,
     span: Mapping[str, bytes],
 ) -> int:
     """Add to the totals what they leave out, and mark what cannot be decided."""
@@ -188,12 +188,12 @@ def _add(call: ModelCall, sent: int, answered: int, found: Balance) -> int:
     return rank
 
 
-def _beside(plan: Plan, reading: Reading, whole: str, parts: tuple[str, ...]) -> int:
+def _beside(plan: ReadPlan, reading: FieldValues, whole: str, parts: tuple[str, ...]) -> int:
     """The sum of the parts that stand beside the total of the same source: Langfuse's audio and images."""
     return sum(reading.values.get(name, 0) for name in parts if _stands_beside(plan, reading, name, whole))
 
 
-def _stands_beside(plan: Plan, reading: Reading, part: str, whole: str) -> bool:
+def _stands_beside(plan: ReadPlan, reading: FieldValues, part: str, whole: str) -> bool:
     """Whether the shape of the source says that a count is left out of its total."""
     key = plan.key_of(reading, part)
     if key is None or not key.outside:
@@ -202,7 +202,7 @@ def _stands_beside(plan: Plan, reading: Reading, part: str, whole: str) -> bool:
     return place is not None and (not key.path or key.attribute == place.attribute)
 
 
-def _cache_counted(counts: Sent, plan: Plan, reading: Reading, shape: str) -> str:
+def _cache_counted(counts: Sent, plan: ReadPlan, reading: FieldValues, shape: str) -> str:
     """Whether the input count includes cached tokens: by the shape of the usage object, else by emitter."""
     if plan.has_outside and any(_stands_beside(plan, reading, name, "input_tokens") for name in _CACHED):
         if counts.total != counts.input + counts.output:
@@ -218,7 +218,7 @@ def _cache_counted(counts: Sent, plan: Plan, reading: Reading, shape: str) -> st
     return plan.convention.cache
 
 
-def _reasoning_counted(counts: Sent, plan: Plan, reading: Reading, shape: str) -> str:
+def _reasoning_counted(counts: Sent, plan: ReadPlan, reading: FieldValues, shape: str) -> str:
     """Whether the output count includes reasoning: by the shape of the usage object, else by emitter."""
     if plan.has_outside and _stands_beside(plan, reading, "reasoning_tokens", "output_tokens"):
         # A source that knows its parts has a whole total: one that is the mere sum has the reasoning in it.
@@ -241,7 +241,7 @@ def _gemini_rest(found: Balance, thought: int, reasoning: str) -> Balance:
     return Balance(found.cache + rest - outside, outside, is_open, 0)
 
 
-def _mark_estimate(call: ModelCall, which: str, plan: Plan) -> int:
+def _mark_estimate(call: ModelCall, which: str, plan: ReadPlan) -> int:
     """Usage that the emitter may have made up is kept, marked, and yields to a twin with the provider's."""
     is_unanswered = "request_type" in plan.first and "answered_by" not in plan.first
     may_be = which == "any" or call.streaming or (which == "streams, unanswered" and is_unanswered)

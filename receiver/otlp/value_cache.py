@@ -15,7 +15,7 @@ _LIMIT = 16_384
 _LONGEST = 256
 
 
-class Known(dict[bytes, object]):
+class ValueCache(dict[bytes, object]):
     """Value as sent → value as read, None when it says nothing. `table[raw]` reads and remembers.
 
     Args:
@@ -40,7 +40,7 @@ class Known(dict[bytes, object]):
         return value
 
 
-class _KnownTexts(Known):
+class _TextCache(ValueCache):
     """The same for texts, which are read faster when they are short and a tag as they stand: most are."""
 
     def __missing__(self, raw: bytes) -> object | None:
@@ -54,10 +54,10 @@ class _KnownTexts(Known):
             try:
                 text = raw[2:].decode()
             except UnicodeDecodeError:
-                return Known.__missing__(self, raw)
+                return ValueCache.__missing__(self, raw)
             if text not in ABSENT_WORDS:
                 return self._remember(raw, text) if self._limit else text
-        return Known.__missing__(self, raw)
+        return ValueCache.__missing__(self, raw)
 
 
 def _count(raw: bytes) -> int | None:
@@ -71,18 +71,18 @@ def _count(raw: bytes) -> int | None:
     return None if value == INVALID else value
 
 
-def _table(name: str) -> Known:
+def _table(name: str) -> ValueCache:
     kind = KINDS.get(name, TEXT)
     if kind in (TEXT, TAG):
-        return _KnownTexts(kind.read, 0 if name in UNIQUE else _LIMIT)
-    return Known(kind.read, 0 if name in UNIQUE else _LIMIT)
+        return _TextCache(kind.read, 0 if name in UNIQUE else _LIMIT)
+    return ValueCache(kind.read, 0 if name in UNIQUE else _LIMIT)
 
 
-_COUNTS = Known(_count, 2 * _LIMIT)
-_tables: dict[str, Known] = {}
+_COUNTS = ValueCache(_count, 2 * _LIMIT)
+_tables: dict[str, ValueCache] = {}
 
 
-def known_values(name: str) -> Known:
+def known_values(name: str) -> ValueCache:
     """The values of a field; all counts share one table."""
     if KINDS.get(name) is COUNT:
         return _COUNTS

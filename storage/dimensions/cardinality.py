@@ -42,7 +42,7 @@ Value = tuple[int, int, str]
 """(days since 2000, dimension, value)"""
 
 
-class Admission:
+class CardinalityLimit:
     """This writer's view of `_genai.dimension_day`; an answer holds for the whole day."""
 
     def __init__(self, caps: dict[int, int] | None = None) -> None:

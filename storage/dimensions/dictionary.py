@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import psycopg
 
 from processor.calls.call import UNKNOWN, ModelCall, Source
-from storage.dimensions.cardinality import MODEL, OTHER, SERVICE, TENANT, USER, Admission
+from storage.dimensions.cardinality import MODEL, OTHER, SERVICE, TENANT, USER, CardinalityLimit
 from storage.ingest.call_keys import dictionary_id
 from storage.ingest.staging_row import STATUS, USAGE_SOURCE
 from storage.ingest.uncounted import json_text
@@ -50,13 +50,13 @@ class Kind(NamedTuple):
     sources: tuple[Source, ...]
 
 
-class Catalog:
+class Dictionary:
     """The dictionaries as one writer knows them.
 
     What a transaction added is cached at once; when the transaction fails, `forget` must be called.
     """
 
-    def __init__(self, admission: Admission, max_entries: int = MAX_ENTRIES) -> None:
+    def __init__(self, admission: CardinalityLimit, max_entries: int = MAX_ENTRIES) -> None:
         self._admission = admission
         self._max_entries = max_entries
         self.forget()

@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from processor.calls.call import OWN, Batch, ModelCall, Sighting, Unread
-from storage.ingest.key_claims import Claims
+from processor.calls.call import OWN, Batch, ModelCall, UncountedSpan, Unread
+from storage.ingest.key_claims import KeyClaims
 from storage.ingest.uncounted import (
     Spot,
     copy_data,
@@ -26,7 +26,7 @@ class Extras(NamedTuple):
     """Rows that a transaction stores beside its calls, packed."""
 
     sightings: Sequence[bytes | None] = ()
-    joined: Sequence[tuple[Sighting, int]] = ()
+    joined: Sequence[tuple[UncountedSpan, int]] = ()
     """Spans that are one call with a counted one of the same request, with their receipts."""
     marks: Sequence[bytes | None] = ()
     unread: Sequence[tuple[Unread, int]] = ()
@@ -44,7 +44,7 @@ def extras_of(batches: list[Batch]) -> Extras:
 
 
 def joined_spans(
-    calls: Sequence[ModelCall], claims: Claims, joined: Sequence[tuple[Sighting, int]]
+    calls: Sequence[ModelCall], claims: KeyClaims, joined: Sequence[tuple[UncountedSpan, int]]
 ) -> list[bytes | None]:
     """Rows of the spans that are one call with a counted one, each with the place of that call."""
     spots: dict[tuple[bytes, bytes] | None, Spot] = {}
@@ -73,7 +73,7 @@ def joined_spans(
     return rows
 
 
-def _is_itself(sighting: Sighting) -> bool:
+def _is_itself(sighting: UncountedSpan) -> bool:
     """Whether it is the counted span itself: what that one says, or the same span sent twice."""
     return sighting.of == (sighting.trace_id, sighting.span_id)
 

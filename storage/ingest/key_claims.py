@@ -43,7 +43,7 @@ class SeenBefore(Exception):
     """A key that was expected to be new is known; the transaction has failed and starts again with care."""
 
 
-class Care:
+class ConflictForecast:
     """Whether the next batch should expect known keys, of calls and of requests apart."""
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class Twin(NamedTuple):
         return self.call, self.time_us
 
 
-class Claims:
+class KeyClaims:
     """The keys of a batch's calls, and what became of each call.
 
     Attributes:
@@ -128,7 +128,7 @@ class Claims:
             all_keys.append(keys)
             request.append(request_keys(call, at_ms) if call.request_id_given else ())
 
-    def settle(self, conn: Connection, care: Care) -> None:
+    def settle(self, conn: Connection, care: ConflictForecast) -> None:
         """Claim the keys and decide about every call, inside the caller's transaction.
 
         Raises:
@@ -137,10 +137,10 @@ class Claims:
         inserted = self._claim(conn, self._owners, "calls", care)
         if self._collided or inserted != len(self._owners):
             care.met("calls")
-            _Slow(self).decide(conn, care)
+            _Conflicts(self).decide(conn, care)
         self._settle_requests(conn, care)
 
-    def _claim(self, conn: Connection, owners: dict[bytes, int], kind: str, care: Care) -> int:
+    def _claim(self, conn: Connection, owners: dict[bytes, int], kind: str, care: ConflictForecast) -> int:
         """Offer keys for their calls, or for what those are duplicates of; returns how many were new."""
         if not owners:
             return 0
@@ -162,7 +162,7 @@ class Claims:
             care.met(kind)
             raise SeenBefore from error
 
-    def _settle_requests(self, conn: Connection, care: Care) -> None:
+    def _settle_requests(self, conn: Connection, care: ConflictForecast) -> None:
         """Count each logical request once: where its first committed call stands (LEDGER §5)."""
         owners: dict[bytes, int] = {}
         for index in self._request_order():
@@ -188,15 +188,15 @@ class Claims:
         )
 
 
-class _Slow:
+class _Conflicts:
     """The path for a batch in which something was seen before."""
 
-    def __init__(self, claims: Claims) -> None:
+    def __init__(self, claims: KeyClaims) -> None:
         self.claims = claims
         self.accepted_by_key: dict[bytes, list[Twin]] = {}
         self.accepted_own: set[bytes] = set()
 
-    def decide(self, conn: Connection, care: Care) -> None:
+    def decide(self, conn: Connection, care: ConflictForecast) -> None:
         claims = self.claims
         asked = {key for keys in claims._keys for key in keys}
         stored = find_owners(conn, asked)
@@ -240,7 +240,7 @@ class _Slow:
         strong = is_strong(self.claims.calls[index].response_id or "")
         return same_by_id(mine.times, twin.times, strong, (mine.tokens, twin.tokens))
 
-    def _claim_further(self, conn: Connection, further: list[int], care: Care) -> None:
+    def _claim_further(self, conn: Connection, further: list[int], care: ConflictForecast) -> None:
         """A known response id without overlap: the call claims its own key and the id's minute."""
         claims = self.claims
         owners: dict[bytes, int] = {}

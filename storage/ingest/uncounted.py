@@ -8,7 +8,7 @@ from dataclasses import fields
 from struct import Struct
 from typing import Any
 
-from processor.calls.call import DUPLICATE, ModelCall, Rejection, Sighting, Source
+from processor.calls.call import DUPLICATE, ModelCall, Rejection, Source, UncountedSpan
 from storage.ingest.staging_row import postgres_us
 from storage.pgwire import COPY_HEADER, COPY_TRAILER, LENGTH, NULL, pack_int8, text_field
 
@@ -24,7 +24,7 @@ Spot = tuple[bytes, int]
 """Where a counted call stands: its key, and its time in microseconds since 2000."""
 
 
-def sighting_row(sighting: Sighting, received_ns: int, of: Spot | None = None) -> bytes | None:
+def sighting_row(sighting: UncountedSpan, received_ns: int, of: Spot | None = None) -> bytes | None:
     """One sighting as a COPY row; None when its ids are no ids (nothing could be bound to it).
 
     Args:
@@ -52,26 +52,26 @@ def sighting_row(sighting: Sighting, received_ns: int, of: Spot | None = None) -
     )
 
 
-def duplicate(call: ModelCall) -> Sighting:
+def duplicate(call: ModelCall) -> UncountedSpan:
     """A duplicate with its own reading, kept beside the call it is the same as (LEDGER §6)."""
     reason = "the same call was counted"
-    return Sighting(
+    return UncountedSpan(
         call.trace_id, call.span_id, call.parent_span_id, call.dialect, reason, call=call, part=DUPLICATE
     )
 
 
-def further(call: ModelCall) -> Sighting:
+def further(call: ModelCall) -> UncountedSpan:
     """That a counted call's response id was met before: what comes between them may make them one."""
     reason = "the response id was counted before, at another time"
-    return Sighting(call.trace_id, call.span_id, call.parent_span_id, call.dialect, reason)
+    return UncountedSpan(call.trace_id, call.span_id, call.parent_span_id, call.dialect, reason)
 
 
-def _document(sighting: Sighting, call: ModelCall) -> dict[str, object]:
+def _document(sighting: UncountedSpan, call: ModelCall) -> dict[str, object]:
     document = call_document(call)
     return document | {"part": sighting.part} if sighting.part else document
 
 
-def mark_row(span: ModelCall | Sighting, received_ns: int) -> bytes | None:
+def mark_row(span: ModelCall | UncountedSpan, received_ns: int) -> bytes | None:
     """One entry of the binder's queue for a span that is not counted (calls: insert_arrivals.sql)."""
     if len(span.trace_id) != 16 or len(span.span_id) != 8:
         return None

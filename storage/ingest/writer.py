@@ -20,11 +20,11 @@ from processor.calls.call import Batch, Flag, ModelCall, Outcome, Rejection
 from processor.calls.errors import StorageUnavailable
 from processor.pricing.charge import Charge
 from storage.connection import Connection, connect, cut, describe, is_race, is_transient
-from storage.dimensions.cardinality import Admission
-from storage.dimensions.dictionary import Catalog
+from storage.dimensions.cardinality import CardinalityLimit
+from storage.dimensions.dictionary import Dictionary
 from storage.ingest.extras import Extras, extras_of, joined_spans
 from storage.ingest.freshness import Freshness
-from storage.ingest.key_claims import Care, Claims, SeenBefore
+from storage.ingest.key_claims import ConflictForecast, KeyClaims, SeenBefore
 from storage.ingest.staging_row import COPY_STAGING, REQUESTS, pack_row, postgres_us
 from storage.ingest.uncounted import (
     copy_data,
@@ -113,13 +113,13 @@ class Writer:
             patience_seconds: how long a write goes on trying while the database is away.
         """
         self.id = uuid.uuid4()
-        self.catalog = Catalog(Admission(caps))
+        self.catalog = Dictionary(CardinalityLimit(caps))
         self.freshness = Freshness()
         self.holds_from_ns: int | None = None
         self.patience_seconds = patience_seconds
         self._dsn = dsn
         self._price_map = NULL if price_map_id is None else pack_int4(4, price_map_id)
-        self._care = Care()
+        self._care = ConflictForecast()
         self._conn: Connection | None = None
 
     def use_price_map(self, price_map_id: int) -> None:
@@ -204,7 +204,7 @@ class Writer:
         floors = _begin(conn)
         load, late = _above_floor(load, floors["raw"])
         calls = load.calls
-        claims = Claims(calls)
+        claims = KeyClaims(calls)
         claims.settle(conn, self._care)
         accepted = [i for i, is_accepted in enumerate(claims.is_accepted) if is_accepted]
         joined = joined_spans(calls, claims, extras.joined)
@@ -235,7 +235,7 @@ class Writer:
             [(request, rejection) for request, _, rejection in late],
         )
 
-    def _stage(self, conn: Connection, load: Load, accepted: list[int], claims: Claims) -> None:
+    def _stage(self, conn: Connection, load: Load, accepted: list[int], claims: KeyClaims) -> None:
         rows = [COPY_HEADER]
         received_ns, received = -1, b""
         own, requests, repeated, price_map = claims.own, claims.requests, claims.repeated, self._price_map

@@ -27,9 +27,18 @@ from psycopg.types.json import Jsonb
 
 from processor.calls.errors import StorageUnavailable
 from storage.connection import connect, describe, is_transient
-from storage.dimensions.cardinality import Admission
-from storage.dimensions.dictionary import Catalog
-from storage.journal.stored_row import COPY_AMENDED, Line, Place, Reader, Row, bounds, code, columns_of
+from storage.dimensions.cardinality import CardinalityLimit
+from storage.dimensions.dictionary import Dictionary
+from storage.journal.stored_row import (
+    COPY_AMENDED,
+    JournalKey,
+    Row,
+    RowKey,
+    RowReader,
+    bounds,
+    code,
+    columns_of,
+)
 from storage.statements import query
 
 MAX_ROWS = 2_000
@@ -59,7 +68,7 @@ class Amendment(NamedTuple):
         is_partial: rows that are not there come to `change` as None instead.
     """
 
-    places: tuple[Place, ...]
+    places: tuple[RowKey, ...]
     change: Change
     is_partial: bool = False
 
@@ -138,12 +147,12 @@ class Booking:
         begins: some of the rows are new.
     """
 
-    places: Sequence[Place]
+    places: Sequence[RowKey]
     copy: bytes
     feed: Callable[[psycopg.Copy], None]
     update: bytes
     measure: bytes | None
-    lines: Mapping[Line, tuple[int, int]]
+    lines: Mapping[JournalKey, tuple[int, int]]
     applied: Applied = field(default_factory=Applied)
     begins: bool = False
 
@@ -185,8 +194,8 @@ class Amender:
             "started_by": by,
             "parameters": Jsonb(dict(parameters or {})),
         }
-        self._catalog = Catalog(Admission(caps))
-        self._reader = Reader()
+        self._catalog = Dictionary(CardinalityLimit(caps))
+        self._reader = RowReader()
         self._conn: Connection | None = None
 
     def __enter__(self) -> Self:
@@ -301,7 +310,7 @@ class Amender:
         conn, floors = self.connection(), self.floors()
         wanted = {place for amendment in batch for place in amendment.places}
         rows = self._reader.read(conn, sorted(p for p in wanted if p.time_us >= floors["raw"]))
-        changed: dict[Place, Row] = {}
+        changed: dict[RowKey, Row] = {}
         applied = Applied()
         for amendment in batch:
             found = [rows.get(place) for place in amendment.places]
@@ -385,10 +394,10 @@ OPEN_RUN, ADVANCE_RUN, FINISH_RUN = query("open_run"), query("advance_run"), que
 ADD_LINES = query("add_lines")
 
 
-def lines_of(rows: Iterable[Row]) -> dict[Line, tuple[int, int]]:
+def lines_of(rows: Iterable[Row]) -> dict[JournalKey, tuple[int, int]]:
     """Signed calls and pico-USD by line: away from where the rows stood, to where they stand now."""
-    calls: Counter[Line] = Counter()
-    costs: Counter[Line] = Counter()
+    calls: Counter[JournalKey] = Counter()
+    costs: Counter[JournalKey] = Counter()
     for row in rows:
         for line, (count, cost), sign in ((row.line, row.booked, -1), (row.new_line(), row.counts(), 1)):
             calls[line] += sign * count

@@ -32,7 +32,7 @@ from storage.journal.amender import (
     Booking,
     set_fields,
 )
-from storage.journal.stored_row import Line, Place, Reader, instant
+from storage.journal.stored_row import JournalKey, RowKey, RowReader, instant
 from storage.statements import query
 from storage.upkeep.days import days_of_calls
 
@@ -154,7 +154,7 @@ def erase_data_mode(dsn: str, mode: str, *, by: str = "") -> Erased:
     with Amender(
         dsn, "erase", why=f"data mode {mode} was erased", by=by, parameters={"data_mode": mode}
     ) as run:
-        reader = Reader()
+        reader = RowReader()
         for places in _days(run.connection(), "places_of_data_mode", {"mode": mode}):
             for batch in _batches(places):
                 run.transact(lambda batch=batch: _take_away(run, reader, batch))  # type: ignore[misc]
@@ -218,13 +218,13 @@ def _refuse_real(mode: str) -> None:
         )
 
 
-def _take_away(run: Amender, reader: Reader, places: Sequence[Place]) -> Applied:
+def _take_away(run: Amender, reader: RowReader, places: Sequence[RowKey]) -> Applied:
     conn, floors = run.connection(), run.floors()
     conn.execute("CREATE TEMPORARY TABLE IF NOT EXISTS gone (call uuid NOT NULL)")
     rows = reader.read(conn, [place for place in places if place.time_us >= floors["raw"]])
     if not rows:
         return Applied()
-    lines: dict[Line, tuple[int, int]] = {}
+    lines: dict[JournalKey, tuple[int, int]] = {}
     for row in rows.values():
         calls, cost = lines.get(row.line, (0, 0))
         lines[row.line] = calls - row.booked[0], cost - row.booked[1]
@@ -269,7 +269,7 @@ def _take_closed(run: Amender, mode: str, by: str) -> Applied:
     return Applied(0, 0, sum(row[5] for row in closed), sum(row[6] for row in closed))
 
 
-def _sum(rows: int, lines: Mapping[Line, tuple[int, int]]) -> Applied:
+def _sum(rows: int, lines: Mapping[JournalKey, tuple[int, int]]) -> Applied:
     return Applied(
         rows, 0, sum(calls for calls, _ in lines.values()), sum(cost for _, cost in lines.values())
     )
@@ -285,13 +285,13 @@ def _reach(conn: Connection, name: str, parameters: Mapping[str, object]) -> Rea
     return Reach(*(int(getattr(found, field)) for field in Reach._fields))
 
 
-def _days(conn: Connection, name: str, parameters: Mapping[str, object]) -> Iterator[list[Place]]:
+def _days(conn: Connection, name: str, parameters: Mapping[str, object]) -> Iterator[list[RowKey]]:
     """The places of a query day by day, so that no statement reads more than a day's rows."""
     for first, end in days_of_calls(conn):
         found = conn.execute(query(name), {**parameters, "first": first, "end": end}, binary=True)
-        if places := [Place(*row) for row in found]:
+        if places := [RowKey(*row) for row in found]:
             yield places
 
 
-def _batches(places: Sequence[Place]) -> Iterable[Sequence[Place]]:
+def _batches(places: Sequence[RowKey]) -> Iterable[Sequence[RowKey]]:
     return (places[start : start + BATCH] for start in range(0, len(places), BATCH))

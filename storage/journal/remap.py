@@ -17,7 +17,7 @@ from processor.calls.identity import ERASED
 from processor.calls.identity_map import IdentityMap
 from processor.calls.tenants import Assignment, Tenants
 from storage.journal.amender import Amender, Amendment, Change
-from storage.journal.stored_row import Place, Row
+from storage.journal.stored_row import Row, RowKey
 from storage.statements import query
 from storage.upkeep.days import days_of_calls
 from storage.upkeep.statistics import ensure_statistics
@@ -109,7 +109,7 @@ def remap(
         assigned = assignments(conn)
         change = assigning(Tenants(assigned))
         for day in _days(conn, assigned):
-            run.apply(Amendment((Place(time_us, key),), change) for time_us, key, *_ in day)
+            run.apply(Amendment((RowKey(time_us, key),), change) for time_us, key, *_ in day)
         conn.execute(query("mark_map_applied"), {"moved": True})
         return run.applied.rows, run.run_id
 

@@ -21,8 +21,8 @@ from storage.journal.stored_row import (
     PRICE_STATUS_NAME,
     STATUS_NAME,
     USAGE_SOURCE_NAME,
-    Line,
-    Place,
+    JournalKey,
+    RowKey,
     bounds,
     costs_of,
     instant,
@@ -88,8 +88,8 @@ class PricedRow(NamedTuple):
         call: as `price_call` wants it. One object serves all rows of a read: use it before the next row.
     """
 
-    place: Place
-    line: Line
+    place: RowKey
+    line: JournalKey
     identity_id: int
     call: ModelCall
     flags: int
@@ -105,14 +105,14 @@ class Prices:
         self._shapes: dict[int, tuple[str, str | None]] = {}
         self._tenants: dict[int, str] = {}
 
-    def next(self, conn: Connection, span: Span, after: Place | None, limit: int) -> list[Place]:
+    def next(self, conn: Connection, span: Span, after: RowKey | None, limit: int) -> list[RowKey]:
         """The next rows of a span behind a place, in (time, key) order."""
         begun = span if after is None else span._replace(start_us=after.time_us)
         key = None if after is None else UUID(bytes=after.call_key)
         parameters = begun.parameters() | {"after_key": key, "limit": limit}
-        return [Place(*row) for row in conn.execute(NEXT_PRICES, parameters, binary=True)]
+        return [RowKey(*row) for row in conn.execute(NEXT_PRICES, parameters, binary=True)]
 
-    def locked(self, conn: Connection, places: Sequence[Place]) -> Iterator[PricedRow]:
+    def locked(self, conn: Connection, places: Sequence[RowKey]) -> Iterator[PricedRow]:
         """These rows from their locked versions; the locks are held when this returns."""
         parameters = bounds(places) | {
             "times": timestamp_array([p.time_us for p in places]),
@@ -164,13 +164,13 @@ class Prices:
                 call.output_audio_tokens, call.input_image_tokens, call.output_image_tokens,
                 call.input_cached_audio_tokens, call.input_cached_image_tokens,
             ) = row[9:21]  # fmt: skip
-            line = Line(time_us // _DAY_US, environment, data_mode, call.provider, call.model)
+            line = JournalKey(time_us // _DAY_US, environment, data_mode, call.provider, call.model)
             cost, inputs, cache_read, cache_write, output, other, vector_id, map_id = row[21:]
             charge = Charge(
                 PRICE_STATUS_NAME[price_status], cost, inputs, cache_read, cache_write, output, other,
                 vector_id, flags & _REPLACED,
             )  # fmt: skip
-            yield PricedRow(Place(time_us, key), line, identity_id, call, call.flags, charge, map_id)
+            yield PricedRow(RowKey(time_us, key), line, identity_id, call, call.flags, charge, map_id)
 
 
 def feed_prices(

@@ -17,7 +17,7 @@ from processor.calls.call import UNKNOWN, Flag, ModelCall, Source
 from processor.calls.merge import USAGE
 from processor.pricing.charge import PRICE_FLAGS, Charge
 from storage.dimensions.cardinality import TENANT
-from storage.dimensions.dictionary import Catalog
+from storage.dimensions.dictionary import Dictionary
 from storage.ingest.staging_row import PRICE_STATUS, STATUS, USAGE_SOURCE
 from storage.pgwire import POSTGRES_EPOCH_US, timestamp_array, uuid_array
 from storage.statements import query
@@ -65,7 +65,7 @@ Rank = tuple[int, str]
 """(rank of the source, span id in hex); the smaller one wins (LEDGER §6)."""
 
 
-class Place(NamedTuple):
+class RowKey(NamedTuple):
     """Where a row stands: `time` in microseconds since 2000, and its call key (16 bytes)."""
 
     time_us: int
@@ -81,7 +81,7 @@ class Ids(NamedTuple):
     shape: int
 
 
-class Line(NamedTuple):
+class JournalKey(NamedTuple):
     """Key by which the amendment journal sums differences (LEDGER §19); `day` in days since 2000."""
 
     day: int
@@ -105,7 +105,7 @@ class Row:
         line: where its money stands now, for the ledger's book.
     """
 
-    place: Place
+    place: RowKey
     call: ModelCall
     charge: Charge
     requests: int
@@ -114,7 +114,7 @@ class Row:
     own: Mapping[str, Any]
     price_map_id: int | None
     ids: Ids
-    line: Line
+    line: JournalKey
     booked: tuple[int, int]
     """Calls and pico-USD that it counts as stored."""
     _dimensions: tuple[tuple[object, ...], tuple[object, ...], tuple[object, ...]]
@@ -137,7 +137,7 @@ class Row:
         """Calls and pico-USD that it counts as changed."""
         return (0, 0) if self.merged_into else (1, self.charge.cost or 0)
 
-    def new_line(self) -> Line:
+    def new_line(self) -> JournalKey:
         """Where its money stands as changed."""
         return line_of(self.place.time_us, self.call)
 
@@ -147,7 +147,7 @@ class Row:
         return tuple(a != b for a, b in zip(now, self._dimensions, strict=True))  # type: ignore[return-value]
 
 
-def begun_row(place: Place, call: ModelCall, charge: Charge, requests: int, price_map_id: int | None) -> Row:
+def begun_row(place: RowKey, call: ModelCall, charge: Charge, requests: int, price_map_id: int | None) -> Row:
     """A row that an amendment begins: nothing of it was booked before."""
     call.flags |= BEGUN_BY_AMENDMENT
     nothing: tuple[object, ...] = ()
@@ -176,18 +176,18 @@ _UNSAID = 60
 """Rank of a value without a source line: a default or a fallback."""
 
 
-def line_of(time_us: int, call: ModelCall) -> Line:
+def line_of(time_us: int, call: ModelCall) -> JournalKey:
     """The line of a call at that time."""
-    return Line(time_us // 86_400_000_000, call.environment, call.data_mode, call.provider, call.model)
+    return JournalKey(time_us // 86_400_000_000, call.environment, call.data_mode, call.provider, call.model)
 
 
-class Reader:
+class RowReader:
     """Reads rows back; keeps what it learned of how spans were read."""
 
     def __init__(self) -> None:
         self._readings: dict[int, tuple[str, tuple[Source, ...]]] = {}
 
-    def read(self, conn: Connection, places: Sequence[Place]) -> dict[Place, Row]:
+    def read(self, conn: Connection, places: Sequence[RowKey]) -> dict[RowKey, Row]:
         """Lock these rows in (time, key) order and read what the locked versions hold (LEDGER §7).
 
         A place without a row is not in the answer.
@@ -220,7 +220,7 @@ LOCK_CALLS, READ_CALLS, READ_READINGS = query("lock_calls"), query("read_calls")
 _MAX_READINGS = 20_000
 
 
-def bounds(places: Iterable[Place]) -> dict[str, object]:
+def bounds(places: Iterable[RowKey]) -> dict[str, object]:
     """First and last time of places, as parameters: they let the planner see which chunks are meant."""
     times = [place.time_us for place in places]
     return {"first": instant(min(times)), "last": instant(max(times))}
@@ -268,7 +268,7 @@ def _row(row: Any, dialect: str, sources: tuple[Source, ...]) -> Row:
     own = document.pop(_OWN, {})
     completed = {field: (int(rank), str(span)) for field, (rank, span) in document.items()}
     return Row(
-        place=Place(row.time_us, row.call_key),
+        place=RowKey(row.time_us, row.call_key),
         call=call,
         charge=charge,
         requests=row.requests,
@@ -291,7 +291,7 @@ def _dimensions(call: ModelCall) -> tuple[tuple[object, ...], tuple[object, ...]
     )
 
 
-def code(conn: Connection, catalog: Catalog, rows: Sequence[Row]) -> list[Ids]:
+def code(conn: Connection, catalog: Dictionary, rows: Sequence[Row]) -> list[Ids]:
     """The dictionary ids of changed rows; what did not change keeps its id and how it is booked."""
     moved = [row for row in rows if any(row.changed())]
     fresh = {

@@ -14,7 +14,7 @@ import psycopg
 
 from processor.calls.call import Flag
 from processor.calls.same_call import TOLERANCE_US
-from storage.journal.stored_row import Place, bounds
+from storage.journal.stored_row import RowKey, bounds
 from storage.late.groups import Seat
 from storage.pgwire import timestamp_array, uuid_array
 from storage.statements import query
@@ -35,16 +35,16 @@ class Alike:
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
         self._services = [row[0] for row in conn.execute(READ_TWOFOLD)]
-        self._found: dict[Place, set[Place]] = {}
-        self._asked: set[Place] = set()
+        self._found: dict[RowKey, set[RowKey]] = {}
+        self._asked: set[RowKey] = set()
         self._pairs = 0
 
     @property
-    def places(self) -> Mapping[Place, Collection[Place]]:
+    def places(self) -> Mapping[RowKey, Collection[RowKey]]:
         """Call → the calls that look like it, both ways."""
         return self._found
 
-    def find(self, places: Collection[Place]) -> set[Place]:
+    def find(self, places: Collection[RowKey]) -> set[RowKey]:
         """Look for calls that begin and count as these do; answers those that were found for all so far."""
         new = sorted(set(places) - self._asked) if self._services else []
         self._asked |= set(new)
@@ -52,7 +52,7 @@ class Alike:
             self._add(near)
         return set(self._found)
 
-    def _add(self, places: Sequence[Place]) -> None:
+    def _add(self, places: Sequence[RowKey]) -> None:
         values = bounds(places) | {
             "services": self._services,
             "tolerance": f"{TOLERANCE_US} microseconds",
@@ -60,9 +60,9 @@ class Alike:
         }
         rows = self._conn.execute(FIND_ALIKE, values, binary=True)
         for _, same in groupby(rows, key=itemgetter(0, 1, 2, 3)):
-            self._pair([Place(time_us, key) for *_, time_us, key in same])
+            self._pair([RowKey(time_us, key) for *_, time_us, key in same])
 
-    def _pair(self, same: Sequence[Place]) -> None:
+    def _pair(self, same: Sequence[RowKey]) -> None:
         """Note the pairs that begin together, of which one was asked for."""
         for number, one in enumerate(same):
             for other in same[number + 1 :]:
@@ -74,9 +74,9 @@ class Alike:
                     self._found.setdefault(other, set()).add(one)
 
 
-def _clusters(places: Sequence[Place]) -> Iterator[list[Place]]:
+def _clusters(places: Sequence[RowKey]) -> Iterator[list[RowKey]]:
     """Places in order, cut where a long time lies between two: what comes late must not read whole days."""
-    cluster: list[Place] = []
+    cluster: list[RowKey] = []
     for place in places:
         if cluster and place.time_us - cluster[-1].time_us > _GAP_US:
             yield cluster

@@ -31,12 +31,12 @@ from storage.ingest.unread import retract_repeated
 from storage.ingest.writer import Writer
 from storage.journal.amender import Amender, Amendment
 from storage.journal.remap import assignments
-from storage.journal.stored_row import Place, Price, bounds, instant
+from storage.journal.stored_row import Price, RowKey, bounds, instant
 from storage.late.alike import Alike, look_again
-from storage.late.groups import Component, Part, Span, Trace, components, unserved
+from storage.late.groups import MergeGroup, Part, Span, Trace, components, unserved
 from storage.late.resolve import place_of, places_of, settle
 from storage.late.streams import pair_streams
-from storage.late.trace import LONGEST_US, QUIET_US, Node, Session, is_closed, sessions
+from storage.late.trace import LONGEST_US, QUIET_US, TraceSpan, TraceWindow, is_closed, sessions
 from storage.pgwire import (
     TimestampArray,
     TimestampArrayDumper,
@@ -88,7 +88,7 @@ class Arrival(NamedTuple):
     trace_id: bytes
     span_id: bytes
     parent: bytes
-    place: Place | None
+    place: RowKey | None
     received_us: int
 
 
@@ -215,9 +215,9 @@ class Binder:
         _serve(conn, {(s.trace, node.span_id) for s in seats for node in s.session.served_by(s.node)})
         return changed
 
-    def _reach_out(self, conn: Connection, nodes: dict[Trace, list[Node]], alike: Alike) -> None:
+    def _reach_out(self, conn: Connection, nodes: dict[Trace, list[TraceSpan]], alike: Alike) -> None:
         """Add the traces of spans that are, or may be, one call with a span of these traces."""
-        asked: set[Place] = set()
+        asked: set[RowKey] = set()
         for _ in range(MAX_REACH):
             found = [node for spans in nodes.values() for node in spans]
             places = {place for node in found for place in (node.place, node.of) if place is not None}
@@ -231,7 +231,7 @@ class Binder:
             if traces:
                 nodes |= self._nodes(conn, dict.fromkeys(traces, ()))
 
-    def _add_places(self, conn: Connection, nodes: dict[Trace, list[Node]], places: set[Place]) -> None:
+    def _add_places(self, conn: Connection, nodes: dict[Trace, list[TraceSpan]], places: set[RowKey]) -> None:
         """Add counted calls that late binding need not look at for themselves, with their traces."""
         if not places:
             return
@@ -244,20 +244,22 @@ class Binder:
         for trace, node in found:
             nodes.setdefault(trace, []).append(node)
 
-    def _nodes(self, conn: Connection, dirty: Mapping[Trace, Sequence[Arrival]]) -> dict[Trace, list[Node]]:
+    def _nodes(
+        self, conn: Connection, dirty: Mapping[Trace, Sequence[Arrival]]
+    ) -> dict[Trace, list[TraceSpan]]:
         """All spans known of these traces; a call that is alone needs no look and is left out."""
         traces = uuid_array(list(dirty))
-        nodes: dict[Trace, list[Node]] = {}
+        nodes: dict[Trace, list[TraceSpan]] = {}
         for row in conn.execute(READ_SIGHTINGS, (traces,), binary=True):
             nodes.setdefault(row[0], []).append(_sighting(row))
         for row in conn.execute(READ_OPEN_CALLS, (traces,), binary=True):
             nodes.setdefault(row[0], []).append(_open_call(row))
         for trace, arrivals in dirty.items():
-            calls = [Node(a.span_id, a.parent, a.received_us, a.place) for a in arrivals if a.place]
+            calls = [TraceSpan(a.span_id, a.parent, a.received_us, a.place) for a in arrivals if a.place]
             nodes[trace] = nodes[trace] + calls if trace in nodes else calls
         return nodes
 
-    def _amend(self, components: Sequence[Component]) -> int:
+    def _amend(self, components: Sequence[MergeGroup]) -> int:
         by_kind: dict[str, list[Amendment]] = {}
         for component in components:
             places = tuple(places_of(component.seats))
@@ -282,12 +284,12 @@ class Binder:
         traces = [row[0] for row in conn.execute(due, parameters, binary=True)]
         if not traces:
             return 0
-        waiting: list[tuple[Trace, Node]] = []
+        waiting: list[tuple[Trace, TraceSpan]] = []
         ended: set[Span] = set()
         for trace, nodes in self._nodes(conn, dict.fromkeys(traces, ())).items():
             above_later: set[bytes] = set()
             for spans in reversed(list(sessions(nodes))):
-                session = Session(spans)
+                session = TraceWindow(spans)
                 if is_closed(spans, now_us - GRACE_US):
                     wrappers = [n for n in session.nodes.values() if n.wrapper]
                     ended |= {(trace, n.span_id) for n in session.nodes.values() if n.document is not None}
@@ -299,7 +301,7 @@ class Binder:
         _serve(conn, ended)
         return len(waiting)
 
-    def _count(self, conn: Connection, waiting: Sequence[tuple[Trace, Node]]) -> None:
+    def _count(self, conn: Connection, waiting: Sequence[tuple[Trace, TraceSpan]]) -> None:
         if not waiting:
             return
         calls = [call_of(node.document) for _, node in waiting if node.document is not None]
@@ -362,7 +364,7 @@ SERVE_WRAPPERS, FORGET = query("serve_wrappers"), query("forget_quiet_traces")
 
 def _arrival(row: Sequence[Any]) -> Arrival:
     ctid, trace, span, parent, call, time_us, received_us = row
-    return Arrival(ctid, trace, span, parent or b"", Place(time_us, call) if call else None, received_us)
+    return Arrival(ctid, trace, span, parent or b"", RowKey(time_us, call) if call else None, received_us)
 
 
 def _tids(arrivals: Sequence[Arrival]) -> str:
@@ -370,22 +372,22 @@ def _tids(arrivals: Sequence[Arrival]) -> str:
     return "{" + ",".join([f'"{arrival.ctid}"' for arrival in arrivals]) + "}"
 
 
-def _open_call(row: Sequence[Any]) -> Node:
+def _open_call(row: Sequence[Any]) -> TraceSpan:
     _, span, parent, call, time_us, received_us = row
-    return Node(span, parent or b"", received_us, Place(time_us, call))
+    return TraceSpan(span, parent or b"", received_us, RowKey(time_us, call))
 
 
-def _sighting(row: Sequence[Any]) -> Node:
+def _sighting(row: Sequence[Any]) -> TraceSpan:
     _, span, parent, received_us, call, time_us, wrapper, name, tags, attributes, document = row
-    of = Place(time_us, call) if call else None
+    of = RowKey(time_us, call) if call else None
     is_counted = of is None and document is not None and document.get("part") == OWN
     place = place_of(call_of(document)) if is_counted else None
-    return Node(
+    return TraceSpan(
         span, parent or b"", received_us, place, of, wrapper, name, tags or {}, attributes or {}, document
     )
 
 
-def _drop_lonely(conn: Connection, nodes: dict[Trace, list[Node]], alike: Collection[Place]) -> None:
+def _drop_lonely(conn: Connection, nodes: dict[Trace, list[TraceSpan]], alike: Collection[RowKey]) -> None:
     """Leave out traces of one call, which nothing can name yet, unless a promoted wrapper is around it.
 
     Args:
@@ -401,18 +403,18 @@ def _drop_lonely(conn: Connection, nodes: dict[Trace, list[Node]], alike: Collec
         del nodes[span[0]]
 
 
-def _placed(row: Sequence[Any]) -> tuple[Trace, Node]:
+def _placed(row: Sequence[Any]) -> tuple[Trace, TraceSpan]:
     trace, span, parent, call, time_us, received_us = row
-    return trace, Node(span, parent or b"", received_us, Place(time_us, call))
+    return trace, TraceSpan(span, parent or b"", received_us, RowKey(time_us, call))
 
 
-def _sessions(nodes: Iterable[Node]) -> Iterable[tuple[Session, int, int]]:
+def _sessions(nodes: Iterable[TraceSpan]) -> Iterable[tuple[TraceWindow, int, int]]:
     """Sessions with their first and last receipt."""
     for spans in sessions(nodes):
-        yield Session(spans), spans[0].received_us, spans[-1].received_us
+        yield TraceWindow(spans), spans[0].received_us, spans[-1].received_us
 
 
-def _promoted(conn: Connection, parts: Iterable[Part]) -> dict[Span, Place]:
+def _promoted(conn: Connection, parts: Iterable[Part]) -> dict[Span, RowKey]:
     """The promoted wrappers above what has just come."""
     asked = {
         (part.trace, above)
@@ -424,11 +426,11 @@ def _promoted(conn: Connection, parts: Iterable[Part]) -> dict[Span, Place]:
     return _find_promotions(conn, asked)
 
 
-def _find_promotions(conn: Connection, asked: Collection[Span]) -> dict[Span, Place]:
+def _find_promotions(conn: Connection, asked: Collection[Span]) -> dict[Span, RowKey]:
     if not asked or conn.execute(ANY_PROMOTION).fetchone() is None:
         return {}
     return {
-        (trace, span): Place(time_us, call)
+        (trace, span): RowKey(time_us, call)
         for trace, span, call, time_us in conn.execute(FIND_PROMOTIONS, _spans(asked), binary=True)
     }
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from storage.journal.stored_row import Place
-from storage.late.trace import Node, Session
+from storage.journal.stored_row import RowKey
+from storage.late.trace import TraceSpan, TraceWindow
 
 Trace = bytes
 Span = tuple[bytes, bytes]
@@ -19,9 +19,9 @@ class Seat:
     """A call, or a span that is the same call as one, in its trace."""
 
     trace: Trace
-    session: Session
-    node: Node
-    promoted: list[Place] = field(default_factory=list)
+    session: TraceWindow
+    node: TraceSpan
+    promoted: list[RowKey] = field(default_factory=list)
     """Wrappers around it that were counted when their window had run out."""
 
 
@@ -29,12 +29,12 @@ class Part(NamedTuple):
     """A session of a trace and what of it has just come."""
 
     trace: Trace
-    session: Session
+    session: TraceWindow
     arrived: Sequence[bytes]
 
 
 @dataclass(slots=True)
-class Component:
+class MergeGroup:
     """Calls that are settled together, since one of them may be the same as another."""
 
     seats: list[Seat]
@@ -49,13 +49,13 @@ class Component:
         return "tag" if is_alone else "merge"
 
     @property
-    def promoted(self) -> set[Place]:
+    def promoted(self) -> set[RowKey]:
         return {place for seat in self.seats for place in seat.promoted}
 
 
 def components(
-    parts: Iterable[Part], promoted: Mapping[Span, Place], alike: Mapping[Place, Collection[Place]]
-) -> list[Component]:
+    parts: Iterable[Part], promoted: Mapping[Span, RowKey], alike: Mapping[RowKey, Collection[RowKey]]
+) -> list[MergeGroup]:
     """The calls that what came may change, each with all that may be the same call.
 
     Args:
@@ -64,7 +64,7 @@ def components(
     """
     parts = list(parts)
     neighbours = _Neighbours(parts, alike)
-    made: list[Component] = []
+    made: list[MergeGroup] = []
     met: set[int] = set()
     for part in parts:
         for span_id in part.arrived:
@@ -72,18 +72,18 @@ def components(
                 seats = neighbours.around(node, met)
                 if seats:
                     _find_promoted(seats, promoted)
-                    made.append(Component(seats))
+                    made.append(MergeGroup(seats))
     return made
 
 
 class _Neighbours:
     """Which calls may be the same: those around and inside of it, and those that ingest put together."""
 
-    def __init__(self, parts: Sequence[Part], alike: Mapping[Place, Collection[Place]]) -> None:
+    def __init__(self, parts: Sequence[Part], alike: Mapping[RowKey, Collection[RowKey]]) -> None:
         self._alike = alike
         self._seats: dict[int, Seat] = {}
-        self._by_place: dict[Place, list[Seat]] = {}
-        self._inside: dict[int, list[Node]] = {}
+        self._by_place: dict[RowKey, list[Seat]] = {}
+        self._inside: dict[int, list[TraceSpan]] = {}
         for trace, session, _ in parts:
             for node in session.calls:
                 self._add(Seat(trace, session, node))
@@ -97,7 +97,7 @@ class _Neighbours:
             if above.is_call:
                 self._inside.setdefault(id(above), []).append(node)
 
-    def around(self, node: Node, met: set[int]) -> list[Seat]:
+    def around(self, node: TraceSpan, met: set[int]) -> list[Seat]:
         """This call and all that lead from one to the next; none of those met before."""
         found: list[Seat] = []
         waiting = [node]
@@ -113,12 +113,12 @@ class _Neighbours:
             waiting += (seat.node for place in self._places(node) for seat in self._by_place.get(place, ()))
         return found
 
-    def _places(self, node: Node) -> Iterable[Place]:
+    def _places(self, node: TraceSpan) -> Iterable[RowKey]:
         for place in {node.place, node.of} - {None}:
             yield from (place, *self._alike.get(place, ()))  # type: ignore[misc, arg-type]
 
 
-def _find_promoted(seats: Sequence[Seat], promoted: Mapping[Span, Place]) -> None:
+def _find_promoted(seats: Sequence[Seat], promoted: Mapping[Span, RowKey]) -> None:
     if not promoted:
         return
     here = {seat.node.place for seat in seats}
@@ -127,7 +127,7 @@ def _find_promoted(seats: Sequence[Seat], promoted: Mapping[Span, Place]) -> Non
         seat.promoted = [place for place in above if place is not None and place not in here]
 
 
-def unserved(session: Session, wrappers: Sequence[Node]) -> list[Node]:
+def unserved(session: TraceWindow, wrappers: Sequence[TraceSpan]) -> list[TraceSpan]:
     """Wrappers that nothing serves: no call below them (above, for a detail), nor another wrapper."""
     served = {node.span_id for call in session.calls for node in session.served_by(call)}
     served |= session.above_calls() if any(node.is_half for node in wrappers) else set()

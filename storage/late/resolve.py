@@ -39,13 +39,13 @@ from storage.journal.stored_row import (
     OTHERS,
     SERIES,
     SHAPE,
-    Place,
     Price,
     Row,
+    RowKey,
     begun_row,
 )
 from storage.late.groups import Seat
-from storage.late.trace import Node, Session
+from storage.late.trace import TraceSpan, TraceWindow
 
 _EXTERNAL = "external_request_id"
 _DEFAULTS: Mapping[str, object] = {
@@ -67,12 +67,12 @@ class _Member:
     """A span of the component that is a call: what it says, and its row if it has one."""
 
     reading: SpanReading
-    place: Place
+    place: RowKey
     row: Row | None
     line: Sequence[Tagged] = ()
     roots: Sequence[Tagged] = ()
-    session: Session | None = None
-    of: Place | None = None
+    session: TraceWindow | None = None
+    of: RowKey | None = None
     part: str = ""
     above: list[SpanReading] = field(default_factory=list)
 
@@ -94,7 +94,7 @@ def settle(
             for group in groups([member.reading for member in members.values()], links)
         ]
         known = _known(members.values())
-        changed: dict[Place, Row] = {}
+        changed: dict[RowKey, Row] = {}
         for group in settled:
             call = _Group(group, known, price, price_map_id, tenants)
             changed |= {row.place: row for row in call.settle()}
@@ -103,9 +103,9 @@ def settle(
     return change
 
 
-def places_of(seats: Iterable[Seat]) -> list[Place]:
+def places_of(seats: Iterable[Seat]) -> list[RowKey]:
     """Where rows of these spans stand, or may stand."""
-    found: set[Place] = set()
+    found: set[RowKey] = set()
     for seat in seats:
         found |= {place for place in (seat.node.place, seat.node.of, *seat.promoted) if place is not None}
         if seat.node.place is None and seat.node.document is not None:
@@ -113,12 +113,12 @@ def places_of(seats: Iterable[Seat]) -> list[Place]:
     return sorted(found)
 
 
-def place_of(call: ModelCall) -> Place:
+def place_of(call: ModelCall) -> RowKey:
     """Where the row of a span stands if it is the counted one."""
-    return Place(postgres_us(call.time_ns), own_key(call, claimed_ms(call)))
+    return RowKey(postgres_us(call.time_ns), own_key(call, claimed_ms(call)))
 
 
-def _members(seats: Sequence[Seat], rows: Mapping[Place, Row]) -> dict[int, _Member]:
+def _members(seats: Sequence[Seat], rows: Mapping[RowKey, Row]) -> dict[int, _Member]:
     keys = {place.call_key for place in rows}
     members: dict[int, _Member] = {}
     for seat in seats:
@@ -145,14 +145,14 @@ def _members(seats: Sequence[Seat], rows: Mapping[Place, Row]) -> dict[int, _Mem
     return members
 
 
-def _is_known(member: _Member, rows: Mapping[Place, Row], keys: set[bytes]) -> bool:
+def _is_known(member: _Member, rows: Mapping[RowKey, Row], keys: set[bytes]) -> bool:
     """Whether what became of a span is all here: its row, or the row of the call that it was found to be."""
     if member.row is None:
         return member.of in rows
     return member.row.merged_into is None or member.row.merged_into in keys
 
 
-def _member(seat: Seat, rows: Mapping[Place, Row]) -> _Member | None:
+def _member(seat: Seat, rows: Mapping[RowKey, Row]) -> _Member | None:
     node = seat.node
     said = None if node.document is None else call_of(node.document)
     place = node.place or (place_of(said) if said is not None else None)
@@ -174,7 +174,7 @@ def _reading(own: ModelCall) -> SpanReading:
     return SpanReading(own, "" if service in (None, UNKNOWN) else service)
 
 
-def _tagged(node: Node, member: _Member | None) -> Tagged:
+def _tagged(node: TraceSpan, member: _Member | None) -> Tagged:
     """Offers of a span; a request is counted at ingest, so its id is not given to calls that come later."""
     if member is not None:
         span = tags_of(member.reading.call)

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 from processor.calls.call import DETAIL, DUPLICATE, ELSEWHERE, HALF, OWN, ModelCall
 from processor.calls.inherit import MAX_DEPTH
 from storage.ingest.uncounted import call_of
-from storage.journal.stored_row import Place
+from storage.journal.stored_row import RowKey
 
 QUIET_US, LONGEST_US = 15 * 60 * 1_000_000, 2 * 3600 * 1_000_000
 """Spans of a trace are bound while each comes at most 15 min after the one before, for at most 2 h."""
 
 
-class Node(NamedTuple):
+class TraceSpan(NamedTuple):
     """A span of the trace, from a sighting or an open call.
 
     Attributes:
@@ -28,8 +28,8 @@ class Node(NamedTuple):
     span_id: bytes
     parent: bytes
     received_us: int
-    place: Place | None = None
-    of: Place | None = None
+    place: RowKey | None = None
+    of: RowKey | None = None
     wrapper: bool = False
     name: str = ""
     tags: Mapping[str, str] = {}
@@ -38,7 +38,7 @@ class Node(NamedTuple):
 
     @property
     def part(self) -> str:
-        """What it is in a call reported by several spans (`processor.calls.call.Sighting.part`)."""
+        """What it is in a call reported by several spans (`processor.calls.call.UncountedSpan.part`)."""
         return "" if self.document is None else self.document.get("part", "")
 
     @property
@@ -62,9 +62,9 @@ class Node(NamedTuple):
         return self.part == HALF and self.of is not None
 
 
-def sessions(nodes: Iterable[Node]) -> Iterator[list[Node]]:
+def sessions(nodes: Iterable[TraceSpan]) -> Iterator[list[TraceSpan]]:
     """A trace's spans by receipt, cut where its window had run out; spans of two sessions are never bound."""
-    session: list[Node] = []
+    session: list[TraceSpan] = []
     for node in sorted(nodes, key=_by_receipt):
         late = session and (
             node.received_us - session[-1].received_us > QUIET_US
@@ -78,44 +78,44 @@ def sessions(nodes: Iterable[Node]) -> Iterator[list[Node]]:
         yield session
 
 
-def is_closed(session: Sequence[Node], now_us: int) -> bool:
+def is_closed(session: Sequence[TraceSpan], now_us: int) -> bool:
     """True if nothing received from now on belongs to this session."""
     return now_us - session[-1].received_us > QUIET_US or now_us - session[0].received_us > LONGEST_US
 
 
-def _by_receipt(node: Node) -> int:
+def _by_receipt(node: TraceSpan) -> int:
     return node.received_us
 
 
-class Session:
+class TraceWindow:
     """The spans of one trace that may be bound to each other."""
 
-    def __init__(self, nodes: Sequence[Node]) -> None:
-        self.nodes: dict[bytes, Node] = {}
+    def __init__(self, nodes: Sequence[TraceSpan]) -> None:
+        self.nodes: dict[bytes, TraceSpan] = {}
         for node in nodes:
             self.nodes[node.span_id] = _merged(self.nodes.get(node.span_id), node)
-        self._children: dict[bytes, list[Node]] = {}
+        self._children: dict[bytes, list[TraceSpan]] = {}
         for node in self.nodes.values():
             self._children.setdefault(node.parent, []).append(node)
         self.calls = [node for node in self.nodes.values() if node.is_call]
 
-    def line(self, node: Node) -> list[Node]:
+    def line(self, node: TraceSpan) -> list[TraceSpan]:
         """The ancestors that have come, the nearest first."""
         return list(islice(self._up(node), MAX_DEPTH))
 
-    def roots(self, node: Node) -> list[Node]:
+    def roots(self, node: TraceSpan) -> list[TraceSpan]:
         """Where the line has a gap: the trace's root is above everything in it, however far."""
         line = self.line(node)
         top = line[-1] if line else node
         roots = (root for root in self._children.get(b"", ()) if not root.is_call)
         return sorted(roots, key=lambda root: root.span_id) if top.parent else []
 
-    def details(self, node: Node) -> list[ModelCall]:
+    def details(self, node: TraceSpan) -> list[ModelCall]:
         """Readings of the spans below a call that belong to it."""
         below = self._children.get(node.span_id, ())
         return [call_of(n.document) for n in below if n.is_detail and n.document is not None]
 
-    def _up(self, node: Node) -> Iterator[Node]:
+    def _up(self, node: TraceSpan) -> Iterator[TraceSpan]:
         met = {node.span_id}
         parent = self.nodes.get(node.parent)
         while parent is not None and parent.span_id not in met:
@@ -123,7 +123,7 @@ class Session:
             yield parent
             parent = self.nodes.get(parent.parent)
 
-    def spans_above(self, node: Node) -> list[bytes]:
+    def spans_above(self, node: TraceSpan) -> list[bytes]:
         """Ids of all ancestors known, the one that has not come included."""
         line = self.line(node)
         top = line[-1] if line else node
@@ -133,9 +133,9 @@ class Session:
         """Ids of all spans above calls, whether they have come or not."""
         return {span for node in self.calls for span in self.spans_above(node)}
 
-    def touched_by(self, span_id: bytes) -> list[Node]:
+    def touched_by(self, span_id: bytes) -> list[TraceSpan]:
         """The calls that may change because this span came."""
-        touched: list[Node] = []
+        touched: list[TraceSpan] = []
         waiting, met = [span_id], set[bytes]()
         while waiting:
             node = self.nodes.get(waiting.pop())
@@ -152,13 +152,13 @@ class Session:
                 touched.append(parent)
         return touched
 
-    def served_by(self, node: Node) -> list[Node]:
+    def served_by(self, node: TraceSpan) -> list[TraceSpan]:
         """Wrappers that no longer need to wait: this call is below them (or above its details)."""
         served = [n for n in self.line(node) if n.wrapper and not n.is_detail and not n.is_half]
         return served + [n for n in self._children.get(node.span_id, ()) if n.wrapper and n.is_detail]
 
 
-def _merged(known: Node | None, node: Node) -> Node:
+def _merged(known: TraceSpan | None, node: TraceSpan) -> TraceSpan:
     """One span reported twice: a resend, a counted span and its own reading, a counted wrapper."""
     if known is None:
         return node

@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from processor.calls.call import Batch, Sighting
+from processor.calls.call import Batch, UncountedSpan
 from processor.pricing.charge import price_call
 from processor.pricing.load import load_price_book
 from service.postgres.server import EmbeddedPostgres
@@ -89,7 +89,9 @@ def _binder(dsn: str) -> Iterator[Figure]:
         writer.write([(Batch(calls=calls, spans=len(calls)), charges)])
         binder.bind(seconds=300)
         tags = (("endpoint_tag", "late"), ("prompt_version", "v9"))
-        seen = [Sighting(c.trace_id, c.parent_span_id, b"", "agent", "an agent", tags) for c in calls[:NAMED]]
+        seen = [
+            UncountedSpan(c.trace_id, c.parent_span_id, b"", "agent", "an agent", tags) for c in calls[:NAMED]
+        ]
         writer.write([(Batch(sightings=seen, received_ns=calls[0].received_ns), [])])
         writer.close()
         begun = time.perf_counter()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from demo.plan import INTERRUPTED, OK, Plan, PlannedCall, PlannedRequest, make_plan
 from demo.shop import pseudonym
 from demo.truth import cost_of
-from processor.calls.call import Batch, Sighting, Unread
+from processor.calls.call import Batch, UncountedSpan, Unread
 from storage.ingest.writer import Writer
 from tests.operations.ledger import ERROR_WITHOUT_USAGE, NO_USAGE, PRICED, UNPRICED, Call, fill
 
@@ -43,7 +43,7 @@ def _send_unread(dsn: str) -> None:
     """One span of a vocabulary that nobody knows."""
     start_ns = int((ANCHOR - timedelta(minutes=20)).timestamp()) * 10**9
     unread = Unread(b"unread", start_ns, "acme.llm", "3.1", ("acme.tokens.prompt",), "worker")
-    sightings = [Sighting(b"", b"", b"", "", "", unread=unread)]
+    sightings = [UncountedSpan(b"", b"", b"", "", "", unread=unread)]
     writer = Writer(dsn)
     writer.write([(Batch(sightings=sightings, received_ns=start_ns), [])])
     writer.close()

@@ -18,7 +18,7 @@ from operations.query import rows
 from operations.spend.page import home_page
 from operations.web.parameters import Links
 from operations.web.render import Service
-from processor.calls.call import Batch, Sighting, Unread
+from processor.calls.call import Batch, UncountedSpan, Unread
 from storage.ingest.writer import Writer
 from tests.operations.ledger import Call, fill
 
@@ -37,7 +37,7 @@ def ledger(migrated_database: str) -> str:
     writer = Writer(migrated_database)
     start_ns = int((NOW + HOUR / 4).timestamp()) * 10**9
     sightings = [
-        Sighting(
+        UncountedSpan(
             bytes([n]) * 16, bytes([n]) * 8, b"", "work", "unread",
             unread=Unread(bytes([n]) * 24, start_ns, "acme.llm", "3.1", KEYS, "shop"),
         )
@@ -145,7 +145,7 @@ def test_the_day_of_the_running_service_tells_it_also_where_nothing_was_counted(
     writer = Writer(ledger)
     start_ns = int(NOW.timestamp()) * 10**9
     unread = Unread(b"alone", start_ns, "acme.llm", "3.1", KEYS, "shop", "staging", "test")
-    sightings = [Sighting(b"", b"", b"", "", "", unread=unread)]
+    sightings = [UncountedSpan(b"", b"", b"", "", "", unread=unread)]
     writer.write([(Batch(sightings=sightings, received_ns=start_ns), [])])
     writer.close()
     with connected(ledger) as connection:

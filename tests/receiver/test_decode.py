@@ -18,7 +18,7 @@ from receiver.dialects.table import ApplicationKeys, Origin
 from receiver.otlp.decode import decode, decode_message
 from receiver.otlp.framing import Frame
 from receiver.otlp.read_plan import MAX_PLANS
-from receiver.otlp.shapes import MAX_SHAPE, Plans
+from receiver.otlp.shapes import MAX_SHAPE, ReadPlans
 from tests.receiver.captures import CAPTURES
 from tests.receiver.spans import CHAT, T0, Made, decoded, ids, request
 from tests.sizes import examples
@@ -184,7 +184,7 @@ def test_an_already_parsed_message_decodes_alike() -> None:
 
 
 def test_invented_keys_cannot_fill_the_memory() -> None:
-    emitter = Plans(ApplicationKeys()).emitter(Origin("s", ""))
+    emitter = ReadPlans(ApplicationKeys()).emitter(Origin("s", ""))
     for i in range(MAX_PLANS + 10):
         emitter.shape((f"invented.{i}",))
     emitter.shape(tuple(f"k{i}" for i in range(MAX_SHAPE + 1)))

@@ -9,7 +9,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from receiver.otlp import attributes
 from receiver.otlp.fields import KINDS, TEXT
-from receiver.otlp.value_cache import Known, known_values
+from receiver.otlp.value_cache import ValueCache, known_values
 
 _COUNTS = [0, 1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152, attributes.MAX_COUNT]
 _TEXTS = ["a", "user-1", " padded ", '"quoted"', "None", "", "[Scrubbed due to x]", "ä", "x" * 300, "a\0"]
@@ -43,7 +43,7 @@ def test_bytes_that_are_no_value_say_nothing() -> None:
 
 
 def test_a_table_is_bounded_and_keeps_no_long_text() -> None:
-    table = Known(len, limit=3)
+    table = ValueCache(len, limit=3)
     for number in range(10):
         assert table[bytes(number + 1)] == number + 1
     assert table[bytes(1000)] == 1000

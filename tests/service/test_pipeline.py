@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from processor.calls.admission import Admission
-from processor.calls.call import Batch, ModelCall, Outcome, Rejection, Sighting
+from processor.calls.call import Batch, ModelCall, Outcome, Rejection, UncountedSpan
 from processor.calls.errors import Overloaded, StorageUnavailable
 from processor.calls.identity import identity_rules
 from processor.pricing.charge import Charge
@@ -95,7 +95,9 @@ async def test_nothing_of_interest_does_not_touch_the_ledger() -> None:
 
 async def test_sightings_and_rejections_go_to_the_ledger_without_a_call() -> None:
     sink = Sink()
-    await pipeline(sink).consume(Batch(sightings=[Sighting(b"t", b"s", b"", "agent", "an agent")], spans=1))
+    await pipeline(sink).consume(
+        Batch(sightings=[UncountedSpan(b"t", b"s", b"", "agent", "an agent")], spans=1)
+    )
     await pipeline(sink).consume(
         Batch(rejections=[Rejection(b"", b"", "x", "bad_span_id", "spanId")], spans=1)
     )

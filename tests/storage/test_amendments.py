@@ -27,7 +27,7 @@ from storage.ingest.call_keys import own_key
 from storage.ingest.staging_row import postgres_us
 from storage.ingest.writer import Writer
 from storage.journal.amender import Amender, Amendment, retract, set_fields
-from storage.journal.stored_row import Place, Row
+from storage.journal.stored_row import Row, RowKey
 from storage.upkeep.retention import Periods, keep
 from tests.sizes import examples
 from tests.storage.ledger import (
@@ -51,9 +51,9 @@ TABLES = (
 )
 
 
-def place(made: ModelCall) -> Place:
+def place(made: ModelCall) -> RowKey:
     """Where the row of a call stands."""
-    return Place(
+    return RowKey(
         postgres_us(made.time_ns), own_key(made, (made.claimed_time_ns or made.time_ns) // 1_000_000)
     )
 

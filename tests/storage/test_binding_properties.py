@@ -28,7 +28,7 @@ _numbers = count(1)
 
 
 @dataclass
-class Node:
+class TraceSpan:
     """A span of the truth; `minutes` are its receipts, only the first of which counts for a call."""
 
     number: int
@@ -51,7 +51,7 @@ class Node:
 class Truth:
     """What a trace must end as."""
 
-    nodes: dict[int, Node]
+    nodes: dict[int, TraceSpan]
     sessions: list[tuple[int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -64,26 +64,26 @@ class Truth:
             else:
                 self.sessions.append((minute, minute))
 
-    def session(self, node: Node) -> int:
+    def session(self, node: TraceSpan) -> int:
         return next(i for i, (first, last) in enumerate(self.sessions) if first <= node.receipts[0] <= last)
 
-    def is_in(self, node: Node, session: int) -> bool:
+    def is_in(self, node: TraceSpan, session: int) -> bool:
         first, last = self.sessions[session]
         return any(first <= minute <= last for minute in node.receipts)
 
-    def line(self, node: Node) -> list[Node]:
+    def line(self, node: TraceSpan) -> list[TraceSpan]:
         """The unbroken line upwards inside the session, the nearest first."""
-        found: list[Node] = []
+        found: list[TraceSpan] = []
         above = self.nodes.get(node.parent)
         while above is not None and self.is_in(above, self.session(node)):
             found.append(above)
             above = self.nodes.get(above.parent)
         return found
 
-    def first_missing(self, node: Node) -> int:
+    def first_missing(self, node: TraceSpan) -> int:
         return ([node, *self.line(node)])[-1].parent
 
-    def tags(self, node: Node) -> tuple[str, ...]:
+    def tags(self, node: TraceSpan) -> tuple[str, ...]:
         line = self.line(node)
         sighted = [above for above in line if not above.counts]
         root = self.nodes[1]
@@ -121,9 +121,9 @@ class Truth:
 
 
 @st.composite
-def traces(draw: st.DrawFn) -> dict[int, Node]:
+def traces(draw: st.DrawFn) -> dict[int, TraceSpan]:
     """A tree of up to nine spans: agents with tags, calls, calls in calls, wrappers; with their receipts."""
-    nodes: dict[int, Node] = {}
+    nodes: dict[int, TraceSpan] = {}
     minutes = st.sampled_from([0, 0, 1, 5, 14, 15, 16, 30, 31, 45, 119, 121, 136])
     for number in range(1, draw(st.integers(2, 9)) + 1):
         agents = [n.number for n in nodes.values() if n.kind == AGENT]
@@ -137,11 +137,11 @@ def traces(draw: st.DrawFn) -> dict[int, Node]:
         names = draw(st.sets(st.sampled_from(sorted(NAMES)))) if kind == AGENT else set()
         times = draw(st.lists(minutes, min_size=1, max_size=2 if kind in (AGENT, CALL) else 1))
         tags = {name: f"{name}-{number}" for name in names}
-        nodes[number] = Node(number, kind, parent, tags, times, tokens)
+        nodes[number] = TraceSpan(number, kind, parent, tags, times, tokens)
     return nodes
 
 
-def made(node: Node, trace: bytes) -> Made:
+def made(node: TraceSpan, trace: bytes) -> Made:
     usage = {"gen_ai.usage.input_tokens": node.tokens, "gen_ai.usage.output_tokens": 7}
     attributes: dict[str, object] = {NAMES[name]: value for name, value in node.tags.items()}
     scope, name = ("test", "1"), node.kind
@@ -161,9 +161,9 @@ def made(node: Node, trace: bytes) -> Made:
     return made
 
 
-def play(late: Late, nodes: dict[int, Node], trace: bytes, data: st.DataObject) -> None:
+def play(late: Late, nodes: dict[int, TraceSpan], trace: bytes, data: st.DataObject) -> None:
     """Send every receipt in a batch of its minute and receiver, in drawn order; bind now and then."""
-    batches: dict[tuple[int, int], list[Node]] = {}
+    batches: dict[tuple[int, int], list[TraceSpan]] = {}
     for node in nodes.values():
         for minute in node.minutes:
             batches.setdefault((minute, data.draw(st.integers(0, 1))), []).append(node)
@@ -184,7 +184,7 @@ def test_the_end_state_is_the_truth(migrated_database: str) -> None:
 
         @settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
         @given(nodes=traces(), data=st.data())
-        def check(nodes: dict[int, Node], data: st.DataObject) -> None:
+        def check(nodes: dict[int, TraceSpan], data: st.DataObject) -> None:
             trace = next(_numbers).to_bytes(16, "big")
             play(late, nodes, trace, data)
             columns = "('x' || span_id)::bit(64)::bigint, input_tokens, prompt_version, tenant_id, user_id"

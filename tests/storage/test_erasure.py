@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processor.calls.call import Batch, ModelCall, Rejection, Sighting
+from processor.calls.call import Batch, ModelCall, Rejection, UncountedSpan
 from processor.calls.errors import BadData
 from processor.calls.identity import ERASED, Kind, value_hash
 from storage.connection import connect
@@ -141,7 +141,7 @@ def test_values_beyond_the_days_cap_are_erased_as_exactly(migrated_database: str
 
 
 def test_what_waits_for_late_binding_and_what_was_refused_lose_the_user(migrated_database: str) -> None:
-    sighting = Sighting(
+    sighting = UncountedSpan(
         b"t" * 16, b"s" * 8, b"", "agent", "an agent",
         (("user_id", "alice"), ("endpoint_tag", "alice.search")), call=call("inner", user_id="alice"),
     )  # fmt: skip

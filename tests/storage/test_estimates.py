@@ -9,7 +9,7 @@ import pytest
 from processor.calls.call import ESTIMATED, ModelCall, Source
 from storage.journal.amender import Amender, Amendment
 from storage.journal.estimates import estimate
-from storage.journal.stored_row import Place
+from storage.journal.stored_row import RowKey
 from tests.receiver.spans import CHAT, Made
 from tests.storage.late import Late, late_ledger, price
 from tests.storage.ledger import rows
@@ -37,7 +37,7 @@ def estimate_all(late: Late) -> int:
     )
     with Amender(late.dsn, "estimate", why="tests", by="tests") as amender:
         return amender.apply(
-            Amendment((Place(*row),), estimate(counted(), price, None)) for row in found
+            Amendment((RowKey(*row),), estimate(counted(), price, None)) for row in found
         ).rows
 
 

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from processor.calls.call import Sighting
+from processor.calls.call import UncountedSpan
 from processor.calls.errors import ConfigError
 from storage.ingest.writer import Writer
 from storage.journal.amender import Amender, Amendment, retract, set_fields
-from storage.journal.stored_row import Place, Row
+from storage.journal.stored_row import Row, RowKey
 from storage.statements import query
 from storage.upkeep.retention import Periods, end_long_reads, keep
 from tests.storage.ledger import (
@@ -128,7 +128,7 @@ def test_keys_live_as_long_as_their_rows(migrated_database: str) -> None:
 
 def test_sightings_that_late_binding_left_go_after_a_day(migrated_database: str) -> None:
     writer = Writer(migrated_database)
-    seen = [Sighting(bytes([n]) * 16, b"s" * 8, b"", f"span {n}", "an agent") for n in range(2)]
+    seen = [UncountedSpan(bytes([n]) * 16, b"s" * 8, b"", f"span {n}", "an agent") for n in range(2)]
     writer.write([(Batch(sightings=seen), [])])
     writer.close()
     with psycopg.connect(migrated_database) as connection:
@@ -157,7 +157,7 @@ def test_a_day_that_was_amended_is_closed_with_its_final_and_its_first_sums(hund
     last = NOW.replace(hour=0, minute=0, second=0) - timedelta(days=90)
     with psycopg.connect(hundred_days) as connection:
         places = [
-            Place(*row)
+            RowKey(*row)
             for row in connection.execute(
                 "SELECT (extract(epoch FROM time) * 1000000)::bigint - 946684800000000, uuid_send(call_key)"
                 " FROM _genai.model_call WHERE time < %s ORDER BY time",
@@ -206,6 +206,6 @@ def test_what_lies_below_the_floor_is_amended_no_more(hundred_days: str) -> None
     keep(hundred_days, Periods(), NOW)
     before = totals(hundred_days, "genai.usage_hour")
     with Amender(hundred_days, "tag") as amender:
-        applied = amender.apply([Amendment((Place(*row),), set_fields(endpoint_tag="late"))])
+        applied = amender.apply([Amendment((RowKey(*row),), set_fields(endpoint_tag="late"))])
     assert (applied.rows, applied.missing) == (0, 1)
     assert totals(hundred_days, "genai.usage_hour") == before

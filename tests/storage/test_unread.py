@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processor.calls.call import Batch, ModelCall, Sighting, Unread
+from processor.calls.call import Batch, ModelCall, UncountedSpan, Unread
 from processor.pricing.charge import Charge
 from receiver.otlp.decode import decode_message
 from storage.dimensions.cardinality import OTHER
@@ -40,12 +40,12 @@ def writer(migrated_database: str) -> Iterator[Writer]:
     made.close()
 
 
-def sighting(name: str, at_ns: int = NOON_NS, parent: str = "", **place: str) -> Sighting:
+def sighting(name: str, at_ns: int = NOON_NS, parent: str = "", **place: str) -> UncountedSpan:
     """An unread span whose ids follow from its name; `parent` is the name of another."""
     trace, span = _ids(name)
     found = Unread(trace + span, at_ns, place.pop("scope", "acme.llm"), "3", KEYS, **place)
     above = _ids(parent)[1] if parent else b""
-    return Sighting(trace, span, above, name, "unread: no rule reads …", unread=found)
+    return UncountedSpan(trace, span, above, name, "unread: no rule reads …", unread=found)
 
 
 def _ids(name: str) -> tuple[bytes, bytes]:
@@ -60,10 +60,12 @@ def counted(name: str, parent: str = "") -> ModelCall:
     return call(name, trace_id=trace, span_id=span, parent_span_id=above, awaits_ancestor=bool(parent))
 
 
-def write(writer: Writer, *items: Sighting | ModelCall, received_ns: int = NOON_NS + 3 * SECOND_NS) -> None:
+def write(
+    writer: Writer, *items: UncountedSpan | ModelCall, received_ns: int = NOON_NS + 3 * SECOND_NS
+) -> None:
     """One request that holds these."""
     calls = [item for item in items if isinstance(item, ModelCall)]
-    sightings = [item for item in items if isinstance(item, Sighting)]
+    sightings = [item for item in items if isinstance(item, UncountedSpan)]
     writer.write([(Batch(calls, sightings, received_ns=received_ns), [PRICED] * len(calls))])
 
 
@@ -122,7 +124,7 @@ def test_any_delivery_ends_in_the_same_figures(
     assert len(found) == len({(place % 2, place // 3) for place in distinct})
 
 
-def _numbered(place: int) -> Sighting:
+def _numbered(place: int) -> UncountedSpan:
     """Two minutes, two services."""
     at = NOON_NS + 60 * SECOND_NS * (place % 2)
     return sighting(f"numbered {place}", at, service_name=f"service {place // 3}")
@@ -163,7 +165,7 @@ def test_usage_around_or_inside_of_a_call_of_another_request_is_taken_back(
 ) -> None:
     outer, inner = ("t/outer", "t/inner")
     if is_around:
-        parts: list[Sighting | ModelCall] = [sighting(outer), counted(inner, outer)]
+        parts: list[UncountedSpan | ModelCall] = [sighting(outer), counted(inner, outer)]
     else:
         parts = [sighting(inner, parent=outer), counted(outer, "t/server")]
     for part in reversed(parts) if call_first else parts:
@@ -179,7 +181,7 @@ def test_usage_inside_of_a_wrapper_leaves_when_the_wrapper_is_counted(
 ) -> None:
     trace, span = _ids("t/agent")
     agent = call("t/agent", trace_id=trace, span_id=span, parent_span_id=b"")
-    write(writer, Sighting(trace, span, b"", "agent", "it repeats usage", wrapper=True, call=agent))
+    write(writer, UncountedSpan(trace, span, b"", "agent", "it repeats usage", wrapper=True, call=agent))
     write(writer, sighting("t/own", parent="t/agent"))
     bind(migrated_database)
     assert spans(migrated_database) == 1
@@ -282,7 +284,9 @@ def test_erasing_a_data_mode_takes_its_unread_usage(migrated_database: str, writ
 
 
 def test_a_record_without_a_trace_counts_by_its_identity(migrated_database: str, writer: Writer) -> None:
-    record = Sighting(b"", b"", b"", "event", "unread", unread=Unread(b"record 1", NOON_NS, "cli", "1", KEYS))
+    record = UncountedSpan(
+        b"", b"", b"", "event", "unread", unread=Unread(b"record 1", NOON_NS, "cli", "1", KEYS)
+    )
     write(writer, record)
     write(writer, record)
     assert spans(migrated_database) == 1

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from processor.calls.call import Batch, Rejection, Sighting
+from processor.calls.call import Batch, Rejection, UncountedSpan
 from processor.calls.errors import StorageUnavailable
 from processor.pricing.charge import Charge
 from storage.ingest.writer import Writer
@@ -115,7 +115,7 @@ def test_a_cost_that_is_not_the_sum_of_its_classes_is_refused(migrated_database:
 def test_sightings_and_rejections_are_stored_with_their_request(
     migrated_database: str, writer: Writer
 ) -> None:
-    seen = Sighting(
+    seen = UncountedSpan(
         b"t" * 16,
         b"s" * 8,
         b"",
