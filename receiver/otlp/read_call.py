@@ -76,7 +76,7 @@ class ReadSpan:
         counted: the call that is counted, where other spans had a part in it; `call` is what this span says.
         group: all spans of this call, the counted one first; empty where it is alone (dedupe.py).
         details: detail spans below it that belong to this call.
-        part: what the span is in a call reported by several spans (`processor.calls.call.UncountedSpan.part`).
+        part: what the span is in a call told by several (`processor.calls.call.UncountedSpan.part`).
         unread: keys that speak of a model call on a span which no rule knows.
     """
 
