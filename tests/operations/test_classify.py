@@ -50,6 +50,7 @@ RETRY = replace(CALL, requests=0, status="error")
 FREE_RETRY = replace(RETRY, costs=None, price_status=ERROR_WITHOUT_USAGE)
 ONE = replace(CALL, user="h:abuser", tenant="acme")
 ONE_FAILING = replace(ONE, status="error")
+ONE_ON_V2 = replace(ONE, prompt_version="v2")
 
 INCIDENTS: dict[str, tuple[str, str | None, list[Call], list[Call]]] = {
     "twice the requests": ("moved_alike", None, traffic(BEFORE), traffic(NOW, 400)),
@@ -128,6 +129,10 @@ INCIDENTS: dict[str, tuple[str, str | None, list[Call], list[Call]]] = {
     "a tenant's rush from many users": (
         "identity_concentration", "acme", traffic(BEFORE),
         traffic(NOW) + traffic(NOW, 300, replace(CALL, tenant="acme")),
+    ),
+    "a deploy while one user's share grows within the noise of counts": (
+        "deploy", "v2", traffic(BEFORE) + traffic(BEFORE, 12, ONE),
+        traffic(NOW, 186, tokens(1.15, like=V2)) + traffic(NOW, 30, tokens(1.15, like=ONE_ON_V2)),
     ),
     "the only user there is": ("moved_alike", None, traffic(BEFORE, like=ONE), traffic(NOW, 400, ONE)),
     "a rush of nobody": (

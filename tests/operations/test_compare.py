@@ -110,6 +110,19 @@ def test_two_empty_windows_have_no_total(incident: tuple[str, psycopg.Connection
     assert compare(incident[1], long_ago) == Comparison(None, [], None)
 
 
+def test_an_almost_empty_baseline_is_divided_by_nowhere(migrated_database: str) -> None:
+    fill(migrated_database, [*traffic(BEFORE, 9), *traffic(NOW, 200)])
+    with psycopg.connect(migrated_database, autocommit=True) as connection:
+        total = compare(connection, QUESTION).total
+        assert total is not None
+        assert total.delta_ratio is None
+        assert total.delta_usd > 0
+        whole_hour = f"{BEFORE.isoformat()}..{NOW.isoformat()}"
+        again = compare(connection, QUESTION._replace(end=NOW + HOUR / 2, baseline=whole_hour)).total
+        assert again is not None
+        assert again.delta_ratio is not None
+
+
 def test_a_dimension_that_does_not_exist_is_refused(incident: tuple[str, psycopg.Connection[Any]]) -> None:
     with pytest.raises(ValueError, match="'city' is not a dimension"):
         compare(incident[1], QUESTION._replace(dimension="city"))

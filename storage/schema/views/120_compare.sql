@@ -31,6 +31,12 @@ RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT genai.splits_by(p_dimension, '{model,family,provider}') OR coalesce(p_model, '*') <> '*' OR coalesce(p_provider, '*') <> '*'
 $$;
 
+-- Whether a baseline is enough to divide by: a twentieth of the calls of now.
+CREATE FUNCTION genai.is_comparable(p_calls_before numeric, p_calls numeric)
+RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(20 * p_calls_before >= coalesce(p_calls, 0), false)
+$$;
+
 -- One row per segment (a value of the dimension) and one for the total, which counts all segments, also those beyond
 -- `p_limit`. Money is USD, exact to the last pico-dollar: volume + attempts + mix + tokens + price + new + gone =
 -- delta, and the five classes of tokens = tokens. For models and providers a request is a call (LEDGER §5).
@@ -163,7 +169,8 @@ CREATE FUNCTION genai.compare(
     SELECT
         d.is_total, CASE WHEN d.is_total THEN 'total' ELSE d.segment END,
         d.cost * 1e-12, d.baseline_cost * 1e-12, d.delta * 1e-12,
-        (d.delta / nullif(d.baseline_cost, 0))::float8, (d.delta / nullif(whole.delta, 0))::float8,
+        CASE WHEN genai.is_comparable((d.b).calls, (d.c).calls) THEN (d.delta / nullif(d.baseline_cost, 0))::float8 END,
+        (d.delta / nullif(whole.delta, 0))::float8,
         coalesce(d.volume, 0) * 1e-12, coalesce(d.attempts, 0) * 1e-12, coalesce(d.mix, 0) * 1e-12,
         coalesce(d.tokens, 0) * 1e-12, coalesce(d.price, 0) * 1e-12, coalesce(d.new, 0) * 1e-12,
         coalesce(d.gone, 0) * 1e-12, coalesce(d.input_tokens, 0) * 1e-12, coalesce(d.cache_read_tokens, 0) *

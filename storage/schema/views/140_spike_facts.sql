@@ -1,7 +1,22 @@
 -- What the rules of `classify` look at beside the terms and the drivers (LEDGER §25).
 
+-- Whether a count moved beyond three deviations, at twice a Poisson process's variance.
+CREATE FUNCTION genai.beyond_counts(p_before numeric, p_now numeric)
+RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(power(p_now - p_before, 2) >= 9 * 2 * (p_now + p_before), false)
+$$;
+
+-- Whether somebody moved by more than the noise of counts: the calls did, or each of some calls costs half as much again.
+CREATE FUNCTION genai.has_moved(p_calls_before numeric, p_calls numeric, p_cost_before numeric, p_cost numeric)
+RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT genai.beyond_counts(p_calls_before, p_calls) OR least(p_calls_before, p_calls) >= 5
+        AND greatest(p_cost * p_calls_before, p_cost_before * p_calls)
+            >= 1.5 * least(p_cost * p_calls_before, p_cost_before * p_calls)
+$$;
+
 -- The identity with most of the added calls (`added_calls_by`, a user before its tenant), and the one with most of the
--- change, first those that are `p_share` of it and `p_growth` times their usual share of the cost (`cost_by`).
+-- change, first those that are `p_share` of it and `p_growth` times their usual share of the cost (`cost_by`). `moved`: its
+-- own calls or cost moved beyond the noise of counts.
 CREATE FUNCTION genai.identities_of_change(
     p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
     p_prompt_version text, p_user text, p_tenant text, p_model text, p_provider text, p_service text,
@@ -20,16 +35,19 @@ CREATE FUNCTION genai.identities_of_change(
         WHERE genai.is_named(i.value)
         GROUP BY i.kind, i.value
     ), busiest AS (
-        SELECT i.kind, i.value, i.c0, i.c1, (i.c1 - i.c0) / nullif(p_added, 0) AS share
+        SELECT i.kind, i.value, i.c0, i.c1, (i.c1 - i.c0) / nullif(p_added, 0) AS share,
+            genai.beyond_counts(i.c0, i.c1) AS moved
         FROM identity i
         WHERE p_added > 0
         ORDER BY i.c1 - i.c0 DESC, i.kind DESC, i.value
         LIMIT 1
     ), most_expensive AS (
         SELECT i.kind, i.value, i.k0, i.k1, (i.k1 - i.k0) / nullif(p_delta, 0) AS share,
-            i.k1 / nullif(p_cost, 0) AS cost_share, i.k0 / nullif(p_before, 0) AS baseline_cost_share
+            i.k1 / nullif(p_cost, 0) AS cost_share, i.k0 / nullif(p_before, 0) AS baseline_cost_share,
+            genai.has_moved(i.c0, i.c1, i.k0, i.k1) AS moved
         FROM identity i
         ORDER BY
+            genai.has_moved(i.c0, i.c1, i.k0, i.k1) DESC,
             (i.k1 - i.k0) * sign(p_delta) >= p_share * abs(p_delta) AND i.k1 / nullif(p_cost, 0)
                 >= p_growth * coalesce(i.k0 / nullif(p_before, 0), 0) DESC NULLS LAST,
             (i.k1 - i.k0) * sign(p_delta) DESC, i.kind DESC, i.value

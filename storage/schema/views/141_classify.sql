@@ -7,11 +7,12 @@ CREATE FUNCTION genai.figures_of_change(
 ) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT jsonb_build_object(
             'calls', t.calls, 'baseline_calls', t.baseline_calls, 'requests', t.n1, 'baseline_requests', t.n0,
-            'per_call', p_per_call, 'needed', p_min_calls, 'delta_ratio', (t.delta_usd / nullif(t.baseline_cost_usd, 0))::float8,
+            'per_call', p_per_call, 'needed', p_min_calls, 'delta_ratio', CASE WHEN genai.is_comparable(t.baseline_calls, t.calls)
+                THEN (t.delta_usd / nullif(t.baseline_cost_usd, 0))::float8 END,
             'cost_per_request_usd', f.unit, 'baseline_cost_per_request_usd', f.unit_before,
             'tokens_per_request', (t.tokens / nullif(t.n1, 0))::float8,
             'baseline_tokens_per_request', (t.baseline_tokens / nullif(t.n0, 0))::float8,
-            'requests_moved', power(t.n1 - t.n0, 2) >= 9 * 2 * (t.n1 + t.n0) AND abs(t.n1 - t.n0) >= 0.03 * t.n0,
+            'requests_moved', genai.beyond_counts(t.n0, t.n1) AND abs(t.n1 - t.n0) >= 0.03 * t.n0,
             'unit_moved', coalesce(abs(f.ratio - 1) >= p_min_change
                 OR abs(f.ratio - 1) >= 0.03 AND (p_drivers -> 'unit_drift' ->> 'strength')::float8 >= 4.5, false)
                 OR p_drivers ? 'unit_driver',
@@ -102,9 +103,10 @@ CREATE FUNCTION genai.spike_class(
             OR f.attempts / nullif(f.unit, 0) >= p_share AND abs(f.unit) > abs(f.more)
                 AND abs(f.attempts) >= p_min_change * (p_cost - f.attempts) THEN 'retry_storm'
         WHEN NOT f.requests_moved AND NOT f.unit_moved AND e ->> 'spend_driver' IS NULL THEN 'steady'
-        WHEN (e -> 'added_calls_by' ->> 'share')::numeric >= p_share AND f.errors >= p_error_share
+        WHEN (e -> 'added_calls_by' ->> 'share')::numeric >= p_share AND (e -> 'added_calls_by' ->> 'moved')::boolean AND f.errors >= p_error_share
             AND f.errors >= p_error_growth * f.baseline_errors THEN 'abuse'
-        WHEN (e -> 'cost_by' ->> 'share')::numeric >= p_share AND (e -> 'cost_by' ->> 'cost_share')::numeric
+        WHEN (e -> 'cost_by' ->> 'moved')::boolean AND (e -> 'cost_by' ->> 'share')::numeric >= p_share
+            AND (e -> 'cost_by' ->> 'cost_share')::numeric
             >= p_identity_growth * coalesce((e -> 'cost_by' ->> 'baseline_cost_share')::numeric, 0)
             THEN 'identity_concentration'
         WHEN f.unit_moved AND (e -> 'deploy' ->> 'share')::numeric >= p_share
