@@ -172,6 +172,11 @@ def ledger(module_database: str) -> Iterator[psycopg.Connection[Any]]:
             for call in calls(uneven(), BEFORE, 96)
             + [late(call, factor) for call in calls(uneven(), NOW, 97)]
         ]
+    retried = moved(on("endpoint", "search", tries=2.2))
+    rows += [
+        replace(call, environment="failing", model=call.model + "-2025-01-31" * (call.status == "success"))
+        for call in calls(world(), BEFORE, 98) + calls(retried, NOW, 99)
+    ]
     fill(module_database, rows)
     with psycopg.connect(module_database, row_factory=dict_row, autocommit=True) as connection:
         connection.execute("ANALYZE")
@@ -277,6 +282,13 @@ def test_a_deploy_inside_the_window_is_set_against_the_version_that_it_replaces(
     (row,) = drivers(ledger, "a deploy inside the window", "cost_per_request")
     assert named(row) == {"endpoint": "answer", "prompt_version": "answer_v8"}
     assert 1.6 < row["cost_per_request_usd"] / row["baseline_cost_per_request_usd"] < 2.4
+
+
+def test_calls_that_fail_are_no_other_model(ledger: psycopg.Connection[Any]) -> None:
+    """They say which model was asked for, `small`; the others which one answered, `small-2025-01-31`."""
+    for measure in ("spend", "cost_per_request"):
+        told = [named(row) for row in drivers(ledger, "failing", measure)]
+        assert told == [{"endpoint": "search"}]
 
 
 def test_a_filter_narrows_the_question(ledger: psycopg.Connection[Any]) -> None:

@@ -36,6 +36,21 @@ RETURNS TABLE (user_id text) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     LIMIT 5
 $$;
 
+-- A model at an endpoint, and how many of its calls were answered.
+CREATE TYPE genai.model_success AS (endpoint_tag text, provider text, model text, successes numeric);
+
+-- Models that never answered, and the one of their family that did there: a call that fails names the model that was asked
+-- for, not another one (docs/decisions/0009).
+CREATE FUNCTION genai.answered_as(p_models genai.model_success[])
+RETURNS TABLE (endpoint_tag text, provider text, model text, answered text) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT DISTINCT ON (f.endpoint_tag, f.provider, f.model) f.endpoint_tag, f.provider, f.model, a.model
+    FROM unnest(p_models) f
+    JOIN unnest(p_models) a ON a.endpoint_tag = f.endpoint_tag AND a.provider = f.provider AND a.successes > 0
+        AND genai.model_family(a.model) = genai.model_family(f.model)
+    WHERE f.successes = 0
+    ORDER BY f.endpoint_tag, f.provider, f.model, a.successes DESC, a.model
+$$;
+
 -- The cells that usage makes. The few users who stand out are apart: of the 50 most expensive those whose spend or cost per
 -- request moved apart from all others', at most five. Only the source that answers is planned and read: the statement is
 -- made for it.
@@ -55,6 +70,13 @@ BEGIN
     EXECUTE format($statement$
         WITH usage AS MATERIALIZED (
             SELECT u.* FROM genai.%I($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) u
+        ), answered AS MATERIALIZED (
+            SELECT m.* FROM genai.answered_as((
+                SELECT array_agg(ROW(x.endpoint_tag, x.provider, x.model, x.successes)::genai.model_success)
+                FROM (
+                    SELECT u.endpoint_tag, u.provider, u.model, sum(u.successes) AS successes
+                    FROM usage u GROUP BY u.endpoint_tag, u.provider, u.model
+                ) x)) m
         ), tenant AS MATERIALIZED (
             SELECT c.tenant_id, count(*) AS cells, sum(c.k0) AS k0, sum(c.k1) AS k1
             FROM (
@@ -88,7 +110,7 @@ BEGIN
             c.n0, c.n1, c.c0, c.c1, c.k0, c.k1, c.q0, c.q1, c.successes0, c.successes1, c.errors0, c.errors1,
             c.unpriced0, c.unpriced1, c.tokens0 || c.c0, c.tokens1 || c.c1, c.costs0, c.costs1)::genai.usage_cell)
         FROM (
-            SELECT u.service_name, u.endpoint_tag, u.prompt_version, u.provider, u.model,
+            SELECT u.service_name, u.endpoint_tag, u.prompt_version, u.provider, coalesce(m.answered, u.model) AS model,
                 coalesce(k.tenant_id, '__other__') AS tenant_id, a.user_id,
                 coalesce(sum(u.requests) FILTER (WHERE u.side = 0), 0) AS n0,
                 coalesce(sum(u.requests) FILTER (WHERE u.side = 1), 0) AS n1,
@@ -117,7 +139,9 @@ BEGIN
             FROM usage u
             LEFT JOIN apart a ON a.user_id = u.user_id
             LEFT JOIN kept k ON k.tenant_id = u.tenant_id
-            GROUP BY u.service_name, u.endpoint_tag, u.prompt_version, u.provider, u.model, k.tenant_id, a.user_id
+            LEFT JOIN answered m ON m.endpoint_tag = u.endpoint_tag AND m.provider = u.provider AND m.model = u.model
+            GROUP BY u.service_name, u.endpoint_tag, u.prompt_version, u.provider, coalesce(m.answered, u.model), k.tenant_id,
+                a.user_id
         ) c
         $statement$, CASE v_source WHEN 'calls' THEN 'usage_of_calls' ELSE 'usage_of_sums' END)
     INTO v_cells

@@ -33,8 +33,8 @@ $$;
 -- The requests (r) and the cost (f) of every cell, and whether a new version or model took over from it or is it: at most 5%
 -- of its requests before, at most 90% of them now (a deploy inside the window leaves the old version a part of it).
 -- Requests are counted where the first call of each stands: where further calls stand alone, these are judged. `pooled`:
--- what the tenant's replaced and new cells cost and asked before, by the cell's share of their requests now. Replaced by
--- the same model at the same endpoint, else by another model there.
+-- what the pool of replaced and new cells cost and asked before, by the cell's share of its requests now, each tenant's at
+-- its own cost of a request. Replaced by the same model at the same endpoint, else by another model there.
 CREATE FUNCTION genai.pooled_cells(p_cells genai.usage_cell[])
 RETURNS TABLE (
     id bigint, endpoint_tag text, model text, tenant_id text, r0 double precision, r1 double precision, f0 double precision,
@@ -58,25 +58,29 @@ RETURNS TABLE (
     ), versions AS (
         SELECT r.*, genai.taken_over(sum(r.r0) OVER pool, sum(r.r1) OVER pool, sum(CASE WHEN r.is_new THEN r.r1 END) OVER pool)
                 AND r.is_replaced AS by_version,
-            sum(r.f0) OVER own AS version_cost, sum(r.r0) OVER own AS version_requests,
-            nullif(sum(r.r1) OVER own, 0) AS version_now
+            sum(r.f0) OVER pool AS version_cost, sum(r.r0) OVER pool / nullif(sum(r.r1) OVER pool, 0) * r.r1 AS version_requests,
+            r.r1 * coalesce(sum(r.f0) OVER own / nullif(sum(r.r0) OVER own, 0),
+                sum(r.f0) OVER pool / nullif(sum(r.r0) OVER pool, 0)) AS version_weight
         FROM replaced r
         WINDOW pool AS (PARTITION BY r.service_name, r.endpoint_tag, r.model, r.is_replaced),
             own AS (PARTITION BY r.service_name, r.endpoint_tag, r.model, r.is_replaced, r.tenant_id)
     ), models AS (
         SELECT v.*, genai.taken_over(sum(v.r0) OVER pool, sum(v.r1) OVER pool, sum(CASE WHEN v.is_new THEN v.r1 END) OVER pool)
                 AND v.is_replaced AND NOT v.by_version AS by_model,
-            sum(v.f0) OVER own AS model_cost, sum(v.r0) OVER own AS model_requests,
-            nullif(sum(v.r1) OVER own, 0) AS model_now
+            sum(v.f0) OVER pool AS model_cost, sum(v.r0) OVER pool / nullif(sum(v.r1) OVER pool, 0) * v.r1 AS model_requests,
+            v.r1 * coalesce(sum(v.f0) OVER own / nullif(sum(v.r0) OVER own, 0),
+                sum(v.f0) OVER pool / nullif(sum(v.r0) OVER pool, 0)) AS model_weight
         FROM versions v
         WINDOW pool AS (PARTITION BY v.service_name, v.endpoint_tag, v.is_replaced, v.by_version),
             own AS (PARTITION BY v.service_name, v.endpoint_tag, v.is_replaced, v.by_version, v.tenant_id)
     )
     SELECT m.id, m.endpoint_tag, m.model, m.tenant_id, m.r0, m.r1, m.f0, m.f1, m.is_new, m.is_gone,
-        CASE WHEN m.by_version THEN m.version_cost / m.version_now WHEN m.by_model THEN m.model_cost / m.model_now END * m.r1,
-        CASE WHEN m.by_version THEN m.version_requests / m.version_now WHEN m.by_model THEN m.model_requests / m.model_now END
-            * m.r1
+        CASE WHEN m.by_version THEN m.version_cost * m.version_weight / nullif(sum(m.version_weight) OVER version, 0)
+            WHEN m.by_model THEN m.model_cost * m.model_weight / nullif(sum(m.model_weight) OVER model, 0) END,
+        CASE WHEN m.by_version THEN m.version_requests WHEN m.by_model THEN m.model_requests END
     FROM models m
+    WINDOW version AS (PARTITION BY m.service_name, m.endpoint_tag, m.model, m.is_replaced),
+        model AS (PARTITION BY m.service_name, m.endpoint_tag, m.is_replaced, m.by_version)
 $$;
 
 -- The same with the cost of a request to be expected: the cell's own, for a new cell that of its kin (same endpoint, model
