@@ -26,6 +26,7 @@ from processor.calls.merge import (
 from processor.calls.precedence import MISSING_USAGE, usage_rank
 from processor.calls.response_id import is_strong_response_id
 from processor.calls.same_call import SpanReading, groups, times
+from processor.calls.telling import telling
 from processor.calls.tenants import Tenants, is_assigned
 from processor.pricing.charge import UNCERTAIN
 from storage.ingest.call_keys import claimed_ms, own_key
@@ -247,6 +248,8 @@ def _mark_repeated(settled: Sequence[Sequence[_Member]]) -> Iterable[Row]:
     for group in settled:
         row = next((m.row for m in group if m.row is not None and m.row.merged_into is None), None)
         calls = [m.reading.call for m in group]
+        if row is not None and not any(call.response_id or telling(call) for call in calls):
+            yield from _number_repeated([row])  # it had the id of a span that has found another call
         for response_id in {call.response_id for call in calls if call.response_id}:
             if row is not None and is_strong_response_id(response_id):
                 same = [times(call) for call in calls if call.response_id == response_id]

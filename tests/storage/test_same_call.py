@@ -222,6 +222,22 @@ def test_a_weak_id_that_is_used_again_joins_no_call_of_another_trace(deliveries:
         assert deliveries.state().keys() == {f"{'74' * 11}31/{n:016x}" for n in (1, 2)} | {"all"}
 
 
+def test_a_call_that_finds_another_partner_repeats_no_answer(deliveries: Deliveries) -> None:
+    """The LiteLLM request is one call first with the span that has the id, then with the other one."""
+    plain = Made(dict(CHAT), 1, trace=b"1")
+    answer = Made({**CHAT, "gen_ai.response.id": STRONG}, 2, trace=b"1")
+    again = replace(answer, span_id=4, parent=2, start=62_000, end=62_400)
+    outer = replace(LITELLM, span_id=3, parent=1, end=30_000)
+    ends = []
+    for requests in ([[plain, answer, outer, again]], [[plain, again], [answer, outer]]):
+        deliveries.begin()
+        for spans in requests:
+            deliveries.send(spans, 0, 0)
+        deliveries.settle()
+        ends.append(deliveries.state())
+    assert differences(*ends) == []
+
+
 def play(deliveries: Deliveries, spans: list[Made], data: st.DataObject) -> None:
     """Send the spans in drawn pieces, each once or twice, within the window, binding now and then."""
     pieces: list[list[Made]] = []
