@@ -182,10 +182,6 @@ class EstimateConfig(_Section):
     max_calls: int = Field(10_000, ge=1, description="Waiting calls, per worker.")
 
 
-def _home() -> Path:
-    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "spanledger"
-
-
 class Config(_Section):
     """Every setting of Spanledger."""
 

@@ -114,8 +114,9 @@ class _Neighbours:
         return found
 
     def _places(self, node: TraceSpan) -> Iterable[RowKey]:
-        for place in {node.place, node.of} - {None}:
-            yield from (place, *self._alike.get(place, ()))  # type: ignore[misc, arg-type]
+        for place in {node.place, node.of}:
+            if place is not None:
+                yield from (place, *self._alike.get(place, ()))
 
 
 def _find_promoted(seats: Sequence[Seat], promoted: Mapping[Span, RowKey]) -> None:
