@@ -182,6 +182,18 @@ class EstimateConfig(_Section):
     max_calls: int = Field(10_000, ge=1, description="Waiting calls, per worker.")
 
 
+class AlertingConfig(_Section):
+    """Rules, and who is told."""
+
+    rules: Path | None = Field(
+        None,
+        description="Your `rules.yaml`: thresholds and minimum samples, with overrides (docs/alerts.md).",
+    )
+    owners: Path | None = Field(
+        None, description="Your `owners.yaml`: owners of services and endpoints (docs/alerts.md)."
+    )
+
+
 class Config(_Section):
     """Every setting of Spanledger."""
 
@@ -206,6 +218,7 @@ class Config(_Section):
     retention: RetentionConfig = RetentionConfig()
     limits: LimitsConfig = LimitsConfig()
     estimate: EstimateConfig = EstimateConfig()
+    alerting: AlertingConfig = AlertingConfig()
     log: LogConfig = LogConfig()
 
 
@@ -225,11 +238,20 @@ def load_config(
     """
     settings = read_settings(path, flags, environment)
     config = validate(settings, Config)
-    for name, file in (("prices.file", config.prices.file), ("identity.labels", config.identity.labels)):
+    for name, file in _named_files(config):
         if file and not file.is_file():
             origin = settings.origin(tuple(name.split(".")))
             raise ConfigError(f"{origin}: {name}: no such file: {file}")
     return config
+
+
+def _named_files(config: Config) -> tuple[tuple[str, Path | None], ...]:
+    return (
+        ("prices.file", config.prices.file),
+        ("identity.labels", config.identity.labels),
+        ("alerting.rules", config.alerting.rules),
+        ("alerting.owners", config.alerting.owners),
+    )
 
 
 def read_settings(

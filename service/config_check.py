@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 
 import psycopg
 
+from operations.operator_files.model import read_file
 from processor.calls.errors import ConfigError, PipelineError
 from processor.calls.identity_map import load_identity_map
 from processor.pricing.load import load_price_book
 from service import database, keys
 from service.config import Config
 from service.identity_keys import key_file, load_identity_rules, load_keys
+from service.operator_files import operator_files
 from storage.schema.migrate import MINIMUM_SERVER, migrations, view_checksum
 
 
@@ -36,6 +38,7 @@ def findings(load: Callable[[], Config]) -> Iterator[Finding]:
     yield _price_map(config)
     yield _identity_key(config)
     yield from _identities(config)
+    yield from _operator_files(config)
     yield from _database(config)
 
 
@@ -72,6 +75,18 @@ def _identities(config: Config) -> Iterator[Finding]:
         return
     text = f"{len(found.labels)} names, {len(found.assignments)} tenants of users in {file}"
     yield Finding("identities", True, text)
+
+
+def _operator_files(config: Config) -> Iterator[Finding]:
+    for kind, path, read in operator_files(config):
+        if path is None:
+            continue
+        try:
+            read_file(kind, path, read)
+        except ConfigError as error:
+            yield Finding(kind, False, str(error), "the format: docs/alerts.md")
+        else:
+            yield Finding(kind, True, str(path))
 
 
 def _database(config: Config) -> Iterator[Finding]:

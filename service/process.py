@@ -21,6 +21,7 @@ from psycopg_pool import ConnectionPool
 from starlette.applications import Starlette
 
 from operations import query as ledger
+from operations.operator_files.model import OperatorFile
 from processor.calls.errors import ConfigError, PipelineError, StorageUnavailable
 from processor.calls.identity_map import IdentityMap, load_identity_map
 from processor.pricing.load import PriceBook, load_price_book
@@ -31,6 +32,7 @@ from service.config import Config
 from service.hangup import Terminal, on_hangup
 from service.identity_keys import load_identity_rules
 from service.logs import announce, configure_logging
+from service.operator_files import put_in_force, read_operator_files
 from service.ports import Listener
 from service.postgres.server import EmbeddedError, EmbeddedPostgres
 from service.price_records import register
@@ -133,7 +135,7 @@ def _prepare(
     with _connection(dsn) as connection:
         ports.refuse_open_doors(listeners, keys.exist(connection))
     map_id = _register(dsn, book)
-    _write_down(dsn, config, _identities(config))
+    _write_down(dsn, config, _identities(config), read_operator_files(config))
     keys_required = not (doors.grpc.is_loopback and doors.http.is_loopback)
     return Assignment(0, config, dsn, doors.grpc, doors.http, keys_required, map_id)
 
@@ -153,12 +155,13 @@ def _identities(config: Config) -> IdentityMap:
     return load_identity_map(file, rules) if file else identities.NONE
 
 
-def _write_down(dsn: str, config: Config, people: IdentityMap) -> None:
-    """Tell the ledger the settings that its readers need."""
+def _write_down(dsn: str, config: Config, people: IdentityMap, files: Sequence[OperatorFile]) -> None:
+    """Tell the ledger the settings and files that its readers need."""
     with _connection(dsn) as connection:
         for name in ("public_url", "trace_url"):
             connection.execute(ledger.query("put_setting"), {"key": name, "value": getattr(config, name)})
         identities.use(connection, people)
+        put_in_force(connection, files)
         is_applied = identities.is_applied(connection)
     if not is_applied:
         log.info(
@@ -237,9 +240,10 @@ async def _reload(running: Running, read: Callable[[], Config], troubles: Recent
         config, kept = with_fixed(await asyncio.to_thread(read), before.config)
         book = await asyncio.to_thread(load_price_book, config.prices.file)
         people = await asyncio.to_thread(_identities, config)
+        files = await asyncio.to_thread(read_operator_files, config)
         map_id = await asyncio.to_thread(_register, before.dsn, book)
         await running.replace(replace(before, config=config, price_map_id=map_id), book)
-        await asyncio.to_thread(_write_down, before.dsn, config, people)
+        await asyncio.to_thread(_write_down, before.dsn, config, people, files)
     except (ConfigError, PipelineError, psycopg.Error) as error:
         log.error("the reload failed; the service continues with its old configuration: %s", error)
         return

@@ -59,6 +59,16 @@ class Value:
                 raise self.error(f"{name} is missing")
         return values
 
+    def mapping(self) -> dict[str, Value]:
+        """A mapping whose keys are names of the operator's own.
+
+        Raises:
+            ConfigError: not a mapping, or a key is repeated.
+        """
+        if not isinstance(self.node, yaml.MappingNode):
+            raise self.error("expected a mapping")
+        return self.section(*(str(key.value) for key, _ in self.node.value))
+
     def items(self) -> Iterator[Value]:
         """The entries of a list; none for an empty value."""
         if isinstance(self.node, yaml.ScalarNode) and not self.node.value:

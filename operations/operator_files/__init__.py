@@ -1,0 +1,1 @@
+"""Files that operators keep under review: rules, owners, budgets."""
