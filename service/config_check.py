@@ -120,6 +120,9 @@ def _schema(connection: psycopg.Connection[Any]) -> Finding:
     version = _scalar(connection, "SELECT max(version) FROM _genai.schema_version")
     checksum = _scalar(connection, "SELECT checksum FROM _genai.contract_version")
     newest = migrations()[-1].version
+    if version > newest:
+        remedy = "start the newer version, or run `spanledger migrate --take-back`"
+        return Finding("schema", False, f"at migration {version}, this version has only {newest}", remedy)
     if version != newest:
         return Finding("schema", False, f"at migration {version}, this version has {newest}", remedy)
     if checksum != view_checksum():

@@ -27,6 +27,11 @@ LOCK_KEY = 0x5350_414E_4C45_4447  # "SPANLEDG": one migration at a time per data
 LOCK_TIMEOUT_SECONDS = 2  # a statement never queues longer than this before other traffic (LEDGER §16)
 PATIENCE_SECONDS = 300.0
 
+_NEWER = (
+    "database: a newer version of Spanledger has migrated it ({}). Start that version; or, to go back to the "
+    "views of this one, run `spanledger migrate --take-back` once"
+)
+
 T = TypeVar("T")
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -62,7 +67,13 @@ def _view(file: Path) -> bytes:
     return write_out(file.read_text(encoding="utf-8")).encode()
 
 
-def migrate(dsn: str, *, patience_seconds: float = PATIENCE_SECONDS, up_to: int | None = None) -> list[str]:
+def migrate(
+    dsn: str,
+    *,
+    patience_seconds: float = PATIENCE_SECONDS,
+    up_to: int | None = None,
+    take_back: bool = False,
+) -> list[str]:
     """Apply what is missing; the first process does it, the others wait for the result.
 
     Safe to call from every worker at start, beside running writers: statements wait at most two seconds for a
@@ -70,27 +81,29 @@ def migrate(dsn: str, *, patience_seconds: float = PATIENCE_SECONDS, up_to: int 
 
     Args:
         up_to: stop at this migration (tests of upgrades).
+        take_back: replace the views of a newer version; its tables stay.
 
     Returns:
         Warnings for the operator, in English (the reader role could not be created, ...).
 
     Raises:
         StorageUnavailable: no connection, or not finished within `patience_seconds`.
-        ConfigError: the server is too old, or the role may not do what is needed.
+        ConfigError: the server is too old, the database belongs to a newer version, or the role may not do
+            what is needed.
     """
     deadline = time.monotonic() + patience_seconds
     try:
         with psycopg.connect(
             dsn, autocommit=True, connect_timeout=10, application_name="spanledger migrate"
         ) as conn:
-            return _migrate(conn, deadline, up_to)
+            return _migrate(conn, deadline, up_to, take_back)
     except psycopg.errors.InsufficientPrivilege as error:
         raise ConfigError(f"database: {error}".strip()) from error
     except psycopg.OperationalError as error:
         raise StorageUnavailable(f"migrating: {error}".strip()) from error
 
 
-def _migrate(conn: Connection, deadline: float, up_to: int | None) -> list[str]:
+def _migrate(conn: Connection, deadline: float, up_to: int | None, take_back: bool) -> list[str]:
     if conn.info.server_version < MINIMUM_SERVER:
         raise ConfigError(
             f"database: PostgreSQL 15 or newer is needed, this is {conn.info.server_version // 10000}"
@@ -99,12 +112,14 @@ def _migrate(conn: Connection, deadline: float, up_to: int | None) -> list[str]:
     conn.execute("SET timezone = 'UTC'")
     with _alone(conn, deadline):
         _prepare(conn)
+        if not take_back:
+            _refuse_newer(conn)
         for migration in migrations():
             if up_to is None or migration.version <= up_to:
                 _patiently(conn, deadline, lambda m=migration: _apply(conn, m))  # type: ignore[misc]
         if up_to is not None:
             return []
-        _patiently(conn, deadline, lambda: _apply_views(conn))
+        _patiently(conn, deadline, lambda: _apply_views(conn, take_back))
         return _patiently(conn, deadline, lambda: grant_reader(conn))
 
 
@@ -135,6 +150,30 @@ def _prepare(conn: Connection) -> None:
         " (one boolean PRIMARY KEY DEFAULT true CHECK (one),"
         " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
     )
+    conn.execute(
+        "CREATE TABLE IF NOT EXISTS _genai.contract_history"
+        " (checksum text PRIMARY KEY, replaced_at timestamptz NOT NULL DEFAULT now())"
+    )
+
+
+_REPLACED = """
+    SELECT to_char(replaced_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')
+    FROM _genai.contract_history WHERE checksum = %s
+"""
+
+
+def _refuse_newer(conn: Connection) -> None:
+    """An older version that starts again would put its own views back, under the newer one's dashboards."""
+    checksum = view_checksum()
+    if _scalar(conn, "SELECT checksum FROM _genai.contract_version") == checksum:
+        return
+    known = [migration.version for migration in migrations()]
+    unknown = _scalar(conn, "SELECT max(version) FROM _genai.schema_version WHERE version <> ALL (%s)", known)
+    if unknown is not None:
+        raise ConfigError(_NEWER.format(f"it has migration {unknown}"))
+    replaced = _scalar(conn, _REPLACED, checksum)
+    if replaced is not None:
+        raise ConfigError(_NEWER.format(f"it replaced the views of this one at {replaced} UTC"))
 
 
 def _try_timescale(conn: Connection) -> None:
@@ -163,13 +202,22 @@ def _apply(conn: Connection, migration: Migration) -> None:
     log.info("applied migration %s", migration.name)
 
 
-def _apply_views(conn: Connection) -> None:
-    """Replace the whole contract in one transaction when its text differs from what was applied."""
+def _apply_views(conn: Connection, take_back: bool) -> None:
+    """Replace the whole contract in one transaction when its text differs from what was applied.
+
+    What is replaced is remembered as older than this version, unless this is a step back.
+    """
     checksum = view_checksum()
     with conn.transaction():
         if _scalar(conn, "SELECT checksum FROM _genai.contract_version") == checksum:
             return
         conn.execute("SET LOCAL client_min_messages = warning")
+        if not take_back:
+            conn.execute(
+                "INSERT INTO _genai.contract_history (checksum) SELECT checksum FROM _genai.contract_version"
+                " ON CONFLICT (checksum) DO UPDATE SET replaced_at = now()"
+            )
+        conn.execute("DELETE FROM _genai.contract_history WHERE checksum = %s", (checksum,))
         conn.execute("DROP SCHEMA IF EXISTS genai CASCADE")
         conn.execute("CREATE SCHEMA genai")
         for file in view_files():
