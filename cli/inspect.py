@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from pathlib import Path
 from typing import Annotated
 
@@ -15,10 +16,11 @@ from cli.inspection_logs import inspect_any
 from operations.terminal import Column, console, exact_usd, show_table
 from processor.calls.admission import Admission
 from processor.calls.call import Flag
+from processor.calls.identity import MIN_KEY_BYTES, Mode, identity_rules
 from processor.pricing.load import load_price_book
 from receiver.otlp.decode import decode_options
 from service.config import Config
-from service.identity_keys import load_identity_rules
+from service.identity_keys import key_file, load_identity_rules
 
 _TOLD_ALREADY = (
     "sources", "spanId", "traceId", "parentSpanId", "costUsd", "priceStatus", "dialect", "flags",
@@ -65,7 +67,17 @@ def inspect(
 
 
 def _rules(settings: Config) -> Admission:
-    return Admission(load_identity_rules(settings))
+    """By the deployment's key where there is one: to look at a file makes none."""
+    if not settings.identity.key_file and not key_file(settings).exists():
+        console(stderr=True).print(
+            "No identity key here: users are shown hashed with a key made for this command alone; "
+            "--raw-identities shows them as sent.",
+            style="yellow",
+        )
+        modes = settings.identity
+        throwaway = [secrets.token_bytes(MIN_KEY_BYTES)]
+        return Admission(identity_rules(throwaway, Mode(modes.user), Mode(modes.tenant)))
+    return Admission(load_identity_rules(settings, create=False))
 
 
 def _print_json(file: Path, found: Inspection) -> None:

@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 
 from cli.__main__ import build
 from processor.calls.errors import BadData
+from service.config import load_config
+from service.identity_keys import load_identity_rules
 from tests.coding_agents.sessions import AGENTS, session
 from tests.receiver.captures import CAPTURES, ROOT
 from tests.receiver.spans import CHAT, T0, Made, request
@@ -69,6 +71,14 @@ def test_identities_are_shown_as_they_would_be_stored(tmp_path: Path) -> None:
     (call,) = json.loads(run("--data-dir", str(tmp_path), "--json", str(VERCEL)))["calls"]
     assert call["userId"].startswith("h:")
     assert call["tenantId"] == "acme"
+
+
+def test_looking_at_a_file_makes_no_identity_key(tmp_path: Path) -> None:
+    run("--data-dir", str(tmp_path / "data"), "--json", str(VERCEL))
+    assert list(tmp_path.iterdir()) == []
+    load_identity_rules(load_config(None, {("data_dir",): ("", tmp_path)}, {}))
+    arguments = ("--data-dir", str(tmp_path), "--json", str(VERCEL))
+    assert run(*arguments) == run(*arguments)
 
 
 def test_several_files_are_one_json_object_each() -> None:
