@@ -54,36 +54,36 @@ def _windows(seed: int, count: int) -> list[tuple[datetime, datetime]]:
     return made
 
 
+_SUMMED = """
+    SELECT {column}, sum(calls), sum(cost_pico_usd)
+    FROM genai.usage_of(%s, %s, '*', '*', %s, '*', '*', '*', '*', '*', '*', '*') GROUP BY 1
+"""
+
+
 def _summed(
-    dsn: str, function: str, column: str, windows: list[tuple[datetime, datetime]]
+    dsn: str, dimension: str, column: str, windows: list[tuple[datetime, datetime]]
 ) -> list[dict[str, int]]:
     found = []
     with psycopg.connect(dsn) as connection:
         for start, end in windows:
-            query = (
-                f"SELECT {column}, sum(calls), sum(cost_pico_usd) FROM genai.{function}(%s, %s) GROUP BY 1"  # noqa: S608
-            )
-            result = connection.execute(query.encode(), (start, end)).fetchall()
+            query = _SUMMED.format(column=column)
+            result = connection.execute(query.encode(), (start, end, dimension)).fetchall()
             assert all(cost == 600 * calls for _, calls, cost in result)
             found.append({name: int(calls) for name, calls, _ in result})
     return found
 
 
 @pytest.mark.parametrize(
-    ("function", "column", "place"),
-    [
-        ("usage_window", "endpoint_tag", 1),
-        ("identity_window", "user_id", 2),
-        ("identity_window", "endpoint_tag", 1),
-    ],
+    ("dimension", "column", "place"),
+    [("endpoint", "endpoint_tag", 1), ("user", "user_id", 2), ("endpoint,user", "endpoint_tag", 1)],
 )
 def test_a_window_equals_the_rows_in_it(
-    three_days: tuple[str, list[tuple[datetime, str, str]]], function: str, column: str, place: int
+    three_days: tuple[str, list[tuple[datetime, str, str]]], dimension: str, column: str, place: int
 ) -> None:
     dsn, facts = three_days
     windows = _windows(seed=place, count=60)
     expected = [dict(Counter(f[place] for f in facts if start <= f[0] < end)) for start, end in windows]
-    assert _summed(dsn, function, column, windows) == expected
+    assert _summed(dsn, dimension, column, windows) == expected
 
 
 def test_a_window_without_minutes_still_equals_the_rows(
@@ -95,7 +95,7 @@ def test_a_window_without_minutes_still_equals_the_rows(
         connection.execute("UPDATE _genai.floor SET time = %s WHERE level = 'minute'", (floor,))
     windows = _windows(seed=9, count=60)
     expected = [dict(Counter(f[1] for f in facts if start <= f[0] < end)) for start, end in windows]
-    assert _summed(dsn, "usage_window", "endpoint_tag", windows) == expected
+    assert _summed(dsn, "endpoint", "endpoint_tag", windows) == expected
 
 
 def test_a_window_over_folded_days_equals_the_rows(
@@ -106,7 +106,7 @@ def test_a_window_over_folded_days_equals_the_rows(
     assert value(dsn, "SELECT count(*) FROM genai.usage_identity_day") > 0
     windows = _windows(seed=11, count=60)
     expected = [dict(Counter(f[2] for f in facts if start <= f[0] < end)) for start, end in windows]
-    assert _summed(dsn, "identity_window", "user_id", windows) == expected
+    assert _summed(dsn, "user", "user_id", windows) == expected
 
 
 @pytest.mark.parametrize("cut", ["window_cut", "identity_cut"])
@@ -127,22 +127,25 @@ def test_where_rows_of_an_edge_are_gone_the_window_snaps_outward_and_says_so(
     hour = {"minute": 0, "second": 0, "microsecond": 0}
     assert used == (start.replace(**hour), end.replace(**hour) + timedelta(hours=1))
     expected = [dict(Counter(f[1] for f in facts if used[0] <= f[0] < used[1]))]
-    assert _summed(dsn, "usage_window", "endpoint_tag", [(start, end)]) == expected
+    assert _summed(dsn, "endpoint", "endpoint_tag", [(start, end)]) == expected
 
 
-def test_the_most_expensive_values_come_first_with_the_window_used(
-    three_days: tuple[str, list[tuple[datetime, str, str]]],
+@pytest.mark.parametrize(("dimension", "place"), [("endpoint", 1), ("user", 2)])
+def test_a_comparison_counts_the_rows_of_its_window_and_names_it(
+    three_days: tuple[str, list[tuple[datetime, str, str]]], dimension: str, place: int
 ) -> None:
     dsn, facts = three_days
     start, end = NOW - timedelta(hours=40, seconds=3), NOW
-    for dimension, place in (("endpoint", 1), ("user", 2)):
-        query = "SELECT value, calls, from_used, to_used FROM genai.top(%s, %s, %s, 'prod', NULL)"
-        found = rows(dsn, query, dimension, start, end)
-        counts = Counter(f[place] for f in facts if start <= f[0] < end)
-        assert {v: int(n) for v, n, _, _ in found} == dict(counts)
-        assert [n for _, n, _, _ in found] == sorted(counts.values(), reverse=True)
-        assert {(a, b) for _, _, a, b in found} == {(start, end)}
-    assert rows(dsn, "SELECT * FROM genai.top('endpoint', %s, %s, 'dev', NULL)", start, end) == []
+    query = """
+        SELECT segment, calls, from_used, to_used
+        FROM genai.compare(%s, %s, p_env => %s, p_dimension => %s) WHERE NOT is_total AND calls > 0
+    """
+    found = rows(dsn, query, start, end, "prod", dimension)
+    assert {name: calls for name, calls, _, _ in found} == dict(
+        Counter(f[place] for f in facts if start <= f[0] < end)
+    )
+    assert {(used_from, used_to) for _, _, used_from, used_to in found} == {(start, end)}
+    assert rows(dsn, query, start, end, "dev", dimension) == []
 
 
 def test_nothing_below_a_floor_is_shown(three_days: tuple[str, list[tuple[datetime, str, str]]]) -> None:

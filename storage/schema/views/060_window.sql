@@ -1,4 +1,3 @@
--- ranges: storage/schema/measures.py
 -- Exact windows (LEDGER §9): whole hours from the hour rollup, whole minutes beside them, the ragged rest from rows.
 -- Where an edge's rows are gone the window snaps outward; `from_used` and `to_used` say to where.
 -- All functions here are LANGUAGE sql STABLE with one SELECT, so that the planner inlines them; sum what they return.
@@ -56,48 +55,4 @@ LANGUAGE sql STABLE AS $$
             WHEN w.minute_up <= w.minute_down AND w.minute_up >= w.minute THEN w.minute_down
             ELSE w.to_used END
     FROM whole w
-$$;
-
--- Usage of [from_time, to_time) by all dimensions but identity; several rows per combination.
--- The second pair of bounds in a branch says nothing new: constants let the planner see how much it reads.
-CREATE FUNCTION genai.usage_window(from_time timestamptz, to_time timestamptz)
-RETURNS TABLE (
-    environment text, data_mode text, service_name text, endpoint_tag text, prompt_version text,
-    provider text, model text,
-    {calls..output_image_tokens: # bigint},
-    cost_pico_usd bigint,
-    {input_cost_pico_usd..latency_b23: # bigint}
-)
-LANGUAGE sql STABLE AS $$
-    WITH cut AS MATERIALIZED (SELECT * FROM genai.window_cut(from_time, to_time))
-    SELECT u.environment, u.data_mode, u.service_name, u.endpoint_tag, u.prompt_version, u.provider, u.model,
-        {calls..output_image_tokens: u.#},
-        u.cost_pico_usd, {input_cost_pico_usd..latency_b23: u.#}
-    FROM genai.usage_hour u
-    WHERE u.bucket >= (SELECT c.hours_from FROM cut c) AND u.bucket < (SELECT c.hours_to FROM cut c)
-        AND u.bucket >= date_bin('1 hour', from_time, 'epoch') AND u.bucket < to_time + interval '1 hour'
-    UNION ALL
-    SELECT u.environment, u.data_mode, u.service_name, u.endpoint_tag, u.prompt_version, u.provider, u.model,
-        {calls..output_image_tokens: u.#},
-        u.cost_pico_usd, {input_cost_pico_usd..latency_b23: u.#}
-    FROM genai.usage_minute u
-    WHERE u.bucket >= (SELECT c.minutes_from FROM cut c) AND u.bucket < (SELECT c.hours_from FROM cut c)
-    UNION ALL
-    SELECT u.environment, u.data_mode, u.service_name, u.endpoint_tag, u.prompt_version, u.provider, u.model,
-        {calls..output_image_tokens: u.#},
-        u.cost_pico_usd, {input_cost_pico_usd..latency_b23: u.#}
-    FROM genai.usage_minute u
-    WHERE u.bucket >= (SELECT c.hours_to FROM cut c) AND u.bucket < (SELECT c.minutes_to FROM cut c)
-    UNION ALL
-    SELECT u.environment, u.data_mode, u.service_name, u.endpoint_tag, u.prompt_version, u.provider, u.model,
-        {calls..output_image_tokens: u.#},
-        u.cost_pico_usd, {input_cost_pico_usd..latency_b23: u.#}
-    FROM genai.usage_call u
-    WHERE u.bucket >= (SELECT c.from_used FROM cut c) AND u.bucket < (SELECT c.minutes_from FROM cut c)
-    UNION ALL
-    SELECT u.environment, u.data_mode, u.service_name, u.endpoint_tag, u.prompt_version, u.provider, u.model,
-        {calls..output_image_tokens: u.#},
-        u.cost_pico_usd, {input_cost_pico_usd..latency_b23: u.#}
-    FROM genai.usage_call u
-    WHERE u.bucket >= (SELECT c.minutes_to FROM cut c) AND u.bucket < (SELECT c.to_used FROM cut c)
 $$;

@@ -1,4 +1,3 @@
--- ranges: storage/schema/measures.py
 -- Exact windows by identity: whole days from the folded days, whole hours, the ragged rest from rows.
 
 CREATE FUNCTION genai.identity_cut(from_time timestamptz, to_time timestamptz)
@@ -49,50 +48,4 @@ LANGUAGE sql STABLE AS $$
     CROSS JOIN LATERAL (
         SELECT least(w.to_used, greatest(w.hour, w.hour_up, d.days_to)) AS hours_from
     ) h
-$$;
-
--- Usage of [from_time, to_time) by identity. `endpoint_tag` is NULL where only folded days are left.
-CREATE FUNCTION genai.identity_window(from_time timestamptz, to_time timestamptz)
-RETURNS TABLE (
-    environment text, data_mode text, tenant_id text, user_id text, endpoint_tag text, provider text,
-    model text, {calls..output_image_tokens: # bigint}, cost_pico_usd bigint,
-    {input_cost_pico_usd..latency_b23: # bigint}
-)
-LANGUAGE sql STABLE AS $$
-    WITH cut AS MATERIALIZED (SELECT * FROM genai.identity_cut(from_time, to_time))
-    SELECT u.environment, u.data_mode, u.tenant_id, u.user_id, u.endpoint_tag, u.provider, u.model,
-        {calls..output_image_tokens: u.#},
-        u.cost_pico_usd,
-        {input_cost_pico_usd..latency_b23: u.#}
-    FROM genai.usage_identity u
-    WHERE u.bucket >= (SELECT c.hours_from FROM cut c) AND u.bucket < (SELECT c.hours_to FROM cut c)
-        AND u.bucket >= date_bin('1 hour', from_time, 'epoch') AND u.bucket < to_time + interval '1 hour'
-    UNION ALL
-    SELECT u.environment, u.data_mode, u.tenant_id, u.user_id, NULL::text, u.provider, u.model,
-        {calls..output_image_tokens: u.#},
-        u.cost_pico_usd,
-        {input_cost_pico_usd..latency_b23: u.#}
-    FROM genai.usage_identity_day u
-    WHERE u.bucket >= (SELECT c.days_from FROM cut c) AND u.bucket < (SELECT c.days_to FROM cut c)
-    UNION ALL
-    SELECT u.environment, u.data_mode, u.tenant_id, u.user_id, u.endpoint_tag, u.provider, u.model,
-        {calls..output_image_tokens: u.#},
-        u.cost_pico_usd,
-        {input_cost_pico_usd..latency_b23: u.#}
-    FROM genai.usage_call u
-    WHERE u.bucket >= (SELECT c.from_used FROM cut c) AND u.bucket < (SELECT c.days_from FROM cut c)
-    UNION ALL
-    SELECT u.environment, u.data_mode, u.tenant_id, u.user_id, u.endpoint_tag, u.provider, u.model,
-        {calls..output_image_tokens: u.#},
-        u.cost_pico_usd,
-        {input_cost_pico_usd..latency_b23: u.#}
-    FROM genai.usage_call u
-    WHERE u.bucket >= (SELECT c.days_to FROM cut c) AND u.bucket < (SELECT c.hours_from FROM cut c)
-    UNION ALL
-    SELECT u.environment, u.data_mode, u.tenant_id, u.user_id, u.endpoint_tag, u.provider, u.model,
-        {calls..output_image_tokens: u.#},
-        u.cost_pico_usd,
-        {input_cost_pico_usd..latency_b23: u.#}
-    FROM genai.usage_call u
-    WHERE u.bucket >= (SELECT c.hours_to FROM cut c) AND u.bucket < (SELECT c.to_used FROM cut c)
 $$;
