@@ -47,8 +47,17 @@ def instant(text: str, now: datetime) -> datetime:
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"expected {FORMS}, not {text!r}") from None
+    return of_our_time(moment)
+
+
+def of_our_time(moment: datetime) -> datetime:
+    """The moment itself.
+
+    Raises:
+        ValueError: it lies before 1970, or too far ahead for what is computed with it.
+    """
     if not 1970 <= moment.year < 9000:
-        raise ValueError(f"expected a time after 1970, not {text!r}")
+        raise ValueError(f"expected a time after 1970, not {moment:%Y-%m-%d}")
     return moment
 
 

@@ -9,9 +9,9 @@ from operations import format as words
 from operations.compare.model import DIMENSIONS, Comparison, Focus, Question
 from operations.compare.model import compare as ask
 from operations.dimensions import is_per_call
-from operations.web import ledger
-from operations.web.ledger import Connection
+from operations.web import queries
 from operations.web.parameters import Links
+from operations.web.queries import Connection
 from operations.web.render import Service, render
 from operations.web.svg import waterfall
 
@@ -34,11 +34,11 @@ def compare_page(
         limit: segments at most; the total counts all.
     """
     answer = ask(connection, question, limit)
-    with ledger.snapshot(connection):
-        chart, step = ledger.burn(connection, question)
-        calls = ledger.calls(connection, question, CALLS)
-        state = ledger.rows(connection, "state", question)[0]
-        outside = [] if answer.total else ledger.rows(connection, "outside", question)
+    with queries.snapshot(connection):
+        chart, step = queries.burn(connection, question)
+        calls = queries.calls(connection, question, CALLS)
+        state = queries.rows(connection, "state", question)[0]
+        outside = [] if answer.total else queries.rows(connection, "outside", question)
     total = answer.total
     return render(
         "compare/page.html", service=service, links=links, question=question, total=total,

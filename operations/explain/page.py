@@ -11,9 +11,9 @@ from psycopg.rows import dict_row
 
 from operations.compare.model import Focus, Question
 from operations.explain.price_doubts import doubts, why_without_price
-from operations.web import ledger
-from operations.web.ledger import Connection, Row
+from operations.web import queries
 from operations.web.parameters import BadParameter, Links
+from operations.web.queries import Connection, Row
 from operations.web.render import Service, render
 
 WITHOUT_COST = {
@@ -51,13 +51,13 @@ def call_page(
         BadParameter: the key is none, or `at` no time.
     """
     values: Row = {"key": _key(identity), "at": _at(parameters)}
-    with ledger.snapshot(connection), connection.cursor(row_factory=dict_row) as cursor:
-        call = cursor.execute(ledger.query("call"), values).fetchone()
+    with queries.snapshot(connection), connection.cursor(row_factory=dict_row) as cursor:
+        call = cursor.execute(queries.query("call"), values).fetchone()
         if call is None:
             return None
         values["at"] = call["time"]
-        bill = cursor.execute(ledger.query("bill"), values).fetchall()
-        total = cursor.execute(ledger.query("bill_sum"), values).fetchone()
+        bill = cursor.execute(queries.query("bill"), values).fetchall()
+        total = cursor.execute(queries.query("bill_sum"), values).fetchone()
     return render(
         "explain/page.html", service=service, links=links, question=_around(call), call=call, bill=bill,
         total=total, fields=_read(call), without_cost=_without_cost(call), doubts=doubts(call["flags"]),

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from operations.compare.model import Question
 from operations.compare.model import compare as ask
-from operations.web import ledger
-from operations.web.ledger import Connection, Row
+from operations.web import queries
 from operations.web.parameters import Links
+from operations.web.queries import Connection, Row
 from operations.web.render import Service, render
 
 TOP = 8
@@ -25,20 +25,20 @@ def home_page(
         is_live: the window ends now, so that the page may load itself again.
     """
     answer = ask(connection, question, 0)
-    with ledger.snapshot(connection):
-        chart, step = ledger.burn(connection, question)
+    with queries.snapshot(connection):
+        chart, step = queries.burn(connection, question)
         return render(
             "spend/page.html", service=service, links=links, question=question, total=answer.total,
             spike=answer.spike, spend=_spend(connection, question, now), chart=chart, step=step,
-            endpoints=ledger.rows(connection, "top", question, by_version=False, limit=TOP),
-            versions=ledger.rows(connection, "top", question, by_version=True, limit=TOP),
-            unpriced=ledger.rows(connection, "unpriced", question),
-            unread=ledger.rows(connection, "unread", question),
-            refused=ledger.rows(connection, "refused", question),
-            state=ledger.rows(connection, "state", question)[0],
-            outside=ledger.rows(connection, "outside", question),
-            problems=_worst_first(ledger.rows(connection, "problems", question)),
-            calls=ledger.calls(connection, question, CALLS), now=now, refresh=60 if is_live else None,
+            endpoints=queries.rows(connection, "top", question, by_version=False, limit=TOP),
+            versions=queries.rows(connection, "top", question, by_version=True, limit=TOP),
+            unpriced=queries.rows(connection, "unpriced", question),
+            unread=queries.rows(connection, "unread", question),
+            refused=queries.rows(connection, "refused", question),
+            state=queries.rows(connection, "state", question)[0],
+            outside=queries.rows(connection, "outside", question),
+            problems=_worst_first(queries.rows(connection, "problems", question)),
+            calls=queries.calls(connection, question, CALLS), now=now, refresh=60 if is_live else None,
         )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def _spend(connection: Connection, question: Question, now: datetime) -> list[tu
         ("this month", f"since 1 {now:%B}, UTC", today.replace(day=1)),
     )
     return [
-        (name, since, asked, ledger.rows(connection, "spend", asked)[0])
+        (name, since, asked, queries.rows(connection, "spend", asked)[0])
         for name, since, start in windows
         for asked in [question._replace(start=start, end=now)]
     ]

@@ -9,13 +9,10 @@ from difflib import get_close_matches
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from operations import times
 from operations.compare.model import DIMENSIONS, Focus, Question
 
-DEFAULT_WINDOW = timedelta(hours=24)
-_LONGEST = timedelta(days=3660)
-"""Ten years: a window twice as far back is still a date for Python and PostgreSQL."""
 _LONGEST_VALUE = 1024
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _GRAFANAS_OWN = {"timezone", "orgId", "refresh", "kiosk", "theme", "viewPanel", "editPanel", "tab"}
 """Parameters that Grafana adds to an address: those of a dashboard may be pasted after ours."""
 
@@ -46,11 +43,12 @@ def question_of(parameters: Iterable[tuple[str, str]], now: datetime) -> Questio
     """
     given = _gathered(parameters)
     end = _instant("to", given.pop("to", "now"), now)
-    first = given.pop("from", None)
-    start = end - DEFAULT_WINDOW if first is None else _instant("from", first, now)
-    if not start < end <= start + _LONGEST:
-        raise BadParameter("from", "before `to`, and at most ten years before it")
-    baseline = _baseline(given.pop("baseline", "previous"))
+    first = _instant("from", given.pop("from"), now) if "from" in given else None
+    try:
+        start, end = times.window(None, first, end, now)
+    except ValueError:
+        raise BadParameter("from", "a time before `to`, and at most ten years before it") from None
+    baseline = _baseline(given.pop("baseline", "previous"), now)
     dimension = given.pop("by", "endpoint")
     if dimension not in DIMENSIONS:
         raise BadParameter("by", f"one of {', '.join(DIMENSIONS)}")
@@ -85,41 +83,23 @@ def _unknown(name: str, known: set[str]) -> BadParameter:
 
 
 def _instant(name: str, text: str, now: datetime) -> datetime:
-    expected = "milliseconds since 1970, RFC 3339 (2026-05-04T12:00:00Z) or now-6h"
+    """As people write it, or in Grafana's milliseconds."""
     try:
-        if match := re.fullmatch(r"now(?:-([1-9]\d{0,6})([smhd]))?", text):
-            moment = now - timedelta(**{_UNITS[match[2]]: int(match[1])}) if match[1] else now
-        elif re.fullmatch(r"\d{1,15}", text):
-            moment = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=int(text))
-        else:
-            moment = datetime.fromisoformat(text)
-            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        if re.fullmatch(r"\d{1,15}", text):
+            return times.of_our_time(datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=int(text)))
+        return times.instant(text, now)
     except (ValueError, OverflowError):
-        raise BadParameter(name, expected) from None
-    if not 1970 <= moment.year < 9000:
-        raise BadParameter(name, "a time after 1970")
-    return moment
+        raise BadParameter(name, f"milliseconds since 1970, {times.FORMS}") from None
 
 
-def _baseline(text: str) -> str:
+def _baseline(text: str, now: datetime) -> str:
     """The baseline as SQL reads it."""
-    expected = "previous, a distance back such as 24h or 168h, or FROM..TO in RFC 3339"
-    if text in ("", "previous"):
-        return "previous"
-    if match := re.fullmatch(r"([1-9]\d{0,8})([smhd])", text):
-        if timedelta(**{_UNITS[match[2]]: int(match[1])}) > _LONGEST:
-            raise BadParameter("baseline", "at most ten years back")
-        return text
-    first, found, last = text.partition("..")
-    if not found:
-        raise BadParameter("baseline", expected)
     try:
-        start, end = (_instant("baseline", moment, datetime.now(UTC)) for moment in (first, last))
-    except BadParameter:
-        raise BadParameter("baseline", expected) from None
-    if start >= end:
-        raise BadParameter("baseline", "FROM before TO")
-    return f"{_text(start)}..{_text(end)}"
+        return times.baseline(text or "previous", now)
+    except ValueError:
+        raise BadParameter(
+            "baseline", "previous, a distance back such as 24h or 168h (at most ten years), or FROM..TO"
+        ) from None
 
 
 def _text(moment: datetime) -> str:

@@ -1,4 +1,4 @@
--- Questions of the pages (operations/web/ledger.py).
+-- Questions of the pages (operations/web/queries.py).
 
 -- bill --
 -- The parts of a call's bill: tokens times price, recomputed from its row.

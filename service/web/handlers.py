@@ -11,8 +11,8 @@ from starlette.responses import HTMLResponse
 from operations.compare.page import compare_page
 from operations.explain.page import call_page
 from operations.spend.page import home_page
-from operations.web.ledger import Connection
 from operations.web.parameters import BadParameter, Links, question_of
+from operations.web.queries import Connection
 from operations.web.render import Service, render
 
 Answer = Callable[[Connection, Request, Service], HTMLResponse]

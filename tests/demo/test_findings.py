@@ -23,8 +23,8 @@ from demo.truth import Totals
 from operations.compare.model import Question, compare
 from operations.compare.page import compare_page
 from operations.compare.story import show
-from operations.web.ledger import rows
 from operations.web.parameters import Links
+from operations.web.queries import rows
 from storage.schema.migrate import migrate
 from tests import servers
 from tests.dashboards.files import DEFAULTS, dashboards, panels

@@ -29,8 +29,13 @@ def test_nothing_asked_is_the_last_day_of_production() -> None:
     "text",
     ["1777892400000", "2026-05-04T11:00:00Z", "2026-05-04T13:00:00%2B02:00", "2026-05-04T11:00", "now-1h"],
 )
-def test_a_time_is_milliseconds_or_rfc_3339_or_relative(text: str) -> None:
+def test_a_time_is_milliseconds_or_iso_8601_or_relative(text: str) -> None:
     assert asked(f"from={text}").start == NOW - timedelta(hours=1)
+
+
+def test_a_time_is_written_as_in_the_terminal() -> None:
+    assert asked("from=yesterday&to=today").start == datetime(2026, 5, 3, tzinfo=UTC)
+    assert asked("baseline=2026-05-01..2026-05-02").baseline == "2026-05-01T00:00:00Z..2026-05-02T00:00:00Z"
 
 
 def test_an_address_of_grafana_asks_the_same() -> None:
@@ -46,7 +51,7 @@ def test_an_address_of_grafana_asks_the_same() -> None:
 @pytest.mark.parametrize(
     ("address", "name"),
     [
-        ("from=yesterday", "from"), ("to=999999999999999", "to"), ("to=1e9", "to"), ("from=now-0h", "from"),
+        ("from=tomorrow", "from"), ("to=999999999999999", "to"), ("to=1e9", "to"), ("from=now-0h", "from"),
         ("from=2026-05-04T12:00:00Z", "from"), ("from=now%2B1h", "from"), ("from=", "from"),
         ("from=1990-01-01", "from"), ("from=0001-01-01", "from"), ("baseline=0h", "baseline"),
         ("baseline=1w", "baseline"), ("baseline=99999999d", "baseline"), ("baseline=a..b", "baseline"),
