@@ -75,6 +75,23 @@ class OpsConfig(_Section):
     listen: Address = Field("127.0.0.1:4319", description="Address of pages, health checks and metrics.")
 
 
+class InboxConfig(_Section):
+    """Alerts that arrive by `POST /v1/alerts` on the ops port."""
+
+    hmac_secret: SecretStr | None = Field(
+        None,
+        description="If set, every delivery must be signed with it: HMAC-SHA-256 with a timestamp, as "
+        "Grafana 12 and newer send it.",
+    )
+    max_bytes: int = Field(
+        16 * 1024 * 1024, ge=64 * 1024, description="Largest delivery; larger ones are answered 413."
+    )
+    cooldown: Duration = Field(
+        timedelta(seconds=300),
+        description="A topic told again within this time is stored, but flagged as needing no attention.",
+    )
+
+
 class IdentityConfig(_Section):
     """How users and tenants are stored (what looks like a person is hashed in every mode)."""
 
@@ -213,6 +230,7 @@ class Config(_Section):
     database: DatabaseConfig = DatabaseConfig()
     receiver: ReceiverConfig = ReceiverConfig()
     ops: OpsConfig = OpsConfig()
+    inbox: InboxConfig = InboxConfig()
     identity: IdentityConfig = IdentityConfig()
     prices: PricesConfig = PricesConfig()
     retention: RetentionConfig = RetentionConfig()

@@ -75,6 +75,7 @@ freshness_seconds = Gauge(
     ["quantile"],
     multiprocess_mode="mostrecent",
 )
+alert_requests = Counter("spanledger_alert_requests", "Deliveries to /v1/alerts by HTTP status.", ["code"])
 build_info = Gauge(
     "spanledger_build_info",
     "Always 1: the versions of Spanledger, Python and the price list.",

@@ -207,7 +207,7 @@ async def _serve(
             return ops_app(Status(
                 pool.connection, ring, running.states, started, lambda: _describe(book, loaded),
                 _price_source(config), doors.by_name, config.model_dump(mode="json"), stop.is_set,
-                keeper.totals.listed,
+                keeper.totals.listed, config.inbox,
             ))  # fmt: skip
 
         current = Current(pages())

@@ -21,14 +21,17 @@ from operations import query as ledger
 from operations.terminal import ago, exact_usd
 from operations.web.parameters import Links
 from operations.web.render import Service, render
-from processor.calls.errors import PipelineError, Retryable
-from receiver.auth import Forbidden, basic_as_bearer
+from processor.calls.errors import PipelineError
+from receiver.auth import basic_as_bearer
 from receiver.status import log_fault
 from service import database, metrics
+from service.config import InboxConfig
 from service.keys import KeyRing
 from service.tally import Problem, described
 from service.version import version
+from service.web.alert_door import AlertDoor
 from service.web.handlers import PAGES, Answer
+from service.web.refusal import refusal
 from service.worker_status import WorkerState, instant_text
 
 log = logging.getLogger("spanledger.ops")
@@ -68,6 +71,7 @@ class Status(NamedTuple):
     settings: Mapping[str, object]
     is_stopping: Callable[[], bool]
     problems: Callable[[], Sequence[Problem]] = tuple
+    inbox: InboxConfig = InboxConfig()
 
 
 def ops_app(status: Status) -> Starlette:
@@ -80,6 +84,7 @@ def ops_app(status: Status) -> Starlette:
             Route("/readyz", _Page(status, _ready, is_open=True)),
             Route("/metrics", _Page(status, _metrics)),
             Route("/diagnostics", _Page(status, _diagnostics)),
+            Route("/v1/alerts", AlertDoor(status)),
         ]
     )
 
@@ -109,20 +114,10 @@ class _Page:
                 await self._status.keys.check(basic_as_bearer(dict(request.headers)), "read")
             return await run_in_threadpool(self._build, self._status, request)
         except PipelineError as error:
-            return _refusal(error)
+            return refusal(error)
         except Exception as error:  # a page must not take the service down, nor show what it holds
             log_fault(error, request.url.path)
             return PlainTextResponse("this page is unavailable right now\n", 503, {"retry-after": "2"})
-
-
-def _refusal(error: PipelineError) -> Response:
-    if isinstance(error, Forbidden):
-        return PlainTextResponse(f"{error}\n", 403)
-    if isinstance(error, Retryable):
-        return PlainTextResponse(f"{error}\n", 503, {"retry-after": "2"})
-    return PlainTextResponse(
-        f"{error}\n", 401, {"www-authenticate": 'Basic realm="Spanledger: key as password"'}
-    )
 
 
 async def _alive(request: Request) -> Response:

@@ -1,0 +1,92 @@
+-- The inbox: alerts as they arrive (operations/inbox/receive.py).
+
+-- add_deliveries --
+-- The deliveries of a document, each with its flags.
+INSERT INTO _genai.alert_delivery (episode_id, received_at, topic, status, severity, dedupe_applied, cooldown_applied)
+SELECT d.id, %(now)s, d.topic, d.status, d.severity, d.dedupe, d.cooldown
+FROM unnest(%(ids)s::bigint[], %(topics)s::text[], %(statuses)s::text[], %(severities)s::text[], %(dedupes)s::boolean[],
+    %(cooldowns)s::boolean[]) d (id, topic, status, severity, dedupe, cooldown)
+
+
+-- known --
+-- Which of these episodes are known, and in which status they were told before.
+SELECT e.org_id, e.fingerprint, e.starts_at,
+    CASE WHEN e.has_fired AND e.ended_at IS NOT NULL THEN ARRAY['firing', 'resolved']
+        WHEN e.has_fired THEN ARRAY['firing'] ELSE ARRAY['resolved'] END AS told
+FROM _genai.alert_episode e
+JOIN unnest(%(org_ids)s::bigint[], %(fingerprints)s::text[], %(starts)s::timestamptz[]) k (org_id, fingerprint, starts_at)
+    USING (org_id, fingerprint, starts_at)
+
+
+-- lock --
+-- One document at a time, until its transaction ends.
+SELECT pg_advisory_xact_lock(hashtextextended('spanledger inbox', 0))
+
+
+-- quarantine --
+-- An alert that could not be read, with the reason.
+INSERT INTO _genai.quarantine (received_at, name, reason, detail) VALUES (%(now)s, 'alert', 'alert_unreadable', %(fault)s)
+
+
+-- told --
+-- The last time each topic was told to people within the cooldown, and how severe it was then.
+SELECT DISTINCT ON (d.topic) d.topic, d.received_at, d.severity
+FROM _genai.alert_delivery d
+WHERE d.topic = ANY (%(topics)s) AND d.received_at > %(since)s AND d.status = 'firing' AND NOT d.dedupe_applied
+    AND NOT d.cooldown_applied
+ORDER BY d.topic, d.received_at DESC, d.severity = 'critical' DESC, d.severity = 'warning' DESC
+
+
+-- upsert --
+-- The episodes of a document, each once. What the first firing said stays: the window is frozen. An end is final, for
+-- deliveries may come out of order; but a sender that still tells a firing five minutes after its end means it.
+INSERT INTO _genai.alert_episode AS e (
+    org_id, fingerprint, starts_at, source, topic, first_seen, last_seen, deliveries, ended_at, ended_seen, has_fired,
+    is_test, title, rule, category, severity, environment, data_mode, owner, scope, focus, window_from, window_to,
+    is_window_given, baseline, score, value, threshold, labels, annotations, values, links, state, state_by, state_at)
+SELECT a.org_id, a.fingerprint, a.starts_at, %(source)s, a.topic, %(now)s, %(now)s, 1, a.ended_at,
+    CASE WHEN a.ended_at IS NOT NULL THEN %(now)s::timestamptz END, a.has_fired, a.is_test, a.title, a.rule, a.category,
+    a.severity, a.environment, a.data_mode, a.owner, a.scope, a.focus, a.window_from, a.window_to, a.is_window_given,
+    a.baseline, a.score, a.value, a.threshold, a.labels, a.annotations, a.values, a.links,
+    CASE WHEN a.has_fired THEN 'open' ELSE 'resolved' END, CASE WHEN a.has_fired THEN '' ELSE %(source)s END, %(now)s
+FROM jsonb_to_recordset(%(alerts)s) a (
+    org_id bigint, fingerprint text, starts_at timestamptz, ended_at timestamptz, has_fired boolean, is_test boolean,
+    topic text, title text, rule text, category text, severity text, environment text, data_mode text, owner text,
+    scope text, focus jsonb, window_from timestamptz, window_to timestamptz, is_window_given boolean, baseline text,
+    score float8, value float8, threshold float8, labels jsonb, annotations jsonb, values jsonb, links jsonb)
+ON CONFLICT (org_id, fingerprint, starts_at) DO UPDATE SET
+    last_seen = greatest(e.last_seen, excluded.last_seen),
+    deliveries = e.deliveries + 1,
+    ended_at = CASE
+        WHEN excluded.ended_at IS NOT NULL THEN greatest(e.ended_at, excluded.ended_at)
+        WHEN e.ended_seen < excluded.last_seen - interval '5 minutes' THEN NULL
+        ELSE e.ended_at END,
+    ended_seen = CASE
+        WHEN excluded.ended_at IS NOT NULL THEN coalesce(e.ended_seen, excluded.ended_seen)
+        WHEN e.ended_seen < excluded.last_seen - interval '5 minutes' THEN NULL
+        ELSE e.ended_seen END,
+    has_fired = e.has_fired OR excluded.has_fired,
+    -- The end alone told neither window nor score; the firing that comes after it does.
+    (annotations, values, links, window_from, window_to, is_window_given, baseline, score, value, threshold) = (
+        SELECT x.annotations, x.values, x.links, x.window_from, x.window_to, x.is_window_given, x.baseline, x.score, x.value,
+            x.threshold
+        FROM (VALUES
+            (true, excluded.annotations, excluded.values, excluded.links, excluded.window_from, excluded.window_to,
+                excluded.is_window_given, excluded.baseline, excluded.score, excluded.value, excluded.threshold),
+            (false, e.annotations, e.values, e.links, e.window_from, e.window_to, e.is_window_given, e.baseline,
+                e.score, e.value, e.threshold)
+        ) x (is_new, annotations, values, links, window_from, window_to, is_window_given, baseline, score, value, threshold)
+        WHERE x.is_new = (excluded.has_fired AND NOT e.has_fired)),
+    -- Its end closes what nobody has taken on; what a person has taken on, a person closes.
+    state = CASE
+        WHEN e.state = 'open' AND excluded.ended_at IS NOT NULL THEN 'resolved'
+        WHEN e.state = 'resolved' AND excluded.ended_at IS NULL
+            AND e.ended_seen < excluded.last_seen - interval '5 minutes' THEN 'open'
+        ELSE e.state END,
+    state_by = CASE WHEN e.state = 'open' AND excluded.ended_at IS NOT NULL THEN excluded.source ELSE e.state_by END,
+    state_at = CASE
+        WHEN e.state = 'open' AND excluded.ended_at IS NOT NULL
+            OR e.state = 'resolved' AND excluded.ended_at IS NULL
+                AND e.ended_seen < excluded.last_seen - interval '5 minutes' THEN excluded.last_seen
+        ELSE e.state_at END
+RETURNING e.id, e.org_id, e.fingerprint, e.starts_at

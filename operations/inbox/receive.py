@@ -1,0 +1,179 @@
+"""Stores what an alert document says: one episode per firing, every delivery a row, flags on rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from operations.inbox.document import SEVERITIES, Alert, read
+from storage.statements import statements_of
+
+COOLDOWN = timedelta(seconds=300)
+
+Connection = psycopg.Connection[Any]
+
+
+class Delivery(NamedTuple):
+    """What became of one alert of a document.
+
+    Attributes:
+        is_new: the episode was not known before.
+        dedupe_applied: this episode was told in this status before.
+        cooldown_applied: its topic was told within the cooldown, at this severity or above.
+    """
+
+    episode_id: int
+    alert: Alert
+    is_new: bool
+    dedupe_applied: bool
+    cooldown_applied: bool
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether a person should be told: neither flag holds."""
+        return not (self.dedupe_applied or self.cooldown_applied or self.alert.is_test)
+
+
+class Received(NamedTuple):
+    """What became of a document; `faults` says which alerts could not be read, and why."""
+
+    deliveries: list[Delivery]
+    faults: list[str]
+
+
+class _Told(NamedTuple):
+    """When a topic was last told to people, and how severe it was."""
+
+    at: datetime
+    severity: str
+
+
+def receive(
+    connection: Connection,
+    document: Mapping[str, Any],
+    *,
+    source: str | None = None,
+    now: datetime | None = None,
+    cooldown: timedelta = COOLDOWN,
+) -> Received:
+    """Store a document in one transaction; the same document again changes nothing but counts and times.
+
+    Args:
+        document: as Grafana's webhook or Alertmanager sends it.
+        source: `builtin` for the evaluator in this process; None reads it from the document.
+        now: time of receipt.
+
+    Raises:
+        Unreadable: the document holds no list of alerts.
+    """
+    told = read(document)
+    now = now or datetime.now(UTC)
+    deliveries: list[Delivery] = []
+    with connection.transaction():
+        # One document at a time: two that tell the same alert must not both find its topic silent.
+        connection.execute(_query("lock"))
+        for alerts in _rounds(told.alerts):
+            deliveries += _store(connection, alerts, source or told.source, now, cooldown)
+        for fault in told.faults:
+            connection.execute(_query("quarantine"), {"now": now, "fault": fault})
+    return Received(deliveries, told.faults)
+
+
+def _rounds(alerts: Sequence[Alert]) -> Iterator[list[Alert]]:
+    """The alerts in order, cut wherever an episode comes a second time."""
+    part: dict[tuple[int, str, datetime], Alert] = {}
+    for alert in alerts:
+        if alert.key in part:
+            yield list(part.values())
+            part = {}
+        part[alert.key] = alert
+    if part:
+        yield list(part.values())
+
+
+def _store(
+    connection: Connection, alerts: list[Alert], source: str, now: datetime, cooldown: timedelta
+) -> list[Delivery]:
+    known = _statuses(connection, alerts)
+    told = _told(connection, alerts, now - cooldown)
+    ids = _upsert(connection, alerts, source, now)
+    found = []
+    for alert in alerts:
+        is_repeated = alert.status in known.get(alert.key, ())
+        is_silent = not is_repeated and in_cooldown(alert, told.get(alert.topic), now, cooldown)
+        delivery = Delivery(ids[alert.key], alert, alert.key not in known, is_repeated, is_silent)
+        if alert.ended_at is None and delivery.needs_attention:
+            told[alert.topic] = _Told(now, alert.severity)
+        found.append(delivery)
+    _write_deliveries(connection, found, now)
+    return found
+
+
+def in_cooldown(alert: Alert, told: _Told | None, now: datetime, cooldown: timedelta) -> bool:
+    """Whether people were told of this topic a moment ago; a higher severity passes, and so does an end."""
+    if alert.ended_at is not None or told is None or now - told.at >= cooldown:
+        return False
+    return SEVERITIES.index(alert.severity) <= SEVERITIES.index(told.severity)
+
+
+def _statuses(connection: Connection, alerts: Sequence[Alert]) -> dict[tuple[int, str, datetime], list[str]]:
+    rows = connection.execute(_query("known"), _keys(alerts)).fetchall()
+    return {(row[0], row[1], row[2].astimezone(UTC)): row[3] for row in rows}
+
+
+def _told(connection: Connection, alerts: Sequence[Alert], since: datetime) -> dict[str, _Told]:
+    values = {"topics": sorted({alert.topic for alert in alerts}), "since": since}
+    return {row[0]: _Told(row[1], row[2]) for row in connection.execute(_query("told"), values).fetchall()}
+
+
+def _upsert(
+    connection: Connection, alerts: Sequence[Alert], source: str, now: datetime
+) -> dict[tuple[int, str, datetime], int]:
+    values = {"alerts": Jsonb([_row(alert) for alert in alerts]), "source": source, "now": now}
+    rows = connection.execute(_query("upsert"), values).fetchall()
+    return {(row[1], row[2], row[3].astimezone(UTC)): row[0] for row in rows}
+
+
+def _row(alert: Alert) -> dict[str, object]:
+    values = {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in alert._asdict().items()
+    }
+    return values | {"has_fired": alert.ended_at is None}
+
+
+def _keys(alerts: Sequence[Alert]) -> dict[str, object]:
+    return {
+        "org_ids": [alert.org_id for alert in alerts],
+        "fingerprints": [alert.fingerprint for alert in alerts],
+        "starts": [alert.starts_at for alert in alerts],
+    }
+
+
+def _write_deliveries(connection: Connection, deliveries: Sequence[Delivery], now: datetime) -> None:
+    values = {
+        "now": now,
+        "ids": [each.episode_id for each in deliveries],
+        "topics": [each.alert.topic for each in deliveries],
+        "statuses": [each.alert.status for each in deliveries],
+        "severities": [each.alert.severity for each in deliveries],
+        "dedupes": [each.dedupe_applied for each in deliveries],
+        "cooldowns": [each.cooldown_applied for each in deliveries],
+    }
+    connection.execute(_query("add_deliveries"), values)
+
+
+def rows(connection: Connection, name: str, **values: object) -> list[dict[str, Any]]:
+    """The rows of a statement of this room by column name."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(_query(name), values).fetchall()
+
+
+def _query(name: str) -> bytes:
+    return statements_of(Path(__file__).with_name("queries.sql"))[name]
