@@ -26,22 +26,26 @@ class Measure:
     """A measure shown over time: parts of a sum are stacked, ratios are lines."""
 
     unit: str
-    decimals: int
+    decimals: int | None
     stacked: bool = False
 
 
+CALLS_OF_A_BUCKET = "spanledger-requests"
+
 SPEND = Measure(USD, 2, stacked=True)
 CALLS = Measure(COUNT, 0, stacked=True)
-UNIT_COST = Measure(USD, 6)
+UNIT_COST = Measure(USD, None)
 TOKENS = Measure(COUNT, 0)
 SUCCESS = Measure(SHARE, 1)
 
 
-def over_time(panel_id: int, measure: Measure, title: str, sql: str, description: str) -> Chart:
-    """A measure over time, a series for each segment."""
+def over_time(
+    panel_id: int, measure: Measure, title: str, sql: str, description: str, series: str | None = None
+) -> Chart:
+    """A measure over time by segment; a click lists the calls of a bucket, with `series` in focus."""
     return Chart(
         id=panel_id, title=title, description=description, sql=sql, width=12, unit=measure.unit,
-        decimals=measure.decimals, stacked=measure.stacked,
+        decimals=measure.decimals, stacked=measure.stacked, leads_to=CALLS_OF_A_BUCKET, series=series,
     )  # fmt: skip
 
 
@@ -58,7 +62,7 @@ def of_selection(
     """A measure over time of the whole selection: one line, named like its column."""
     return Chart(
         id=panel_id, title=title, description=description, sql=sql, width=width, unit=measure.unit,
-        decimals=measure.decimals, by_segment=False, columns={column: shown},
+        decimals=measure.decimals, by_segment=False, columns={column: shown}, leads_to=CALLS_OF_A_BUCKET,
     )  # fmt: skip
 
 
@@ -66,7 +70,7 @@ def counts(panel_id: int, sql: str, description: str) -> Chart:
     """Requests, calls and errors over time."""
     return Chart(
         id=panel_id, title="Requests, calls and errors", description=description, sql=sql, width=12,
-        unit=COUNT, decimals=0, by_segment=False, colours={"errors": RED},
+        unit=COUNT, decimals=0, by_segment=False, colours={"errors": RED}, leads_to=CALLS_OF_A_BUCKET,
         columns={"requests": Column("requests"), "calls": Column("calls")},
     )  # fmt: skip
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 SELECTION = ("env", "data_mode", "baseline", "service")
 FOCUS = ("endpoint", "prompt_version", "user", "tenant", "model")
 
 Link = dict[str, object]
+
+WINDOW = ("${__from}", "${__to}")
+BUCKET = ("${__value.time}", "${__data.fields.until_ms.numeric}")
+"""The window of a point of a chart: its query names the end of every bucket (`genai.usage_chart`)."""
+SERIES = "${__field.labels.focus:percentencode}"
+"""The value behind the name of a series."""
 
 
 def field(name: str) -> str:
@@ -16,12 +24,20 @@ def field(name: str) -> str:
 def dashboard_url(uid: str, has_focus: bool, **values: str) -> str:
     """The address of a dashboard.
 
+    Versions belong to an endpoint: a link that sets another endpoint leaves the version behind.
+
     Args:
         uid: of the dashboard, or a column's value in Grafana's notation.
         has_focus: whether the page with the link has focus variables to hand on; else the target has none.
         values: variables by name that the link sets to something else than the page's own.
     """
-    parts = ["from=${__from}", "to=${__to}", "timezone=utc"]
+    if "endpoint" in values:
+        values = {"prompt_version": "*", **values}
+    return _address(uid, has_focus, WINDOW, values)
+
+
+def _address(uid: str, has_focus: bool, window: tuple[str, str], values: Mapping[str, str]) -> str:
+    parts = [f"from={window[0]}", f"to={window[1]}", "timezone=utc"]
     for name in SELECTION + FOCUS:
         if name in values:
             parts.append(f"var-{name}={values[name]}")
@@ -40,3 +56,12 @@ def data_link(title: str, url: str) -> Link:
 def focus_link(title: str, uid: str, has_focus: bool = True, **columns: str) -> Link:
     """A link to a dashboard with variables set from columns of the clicked row: variable → column."""
     return data_link(title, dashboard_url(uid, has_focus, **{name: field(c) for name, c in columns.items()}))
+
+
+def bucket_link(title: str, uid: str, has_focus: bool, series: str | None = None) -> Link:
+    """A link of a chart: the window of the clicked bucket; the clicked series becomes the focus `series`.
+
+    The rest of the focus is what narrowed the chart, so all of it travels along.
+    """
+    values = {series: SERIES} if series else {}
+    return data_link(title, _address(uid, has_focus, BUCKET, values))

@@ -68,7 +68,7 @@ class Page:
             left = 0
             for panel in row:
                 place = model.GridPos(h=panel.height, w=panel.width, x=left, y=top)
-                page = page.with_panel(panel.builder(self.uid).grid_pos(place))
+                page = page.with_panel(panel.builder(self.uid, self.has_focus).grid_pos(place))
                 left += panel.width
             top += max(panel.height for panel in row)
         return _in_sight(page.build())

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.builders import barchart, common, dashboard, stat, t
 from grafana_foundation_sdk.models import common as shape
 from grafana_foundation_sdk.models import dashboard as model
 
-from dashboards.links import Link
+from dashboards.links import Link, bucket_link
 from dashboards.queries import DATASOURCE, SqlQuery, panel_statement
 
 USD, COUNT, SHARE, MS, SECONDS = "currencyUSD", "locale", "percentunit", "ms", "s"
@@ -25,6 +25,9 @@ NARROWEST = 90
 NARROWEST_NAME = 150
 LONGEST_TICK = 16
 """Letters below a bar; the SDK writes 0, which shows none."""
+OTHERS, OTHERS_COLOUR = "(others)", "#8e8e8e"
+"""All series but the named ones (`genai.usage_over_time`), and their grey."""
+BY_NAME = dashboard.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC_BY_NAME)
 NOTHING = "–"
 """In place of a NULL: a panel's words for "empty" would stand in every such cell."""
 
@@ -68,8 +71,8 @@ class Panel(ABC):
     empty: str = NO_CALLS
 
     @abstractmethod
-    def builder(self, dashboard_uid: str) -> Any:
-        """The SDK's builder of this panel."""
+    def builder(self, dashboard_uid: str, has_focus: bool = True) -> Any:
+        """The SDK's builder of this panel, on a dashboard with or without focus variables."""
 
     def _common(self, panel: Any, dashboard_uid: str, result: str = "table") -> Any:
         panel = (
@@ -93,7 +96,7 @@ class Stats(Panel):
     links: Sequence[Link] = ()
     background: bool = False
 
-    def builder(self, dashboard_uid: str) -> Any:
+    def builder(self, dashboard_uid: str, has_focus: bool = True) -> Any:
         """A stat panel; states in words are coloured by their word."""
         mode = shape.BigValueColorMode.BACKGROUND if self.background else shape.BigValueColorMode.VALUE
         return (
@@ -112,7 +115,7 @@ class Stats(Panel):
 class Table(Panel):
     """Rows, sorted by the query; a link sits on the cell of the name."""
 
-    def builder(self, dashboard_uid: str) -> Any:
+    def builder(self, dashboard_uid: str, has_focus: bool = True) -> Any:
         """A table panel."""
         return (
             self._common(table.Panel(), dashboard_uid)
@@ -128,6 +131,8 @@ class Chart(Panel):
     """Values over time. With a text column each of its values is a series of that name.
 
     Attributes:
+        leads_to: the dashboard that a click on a bucket opens; the query names the bucket's end, `until_ms`.
+        series: the focus variable that the clicked series sets; the query names its value, `focus`.
         stacked: bars on each other, for parts of a sum; else lines.
         colours: series → fixed colour.
     """
@@ -137,25 +142,29 @@ class Chart(Panel):
     stacked: bool = False
     by_segment: bool = True
     colours: Mapping[str, str] = field(default_factory=dict)
+    leads_to: str | None = None
+    series: str | None = None
     zero: bool = True
     height: int = 9
 
-    def builder(self, dashboard_uid: str) -> Any:
-        """A time series panel with a table of the series below it."""
+    def builder(self, dashboard_uid: str, has_focus: bool = True) -> Any:
+        """A time series panel, its series named below it; a name has one colour everywhere."""
         panel = (
             self._common(timeseries.Panel(), dashboard_uid, "time_series")
+            .color_scheme(BY_NAME)
             .unit(self.unit)
             .line_width(1 if self.stacked else 2)
             .fill_opacity(70 if self.stacked else 0)
             .draw_style(shape.GraphDrawStyle.BARS if self.stacked else shape.GraphDrawStyle.LINE)
             .show_points(shape.VisibilityMode.NEVER if self.stacked else shape.VisibilityMode.AUTO)
-            .span_nulls(False)
+            .bar_alignment(shape.BarAlignment.AFTER)
+            .span_nulls(not self.stacked)
             .tooltip(
                 common.VizTooltipOptions()
                 .mode(shape.TooltipDisplayMode.MULTI)
                 .sort(shape.SortOrder.DESCENDING)
             )
-            .legend(_legend(self.stacked))
+            .legend(_legend(shown=True))
         )
         if self.stacked:
             panel = panel.stacking(common.StackingConfig().mode(shape.StackingMode.NORMAL).group("A"))
@@ -165,16 +174,28 @@ class Chart(Panel):
             panel = panel.min(0)
         if self.decimals is not None:
             panel = panel.decimals(self.decimals)
-        for name, colour in self.colours.items():
+        for name, colour in {OTHERS: OTHERS_COLOUR, **self.colours}.items():
             panel = panel.override_by_name(name, [_value("color", {"mode": "fixed", "fixedColor": colour})])
-        return panel
+        return self._linked(panel, has_focus)
+
+    def _linked(self, panel: Any, has_focus: bool) -> Any:
+        """Lead every bucket somewhere; the column with its end is read by the link and drawn nowhere."""
+        if self.leads_to is None:
+            return panel
+        what = "${__field.displayName}: " if self.series else ""
+        link = bucket_link(f"{what}the calls of this bucket", self.leads_to, has_focus, self.series)
+        hidden = {"viz": True, "legend": True, "tooltip": True}
+        panel = panel.override_by_name(
+            "until_ms", [_value("custom.hideFrom", hidden), _value("custom.axisPlacement", "hidden")]
+        )
+        return panel.override_by_field_type("number", [_value("links", [link])])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waterfall(Panel):
     """A waterfall: bars that stand where the one before ended."""
 
-    def builder(self, dashboard_uid: str) -> Any:
+    def builder(self, dashboard_uid: str, has_focus: bool = True) -> Any:
         """A bar chart whose lowest part is not drawn."""
         panel = (
             self._common(barchart.Panel(), dashboard_uid)
@@ -187,7 +208,7 @@ class Waterfall(Panel):
             .decimals(2)
             .fill_opacity(85)
             .line_width(0)
-            .legend(_bar_legend(shown=True))
+            .legend(_legend(shown=True))
         )
         clear = [
             _value("color", {"mode": "fixed", "fixedColor": "transparent"}),
@@ -212,7 +233,7 @@ class Bars(Panel):
     unit: str
     decimals: int
 
-    def builder(self, dashboard_uid: str) -> Any:
+    def builder(self, dashboard_uid: str, has_focus: bool = True) -> Any:
         """A bar chart."""
         panel = (
             self._common(barchart.Panel(), dashboard_uid)
@@ -223,32 +244,20 @@ class Bars(Panel):
             .unit(self.unit)
             .decimals(self.decimals)
             .min(0)
-            .legend(_bar_legend(shown=len(self.bars) > 1))
+            .legend(_legend(shown=len(self.bars) > 1))
         )
         for name, title in self.bars.items():
             panel = panel.override_by_name(name, [_value("displayName", title)])
         return panel
 
 
-def _bar_legend(shown: bool) -> Any:
+def _legend(shown: bool) -> Any:
     return (
         common.VizLegendOptions()
         .display_mode(shape.LegendDisplayMode.LIST)
         .placement(shape.LegendPlacement.BOTTOM)
         .show_legend(shown)
         .calcs([])
-    )
-
-
-def _legend(stacked: bool) -> Any:
-    return (
-        common.VizLegendOptions()
-        .display_mode(shape.LegendDisplayMode.TABLE)
-        .placement(shape.LegendPlacement.RIGHT)
-        .show_legend(True)
-        .calcs(["sum"] if stacked else ["lastNotNull", "max"])
-        .sort_by("Total" if stacked else "Max")
-        .sort_desc(True)
     )
 
 

@@ -62,6 +62,7 @@ SPEND = shared.over_time(
     "endpoints/spend",
     "Spend per bucket. Buckets are whole: the first and last may extend beyond the range. Next: drag over "
     "a rise to zoom in; the tables follow.",
+    series="endpoint",
 )
 
 UNIT_COST = shared.over_time(
@@ -71,6 +72,7 @@ UNIT_COST = shared.over_time(
     "endpoints/unit_cost",
     "Cost per request. A step at a blue mark is a prompt deploy, a slope a growing context. Next: "
     "Prompt Versions of this endpoint.",
+    series="endpoint",
 )
 
 VERSIONS = Table(
@@ -143,6 +145,7 @@ TOKENS = shared.over_time(
     "Tokens per request",
     "endpoints/tokens",
     "Input and output tokens per request. Next: a rise without a deploy is a growing context.",
+    series="endpoint",
 )
 
 PAGE = Page(

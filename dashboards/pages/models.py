@@ -184,6 +184,7 @@ SPEND = shared.over_time(
     "Spend by model",
     "models/spend",
     "Spend per bucket by model. Next: a new colour is a switch of models; Top Endpoints shows whose.",
+    series="model",
 )
 
 CALLS = shared.over_time(
@@ -192,6 +193,7 @@ CALLS = shared.over_time(
     "Calls by model",
     "models/calls",
     "Calls per bucket by model, including those without a price. Next: compare with the spend beside it.",
+    series="model",
 )
 
 UNIT_COST = shared.over_time(
@@ -200,6 +202,7 @@ UNIT_COST = shared.over_time(
     "Cost per call by model",
     "models/unit_cost",
     "Cost per call. A step without a change in tokens is a price change. Next: the terms below.",
+    series="model",
 )
 
 ENDPOINTS = Table(

@@ -172,6 +172,7 @@ BY_ENDPOINT = shared.over_time(
     "Spend per bucket, the seven most expensive endpoints by name. Buckets are whole: the first and last "
     "may extend beyond the range. Blue marks are the first calls of a prompt version. Next: drag over a "
     "rise to zoom in.",
+    series="endpoint",
 )
 
 NOW_AND_BEFORE = Chart(
@@ -243,6 +244,7 @@ UNIT_COST = shared.over_time(
     "overview/cost_per_request",
     "Cost per request of the five most expensive endpoints. A step at a blue mark is a deploy; a slope is "
     "a growing context. Next: Top Endpoints, then Prompt Versions of that endpoint.",
+    series="endpoint",
 )
 
 PAGE = Page(

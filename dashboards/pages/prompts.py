@@ -114,6 +114,7 @@ SPEND = shared.over_time(
     "Spend by version",
     "prompts/spend",
     "Spend per bucket by version; a blue mark is its first call. Next: zoom to the deploy.",
+    series="prompt_version",
 )
 
 CALLS = shared.over_time(
@@ -122,6 +123,7 @@ CALLS = shared.over_time(
     "Calls by version",
     "prompts/calls",
     "How versions replaced each other. An old one that persists is an unfinished rollout. Next: finish it.",
+    series="prompt_version",
 )
 
 UNIT_COST = shared.over_time(
@@ -130,6 +132,7 @@ UNIT_COST = shared.over_time(
     "Cost per request by version",
     "prompts/unit_cost",
     "Cost per request, version by version. Next: look at the higher line.",
+    series="prompt_version",
 )
 
 TOKENS = shared.over_time(
@@ -138,6 +141,7 @@ TOKENS = shared.over_time(
     "Tokens per request by version",
     "prompts/tokens",
     "Input and output tokens per request. Next: A against B shows which of the two grew.",
+    series="prompt_version",
 )
 
 MODELS = shared.models(
@@ -162,6 +166,7 @@ SUCCESS = shared.over_time(
     "prompts/success",
     "Successes divided by successes and errors. A version that saves tokens but fails more often saves "
     "nothing. Next: Requests.",
+    series="prompt_version",
 )
 
 PAGE = Page(

@@ -97,6 +97,7 @@ BY_TENANT = shared.over_time(
     "Spend by tenant",
     "users/spend_by_tenant",
     "Spend per hour by tenant, the seven most expensive by name. Next: zoom to where one of them grows.",
+    series="tenant",
 )
 
 BY_USER = shared.over_time(
@@ -105,6 +106,7 @@ BY_USER = shared.over_time(
     "Spend by user",
     "users/spend_by_user",
     "Spend per hour by user, the seven most expensive by name. Next: zoom to where one of them grows.",
+    series="user",
 )
 
 ENDPOINTS = Table(
@@ -147,6 +149,7 @@ SUCCESS = shared.over_time(
     "users/success",
     "Successes divided by successes and errors, for the five most expensive tenants. Next: if only one "
     "falls, the cause is that tenant.",
+    series="tenant",
 )
 
 PAGE = Page(

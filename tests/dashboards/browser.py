@@ -39,8 +39,10 @@ def follow(
         name, form = match[1], match[2]
         if name in ("__from", "__to"):
             return str(round(window[name == "__to"].timestamp() * 1000))
-        if name.startswith("__data.fields."):
-            text = str(row[name.removeprefix("__data.fields.")])
+        if name == "__value.time":
+            return str(row["time"])
+        if name.startswith(("__data.fields.", "__field.labels.")):
+            text = str(row[name.split(".", 2)[2]])
             return {
                 "percentencode": encode(text),
                 "raw": text,

@@ -142,7 +142,7 @@ def test_series_over_time_have_a_time_and_named_labels(
             assert series, query
             assert {each["type"] for each in series} == {"number"}, query
             if "segment" in query.sql:
-                assert all(set(each["labels"]) == {"segment"} for each in series), query
+                assert {"segment", "focus"} == {label for each in series for label in each["labels"]}, query
 
 
 def test_hostile_values_pass_through_the_server_harmlessly(

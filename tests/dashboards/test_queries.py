@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from dashboards.panels import OTHERS
 from tests.dashboards.files import DEFAULTS, Query, dashboards, panels, queries
 from tests.dashboards.macros import Range, Value, expand, fill
 from tests.dashboards.shop import ANCHOR, HOSTILE_TENANT
@@ -92,8 +93,12 @@ def test_columns_that_are_shown_or_linked_exist_and_all_have_a_title(
             continue
         columns = {name for name, _ in run(reader, query, DEFAULTS)[0]}
         panel = named[query.where]
-        by_name = {each["matcher"]["options"] for each in panel["fieldConfig"]["overrides"]}
-        series = {"now", "before"} if panel["type"] == "timeseries" else set()
+        by_name = {
+            each["matcher"]["options"]
+            for each in panel["fieldConfig"]["overrides"]
+            if each["matcher"]["id"] == "byName"
+        }
+        series = {"now", "before", OTHERS} if panel["type"] == "timeseries" else set()
         assert by_name - series <= columns, query
         if panel["type"] in ("table", "stat"):
             assert columns == by_name, query

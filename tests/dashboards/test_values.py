@@ -79,9 +79,9 @@ def test_overview_shows_the_spend_of_the_plan(reader: Reader) -> None:
 def test_spend_over_time_sums_to_the_spend_of_its_hours(reader: Reader) -> None:
     hours = (DEPLOY.replace(minute=0), ANCHOR.replace(minute=0))
     shown = rows(reader, "overview", "Spend by endpoint", window=hours)
-    answers = sum(row["cost_usd"] for row in shown if row["segment"] == "support.answer")
+    answers = sum(row["cost_usd"] or 0 for row in shown if row["segment"] == "support.answer")
     assert answers == usd(spend(*hours, lambda request: request.feature.tag == "support.answer"))
-    assert sum(row["cost_usd"] for row in shown) == usd(spend(*hours))
+    assert sum(row["cost_usd"] or 0 for row in shown) == usd(spend(*hours))
 
 
 def test_the_terms_of_compare_sum_to_the_change_exactly(reader: Reader) -> None:

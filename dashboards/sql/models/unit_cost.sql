@@ -1,6 +1,6 @@
 -- What a call costs, by model.
-SELECT u."time", u.segment, u.cost_per_request_usd
-FROM genai.usage_over_time(
+SELECT u."time", u.segment, u.focus, u.cost_per_request_usd, u.until_ms
+FROM genai.usage_chart(
     $__timeFrom()::timestamptz, $__timeTo()::timestamptz, array_to_string(ARRAY[$env]::text[], ','), '$data_mode',
     'model', genai.panel_focus('$endpoint'), genai.panel_focus('$prompt_version'), genai.panel_focus('$user'),
     genai.panel_focus('$tenant'), genai.panel_focus('$model'),

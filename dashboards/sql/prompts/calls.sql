@@ -1,6 +1,6 @@
 -- Calls of every bucket by prompt version: the old one should fall as the new one rises.
-SELECT u."time", u.segment, u.calls
-FROM genai.usage_over_time(
+SELECT u."time", u.segment, u.focus, u.calls, u.until_ms
+FROM genai.usage_chart(
     $__timeFrom()::timestamptz, $__timeTo()::timestamptz, array_to_string(ARRAY[$env]::text[], ','), '$data_mode',
     'prompt_version', genai.panel_focus('$endpoint'), '*', genai.panel_focus('$user'),
     genai.panel_focus('$tenant'), genai.panel_focus('$model'),
