@@ -12,6 +12,7 @@ from typing import Self
 from processor.pricing.book import PriceBook
 from service.config import Config
 from service.housekeeping import Housekeeper, tasks
+from service.inbox_jobs import inbox_jobs
 from service.late_binding import binding
 from service.supervisor import Supervisor
 from service.tally import Tally
@@ -77,6 +78,7 @@ class Running:
         )
         late = binding(first.dsn, self.book, first.price_map_id, caps_of(first.config))
         await self._upkeep.enter_async_context(late)
+        await self._upkeep.enter_async_context(inbox_jobs(first.dsn))
 
     @asynccontextmanager
     async def _working(self, first: Assignment, book: PriceBook) -> AsyncIterator[States]:

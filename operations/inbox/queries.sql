@@ -90,3 +90,52 @@ ON CONFLICT (org_id, fingerprint, starts_at) DO UPDATE SET
                 AND e.ended_seen < excluded.last_seen - interval '5 minutes' THEN excluded.last_seen
         ELSE e.state_at END
 RETURNING e.id, e.org_id, e.fingerprint, e.starts_at
+
+
+-- changed_after --
+-- What the journal changed since a moment on the days of a window and of its baseline.
+SELECT DISTINCT c.run_id, c.kind, c.at, c.started_by, c.why, c.calls, c.cost_usd
+FROM (VALUES (%(start)s::timestamptz, %(end)s::timestamptz), (%(baseline_start)s, %(baseline_end)s)) w (start, until)
+CROSS JOIN LATERAL genai.changed_after(%(moment)s, w.start, w.until, %(environment)s, %(data_mode)s) c
+ORDER BY c.at DESC, c.run_id DESC, c.kind
+
+
+-- complete_to --
+-- Until when everything received is counted; without a receiver, until now.
+SELECT least(coalesce(max(w.complete_to), now()), now()) AS as_of FROM genai.watermark w
+
+
+-- received_after --
+-- Calls of a window that came after a moment.
+SELECT r.calls, r.cost_usd
+FROM genai.received_after(
+    %(moment)s, %(start)s, %(end)s, %(environment)s, %(data_mode)s, %(endpoint)s, %(prompt_version)s, %(user)s, %(tenant)s,
+    %(model)s, %(provider)s, %(service)s) r
+
+
+-- store_fault --
+-- An alert whose question the ledger cannot answer is not asked again.
+INSERT INTO _genai.alert_story (episode_id, as_of, document) VALUES (%(id)s, now(), '{"fault": true}')
+ON CONFLICT (episode_id) DO NOTHING
+
+
+-- store_story --
+-- The story of an alert; one that is there stays.
+INSERT INTO _genai.alert_story (episode_id, as_of, class, subject, sentence, cost_usd, delta_usd, driver, document)
+VALUES (%(id)s, %(as_of)s, %(class)s, %(subject)s, %(sentence)s, %(cost)s, %(delta)s, %(driver)s, %(document)s)
+ON CONFLICT (episode_id) DO NOTHING
+
+
+-- story --
+-- The story of an alert.
+SELECT s.document FROM _genai.alert_story s WHERE s.episode_id = %(id)s
+
+
+-- unexplained --
+-- Alerts that fired and have no story yet, the most severe first.
+SELECT e.id, e.focus, e.window_from, e.window_to, e.baseline, e.environment, e.data_mode
+FROM _genai.alert_episode e
+WHERE e.has_fired AND NOT e.is_test AND e.rule <> 'watchdog' AND e.first_seen > now() - interval '7 days'
+    AND NOT EXISTS (SELECT FROM _genai.alert_story s WHERE s.episode_id = e.id)
+ORDER BY e.severity = 'critical' DESC, e.severity = 'warning' DESC, e.first_seen DESC
+LIMIT %(limit)s

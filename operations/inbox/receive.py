@@ -77,11 +77,11 @@ def receive(
     deliveries: list[Delivery] = []
     with connection.transaction():
         # One document at a time: two that tell the same alert must not both find its topic silent.
-        connection.execute(_query("lock"))
+        connection.execute(query("lock"))
         for alerts in _rounds(told.alerts):
             deliveries += _store(connection, alerts, source or told.source, now, cooldown)
         for fault in told.faults:
-            connection.execute(_query("quarantine"), {"now": now, "fault": fault})
+            connection.execute(query("quarantine"), {"now": now, "fault": fault})
     return Received(deliveries, told.faults)
 
 
@@ -123,20 +123,20 @@ def in_cooldown(alert: Alert, told: _Told | None, now: datetime, cooldown: timed
 
 
 def _statuses(connection: Connection, alerts: Sequence[Alert]) -> dict[tuple[int, str, datetime], list[str]]:
-    rows = connection.execute(_query("known"), _keys(alerts)).fetchall()
+    rows = connection.execute(query("known"), _keys(alerts)).fetchall()
     return {(row[0], row[1], row[2].astimezone(UTC)): row[3] for row in rows}
 
 
 def _told(connection: Connection, alerts: Sequence[Alert], since: datetime) -> dict[str, _Told]:
     values = {"topics": sorted({alert.topic for alert in alerts}), "since": since}
-    return {row[0]: _Told(row[1], row[2]) for row in connection.execute(_query("told"), values).fetchall()}
+    return {row[0]: _Told(row[1], row[2]) for row in connection.execute(query("told"), values).fetchall()}
 
 
 def _upsert(
     connection: Connection, alerts: Sequence[Alert], source: str, now: datetime
 ) -> dict[tuple[int, str, datetime], int]:
     values = {"alerts": Jsonb([_row(alert) for alert in alerts]), "source": source, "now": now}
-    rows = connection.execute(_query("upsert"), values).fetchall()
+    rows = connection.execute(query("upsert"), values).fetchall()
     return {(row[1], row[2], row[3].astimezone(UTC)): row[0] for row in rows}
 
 
@@ -166,14 +166,15 @@ def _write_deliveries(connection: Connection, deliveries: Sequence[Delivery], no
         "dedupes": [each.dedupe_applied for each in deliveries],
         "cooldowns": [each.cooldown_applied for each in deliveries],
     }
-    connection.execute(_query("add_deliveries"), values)
+    connection.execute(query("add_deliveries"), values)
 
 
 def rows(connection: Connection, name: str, **values: object) -> list[dict[str, Any]]:
     """The rows of a statement of this room by column name."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(_query(name), values).fetchall()
+        return cursor.execute(query(name), values).fetchall()
 
 
-def _query(name: str) -> bytes:
+def query(name: str) -> bytes:
+    """The statement of this room of that name."""
     return statements_of(Path(__file__).with_name("queries.sql"))[name]

@@ -36,15 +36,20 @@ def rows(connection: Connection, name: str, question: Question, **more: object) 
 
 def burn(connection: Connection, question: Question) -> tuple[Chart | None, str]:
     """Spend over time beside the baseline's, and the step in words; no chart of a single provider."""
+    found, step = points(connection, question)
+    return (chart(found["now"], found["before"]) if found else None), step
+
+
+def points(connection: Connection, question: Question) -> tuple[dict[str, list[Point]], str]:
+    """Spend by step, `now` and `before` (moved onto it), and the step in words; none of a single provider."""
     if question.focus.provider is not None:
-        return None, ""
+        return {}, ""
     found = rows(connection, "burn", question)
-    points = {
+    sides = {
         side: [Point(row["time"], row["cost_usd"]) for row in found if row["segment"] == side]
         for side in ("now", "before")
     }
-    step = _STEPS.get(found[0]["step_seconds"], "") if found else ""
-    return chart(points["now"], points["before"]), step
+    return sides, _STEPS.get(found[0]["step_seconds"], "") if found else ""
 
 
 _STEPS = {60: "minute", 300: "five minutes", 3600: "hour", 86400: "day"}

@@ -1,0 +1,24 @@
+"""What the inbox does after its answer: explain alerts, and forget old ones. One process at a time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from operations.inbox.story import explain_due
+from service.housekeeping import Housekeeper, Task
+
+_LOOK_SECONDS = 2.0
+_LEASE_SECONDS = 120
+"""Alerts wait this long for another process when the one that explains has died."""
+
+
+@asynccontextmanager
+async def inbox_jobs(dsn: str) -> AsyncIterator[None]:
+    """Work while the block runs; the lease `inbox` lets one process at a time do it."""
+    tasks = [Task("alert stories", _LOOK_SECONDS, explain_due)]
+    keeper = Housekeeper(
+        dsn, tasks, job="inbox", lease_seconds=_LEASE_SECONDS, look_seconds=_LOOK_SECONDS
+    )  # fmt: skip
+    async with keeper.running():
+        yield
