@@ -136,9 +136,9 @@ def _book_late(connection: psycopg.Connection[Any], calls: list[Any]) -> None:
     """Calls received a minute from now: after the story, whatever the clock."""
     received = connection.execute("SELECT now() + interval '1 minute'").fetchone()
     query = """INSERT INTO _genai.model_call (time, received_at, call_key, series_id, identity_id, shape_id,
-            flags, folded, status, usage_source, price_status, requests, input_tokens, output_tokens, cost_pico_usd,
-            first_cost_pico_usd, input_cost_pico_usd, cache_read_cost_pico_usd, cache_write_cost_pico_usd,
-            output_cost_pico_usd, other_cost_pico_usd)
+            flags, folded, status, usage_source, price_status, requests, input_tokens, output_tokens,
+            cost_pico_usd, first_cost_pico_usd, input_cost_pico_usd, cache_read_cost_pico_usd,
+            cache_write_cost_pico_usd, output_cost_pico_usd, other_cost_pico_usd)
         SELECT %s, %s, gen_random_uuid(), s.id, 1, 0, 0, 0, 1, 1, 1, 1, 1000, 100, %s, %s, %s, %s, %s, %s, %s
         FROM _genai.series s WHERE s.endpoint_tag = %s ORDER BY s.id LIMIT 1"""
     assert received is not None
@@ -161,8 +161,9 @@ def _reprice(connection: psycopg.Connection[Any], at: Any) -> None:
     ).fetchone()
     assert run is not None
     connection.execute(
-        "INSERT INTO _genai.ledger_line (run_id, at, kind, day, environment, data_mode, provider, model, calls,"
-        " cost_pico_usd) VALUES (%s, %s, 'reprice', %s, 'prod', 'real', 'openai', 'small', 0, 220000000)",
+        "INSERT INTO _genai.ledger_line (run_id, at, kind, day, environment, data_mode, provider, model,"
+        " calls, cost_pico_usd) VALUES (%s, %s, 'reprice', %s, 'prod', 'real', 'openai', 'small', 0,"
+        " 220000000)",
         (run[0], at, NOW.date()),
     )
     _book_again(connection)
