@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dashboards.panels import COUNT, NO_CALLS, RED, SHARE, USD, Chart, Column, Stats, Table
+from dashboards.first_screen import Details, Headline, hidden, signed
+from dashboards.panels import COUNT, NO_CALLS, RED, SHARE, USD, Chart, Column, Table
 from dashboards.styles import (
     ATTEMPTS_STEPS,
     CHANGE_STEPS,
@@ -17,7 +18,6 @@ from dashboards.styles import (
     named,
     share_bar,
     spend,
-    unit_cost,
 )
 
 
@@ -75,22 +75,36 @@ def counts(panel_id: int, sql: str, description: str) -> Chart:
     )  # fmt: skip
 
 
-def selection(panel_id: int, sql: str, description: str, empty: str = NO_CALLS) -> Stats:
-    """The selection in one line."""
-    return Stats(
+def selection(panel_id: int, sql: str, description: str, empty: str = NO_CALLS) -> Headline:
+    """The selection in four large figures."""
+    return Headline(
         id=panel_id, title="The selection in one line", description=description, sql=sql, width=24,
-        height=4, empty=empty,
+        empty=empty,
         columns={
-            "cost_usd": spend(),
-            "delta_usd": change(),
-            "cost_per_request_usd": unit_cost("Per request"),
+            "spend": Column("Spend"),
+            "change": signed("Change"),
+            "unit_cost": Column("Per request"),
             "drift": Column("Drift", "none", 2, steps=DRIFT_STEPS),
-            "tokens_per_request": count("Tokens per request"),
-            "requests": count("Requests"),
-            "success_ratio": Column("Success", SHARE, 1, steps=SUCCESS_STEPS),
-            "attempts_per_success": Column("Calls per success", "none", 2, steps=ATTEMPTS_STEPS),
-            "p95_ms": milliseconds("p95"),
+            **hidden("cost_usd", "delta_usd", "cost_per_request_usd", *_DETAILS),
         },
+    )  # fmt: skip
+
+
+_DETAILS = {
+    "requests": count("Requests"),
+    "success_ratio": Column("Success", SHARE, 1, steps=SUCCESS_STEPS),
+    "attempts_per_success": Column("Calls per success", "none", 2, steps=ATTEMPTS_STEPS),
+    "tokens_per_request": count("Tokens per request"),
+    "p95_ms": milliseconds("p95"),
+}
+
+
+def details(panel_id: int, sql: str, description: str, empty: str = NO_CALLS) -> Details:
+    """What else is to say of the selection, beside its four large figures: their query, the other columns."""
+    figures = ("spend", "change", "unit_cost", "drift", "cost_usd", "delta_usd", "cost_per_request_usd")
+    return Details(
+        id=panel_id, title="How well did it work?", description=description, sql=sql, width=24, empty=empty,
+        columns={**_DETAILS, **hidden(*figures)},
     )  # fmt: skip
 
 

@@ -29,7 +29,8 @@ def dashboard_url(uid: str, has_focus: bool, **values: str) -> str:
     Args:
         uid: of the dashboard, or a column's value in Grafana's notation.
         has_focus: whether the page with the link has focus variables to hand on; else the target has none.
-        values: variables by name that the link sets to something else than the page's own.
+        values: variables by name that the link sets to something else than the page's own; a column in the
+            form `:raw` is the whole part of the address (several environments are several parts).
     """
     if "endpoint" in values:
         values = {"prompt_version": "*", **values}
@@ -40,7 +41,7 @@ def _address(uid: str, has_focus: bool, window: tuple[str, str], values: Mapping
     parts = [f"from={window[0]}", f"to={window[1]}", "timezone=utc"]
     for name in SELECTION + FOCUS:
         if name in values:
-            parts.append(f"var-{name}={values[name]}")
+            parts.append(values[name] if values[name].endswith(":raw}") else f"var-{name}={values[name]}")
         elif name in SELECTION or has_focus:
             parts.append(f"${{{name}:queryparam}}")
         else:

@@ -10,7 +10,7 @@ from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
 
 from dashboards.links import dashboard_url
-from dashboards.panels import GREEN, NEUTRAL, ORANGE, RED, TIME, YELLOW, Column, Panel, Table
+from dashboards.panels import Panel
 from dashboards.queries import DATASOURCE, SqlQuery, statement
 from dashboards.variables import variables
 
@@ -106,35 +106,4 @@ def _annotations(uid: str, has_focus: bool) -> Any:
         .hide(False)
         .icon_color("blue")
         .target(SqlQuery(statement(name, uid), ref_id="Anno"))
-    )
-
-
-def state(panel_id: int, width: int = 24, height: int = 4) -> Table:
-    """The watermark and the notice that every dashboard begins with."""
-    return Table(
-        id=panel_id,
-        title="Is this complete?",
-        description=(
-            "Everything received until this moment is in the figures below. A watermark that stands still "
-            "means that a receiver holds calls it could not commit: look at /diagnostics of the service."
-        ),
-        sql="common/state",
-        width=width,
-        height=height,
-        columns={
-            "state": Column(
-                "State",
-                width=190,
-                words={
-                    "complete": ("complete", GREEN),
-                    "behind": ("behind", ORANGE),
-                    "no receiver is running": ("no receiver is running", RED),
-                    "nothing received yet": ("nothing received yet", NEUTRAL),
-                    "paused": ("paused", YELLOW),
-                },
-            ),
-            "complete_to": Column("Complete up to", TIME),
-            "notice": Column("This range", wrap=True),
-        },
-        empty="The state of the ledger could not be read.",
     )

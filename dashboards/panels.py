@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,6 +44,8 @@ class Column:
         words: value → (text, colour) where a state is shown in words.
         bar: draw the number as a bar in its cell, from nothing to the whole.
         wrap: break a long text into lines.
+        right: align a text as numbers are.
+        patterns: (regular expression, colour) for texts that are not known beforehand.
     """
 
     title: str = ""
@@ -55,6 +58,8 @@ class Column:
     words: Mapping[str, tuple[str, str]] | None = None
     bar: bool = False
     wrap: bool = False
+    right: bool = False
+    patterns: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +101,10 @@ class Stats(Panel):
     links: Sequence[Link] = ()
     background: bool = False
 
+    def figures(self) -> list[str]:
+        """The titles of the columns that are shown; the others serve links and exports."""
+        return [column.title for column in self.columns.values() if not column.hidden]
+
     def builder(self, dashboard_uid: str, has_focus: bool = True) -> Any:
         """A stat panel; states in words are coloured by their word."""
         mode = shape.BigValueColorMode.BACKGROUND if self.background else shape.BigValueColorMode.VALUE
@@ -107,19 +116,29 @@ class Stats(Panel):
             .justify_mode(shape.BigValueJustifyMode.AUTO)
             .wide_layout(True)
             .thresholds(_thresholds([(None, NEUTRAL)]))
-            .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).fields("/.*/").values(False))
+            .reduce_options(
+                common.ReduceDataOptions().calcs(["lastNotNull"]).fields(self._fields()).values(False)
+            )
         )
+
+    def _fields(self) -> str:
+        """Grafana's expression for the shown columns, which it knows by title."""
+        if not any(column.hidden for column in self.columns.values()):
+            return "/.*/"
+        return "/^(" + "|".join(re.escape(title) for title in self.figures()) + ")$/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table(Panel):
     """Rows, sorted by the query; a link sits on the cell of the name."""
 
+    header: bool = True
+
     def builder(self, dashboard_uid: str, has_focus: bool = True) -> Any:
         """A table panel."""
         return (
             self._common(table.Panel(), dashboard_uid)
-            .show_header(True)
+            .show_header(self.header)
             .cell_height(shape.TableCellHeight.SM)
             .min_width(NARROWEST)
             .thresholds(_thresholds([(None, NEUTRAL)]))
@@ -288,6 +307,13 @@ def _properties(column: Column, panel: Panel) -> list[model.DynamicConfigValue]:
             for place, (value, (shown, colour)) in enumerate(column.words.items())
         }
         found.append(_value("mappings", [{"type": "value", "options": options}]))
+    if column.patterns:
+        found.append(_value("mappings", [
+            {"type": "regex", "options": {"pattern": pattern, "result": {"color": colour, "index": place}}}
+            for place, (pattern, colour) in enumerate(column.patterns)
+        ]))  # fmt: skip
+    if column.right and isinstance(panel, Table):
+        found.append(_value("custom.align", "right"))
     if column.steps:
         steps = [{"value": value, "color": colour} for value, colour in column.steps]
         found.append(_value("thresholds", {"mode": "absolute", "steps": steps}))
@@ -297,7 +323,7 @@ def _properties(column: Column, panel: Panel) -> list[model.DynamicConfigValue]:
         found += [_value("custom.cellOptions", gauge), _value("min", 0), _value("max", 1)]
     elif column.wrap:
         found.append(_value("custom.cellOptions", {"type": "auto", "wrapText": True}))
-    elif isinstance(panel, Table) and (column.steps or column.words):
+    elif isinstance(panel, Table) and (column.steps or column.words or column.patterns):
         found.append(_value("custom.cellOptions", {"type": "color-text"}))
     return found
 

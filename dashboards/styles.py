@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.links import FOCUS, Link, focus_link
+from dashboards.links import Link, focus_link
 from dashboards.panels import (
     BLUE,
     COUNT,
@@ -114,18 +114,6 @@ def driver_link(has_focus: bool) -> Link:
         service="service",
         **{focus: focus for focus in FOCUS_DASHBOARDS},
     )
-
-
-def driver_columns(has_focus: bool) -> dict[str, Column]:
-    """The row of the top driver; where its link leads is hidden."""
-    return {
-        "class": Column("What kind", words=CLASSES, width=170),
-        "sentence": Column("In words", wrap=True),
-        "kind": Column("Driver", width=130),
-        "name": Column("Look closer", width=260, link=driver_link(has_focus)),
-        "delta_usd": change(),
-        **dict.fromkeys(["focus_uid", *FOCUS, "service"], Column(hidden=True)),
-    }
 
 
 VERDICTS = {

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from dashboards import common_panels as shared
-from dashboards.page import Page, state
+from dashboards.first_screen import Headline, hidden, notes, signed, story
+from dashboards.page import Page
 from dashboards.panels import (
     COUNT,
     NEUTRAL,
-    SHARE,
     TIME,
     USD,
     Chart,
     Column,
-    Stats,
     Table,
     Waterfall,
 )
 from dashboards.styles import (
-    SOME_STEPS,
     change,
     count,
-    driver_columns,
     driver_link,
     named,
     share,
@@ -31,24 +28,21 @@ UID = "spanledger-compare"
 NO_CHANGE = "Nothing to compare: no calls in this range or its baseline."
 HIDDEN = Column(hidden=True)
 
-TOTALS = Stats(
+TOTALS = Headline(
     id=2,
     title="How much?",
     sql="compare/totals",
     width=14,
-    height=5,
     empty=NO_CHANGE,
     description=(
-        "Spend in the range and in its baseline, and the difference, equal to `spanledger compare` to the "
-        "last digit. Uncertain calls have no price or no certain usage and make the figures a lower bound. "
-        "Next: the terms below."
+        "Spend in the baseline and in the range, and the difference, equal to `spanledger compare` to the "
+        "last digit; ≥ says that a figure is a lower bound. Next: the terms below."
     ),
     columns={
-        "baseline_cost_usd": spend("Before"),
-        "cost_usd": spend("Now"),
-        "delta_usd": change(),
-        "delta_ratio": Column("Relative", SHARE, 1),
-        "in_doubt": Column("Uncertain calls and spans", COUNT, 0, steps=SOME_STEPS),
+        "before": Column("Before"),
+        "now": Column("Now"),
+        "change": signed("Change"),
+        **hidden("baseline_cost_usd", "cost_usd", "delta_usd", "delta_ratio"),
     },
 )
 
@@ -57,7 +51,7 @@ WINDOWS = Table(
     title="Which windows?",
     sql="compare/windows",
     width=10,
-    height=5,
+    height=4,
     empty=NO_CHANGE,
     description=(
         "The windows compared, UTC. Where single calls at an edge are no longer kept, the window is "
@@ -70,19 +64,7 @@ WINDOWS = Table(
     },
 )
 
-DRIVER = Table(
-    id=4,
-    title="What kind of change, and who or what drove it?",
-    sql="compare/driver",
-    width=24,
-    height=4,
-    empty=NO_CHANGE,
-    description=(
-        "The first rule that applies (docs/compare.md), the numbers that decided, and the driver. Next: the "
-        "link opens the dashboard of that driver with the window, selection and focus set."
-    ),
-    columns=driver_columns(True),
-)
+STORY = story(4, "What kind of change, and who or what drove it?", "compare/story", NO_CHANGE)
 
 STEPS = Waterfall(
     id=5,
@@ -216,11 +198,11 @@ PAGE = Page(
     "What changed between two windows, why, and who or what caused it?",
     [
         [TOTALS, WINDOWS],
-        [DRIVER],
+        [notes(1, "common/notes_story")],
+        [STORY],
         [STEPS, TERMS],
         [DRIVERS, VITALS],
         [ENDPOINTS],
         [SPEND, REQUESTS],
-        [state(1)],
     ],
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dashboards import common_panels as shared
-from dashboards.page import Page, state
+from dashboards.first_screen import notes
+from dashboards.page import Page
 from dashboards.panels import MINUTE, SHARE, Column, Table
 from dashboards.styles import (
     DRIFT_STEPS,
@@ -26,6 +27,13 @@ FIGURES = shared.selection(
     "endpoints/figures",
     "Spend of the chosen endpoint (or of all), its cost per request, and its drift against the baseline: "
     "yellow from 1.2, red from 1.5. Next: the table below shows which endpoint it is.",
+)
+
+WELL = shared.details(
+    20,
+    "endpoints/figures",
+    "Requests, how many succeeded, how many calls that took, their tokens and latency. Next: Requests lists "
+    "the calls.",
 )
 
 ENDPOINTS = Table(
@@ -152,8 +160,9 @@ PAGE = Page(
     UID,
     "Which product feature spends, and what about it changed?",
     [
-        [state(1)],
         [FIGURES],
+        [notes(1)],
+        [WELL],
         [ENDPOINTS],
         [SPEND, UNIT_COST],
         [VERSIONS],

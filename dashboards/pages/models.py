@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dashboards import common_panels as shared
-from dashboards.page import Page, state
+from dashboards.first_screen import notes
+from dashboards.page import Page
 from dashboards.panels import (
     COUNT,
     GREEN,
@@ -237,7 +238,7 @@ PAGE = Page(
     UID,
     "Which models spend, and is every price known and fresh?",
     [
-        [state(1)],
+        [notes(1)],
         [PRICING, UNCOUNTED],
         [MODELS],
         [UNPRICED],

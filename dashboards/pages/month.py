@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboards.first_screen import notes
 from dashboards.links import focus_link
-from dashboards.page import Page, state
+from dashboards.page import Page
 from dashboards.panels import COUNT, SHARE, USD, Bars, Chart, Column, Stats, Table
 from dashboards.styles import SOME_STEPS, UNCERTAIN_STEPS, change, count, named, share_bar, spend
 
@@ -34,7 +35,7 @@ INVOICE = Stats(
     id=3,
     title="What will the providers bill?",
     sql="month/invoice",
-    width=14,
+    width=24,
     height=5,
     description=(
         "Invoice scope: real and test data of all environments, which is what providers bill, beside the "
@@ -137,7 +138,14 @@ MODELS = _by(
 PAGE = Page(
     UID,
     "What will this month cost, and who pays for it?",
-    [[MONTH], [INVOICE, state(1, 10, 5)], [DAYS, HISTORY], [TENANTS, SERVICES], [ENDPOINTS, MODELS]],
+    [
+        [MONTH],
+        [notes(1, "common/notes_all")],
+        [INVOICE],
+        [DAYS, HISTORY],
+        [TENANTS, SERVICES],
+        [ENDPOINTS, MODELS],
+    ],
     has_focus=False,
     start="now/M",
     refresh="15m",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dashboards import common_panels as shared
+from dashboards.first_screen import Details, Headline, hidden, notes, signed, story
 from dashboards.links import dashboard_url, data_link, focus_link
-from dashboards.page import Page, state
+from dashboards.page import Page
 from dashboards.panels import (
     COUNT,
     GREEN,
@@ -30,7 +31,6 @@ from dashboards.styles import (
     UNCERTAIN_STEPS,
     change,
     count,
-    driver_columns,
     milliseconds,
     named,
     share_bar,
@@ -46,8 +46,8 @@ OUTSIDE = Table(
     id=1,
     title="Data outside this selection",
     sql="overview/outside",
-    width=10,
-    height=4,
+    width=24,
+    height=5,
     description=(
         "Environments and data modes that the choice above leaves out, with their calls in this range. "
         "Next: click a row to select it. Test data in prod, or a new environment that no one watches, "
@@ -67,30 +67,48 @@ OUTSIDE = Table(
     empty="Nothing: the selection covers all data.",
 )
 
-SPEND = Stats(
+SPEND = Headline(
     id=3,
     title="What was spent?",
     sql="overview/spend",
     width=24,
-    height=4,
     description=(
-        "Spend in the range, exact to the pico-dollar, beside the baseline chosen above. `Drift` is cost per "
-        "request now divided by before: yellow from 1.2, red from 1.5. Next: click a figure to open "
-        "Compare, which splits the change into its causes."
+        "Spend in the range, exact to the pico-dollar; ≥ says that it is a lower bound. `Change` is against "
+        "the baseline chosen above. `Drift` is the cost of a request now divided by before: yellow from 1.2, "
+        "red from 1.5. Next: click a figure to open Compare, which splits the change into its causes."
     ),
     columns={
-        "cost_usd": Column("Spend", USD, 2, link=COMPARE),
-        "baseline_cost_usd": Column("Before", USD, 2, link=COMPARE),
-        "delta_usd": Column("Change", USD, 2, link=COMPARE, steps=change().steps),
-        "delta_ratio": Column("Change, relative", SHARE, 1, link=COMPARE),
-        "usd_per_hour": Column("Per hour", USD, 2, link=COMPARE),
-        "cost_per_request_usd": Column("Per request", USD, 6, link=COMPARE),
+        "spend": Column("Spend", link=COMPARE),
+        "change": signed("Change", link=COMPARE),
+        "unit_cost": Column("Per request", link=COMPARE),
         "drift": Column("Drift", "none", 2, link=COMPARE, steps=DRIFT_STEPS),
+        **hidden(
+            *("cost_usd", "baseline_cost_usd", "delta_usd", "delta_ratio", "cost_per_request_usd"),
+            *("usd_per_hour", "requests", "calls", "success_ratio", "attempts_per_success", "p95_ms"),
+        ),
+    },
+)
+
+WORK = Details(
+    id=13,
+    title="How well did it work?",
+    sql="overview/spend",
+    width=24,
+    description=(
+        "Requests, the calls that they took, how many succeeded, and how long calls took. Many calls for a "
+        "success are retries. Next: Requests lists the calls that failed."
+    ),
+    columns={
+        "usd_per_hour": Column("Spend per hour", USD, 2),
         "requests": count("Requests"),
         "calls": count("Calls"),
         "success_ratio": Column("Success", SHARE, 1, steps=SUCCESS_STEPS),
         "attempts_per_success": Column("Calls per success", "none", 2, steps=ATTEMPTS_STEPS),
         "p95_ms": milliseconds("p95"),
+        **hidden(
+            *("spend", "change", "unit_cost", "drift", "cost_usd", "baseline_cost_usd", "delta_usd"),
+            *("delta_ratio", "cost_per_request_usd"),
+        ),
     },
 )
 
@@ -150,18 +168,11 @@ FRESHNESS = Stats(
     empty="Nothing was received in this range.",
 )
 
-DRIVER = Table(
-    id=6,
-    title="What changed most?",
-    sql="overview/driver",
-    width=24,
-    height=4,
-    description=(
-        "The kind of change by fixed rules (docs/compare.md), a sentence with the numbers that decided, and "
-        "the driver behind it. Next: the link opens the dashboard of that driver with the focus set."
-    ),
-    columns=driver_columns(False),
-    empty="Nothing to explain: no calls in this range or its baseline.",
+STORY = story(
+    6,
+    "What changed most?",
+    "overview/story",
+    "Nothing to explain: no calls in this range or its baseline.",
 )
 
 BY_ENDPOINT = shared.over_time(
@@ -251,13 +262,15 @@ PAGE = Page(
     UID,
     "Is spend as it should be, and is all of it counted?",
     [
-        [OUTSIDE, state(2, 14)],
         [SPEND],
-        [DRIVER],
+        [notes(2, "common/notes_all")],
+        [STORY],
         [BY_ENDPOINT, NOW_AND_BEFORE],
         [ENDPOINTS, TENANTS],
         [CALLS, UNIT_COST],
+        [WORK],
         [UNCOUNTED, FRESHNESS],
+        [OUTSIDE],
     ],
     has_focus=False,
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dashboards import common_panels as shared
-from dashboards.page import Page, state
+from dashboards.first_screen import notes
+from dashboards.page import Page
 from dashboards.panels import (
     GREEN,
     MINUTE,
@@ -173,8 +174,8 @@ PAGE = Page(
     UID,
     "Does the new prompt version cost more, and is the comparison sound?",
     [
-        [state(1)],
         [FIGURES],
+        [notes(1)],
         [VERSIONS],
         [REMARK],
         [PAIR, SUCCESS],

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dashboards import common_panels as shared
+from dashboards.first_screen import notes
 from dashboards.links import data_link
-from dashboards.page import Page, state
+from dashboards.page import Page
 from dashboards.panels import COUNT, SHARE, TIME, Bars, Column, Table
 from dashboards.styles import (
     STATUSES,
@@ -29,6 +30,13 @@ FIGURES = shared.selection(
     2,
     "requests/figures",
     "All calls of the selection, not only those listed below. Next: look at single calls in the lists.",
+)
+
+WELL = shared.details(
+    20,
+    "requests/figures",
+    "Requests, how many succeeded, how many calls that took, their tokens and latency. Next: Requests lists "
+    "the calls.",
 )
 
 NEWEST = Table(
@@ -157,5 +165,14 @@ SUCCESS = shared.of_selection(
 PAGE = Page(
     UID,
     "What do the single calls behind the figures look like?",
-    [[state(1)], [FIGURES], [NEWEST], [MOST_EXPENSIVE], [CALLS, SUCCESS], [ENDINGS, LATENCY], [TOKENS]],
+    [
+        [FIGURES],
+        [notes(1)],
+        [WELL],
+        [NEWEST],
+        [MOST_EXPENSIVE],
+        [CALLS, SUCCESS],
+        [ENDINGS, LATENCY],
+        [TOKENS],
+    ],
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dashboards import common_panels as shared
-from dashboards.page import Page, state
+from dashboards.first_screen import notes
+from dashboards.page import Page
 from dashboards.panels import SHARE, Column, Table
 from dashboards.styles import (
     CONCENTRATION_STEPS,
@@ -26,6 +27,13 @@ FIGURES = shared.selection(
     "Spend of the chosen tenant or user (or of all), and its drift against the baseline. Next: the tables "
     "below show who it is.",
     NO_IDENTITY,
+)
+
+WELL = shared.details(
+    20,
+    "users/figures",
+    "Requests, how many succeeded, how many calls that took, their tokens and latency. Next: Requests lists "
+    "the calls.",
 )
 
 CONCENTRATION = Table(
@@ -156,9 +164,10 @@ PAGE = Page(
     UID,
     "Does one user or tenant make the spend?",
     [
-        [state(1)],
-        [CONCENTRATION],
         [FIGURES],
+        [notes(1)],
+        [CONCENTRATION],
+        [WELL],
         [TENANTS],
         [USERS],
         [BY_TENANT, BY_USER],

@@ -42,12 +42,17 @@ def panels(dashboard: Dashboard) -> list[dict[str, Any]]:
     return [inner for panel in dashboard["panels"] for inner in (panel, *panel.get("panels", []))]
 
 
+def name_of(panel: dict[str, Any]) -> str:
+    """Its title; the strip of notes shows none."""
+    return panel["title"] or "Notes"
+
+
 def queries() -> Iterator[Query]:
     """Every SQL text of every dashboard."""
     for uid, dashboard in dashboards().items():
         for panel in panels(dashboard):
             for target in panel.get("targets", []):
-                yield Query(uid, "panel", panel["title"], target["rawSql"], target["format"])
+                yield Query(uid, "panel", name_of(panel), target["rawSql"], target["format"])
         for variable in dashboard["templating"]["list"]:
             if variable["type"] == "query":
                 yield Query(uid, "variable", "$" + variable["name"], variable["query"], "table")

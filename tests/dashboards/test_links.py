@@ -23,8 +23,10 @@ CHOSEN: dict[str, Value] = {
 }  # fmt: skip
 ROW = {
     "environment": "st+aging", "data_mode": "te#st", "focus_uid": "spanledger-prompts", "name": AWKWARD,
-    "service": "other & service", "time": "1777888800000", "until_ms.numeric": "1777892400000",
+    "service": "other & service", "baseline": "24 h",
+    "time": "1777888800000", "until_ms.numeric": "1777892400000",
     "focus": "se&ries",
+    "environments": "var-env=prod&var-env=staging%20%26%20co",
     **{name: f"row {AWKWARD} {name}" for name in FOCUS},
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from dashboards.panels import OTHERS
-from tests.dashboards.files import DEFAULTS, Query, dashboards, panels, queries
+from tests.dashboards.files import DEFAULTS, Query, dashboards, name_of, panels, queries
 from tests.dashboards.macros import Range, Value, expand, fill
 from tests.dashboards.shop import ANCHOR, HOSTILE_TENANT
 
@@ -87,7 +87,7 @@ def test_every_panel_has_data_of_the_planned_day(reader: psycopg.Connection[Any]
 def test_columns_that_are_shown_or_linked_exist_and_all_have_a_title(
     reader: psycopg.Connection[Any], uid: str
 ) -> None:
-    named = {panel["title"]: panel for panel in panels(dashboards()[uid])}
+    named = {name_of(panel): panel for panel in panels(dashboards()[uid])}
     for query in of(uid):
         if query.kind != "panel":
             continue
@@ -153,11 +153,11 @@ def test_a_paused_dashboard_reads_nothing_and_says_so(
         if query.kind != "panel":
             continue
         text = expand(fill(query.sql, DEFAULTS), Range(*DAY))
-        if query.where == "Is this complete?":
-            ((state, _, notice),) = reader.execute(text.encode()).fetchall()
+        if query.where == "Notes":
+            ((state, note, *_),) = reader.execute(text.encode()).fetchall()
             paused = query.dashboard not in ("spanledger-overview", "spanledger-compare")
             assert (state == "paused") is paused
-            assert notice.startswith("Paused") is paused
+            assert note.startswith("Paused") is paused
         elif query.dashboard not in ("spanledger-overview", "spanledger-compare"):
             plan = reader.execute(b"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + text.encode()).fetchall()
             read = [line for (line,) in plan if " Scan on usage_" in line or " Scan on model_call" in line]

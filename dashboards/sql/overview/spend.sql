@@ -1,7 +1,11 @@
--- Spend now and before, and what an hour of the range cost.
-SELECT t.cost_usd, t.baseline_cost_usd, t.delta_usd, t.delta_ratio,
+-- Spend now and against the baseline, and what a request costs.
+SELECT genai.cost_text(
+        t.cost_usd, genai.at_least(t.unpriced_calls, t.uncertain_calls, t.unread_spans), t.calls, 'no data') AS spend,
+    genai.change_and_share_text(t.delta_usd, t.delta_ratio, t.unpriced_calls + t.baseline_unpriced_calls > 0) AS change,
+    genai.cost_text(t.cost_per_request_usd, false, t.calls, 'no data') AS unit_cost,
+    genai.drift(t.cost_per_request_usd, t.baseline_cost_per_request_usd, t.calls, t.baseline_calls) AS drift,
+    t.cost_usd, t.baseline_cost_usd, t.delta_usd, t.delta_ratio, t.cost_per_request_usd,
     genai.usd_per_hour(t.cost_usd, t.from_used, t.to_used) AS usd_per_hour,
-    t.cost_per_request_usd, t.cost_per_request_usd / nullif(t.baseline_cost_per_request_usd, 0) AS drift,
     t.requests, t.calls, t.success_ratio, t.attempts_per_success, t.p95_ms
 FROM genai.compare(
     $__timeFrom()::timestamptz, $__timeTo()::timestamptz, genai.panel_baseline('$baseline'),

@@ -1,0 +1,84 @@
+-- A change as panels tell it: its two questions (LEDGER §25), each with its own dollars, driver and link.
+
+-- What a combination is called.
+CREATE FUNCTION genai.combination_text(p_driver jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT nullif(concat_ws(' · ', p_driver ->> 'endpoint', p_driver ->> 'prompt_version', p_driver ->> 'model',
+        p_driver ->> 'tenant', p_driver ->> 'service', p_driver ->> 'user'), '')
+$$;
+
+-- The sentences of a classified change, at most three: whom or what the class names (dollars only where they are its own),
+-- then how many and how much each, the larger first; these two add up to the change. `driver` is a combination (json) or
+-- NULL. A change that cannot be judged has one sentence.
+CREATE FUNCTION genai.story_lines(p_class text, p_subject text, p_sentence text, e jsonb, p_delta numeric)
+RETURNS TABLE (place integer, kind text, sentence text, usd numeric, driver jsonb)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    WITH said AS (
+        SELECT genai.volume_sentence(p_class, e) AS many,
+            ltrim(genai.unit_sentence(CASE p_class WHEN 'unknown_model' THEN 'unclear' ELSE p_class END, e)) AS each,
+            genai.measure_of(p_class) = 'cost_per_request' AS is_about_each,
+            p_class IN ('unknown_model', 'abuse', 'identity_concentration') AS is_named,
+            (e ->> 'more_usd')::numeric AS more_usd, (e ->> 'unit_usd')::numeric AS unit_usd
+    )
+    SELECT l.place::integer, l.kind, l.sentence, l.usd, nullif(l.driver, 'null'::jsonb)
+    FROM said s
+    CROSS JOIN LATERAL (
+        SELECT 0 AS place, p_class AS kind,
+            rtrim(left(p_sentence, length(p_sentence) - length(s.many)
+                - length(genai.unit_sentence(p_class, e)))) AS sentence,
+            CASE p_class WHEN 'identity_concentration'
+                THEN (e -> 'cost_by' ->> 'k1')::numeric - (e -> 'cost_by' ->> 'k0')::numeric END AS usd,
+            CASE p_class WHEN 'unknown_model'
+                THEN jsonb_build_object('model', substr(p_subject, strpos(p_subject, '/') + 1))
+                WHEN 'abuse' THEN jsonb_build_object(e -> 'added_calls_by' ->> 'kind', p_subject)
+                ELSE jsonb_build_object(e -> 'cost_by' ->> 'kind', p_subject) END AS driver
+        WHERE s.is_named
+        UNION ALL
+        SELECT CASE WHEN abs(s.more_usd) >= abs(s.unit_usd) THEN 1 ELSE 3 END,
+            CASE WHEN s.is_named OR s.is_about_each THEN 'requests' ELSE p_class END,
+            CASE WHEN p_class = 'steady' THEN 'Steady. ' ELSE '' END || s.many, s.more_usd,
+            CASE WHEN e -> 'spend_driver' ->> 'name' IS NOT NULL THEN e -> 'spend_driver'
+                WHEN p_class NOT IN ('steady', 'moved_alike') AND (e ->> 'requests_moved')::boolean
+                THEN jsonb_build_object('endpoint', e ->> 'top_endpoint') END
+        WHERE p_class NOT IN ('no_baseline', 'too_little_data')
+        UNION ALL
+        SELECT 2, CASE WHEN s.is_about_each THEN p_class ELSE 'cost per request' END, s.each, s.unit_usd,
+            CASE WHEN p_class = 'deploy' AND e -> 'unit_driver' ->> 'prompt_version' IS DISTINCT FROM p_subject
+                THEN jsonb_build_object('endpoint', e -> 'deploy' ->> 'endpoint_tag', 'prompt_version', p_subject)
+                WHEN e -> 'unit_driver' ->> 'name' IS NOT NULL THEN e -> 'unit_driver' END
+        WHERE p_class NOT IN ('no_baseline', 'too_little_data') AND s.each <> ''
+        UNION ALL
+        SELECT 1, p_class, p_sentence, CASE p_class WHEN 'too_little_data' THEN p_delta END, NULL
+        WHERE p_class IN ('no_baseline', 'too_little_data')
+    ) l
+$$;
+
+-- The story of a window against its baseline, one row a sentence, each with the dashboard and the focus of one click; a
+-- sentence without a driver leads to `p_home`. `class` is on every row.
+CREATE FUNCTION genai.story(
+    p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
+    p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text, p_home text DEFAULT 'spanledger-compare'
+) RETURNS TABLE (
+    place integer, class text, kind text, sentence text, delta_usd numeric, change text, name text, focus_uid text,
+    endpoint text, prompt_version text, "user" text, tenant text, model text, service text
+) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    WITH spike AS MATERIALIZED (
+        SELECT c.* FROM genai.classify(
+            p_from, p_to, p_baseline, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model,
+            NULL, p_service) c
+    )
+    SELECT l.place, s.class, l.kind, l.sentence, l.usd, CASE WHEN l.usd IS NULL THEN '' ELSE genai.change_text(l.usd) END,
+        CASE WHEN l.driver IS NULL AND p_home = 'spanledger-compare' THEN 'Compare'
+            ELSE coalesce(genai.combination_text(l.driver), 'Endpoints') END,
+        CASE WHEN l.driver IS NULL THEN p_home ELSE k.focus_uid END,
+        coalesce(l.driver ->> 'endpoint', genai.panel_focus(p_endpoint)),
+        coalesce(l.driver ->> 'prompt_version', genai.panel_focus(p_prompt_version)),
+        coalesce(l.driver ->> 'user', genai.panel_focus(p_user)),
+        coalesce(l.driver ->> 'tenant', genai.panel_focus(p_tenant)),
+        coalesce(l.driver ->> 'model', genai.panel_focus(p_model)),
+        coalesce(l.driver ->> 'service', genai.panel_focus(p_service))
+    FROM spike s
+    CROSS JOIN LATERAL genai.story_lines(s.class, s.subject, s.sentence, s.evidence, s.delta_usd) l
+    CROSS JOIN LATERAL genai.focus_of(l.driver ->> 'endpoint', l.driver ->> 'prompt_version', l.driver ->> 'user',
+        l.driver ->> 'tenant', l.driver ->> 'model', l.driver ->> 'service') k
+    ORDER BY l.place
+$$;
