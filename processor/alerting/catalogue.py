@@ -84,14 +84,105 @@ class Rule(NamedTuple):
 OVERRIDABLE: Final = ("service", "endpoint", "prompt_version", "tenant", "user", "model")
 
 
+_ONLY_PROD: Final = (Place.PROD,)
+
 RULES: Final = (
+    Rule(
+        "burst_failing", "Request burst with falling success", "burst", Severity.CRITICAL,
+        "An endpoint gets far more calls than a day and a week before, and more of them fail",
+        "{endpoint}: {value:.1f} times the usual calls in 15 minutes while more of them fail "
+        "(alerts at {threshold:.1f})",
+        ("endpoint",), Decimal(2), minimum=100, pending=2 * MINUTE,
+    ),
+    Rule(
+        "freshness", "Freshness breach", "freshness", Severity.CRITICAL,
+        "What was received is not visible within five minutes, or nothing says that it is",
+        "The dashboards are {value:.0f} s behind what was received (alerts at {threshold:.0f} s)",
+        ("scope",), Decimal(300), pending=2 * MINUTE, dashboard="overview", places=_ONLY_PROD,
+        no_data_fires=True,
+    ),
+    Rule(
+        "ledger_unreadable", "Ledger cannot be read", "ledger", Severity.CRITICAL,
+        "The database does not answer: no other rule can be evaluated",
+        "The ledger's database does not answer",
+        ("scope",), Decimal(1), pending=2 * MINUTE, dashboard="overview", places=_ONLY_PROD,
+        no_data_fires=True,
+    ),
     Rule(
         "cost_drift_endpoint", "Cost per request drift by endpoint", "cost_drift", Severity.WARNING,
         "A request of an endpoint costs more than it did a day and a week before",
         "{endpoint}: a request costs {value:.2f} times what it did (alerts at {threshold:.2f})",
         ("endpoint",), Decimal("1.5"), minimum=50, minimum_usd=Decimal(1), pending=5 * MINUTE,
     ),
+    Rule(
+        "cost_drift_prompt", "Cost per request drift by prompt version", "cost_drift", Severity.WARNING,
+        "A request of a prompt version costs more than its endpoint's did a day and a week before",
+        "{prompt_version} of {endpoint}: a request costs {value:.2f} times what the endpoint's did "
+        "(alerts at {threshold:.2f})",
+        ("endpoint", "prompt_version"), Decimal("1.5"), minimum=50, minimum_usd=Decimal(1),
+        pending=5 * MINUTE,
+    ),
+    Rule(
+        "concentration_tenant", "Tenant concentration", "concentration", Severity.WARNING,
+        "A tenant makes a far larger part of the spend than it usually does",
+        "{tenant} makes {value:.0%} of the spend (alerts at {threshold:.0%})",
+        ("tenant",), Decimal("0.4"), minimum=100, minimum_usd=Decimal(1), pending=5 * MINUTE,
+    ),
+    Rule(
+        "concentration_user", "User concentration", "concentration", Severity.WARNING,
+        "A user makes a far larger part of the spend than usual",
+        "{user} makes {value:.0%} of the spend (alerts at {threshold:.0%})",
+        ("user",), Decimal("0.25"), minimum=100, minimum_usd=Decimal(1), pending=5 * MINUTE,
+    ),
+    Rule(
+        "telemetry_silent", "Telemetry silent", "telemetry", Severity.WARNING,
+        "A service that sends at this time of the day sends nearly nothing",
+        "{service} sends {value:.0%} fewer calls than at this time yesterday (alerts at {threshold:.0%})",
+        ("service",), Decimal("0.95"), minimum=30, dashboard="overview",
+    ),
+    Rule(
+        "ingest_rejects", "Spans rejected", "ingest", Severity.WARNING,
+        "Spans or reports were rejected for good",
+        "{value:.0f} spans rejected in 15 minutes: {scope} (alerts at {threshold:.0f})",
+        ("scope",), Decimal(10), dashboard="overview", places=_ONLY_PROD,
+    ),
+    Rule(
+        "rollup_mismatch", "Sums differ from their calls", "ledger", Severity.WARNING,
+        "A dashboard's sums differ from the calls behind them",
+        "{value:.0f} sums of the level {scope} differ from their calls",
+        ("scope",), Decimal(1), dashboard="overview",
+    ),
+    Rule(
+        "unpriced_model", "Model without a price", "unpriced", Severity.INFO,
+        "Calls of a model without a price: their cost is in no total",
+        "{model}: {value:.0f} calls without a price in an hour",
+        ("model", "scope"), Decimal(1), dashboard="models",
+    ),
+    Rule(
+        "uncertain_usage", "Usage uncertain or unread", "coverage", Severity.INFO,
+        "Too large a part of a service's calls has no certain usage",
+        "{service}: {value:.0%} of the calls have no certain usage (alerts at {threshold:.0%})",
+        ("service",), Decimal("0.05"), minimum=50, dashboard="models",
+    ),
+    Rule(
+        "unknown_data_mode", "Unknown data mode", "coverage", Severity.INFO,
+        "Calls with a data mode that is none of real, test and demo: they count as real",
+        "{service}: {value:.0f} calls with an unknown data mode in 15 minutes",
+        ("service",), Decimal(1), dashboard="overview",
+    ),
+    Rule(
+        "sender_lag", "Sender lag", "telemetry", Severity.INFO,
+        "Calls of a service arrive minutes after their end",
+        "{service}: calls arrive {value:.0f} s after their end (alerts at {threshold:.0f} s)",
+        ("service",), Decimal(180), minimum=10, pending=5 * MINUTE, dashboard="overview",
+    ),
+    Rule(
+        "watchdog", "Watchdog", "watchdog", Severity.INFO,
+        "Always fires: whoever stops hearing it knows that alerts no longer arrive",
+        "Alerting works",
+        ("scope",), Decimal(1), dashboard="overview", places=_ONLY_PROD,
+    ),
 )  # fmt: skip
-"""In the order in which they are listed."""
+"""In the order in which they are listed: those that wake somebody first."""
 
 BY_ID: Final = {rule.id: rule for rule in RULES}

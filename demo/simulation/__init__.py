@@ -1,0 +1,1 @@
+"""Simulated traffic with planted incidents of which the truth is known."""

@@ -1,0 +1,1 @@
+"""Alerts: the rules evaluated, their states kept, and what is told of them."""

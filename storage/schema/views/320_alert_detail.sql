@@ -1,0 +1,51 @@
+-- What an alert says beside its numbers: the sentence, the driver's combination, and the link that shows both.
+
+-- A text as a value in an address (RFC 3986).
+CREATE FUNCTION genai.url_text(p_text text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(string_agg(CASE WHEN c.char ~ '[A-Za-z0-9_.~-]' THEN c.char
+        ELSE regexp_replace(upper(encode(convert_to(c.char, 'UTF8'), 'hex')), '(..)', '%\1', 'g') END, '' ORDER BY c.place), '')
+    FROM regexp_split_to_table(p_text, '') WITH ORDINALITY c (char, place)
+    WHERE c.char <> ''
+$$;
+
+-- A baseline in hours as the dashboards' variable has it.
+CREATE FUNCTION genai.baseline_text(p_hours double precision) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN p_hours IN (24, 168) THEN p_hours::integer || 'h' ELSE 'previous' END
+$$;
+
+-- The parameters of a link to a dashboard: the frozen window, environment, data mode, baseline, and the whole focus.
+CREATE FUNCTION genai.alert_query(p_row genai.alert_row, p_focus jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT 'from=' || (extract(epoch FROM (p_row).window_from) * 1000)::bigint
+        || '&to=' || (extract(epoch FROM (p_row).window_to) * 1000)::bigint || '&timezone=utc'
+        || '&var-env=' || genai.url_text((p_row).env) || '&var-data_mode=' || genai.url_text((p_row).data_mode)
+        || '&var-baseline=' || genai.baseline_text((p_row).baseline)
+        || coalesce(string_agg('&var-' || f.name || '=' || genai.url_text(coalesce(nullif(f.own, ''), p_focus ->> f.name)), ''
+            ORDER BY f.place), '')
+    FROM (VALUES (1, 'service', (p_row).service), (2, 'endpoint', (p_row).endpoint), (3, 'prompt_version', (p_row).prompt_version),
+        (4, 'tenant', (p_row).tenant), (5, 'user', (p_row)."user"), (6, 'model', (p_row).model)) f (place, name, own)
+    WHERE coalesce(nullif(f.own, ''), p_focus ->> f.name) IS NOT NULL
+$$;
+
+-- The sentence and the focus of an alert about spend, as `genai.classify` tells them of its own window. A prompt version is
+-- told as its endpoint: only there it has a past.
+CREATE FUNCTION genai.alert_story(p_row genai.alert_row)
+RETURNS TABLE (sentence text, class text, focus jsonb) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT c.sentence, c.class, coalesce(
+        c.evidence -> CASE genai.measure_of(c.class) WHEN 'spend' THEN 'spend_driver' ELSE 'unit_driver' END,
+        c.evidence -> 'spend_driver', c.evidence -> 'unit_driver')
+    FROM genai.classify((p_row).window_from, (p_row).window_to, genai.baseline_text((p_row).baseline), (p_row).env,
+        (p_row).data_mode, p_endpoint => nullif((p_row).endpoint, '')) c
+$$;
+
+-- What goes with a row of a rule: `sentence` is '' where the rule is not about spend; `query` follows the `?` of a link.
+-- The story takes a tenth of a second: it is asked of rows that fire or are about to.
+CREATE FUNCTION genai.alert_detail(p_rule text, p_row genai.alert_row)
+RETURNS TABLE (sentence text, class text, query text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT coalesce(s.sentence, ''), coalesce(s.class, ''), genai.alert_query(p_row, s.focus)
+    FROM (SELECT 1) one
+    LEFT JOIN LATERAL (
+        SELECT t.* FROM genai.alert_story(p_row) t
+        WHERE (p_row).score >= 0.8 AND p_rule IN ('cost_drift_endpoint', 'cost_drift_prompt', 'concentration_tenant',
+            'concentration_user', 'burst_failing')
+    ) s ON true
+$$;
