@@ -139,3 +139,25 @@ WHERE e.has_fired AND NOT e.is_test AND e.rule <> 'watchdog' AND e.first_seen > 
     AND NOT EXISTS (SELECT FROM _genai.alert_story s WHERE s.episode_id = e.id)
 ORDER BY e.severity = 'critical' DESC, e.severity = 'warning' DESC, e.first_seen DESC
 LIMIT %(limit)s
+
+
+-- add_audit --
+-- A line of the audit.
+INSERT INTO _genai.audit (actor, subject, subject_id, action, before, after)
+VALUES (%(actor)s, %(subject)s, %(subject_id)s, %(action)s, %(before)s, %(after)s)
+
+
+-- audit --
+-- What happened to an alert or an incident, the oldest first.
+SELECT a.at, a.actor, a.action, a.before, a.after FROM genai.audit a
+WHERE a.subject = %(subject)s AND a.subject_id = %(id)s ORDER BY a.id
+
+
+-- lock_episode --
+-- An alert, held until the transaction ends.
+SELECT e.* FROM _genai.alert_episode e WHERE e.id = %(id)s FOR UPDATE
+
+
+-- set_state --
+-- Where an alert has got to, and who brought it there.
+UPDATE _genai.alert_episode SET state = %(state)s, state_by = %(actor)s, state_at = now() WHERE id = %(id)s

@@ -1,0 +1,1 @@
+"""Incidents: who owns them, what contains them and whether it did, and what keeps them from coming back."""
