@@ -1,4 +1,4 @@
-"""What the inbox does after its answer: explain alerts, measure contained incidents. One process at a time."""
+"""What the inbox does after its answer: explain alerts, measure contained incidents. One process does it."""
 
 from __future__ import annotations
 
