@@ -1,13 +1,5 @@
 -- What an alert says beside its numbers: the sentence, the driver's combination, and the link that shows both.
 
--- A text as a value in an address (RFC 3986).
-CREATE FUNCTION genai.url_text(p_text text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT coalesce(string_agg(CASE WHEN c.char ~ '[A-Za-z0-9_.~-]' THEN c.char
-        ELSE regexp_replace(upper(encode(convert_to(c.char, 'UTF8'), 'hex')), '(..)', '%\1', 'g') END, '' ORDER BY c.place), '')
-    FROM regexp_split_to_table(p_text, '') WITH ORDINALITY c (char, place)
-    WHERE c.char <> ''
-$$;
-
 -- A baseline in hours as the dashboards' variable has it.
 CREATE FUNCTION genai.baseline_text(p_hours double precision) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN p_hours IN (24, 168) THEN p_hours::integer || 'h' ELSE 'previous' END
