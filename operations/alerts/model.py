@@ -52,11 +52,18 @@ class Row:
 
 
 class Detail(NamedTuple):
-    """What goes with a row: sentence and class ('' where the rule is not about spend), link parameters."""
+    """What goes with a row.
+
+    Attributes:
+        sentence, kind: what changed and its class; '' where the rule is not about spend.
+        query: the parameters of a link to the comparison of its window.
+        runbook: address of the runbook, '' where none is known.
+    """
 
     sentence: str
     kind: str
     query: str
+    runbook: str
 
 
 class Asked(NamedTuple):
@@ -89,7 +96,7 @@ def ask_all(connection: Connection, now: datetime, rules: Sequence[Rule] = RULES
 def detail(connection: Connection, rule: Rule, row: Row) -> Detail:
     """The sentence and the link of a row."""
     found = connection.execute(_query("detail"), asdict(row) | {"rule": rule.id}).fetchone()
-    return Detail(*found) if found else Detail("", "", "")
+    return Detail(*found) if found else Detail("", "", "", "")
 
 
 def summary(rule: Rule, row: Row) -> str:

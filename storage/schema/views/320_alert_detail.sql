@@ -29,11 +29,15 @@ RETURNS TABLE (sentence text, class text, focus jsonb) LANGUAGE sql STABLE PARAL
         (p_row).data_mode, p_endpoint => nullif((p_row).endpoint, '')) c
 $$;
 
--- What goes with a row of a rule: `sentence` is '' where the rule is not about spend; `query` follows the `?` of a link.
+-- What goes with a row of a rule: `sentence` is '' where the rule is not about spend; `query` follows the `?` of a link;
+-- `runbook` is the owner's, else our page's section.
 -- The story takes a tenth of a second: it is asked of rows that fire or are about to.
 CREATE FUNCTION genai.alert_detail(p_rule text, p_row genai.alert_row)
-RETURNS TABLE (sentence text, class text, query text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT coalesce(s.sentence, ''), coalesce(s.class, ''), genai.alert_query(p_row, s.focus)
+RETURNS TABLE (sentence text, class text, query text, runbook text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT coalesce(s.sentence, ''), coalesce(s.class, ''), genai.alert_query(p_row, s.focus), coalesce(
+        (SELECT o.runbook FROM genai.owner o WHERE o.owner = (p_row).owner AND o.runbook IS NOT NULL ORDER BY o.runbook LIMIT 1),
+        (SELECT rtrim(e.value, '/') || '/runbooks#' || replace(p_rule, '_', '-') FROM genai.setting e
+            WHERE e.key = 'public_url' AND e.value <> ''), '')
     FROM (SELECT 1) one
     LEFT JOIN LATERAL (
         SELECT t.* FROM genai.alert_story(p_row) t
