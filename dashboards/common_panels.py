@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dashboards.first_screen import Details, Headline, hidden, signed
+from dashboards.first_screen import Details, Headline, hidden, money, signed
 from dashboards.panels import COUNT, NO_CALLS, RED, SHARE, USD, Chart, Column, Table
 from dashboards.styles import (
     ATTEMPTS_STEPS,
-    CHANGE_STEPS,
     DRIFT_STEPS,
     MODEL_STATES,
     SUCCESS_STEPS,
-    change,
     count,
     milliseconds,
     named,
     share_bar,
-    spend,
 )
 
 
@@ -114,12 +111,11 @@ def models(panel_id: int, title: str, sql: str, description: str, height: int = 
         id=panel_id, title=title, description=description, sql=sql, width=12, height=height,
         columns={
             "model": named("model"),
-            "cost_usd": spend(),
+            "spend": money("Spend", width=95),
             "cost_share": share_bar(),
-            "delta_usd": change(),
-            "calls": count("Calls"),
-            "state": Column("State", words=MODEL_STATES, width=165),
-            **dict.fromkeys(["provider", "cost_per_call_usd"], Column(hidden=True)),
+            "change": signed("Change", width=95),
+            "state": Column("State", words=MODEL_STATES, width=85),
+            **hidden("provider", "cost_usd", "delta_usd", "calls", "cost_per_call_usd"),
         },
     )  # fmt: skip
 
@@ -130,16 +126,16 @@ def terms(
     sql: str,
     description: str,
     width: int = 12,
-    height: int = 8,
+    height: int = 11,
     empty: str = NO_CALLS,
 ) -> Table:
     """The exact decomposition of a change, the sum last."""
     return Table(
         id=panel_id, title=title, description=description, sql=sql, width=width, height=height, empty=empty,
         columns={
-            "term": Column("Term", width=150),
-            "usd": Column("USD", USD, 6, steps=CHANGE_STEPS),
-            "share_of_delta": Column("Share of the change", SHARE, 1),
-            "meaning": Column("What it means", wrap=True),
+            "term": Column("Term", width=140),
+            "amount": signed("Adds"),
+            "meaning": Column("What it means"),
+            **hidden("usd", "share_of_delta"),
         },
     )  # fmt: skip

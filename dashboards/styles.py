@@ -139,7 +139,8 @@ IDENTITY_STATES = {
 }
 MODEL_STATES = {
     "no price": ("no price", RED),
-    "partly without a price": ("partly without a price", ORANGE),
+    "partly without a price": ("partly", ORANGE),
+    "refused": ("refused", NEUTRAL),
     "new": ("new", YELLOW),
     "gone": ("gone", NEUTRAL),
     "priced": ("priced", GREEN),

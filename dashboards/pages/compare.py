@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards import common_panels as shared
-from dashboards.first_screen import Headline, hidden, notes, signed, story
+from dashboards.first_screen import Headline, hidden, money, notes, signed, story
 from dashboards.page import Page
 from dashboards.panels import (
     COUNT,
@@ -16,17 +16,13 @@ from dashboards.panels import (
     Waterfall,
 )
 from dashboards.styles import (
-    change,
-    count,
     driver_link,
     named,
-    share,
-    spend,
 )
 
 UID = "spanledger-compare"
 NO_CHANGE = "Nothing to compare: no calls in this range or its baseline."
-HIDDEN = Column(hidden=True)
+TERM_NAMES = ("volume", "attempts", "mix", "tokens", "price", "new", "gone")
 
 TOTALS = Headline(
     id=2,
@@ -71,7 +67,7 @@ STEPS = Waterfall(
     title="From before to now",
     sql="compare/waterfall",
     width=12,
-    height=10,
+    height=12,
     empty=NO_CHANGE,
     description=(
         "The terms of the change as steps: red adds, green saves. They lead from the baseline's spend to "
@@ -86,7 +82,7 @@ TERMS = shared.terms(
     "compare/terms",
     "The exact decomposition: the rows add up to the last row, to the pico-dollar. Next: `volume` is "
     "traffic, `attempts` are retries, `mix` and `price` are models, `tokens` are prompts and answers.",
-    height=10,
+    height=12,
     empty=NO_CHANGE,
 )
 
@@ -94,7 +90,7 @@ DRIVERS = Table(
     id=7,
     title="Where is it?",
     sql="compare/drivers",
-    width=16,
+    width=15,
     height=11,
     empty=NO_CHANGE,
     description=(
@@ -104,16 +100,22 @@ DRIVERS = Table(
         "Next: a name opens its dashboard with the whole combination as focus."
     ),
     columns={
-        "kind": Column("Kind", width=120),
-        "name": Column("Name", link=driver_link(True)),
-        "baseline_cost_usd": spend("Before"),
-        "cost_usd": spend("Now"),
-        "delta_usd": change(),
-        "share_of_delta": share("Of the change"),
-        "calls": count("Calls"),
-        "baseline_calls": count("Calls before"),
-        **dict.fromkeys(
-            ["focus_uid", "endpoint", "prompt_version", "user", "tenant", "model", "service"], HIDDEN
+        "kind": Column("Kind", width=110),
+        "name": Column("Name", link=driver_link(True), wrap=True),
+        "before": money("Before", width=95),
+        "spend": money("Now", width=95),
+        "change": signed("Change", width=95),
+        **hidden(
+            *(
+                "baseline_cost_usd",
+                "cost_usd",
+                "delta_usd",
+                "share_of_delta",
+                "calls",
+                "baseline_calls",
+                "focus_uid",
+            ),
+            *("endpoint", "prompt_version", "user", "tenant", "model", "service"),
         ),
     },
 )
@@ -131,17 +133,11 @@ ENDPOINTS = Table(
     ),
     columns={
         "endpoint": named("endpoint"),
-        "baseline_cost_usd": spend("Before"),
-        "cost_usd": spend("Now"),
-        "delta_usd": change(),
-        "top_term": Column("Mostly", width=100),
-        "volume_usd": spend("Volume"),
-        "attempts_usd": spend("Attempts"),
-        "mix_usd": spend("Mix"),
-        "tokens_usd": spend("Tokens"),
-        "price_usd": spend("Price"),
-        "new_usd": spend("New"),
-        "gone_usd": spend("Gone"),
+        "spend": money("Now", width=95),
+        "change": signed("Change", width=95),
+        "top_term": Column("Mostly", width=85),
+        **{name: signed(name.capitalize(), width=90) for name in TERM_NAMES},
+        **hidden("baseline_cost_usd", "cost_usd", "delta_usd", *(f"{name}_usd" for name in TERM_NAMES)),
     },
 )
 
@@ -149,7 +145,7 @@ VITALS = Table(
     id=9,
     title="What else changed?",
     sql="compare/vitals",
-    width=8,
+    width=9,
     height=11,
     empty=NO_CHANGE,
     description=(
@@ -157,10 +153,11 @@ VITALS = Table(
         "latency comes from a histogram. Next: a ratio far from 1 shows where to look."
     ),
     columns={
-        "figure": Column("Figure"),
-        "before": Column("Before", "none"),
-        "now": Column("Now", "none"),
-        "ratio": Column("Now / before", "none", 2),
+        "figure": Column("Figure", wrap=True),
+        "before_text": Column("Before", width=85, right=True),
+        "now_text": Column("Now", width=85, right=True),
+        "ratio": Column("Ratio", "none", 2, width=65),
+        **hidden("before", "now"),
     },
 )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dashboards.first_screen import notes
+from dashboards.first_screen import hidden, money, notes, signed
 from dashboards.links import focus_link
 from dashboards.page import Page
 from dashboards.panels import COUNT, SHARE, USD, Bars, Chart, Column, Stats, Table
-from dashboards.styles import SOME_STEPS, UNCERTAIN_STEPS, change, count, named, share_bar, spend
+from dashboards.styles import SOME_STEPS, UNCERTAIN_STEPS, named, share_bar, spend
 
 UID = "spanledger-month"
 
@@ -94,11 +94,11 @@ def _by(panel_id: int, dimension: str, title: str, link: Column, next_step: str)
         ),
         columns={
             dimension: link,
-            "cost_usd": spend("So far"),
+            "spend": money("So far", width=95),
             "cost_share": share_bar(),
-            "last_month_to_date_usd": spend("A month before"),
-            "delta_usd": change(),
-            "calls": count("Calls"),
+            "before": money("Month before", width=105),
+            "change": signed("Change", width=95),
+            **hidden("cost_usd", "last_month_to_date_usd", "delta_usd", "calls"),
         },
     )
 

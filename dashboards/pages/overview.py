@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards import common_panels as shared
-from dashboards.first_screen import Details, Headline, hidden, notes, signed, story
+from dashboards.first_screen import Details, Headline, hidden, money, notes, signed, story
 from dashboards.links import dashboard_url, data_link, focus_link
 from dashboards.page import Page
 from dashboards.panels import (
@@ -29,13 +29,11 @@ from dashboards.styles import (
     SOME_STEPS,
     SUCCESS_STEPS,
     UNCERTAIN_STEPS,
-    change,
     count,
     milliseconds,
     named,
     share_bar,
     spend,
-    unit_cost,
 )
 
 UID = "spanledger-overview"
@@ -212,12 +210,11 @@ ENDPOINTS = Table(
     ),
     columns={
         "endpoint": named("endpoint", has_focus=False),
-        "cost_usd": spend("Now"),
-        "baseline_cost_usd": spend("Before"),
-        "delta_usd": change(),
-        "top_term": Column("Mostly", width=100),
-        "cost_per_request_usd": unit_cost(),
-        "requests": count("Requests"),
+        "spend": money("Spend", width=95),
+        "change": signed("Change", width=95),
+        "top_term": Column("Mostly", width=85),
+        "unit_cost": money("Per request", width=95),
+        **hidden("cost_usd", "baseline_cost_usd", "delta_usd", "cost_per_request_usd", "requests"),
     },
 )
 
@@ -233,11 +230,10 @@ TENANTS = Table(
     ),
     columns={
         "tenant": named("tenant", has_focus=False),
-        "cost_usd": spend(),
+        "spend": money("Spend", width=95),
         "cost_share": share_bar(CONCENTRATION_STEPS),
-        "delta_usd": change(),
-        "calls": count("Calls"),
-        "state": Column("State", words=IDENTITY_STATES, width=120),
+        "state": Column("State", words=IDENTITY_STATES, width=110),
+        **hidden("cost_usd", "delta_usd", "calls"),
     },
 )
 

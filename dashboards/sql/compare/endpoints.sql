@@ -1,6 +1,15 @@
 -- Every endpoint's own terms; each row sums to its change.
-SELECT t.segment AS endpoint, t.baseline_cost_usd, t.cost_usd, t.delta_usd, t.top_term, t.volume_usd, t.attempts_usd,
-    t.mix_usd, t.tokens_usd, t.price_usd, t.new_usd, t.gone_usd
+SELECT t.segment AS endpoint, genai.cost_text(t.cost_usd, t.unpriced_calls + t.uncertain_calls > 0, t.calls) AS spend,
+    genai.change_text(t.delta_usd, t.unpriced_calls + t.baseline_unpriced_calls > 0) AS change, t.top_term,
+    genai.change_text(t.volume_usd) AS volume,
+    genai.change_text(t.attempts_usd) AS attempts,
+    genai.change_text(t.mix_usd) AS mix,
+    genai.change_text(t.tokens_usd) AS tokens,
+    genai.change_text(t.price_usd) AS price,
+    genai.change_text(t.new_usd) AS new,
+    genai.change_text(t.gone_usd) AS gone,
+    t.baseline_cost_usd, t.cost_usd, t.delta_usd, t.volume_usd, t.attempts_usd, t.mix_usd, t.tokens_usd, t.price_usd,
+    t.new_usd, t.gone_usd
 FROM genai.compare(
     $__timeFrom()::timestamptz, $__timeTo()::timestamptz, genai.panel_baseline('$baseline'),
     array_to_string(ARRAY[$env]::text[], ','), '$data_mode', 'endpoint', genai.panel_focus('$endpoint'), genai.panel_focus('$prompt_version'),

@@ -1,5 +1,5 @@
 -- The change, term by term: the terms sum to it to the last pico-dollar.
-SELECT t.term, t.usd, t.share_of_delta, t.meaning
+SELECT t.term, t.amount, t.meaning, t.usd, t.share_of_delta
 FROM genai.compare_terms(
     $__timeFrom()::timestamptz, $__timeTo()::timestamptz, genai.panel_baseline('$baseline'),
     array_to_string(ARRAY[$env]::text[], ','), '$data_mode', genai.panel_focus('$endpoint'), genai.panel_focus('$prompt_version'),

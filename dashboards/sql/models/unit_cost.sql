@@ -1,9 +1,8 @@
 -- What a call costs, by model.
 SELECT u."time", u.segment, u.focus, u.cost_per_request_usd, u.until_ms
-FROM genai.usage_chart(
+FROM genai.unit_chart(
     $__timeFrom()::timestamptz, $__timeTo()::timestamptz, array_to_string(ARRAY[$env]::text[], ','), '$data_mode',
     'model', genai.panel_focus('$endpoint'), genai.panel_focus('$prompt_version'), genai.panel_focus('$user'),
     genai.panel_focus('$tenant'), genai.panel_focus('$model'),
     genai.panel_focus('$service'), 5) u
-WHERE u.segment <> '(others)'
 ORDER BY 1

@@ -1,3 +1,4 @@
 -- The month by model beside the month before up to the same moment.
-SELECT m.name AS model, m.cost_usd, m.cost_share, m.last_month_to_date_usd, m.delta_usd, m.calls
+SELECT m.name AS model, m.spend, m.cost_share, m.before, m.change, m.cost_usd, m.last_month_to_date_usd,
+    m.delta_usd, m.calls
 FROM genai.month_by('model', $__timeTo()::timestamptz, array_to_string(ARRAY[$env]::text[], ','), '$data_mode') m

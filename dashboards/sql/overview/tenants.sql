@@ -1,5 +1,5 @@
 -- Tenants by spend and their share of it.
-SELECT t.name AS tenant, t.cost_usd, t.cost_share, t.delta_usd, t.calls, t.state
+SELECT t.name AS tenant, t.spend, t.cost_share, t.state, t.cost_usd, t.delta_usd, t.calls
 FROM genai.identity_share(
     'tenant',
     $__timeFrom()::timestamptz, $__timeTo()::timestamptz, genai.panel_baseline('$baseline'),

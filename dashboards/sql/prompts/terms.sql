@@ -1,5 +1,5 @@
 -- The change of the selection, term by term.
-SELECT t.term, t.usd, t.share_of_delta, t.meaning
+SELECT t.term, t.amount, t.meaning, t.usd, t.share_of_delta
 FROM genai.compare_terms(
     $__timeFrom()::timestamptz, $__timeTo()::timestamptz, genai.panel_baseline('$baseline'),
     array_to_string(ARRAY[$env]::text[], ','), '$data_mode',

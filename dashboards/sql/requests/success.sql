@@ -1,6 +1,6 @@
 -- Success ratio.
 SELECT u."time", u.segment, u.focus, u.success_ratio, u.until_ms
-FROM genai.usage_chart(
+FROM genai.unit_chart(
     $__timeFrom()::timestamptz, $__timeTo()::timestamptz, array_to_string(ARRAY[$env]::text[], ','), '$data_mode',
     '', genai.panel_focus('$endpoint'), genai.panel_focus('$prompt_version'), genai.panel_focus('$user'),
     genai.panel_focus('$tenant'), genai.panel_focus('$model'),

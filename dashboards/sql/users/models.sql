@@ -1,5 +1,5 @@
 -- Models that answered.
-SELECT m.model, m.provider, m.cost_usd, m.cost_share, m.delta_usd, m.calls, m.cost_per_call_usd, m.state
+SELECT m.model, m.spend, m.cost_share, m.change, m.state, m.provider, m.cost_usd, m.delta_usd, m.calls, m.cost_per_call_usd
 FROM genai.models_used(
     $__timeFrom()::timestamptz, $__timeTo()::timestamptz, genai.panel_baseline('$baseline'),
     array_to_string(ARRAY[$env]::text[], ','), '$data_mode',

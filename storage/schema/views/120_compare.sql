@@ -93,6 +93,8 @@ CREATE FUNCTION genai.compare(
                 sum(u.cache_read_tokens) AS cache_read_tokens, sum(u.cache_write_tokens) AS cache_write_tokens,
                 {input_cost_pico_usd..error_without_usage_calls: sum(u.#) AS #},
                 sum(u.cost_pico_usd) AS cost,
+                sum(genai.unit_count(genai.judged_per_call(p_dimension, p_model, p_provider), u.requests, u.calls,
+                    u.unpriced_calls, u.error_without_usage_calls)) AS priced_by,
                 ARRAY[
                     {latency_b00..latency_b23: sum(u.#)}
                 ] AS latency
@@ -180,8 +182,8 @@ CREATE FUNCTION genai.compare(
         CASE WHEN d.is_total THEN worst.segment END, CASE WHEN d.is_total THEN worst.delta * 1e-12 END,
         coalesce((d.c).requests, 0)::bigint, coalesce((d.b).requests, 0)::bigint, coalesce((d.c).calls,
         0)::bigint, coalesce((d.b).calls, 0)::bigint,
-        round(d.cost * 1e-12 / nullif((d.c).judged_by, 0), 12),
-        round(d.baseline_cost * 1e-12 / nullif((d.b).judged_by, 0), 12),
+        round(d.cost * 1e-12 / nullif((d.c).priced_by, 0), 12),
+        round(d.baseline_cost * 1e-12 / nullif((d.b).priced_by, 0), 12),
         (((d.c).input_tokens + (d.c).output_tokens) / nullif((d.c).judged_by, 0))::float8,
         (((d.b).input_tokens + (d.b).output_tokens) / nullif((d.b).judged_by, 0))::float8,
         ((d.c).successes / nullif((d.c).successes + (d.c).errors, 0))::float8,

@@ -136,7 +136,7 @@ $$;
 -- The whole of a change from its cells: figures, and the terms of its endpoints, in USD. `estimate`: what calls without a
 -- price would cost, by tokens, at what the endpoint pays for a token, else all do.
 CREATE TYPE genai.change_total AS (
-    calls numeric, baseline_calls numeric, n1 numeric, n0 numeric, cost_usd numeric, baseline_cost_usd numeric,
+    calls numeric, baseline_calls numeric, n1 numeric, n0 numeric, priced numeric, baseline_priced numeric, cost_usd numeric, baseline_cost_usd numeric,
     delta_usd numeric, tokens numeric, baseline_tokens numeric, successes numeric, baseline_successes numeric, errors numeric,
     baseline_errors numeric, unpriced numeric, baseline_unpriced numeric, estimate_usd numeric,
     baseline_estimate_usd numeric, terms jsonb, more_usd numeric, top_endpoint text
@@ -170,10 +170,12 @@ RETURNS SETOF genai.change_total LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         SELECT coalesce(sum(c.c1), 0) AS c1, coalesce(sum(c.c0), 0) AS c0, coalesce(sum(c.n1), 0) AS n1,
             coalesce(sum(c.n0), 0) AS n0, genai.usd_of(coalesce(sum(c.k1), 0)) AS k1, genai.usd_of(coalesce(sum(c.k0), 0)) AS k0,
             sum(c.t1) AS t1, sum(c.t0) AS t0, sum(c.successes1) AS s1, sum(c.successes0) AS s0, sum(c.errors1) AS e1,
-            sum(c.errors0) AS e0, coalesce(sum(c.unpriced1), 0) AS u1, coalesce(sum(c.unpriced0), 0) AS u0
+            sum(c.errors0) AS e0, coalesce(sum(c.unpriced1), 0) AS u1, coalesce(sum(c.unpriced0), 0) AS u0,
+            sum(genai.unit_count(p_per_call, c.n1, c.c1, c.unpriced1, 0)) AS p1,
+            sum(genai.unit_count(p_per_call, c.n0, c.c0, c.unpriced0, 0)) AS p0
         FROM cell c
     )
-    SELECT w.c1, w.c0, CASE WHEN p_per_call THEN w.c1 ELSE w.n1 END, CASE WHEN p_per_call THEN w.c0 ELSE w.n0 END,
+    SELECT w.c1, w.c0, CASE WHEN p_per_call THEN w.c1 ELSE w.n1 END, CASE WHEN p_per_call THEN w.c0 ELSE w.n0 END, w.p1, w.p0,
         w.k1, w.k0, w.k1 - w.k0, w.t1, w.t0, w.s1, w.s0, w.e1, w.e0, w.u1, w.u0,
         coalesce(round(e.now) * 1e-12, 0), coalesce(round(e.before) * 1e-12, 0),
         jsonb_build_object('volume_usd', m.volume, 'attempts_usd', m.attempts, 'mix_usd', m.mix, 'tokens_usd', m.tokens,

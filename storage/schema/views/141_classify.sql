@@ -15,7 +15,7 @@ CREATE FUNCTION genai.figures_of_change(
             'requests_moved', genai.beyond_counts(t.n0, t.n1) AND abs(t.n1 - t.n0) >= 0.03 * t.n0,
             'unit_moved', coalesce(abs(f.ratio - 1) >= p_min_change
                 OR abs(f.ratio - 1) >= 0.03 AND (p_drivers -> 'unit_drift' ->> 'strength')::float8 >= 4.5, false)
-                OR p_drivers ? 'unit_driver',
+                OR p_drivers ? 'unit_driver' AND coalesce(abs(f.ratio - 1) >= 0.005, true),
             'moved_alike', NOT p_drivers ? 'spend_driver' AND coalesce(abs((p_drivers -> 'spend_drift' ->> 'drift_ratio')::float8
                 / nullif((p_drivers -> 'spend_drift' ->> 'ratio')::float8, 0) - 1) < 0.1, false),
             'drift_ratio', p_drivers -> 'spend_drift' -> 'drift_ratio',
@@ -31,8 +31,9 @@ CREATE FUNCTION genai.figures_of_change(
             'more_usd', t.more_usd, 'unit_usd', t.delta_usd - t.more_usd, 'top_endpoint', t.top_endpoint,
             'attempts_share', (t.terms ->> 'attempts_usd')::numeric / nullif(t.delta_usd, 0))
     FROM (
-        SELECT round(t.cost_usd / nullif(t.n1, 0), 12) AS unit, round(t.baseline_cost_usd / nullif(t.n0, 0), 12) AS unit_before,
-            (t.cost_usd / nullif(t.n1, 0)) / nullif(t.baseline_cost_usd / nullif(t.n0, 0), 0) AS ratio,
+        SELECT round(t.cost_usd / nullif(t.priced, 0), 12) AS unit,
+            round(t.baseline_cost_usd / nullif(t.baseline_priced, 0), 12) AS unit_before,
+            (t.cost_usd / nullif(t.priced, 0)) / nullif(t.baseline_cost_usd / nullif(t.baseline_priced, 0), 0) AS ratio,
             coalesce(t.estimate_usd / nullif(t.estimate_usd + t.cost_usd, 0), 0) AS weight,
             coalesce(t.baseline_estimate_usd / nullif(t.baseline_estimate_usd + t.baseline_cost_usd, 0), 0) AS weight_before
     ) f
@@ -40,7 +41,7 @@ $$;
 
 -- One row: the terms, both questions, the first driver of each measure and the other facts; all from one reading of the cells.
 -- `requests_moved`: beyond three deviations of the counts (twice a Poisson process's variance) and 3%. `unit_moved`: beyond
--- three deviations of the calls' own costs and 3%, or `p_min_change`, or there is a driver.
+-- three deviations of the calls' own costs and 3%, or `p_min_change`, or there is a driver and it shows in whole percent.
 CREATE FUNCTION genai.spike_evidence(
     p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
     p_prompt_version text, p_user text, p_tenant text, p_model text, p_provider text, p_service text,
@@ -88,8 +89,9 @@ END
 $$;
 
 -- The first rule that holds. A deploy needs, beside its share in the change of the cost per request, that this change is
--- `p_min_change` of what the requests would have cost: else any version that is new on the day of a rush of requests would
--- explain the rush. It is named on a falling evening, too, for it is judged by the cost per request alone.
+-- `p_min_change` of what the requests would have cost, or that the new version is its first driver: else any version that
+-- is new on the day of a rush of requests would explain the rush. It is named on a falling evening, too, for it is judged
+-- by the cost per request alone; and by the driver on a day most of which was before it.
 CREATE FUNCTION genai.spike_class(
     e jsonb, p_cost numeric, p_delta numeric, p_min_calls numeric, p_min_change numeric, p_unpriced_share numeric,
     p_unpriced_growth numeric, p_share numeric, p_error_share numeric, p_error_growth numeric, p_identity_growth numeric
@@ -110,7 +112,9 @@ CREATE FUNCTION genai.spike_class(
             >= p_identity_growth * coalesce((e -> 'cost_by' ->> 'baseline_cost_share')::numeric, 0)
             THEN 'identity_concentration'
         WHEN f.unit_moved AND (e -> 'deploy' ->> 'share')::numeric >= p_share
-            AND abs(f.deployed) >= p_min_change * (p_cost - f.deployed) THEN 'deploy'
+            AND (abs(f.deployed) >= p_min_change * (p_cost - f.deployed) OR e -> 'unit_driver' ->> 'endpoint'
+                = e -> 'deploy' ->> 'endpoint_tag' AND e -> 'unit_driver' ->> 'prompt_version'
+                = e -> 'deploy' ->> 'prompt_version') THEN 'deploy'
         WHEN f.unit_moved AND (abs(f.unit) > abs(f.more) OR NOT f.requests_moved) AND l.usd > p_share * abs(f.unit) THEN l.class
         WHEN f.requests_moved AND abs(f.more) >= p_share * abs(p_delta) AND (e ->> 'moved_alike')::boolean THEN 'moved_alike'
         WHEN (f.requests_moved OR e ->> 'spend_driver' IS NOT NULL) AND abs(f.more) >= p_share * abs(p_delta) THEN 'volume'

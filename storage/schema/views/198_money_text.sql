@@ -42,8 +42,19 @@ RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT genai.change_text(p_usd, p_in_doubt) || coalesce(' (' || genai.change_share_text(p_ratio) || ')', '')
 $$;
 
+-- A figure as a text: a count, money, a share, a plain number or seconds. Unknown money is `unknown`, the rest a dash.
+CREATE FUNCTION genai.figure_text(p_kind text, p_value double precision)
+RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE p_kind
+        WHEN 'usd' THEN genai.money_text(p_value::numeric)
+        WHEN 'count' THEN coalesce(genai.count_text(p_value::numeric), '–')
+        WHEN 'share' THEN coalesce(to_char(p_value * 100, 'FM990.0') || '%', '–')
+        WHEN 'seconds' THEN coalesce(to_char(p_value, 'FM999,990.0') || ' s', '–')
+        ELSE coalesce(to_char(p_value, 'FM999,990.00'), '–') END
+$$;
+
 -- A text in an address (RFC 3986), byte by byte.
-CREATE FUNCTION genai.url_text(p_text text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION genai.url_text(p_text text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT coalesce(string_agg(CASE WHEN c.letter ~ '^[A-Za-z0-9_.~-]$' THEN c.letter
         ELSE upper(regexp_replace(encode(convert_to(c.letter, 'UTF8'), 'hex'), '(..)', '%\1', 'g')) END, '' ORDER BY c.place), '')
     FROM regexp_split_to_table(p_text, '') WITH ORDINALITY c (letter, place)

@@ -20,7 +20,7 @@ CREATE FUNCTION genai.usage_by_step(
     p_provider text DEFAULT NULL
 ) RETURNS TABLE (
     "time" timestamptz, segment text, calls bigint, requests bigint, successes bigint, errors bigint,
-    input_tokens bigint, output_tokens bigint, cost_pico_usd numeric
+    input_tokens bigint, output_tokens bigint, cost_pico_usd numeric, priced numeric
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH asked AS MATERIALIZED (
         SELECT genai.spend_source(
@@ -44,11 +44,17 @@ CREATE FUNCTION genai.usage_by_step(
         CASE p_dimension WHEN '' THEN '' ELSE genai.segment_of(p_dimension, s.endpoint_tag, s.prompt_version, i.user_id,
             i.tenant_id, s.model, s.provider, s.service_name) END,
         genai.total(u.calls), genai.total(u.requests), genai.total(u.successes), genai.total(u.errors),
-        genai.total(u.input_tokens), genai.total(u.output_tokens), sum(u.cost_pico_usd)
+        genai.total(u.input_tokens), genai.total(u.output_tokens), sum(u.cost_pico_usd),
+        CASE WHEN genai.judged_per_call(p_dimension, p_model, p_provider) THEN genai.unit_count(true, 0, genai.total(u.calls),
+                genai.total(u.unpriced_calls), genai.total(u.error_without_usage_calls))
+            ELSE coalesce(genai.total(u.requests) FILTER (WHERE u.unpriced_calls IS NULL), 0)
+                + coalesce(sum(genai.unit_count(false, u.requests, u.calls, u.unpriced_calls, u.error_without_usage_calls))
+                    FILTER (WHERE u.unpriced_calls IS NOT NULL), 0) END
     FROM (
         SELECT date_bin(p_step, m.bucket, 'epoch') AS time, m.series_id, NULL::bigint AS identity_id,
             {calls..errors: m.#}, {input_tokens..output_tokens: m.#},
-            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd
+            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd,
+            m.unpriced_calls, m.error_without_usage_calls
         FROM piece p CROSS JOIN LATERAL (
             SELECT m.* FROM genai.measured_day m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
         WHERE p.level = 'day' AND genai.spend_source(
@@ -56,7 +62,8 @@ CREATE FUNCTION genai.usage_by_step(
         UNION ALL
         SELECT date_bin(greatest(p_step, interval '1 hour'), m.bucket, 'epoch'), m.series_id, NULL,
             {calls..errors: m.#}, {input_tokens..output_tokens: m.#},
-            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd
+            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd,
+            m.unpriced_calls, m.error_without_usage_calls
         FROM piece p CROSS JOIN LATERAL (
             SELECT m.* FROM genai.measured_hour m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
         WHERE p.level = 'hour' AND genai.spend_source(
@@ -64,14 +71,16 @@ CREATE FUNCTION genai.usage_by_step(
         UNION ALL
         SELECT date_bin(p_step, m.bucket, 'epoch'), m.series_id, NULL,
             {calls..errors: m.#}, {input_tokens..output_tokens: m.#},
-            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd
+            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd,
+            m.unpriced_calls, m.error_without_usage_calls
         FROM piece p CROSS JOIN LATERAL (
             SELECT m.* FROM genai.measured_minute m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
         WHERE p.level = 'minute' AND genai.spend_source(
             p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) = 'series'
         UNION ALL
         SELECT date_bin(p_step, m.bucket, 'epoch'), NULL, m.identity_id,
-            {calls..errors: m.#}, {input_tokens..output_tokens: m.#}, m.other_cost_pico_usd
+            {calls..errors: m.#}, {input_tokens..output_tokens: m.#}, m.other_cost_pico_usd, m.unpriced_calls,
+            m.error_without_usage_calls
         FROM piece p CROSS JOIN LATERAL (
             SELECT m.* FROM genai.measured_person_day m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
         WHERE p.level = 'day' AND genai.spend_source(
@@ -81,7 +90,8 @@ CREATE FUNCTION genai.usage_by_step(
         UNION ALL
         SELECT date_bin(greatest(p_step, interval '1 hour'), m.bucket, 'epoch'), m.series_id, m.identity_id,
             {calls..errors: m.#}, {input_tokens..output_tokens: m.#},
-            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd
+            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd,
+            m.unpriced_calls, m.error_without_usage_calls
         FROM piece p CROSS JOIN LATERAL (
             SELECT m.* FROM genai.measured_identity_hour m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
         WHERE p.level = 'hour' AND genai.spend_source(
@@ -89,7 +99,8 @@ CREATE FUNCTION genai.usage_by_step(
         UNION ALL
         SELECT date_bin(p_step, m.bucket, 'epoch'), m.series_id, m.identity_id,
             {calls..errors: m.#}, {input_tokens..output_tokens: m.#},
-            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd
+            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd,
+            m.unpriced_calls, m.error_without_usage_calls
         FROM piece p CROSS JOIN LATERAL (
             SELECT m.* FROM genai.measured_identity_day m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
         WHERE p.level = 'folded' AND genai.spend_source(
@@ -97,7 +108,8 @@ CREATE FUNCTION genai.usage_by_step(
         UNION ALL
         SELECT date_bin(p_step, m.bucket, 'epoch'), m.series_id, m.identity_id,
             {calls..errors: m.#}, {input_tokens..output_tokens: m.#},
-            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd
+            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd,
+            m.unpriced_calls, m.error_without_usage_calls
         FROM piece p CROSS JOIN LATERAL (
             SELECT m.* FROM genai.measured_call m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
         WHERE p.level = 'call' AND genai.spend_source(
@@ -132,7 +144,7 @@ CREATE FUNCTION genai.usage_over_time(
     )
     SELECT t.time, t.segment, t.calls, t.requests, t.successes, t.errors, t.input_tokens, t.output_tokens,
         t.cost * 1e-12,
-        round(t.cost * 1e-12 / nullif(t.judged_by, 0), 12),
+        round(t.cost * 1e-12 / nullif(t.priced, 0), 12),
         (t.input_tokens + t.output_tokens)::float8 / nullif(t.judged_by, 0),
         t.successes::float8 / nullif(t.successes + t.errors, 0)
     FROM (
@@ -141,7 +153,8 @@ CREATE FUNCTION genai.usage_over_time(
             SELECT u.time, coalesce(k.segment, '(others)') AS segment, sum(u.calls)::bigint AS calls,
                 coalesce(sum(u.requests), 0)::bigint AS requests, coalesce(sum(u.successes), 0)::bigint AS successes,
                 coalesce(sum(u.errors), 0)::bigint AS errors, coalesce(sum(u.input_tokens), 0)::bigint AS input_tokens,
-                coalesce(sum(u.output_tokens), 0)::bigint AS output_tokens, sum(u.cost_pico_usd) AS cost
+                coalesce(sum(u.output_tokens), 0)::bigint AS output_tokens, sum(u.cost_pico_usd) AS cost,
+                sum(u.priced) AS priced
             FROM used u LEFT JOIN kept k ON k.segment = u.segment
             GROUP BY u.time, coalesce(k.segment, '(others)')
         ) x

@@ -4,9 +4,9 @@
 CREATE FUNCTION genai.compare_terms(
     p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
     p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text
-) RETURNS TABLE (place integer, term text, meaning text, usd numeric, share_of_delta double precision)
+) RETURNS TABLE (place integer, term text, meaning text, usd numeric, share_of_delta double precision, amount text)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT v.place, v.term, v.meaning, v.usd, (v.usd / nullif(t.delta_usd, 0))::float8
+    SELECT v.place, v.term, v.meaning, v.usd, (v.usd / nullif(t.delta_usd, 0))::float8, genai.change_text(v.usd)
     FROM genai.compare(
         p_from, p_to, p_baseline, p_env, p_data_mode, 'endpoint', p_endpoint, p_prompt_version, p_user, p_tenant,
         p_model, NULL, p_service, 0) t
@@ -49,16 +49,19 @@ CREATE FUNCTION genai.change_by_focus(
 ) RETURNS TABLE (
     kind text, name text, focus_uid text, endpoint text, prompt_version text, "user" text, tenant text, model text,
     service text, cost_usd numeric, baseline_cost_usd numeric, delta_usd numeric, delta_ratio double precision,
-    share_of_delta double precision, calls bigint, baseline_calls bigint, cost_share double precision
+    share_of_delta double precision, calls bigint, baseline_calls bigint, cost_share double precision, spend text, before text,
+    change text
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH served AS MATERIALIZED (
-        SELECT u.side, u.endpoint_tag, u.prompt_version, u.model, sum(u.calls) AS calls, sum(u.cost_pico_usd) AS cost
+        SELECT u.side, u.endpoint_tag, u.prompt_version, u.model, sum(u.calls) AS calls, sum(u.cost_pico_usd) AS cost,
+            sum(u.unpriced_calls) AS unpriced
         FROM genai.spend_of_both(
             p_from, p_to, p_baseline, p_env, p_data_mode, 'endpoint', p_endpoint, p_prompt_version, p_user, p_tenant,
             p_model, p_service) u
         GROUP BY u.side, u.endpoint_tag, u.prompt_version, u.model
     ), asked AS MATERIALIZED (
-        SELECT u.side, u.tenant_id, u.user_id, sum(u.calls) AS calls, sum(u.cost_pico_usd) AS cost
+        SELECT u.side, u.tenant_id, u.user_id, sum(u.calls) AS calls, sum(u.cost_pico_usd) AS cost,
+            sum(u.unpriced_calls) AS unpriced
         FROM genai.spend_of_both(
             p_from, p_to, p_baseline, p_env, p_data_mode, 'user', p_endpoint, p_prompt_version, p_user, p_tenant,
             p_model, p_service) u
@@ -66,25 +69,27 @@ CREATE FUNCTION genai.change_by_focus(
     ), row AS (
         SELECT 'endpoint' AS kind, s.endpoint_tag AS name, 'spanledger-endpoints' AS focus_uid,
             s.endpoint_tag AS endpoint, NULL AS prompt_version, NULL AS "user", NULL AS tenant, NULL AS model,
-            s.side, s.calls, s.cost FROM served s
+            s.side, s.calls, s.cost, s.unpriced FROM served s
         UNION ALL
         SELECT 'prompt version', s.endpoint_tag || ' · ' || s.prompt_version, 'spanledger-prompts', s.endpoint_tag,
-            s.prompt_version, NULL, NULL, NULL, s.side, s.calls, s.cost FROM served s
+            s.prompt_version, NULL, NULL, NULL, s.side, s.calls, s.cost, s.unpriced FROM served s
         UNION ALL
-        SELECT 'model', s.model, 'spanledger-models', NULL, NULL, NULL, NULL, s.model, s.side, s.calls, s.cost
-        FROM served s
+        SELECT 'model', s.model, 'spanledger-models', NULL, NULL, NULL, NULL, s.model, s.side, s.calls, s.cost,
+            s.unpriced FROM served s
         UNION ALL
-        SELECT 'tenant', a.tenant_id, 'spanledger-users', NULL, NULL, NULL, a.tenant_id, NULL, a.side, a.calls, a.cost
-        FROM asked a
+        SELECT 'tenant', a.tenant_id, 'spanledger-users', NULL, NULL, NULL, a.tenant_id, NULL, a.side, a.calls, a.cost,
+            a.unpriced FROM asked a
         UNION ALL
-        SELECT 'user', a.user_id, 'spanledger-users', NULL, NULL, a.user_id, NULL, NULL, a.side, a.calls, a.cost
-        FROM asked a
+        SELECT 'user', a.user_id, 'spanledger-users', NULL, NULL, a.user_id, NULL, NULL, a.side, a.calls, a.cost,
+            a.unpriced FROM asked a
     ), summed AS (
         SELECT r.kind, r.name, r.focus_uid, r.endpoint, r.prompt_version, r."user", r.tenant, r.model,
             coalesce(sum(r.cost) FILTER (WHERE r.side = 1), 0) AS k1,
             coalesce(sum(r.cost) FILTER (WHERE r.side = 0), 0) AS k0,
             coalesce(sum(r.calls) FILTER (WHERE r.side = 1), 0) AS c1,
-            coalesce(sum(r.calls) FILTER (WHERE r.side = 0), 0) AS c0
+            coalesce(sum(r.calls) FILTER (WHERE r.side = 0), 0) AS c0,
+            coalesce(sum(r.unpriced) FILTER (WHERE r.side = 1), 0) AS u1,
+            coalesce(sum(r.unpriced) FILTER (WHERE r.side = 0), 0) AS u0
         FROM row r
         GROUP BY r.kind, r.name, r.focus_uid, r.endpoint, r.prompt_version, r."user", r.tenant, r.model
     ), total AS (
@@ -97,23 +102,25 @@ CREATE FUNCTION genai.change_by_focus(
             row_number() OVER (PARTITION BY s.kind ORDER BY abs(s.k1 - s.k0) DESC, s.k1 DESC, s.c1 DESC, s.name) AS place
         FROM summed s
     )
-    SELECT r.kind, r.name, r.focus_uid,
+    SELECT r.kind, CASE r.kind WHEN 'user' THEN genai.short_name('user', r.name) ELSE r.name END, r.focus_uid,
         coalesce(r.endpoint, genai.panel_focus(p_endpoint)), coalesce(r.prompt_version, genai.panel_focus(p_prompt_version)),
         coalesce(r."user", genai.panel_focus(p_user)), coalesce(r.tenant, genai.panel_focus(p_tenant)),
         coalesce(r.model, genai.panel_focus(p_model)), coalesce(r.service, genai.panel_focus(p_service)),
         r.k1, r.k0, r.k1 - r.k0, ((r.k1 - r.k0) / nullif(r.k0, 0))::float8,
         ((r.k1 - r.k0) / nullif(t.delta * 1e-12, 0))::float8, r.c1::bigint, r.c0::bigint,
-        (r.k1 / nullif(t.k1 * 1e-12, 0))::float8
+        (r.k1 / nullif(t.k1 * 1e-12, 0))::float8, genai.cost_text(r.k1, r.u1 > 0, r.c1), genai.cost_text(r.k0, r.u0 > 0, r.c0),
+        genai.change_text(r.k1 - r.k0, r.u1 + r.u0 > 0)
     FROM (
         SELECT d.place, 'driver' AS kind, d.name, f.focus_uid, d.endpoint, d.prompt_version, d."user", d.tenant, d.model,
-            d.service, d.cost_usd AS k1, d.baseline_cost_usd AS k0, d.calls AS c1, d.baseline_calls AS c0
+            d.service, d.cost_usd AS k1, d.baseline_cost_usd AS k0, d.calls AS c1, d.baseline_calls AS c0,
+            d.unpriced_calls AS u1, 0 AS u0
         FROM genai.drivers(
             p_from, p_to, p_env, 'spend', p_baseline, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model,
             NULL, p_service, p_keep) d
         CROSS JOIN LATERAL genai.focus_of(d.endpoint, d.prompt_version, d."user", d.tenant, d.model, d.service) f
         UNION ALL
         SELECT NULL, p.kind, p.name, p.focus_uid, p.endpoint, p.prompt_version, p."user", p.tenant, p.model, NULL,
-            p.k1 * 1e-12, p.k0 * 1e-12, p.c1, p.c0
+            p.k1 * 1e-12, p.k0 * 1e-12, p.c1, p.c0, p.u1, p.u0
         FROM placed p
         WHERE p.place <= p_keep
     ) r

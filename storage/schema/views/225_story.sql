@@ -1,9 +1,9 @@
 -- A change as panels tell it: its two questions (LEDGER §25), each with its own dollars, driver and link.
 
 -- What a combination is called.
-CREATE FUNCTION genai.combination_text(p_driver jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION genai.combination_text(p_driver jsonb) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT nullif(concat_ws(' · ', p_driver ->> 'endpoint', p_driver ->> 'prompt_version', p_driver ->> 'model',
-        p_driver ->> 'tenant', p_driver ->> 'service', p_driver ->> 'user'), '')
+        p_driver ->> 'tenant', p_driver ->> 'service', genai.short_name('user', p_driver ->> 'user')), '')
 $$;
 
 -- The sentences of a classified change, at most three: whom or what the class names (dollars only where they are its own),

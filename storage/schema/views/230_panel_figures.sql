@@ -69,20 +69,25 @@ CREATE FUNCTION genai.identity_share(
 ) RETURNS TABLE (
     name text, tenant text, cost_usd numeric, cost_share double precision, baseline_cost_usd numeric, delta_usd numeric,
     baseline_cost_share double precision, calls bigint, baseline_calls bigint, cost_per_request_usd numeric,
-    success_ratio double precision, state text
+    success_ratio double precision, state text, spend text, before text, change text, unit_cost text
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT s.name, s.tenant, s.k1 * 1e-12, s.share::float8, s.k0 * 1e-12, (s.k1 - s.k0) * 1e-12, s.share_before::float8,
-        s.c1::bigint, s.c0::bigint, round(s.k1 * 1e-12 / nullif(s.requests, 0), 12),
+        s.c1::bigint, s.c0::bigint, round(s.k1 * 1e-12 / nullif(s.priced, 0), 12),
         (s.successes / nullif(s.successes + s.errors, 0))::float8,
         CASE WHEN NOT genai.is_named(s.name) THEN 'unattributed'
             WHEN s.share >= p_share AND s.share >= 2 * coalesce(s.share_before, 0) THEN 'concentrated'
-            WHEN s.c0 = 0 THEN 'new' WHEN s.c1 = 0 THEN 'gone' ELSE 'usual' END
+            WHEN s.c0 = 0 THEN 'new' WHEN s.c1 = 0 THEN 'gone' ELSE 'usual' END,
+        genai.cost_text(s.k1 * 1e-12, s.unpriced > 0, s.c1), genai.cost_text(s.k0 * 1e-12, s.unpriced_before > 0, s.c0),
+        genai.change_text((s.k1 - s.k0) * 1e-12, s.unpriced + s.unpriced_before > 0),
+        genai.cost_text(round(s.k1 * 1e-12 / nullif(s.priced, 0), 12), false, s.c1)
     FROM (
         SELECT x.*, x.k1 / nullif(sum(x.k1) OVER (), 0) AS share, x.k0 / nullif(sum(x.k0) OVER (), 0) AS share_before
         FROM (
             SELECT CASE p_dimension WHEN 'user' THEN u.user_id ELSE u.tenant_id END AS name, min(u.tenant_id) AS tenant,
                 sum(u.cost_pico_usd * u.side) AS k1, sum(u.cost_pico_usd * (1 - u.side)) AS k0,
-                sum(u.calls * u.side) AS c1, sum(u.calls * (1 - u.side)) AS c0, sum(u.requests * u.side) AS requests,
+                sum(u.calls * u.side) AS c1, sum(u.calls * (1 - u.side)) AS c0,
+                sum(genai.unit_count(false, u.requests, u.calls, u.unpriced_calls, 0) * u.side) AS priced,
+                sum(u.unpriced_calls * u.side) AS unpriced, sum(u.unpriced_calls * (1 - u.side)) AS unpriced_before,
                 sum(u.successes * u.side) AS successes, sum(u.errors * u.side) AS errors
             FROM genai.spend_of_both(
                 p_from, p_to, p_baseline, p_env, p_data_mode, p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant,
@@ -164,29 +169,34 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     ORDER BY s.place
 $$;
 
--- What a request and a success took, before and now.
+-- What a request and a success took, before and now; as texts a count, money, a share, a plain number or seconds.
 CREATE FUNCTION genai.compare_vitals(
     p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_dimension text,
     p_endpoint text, p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text
-) RETURNS TABLE (place integer, figure text, before double precision, now double precision, ratio double precision)
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT v.place, v.figure, v.before, v.now, v.now / nullif(v.before, 0)
+) RETURNS TABLE (
+    place integer, figure text, before double precision, now double precision, ratio double precision, before_text text,
+    now_text text
+) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT v.place, v.figure, v.before, v.now,
+        CASE WHEN genai.is_comparable(t.baseline_calls, t.calls) THEN v.now / nullif(v.before, 0) END,
+        CASE WHEN t.baseline_calls > 0 THEN genai.figure_text(v.kind, v.before) ELSE '–' END,
+        CASE WHEN t.calls > 0 THEN genai.figure_text(v.kind, v.now) ELSE '–' END
     FROM genai.compare(
         p_from, p_to, p_baseline, p_env, p_data_mode, p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant,
         p_model, NULL, p_service, 0) t
     CROSS JOIN LATERAL (VALUES
-        (1, 'requests', t.baseline_requests::float8, t.requests::float8),
-        (2, 'calls', t.baseline_calls::float8, t.calls::float8),
-        (3, 'cost per request (USD)', t.baseline_cost_per_request_usd::float8, t.cost_per_request_usd::float8),
-        (4, 'tokens per request', t.baseline_tokens_per_request, t.tokens_per_request),
-        (5, 'success ratio', t.baseline_success_ratio, t.success_ratio),
-        (6, 'calls per success', t.baseline_attempts_per_success, t.attempts_per_success),
-        (7, 'wasted on calls without success (USD)', t.baseline_wasted_usd::float8, t.wasted_usd::float8),
-        (8, 'latency p50 (s)', t.baseline_p50_ms / 1e3, t.p50_ms / 1e3),
-        (9, 'latency p95 (s)', t.baseline_p95_ms / 1e3, t.p95_ms / 1e3),
-        (10, 'calls without a price', t.baseline_unpriced_calls::float8, t.unpriced_calls::float8),
-        (11, 'calls with uncertain usage', t.baseline_uncertain_calls::float8, t.uncertain_calls::float8)
-    ) v (place, figure, before, now)
+        (1, 'count', 'requests', t.baseline_requests::float8, t.requests::float8),
+        (2, 'count', 'calls', t.baseline_calls::float8, t.calls::float8),
+        (3, 'usd', 'cost per request', t.baseline_cost_per_request_usd::float8, t.cost_per_request_usd::float8),
+        (4, 'count', 'tokens per request', t.baseline_tokens_per_request, t.tokens_per_request),
+        (5, 'share', 'success', t.baseline_success_ratio, t.success_ratio),
+        (6, 'number', 'calls per success', t.baseline_attempts_per_success, t.attempts_per_success),
+        (7, 'usd', 'wasted on calls without success', t.baseline_wasted_usd::float8, t.wasted_usd::float8),
+        (8, 'seconds', 'latency p50', t.baseline_p50_ms / 1e3, t.p50_ms / 1e3),
+        (9, 'seconds', 'latency p95', t.baseline_p95_ms / 1e3, t.p95_ms / 1e3),
+        (10, 'count', 'calls without a price', t.baseline_unpriced_calls::float8, t.unpriced_calls::float8),
+        (11, 'count', 'calls with uncertain usage', t.baseline_uncertain_calls::float8, t.uncertain_calls::float8)
+    ) v (place, kind, figure, before, now)
     WHERE t.is_total
     ORDER BY v.place
 $$;

@@ -8,18 +8,24 @@ CREATE FUNCTION genai.models_used(
 ) RETURNS TABLE (
     provider text, model text, cost_usd numeric, cost_share double precision, baseline_cost_usd numeric,
     delta_usd numeric, calls bigint, baseline_calls bigint, cost_per_call_usd numeric, usd_per_million_tokens numeric,
-    cache_share double precision, unpriced_calls bigint, state text, family text, family_success_share double precision
+    cache_share double precision, unpriced_calls bigint, state text, family text, family_success_share double precision,
+    spend text, before text, change text, unit_cost text
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT m.provider, m.model, m.k1 * 1e-12, (m.k1 / nullif(sum(m.k1) OVER (), 0))::float8, m.k0 * 1e-12,
-        (m.k1 - m.k0) * 1e-12, m.c1::bigint, m.c0::bigint, round(m.k1 * 1e-12 / nullif(m.c1 - m.unpriced, 0), 12),
-        round(m.k1 * 1e-6 / nullif(m.tokens, 0), 6), (m.cached / nullif(m.input, 0))::float8, m.unpriced::bigint,
-        CASE WHEN m.unpriced > 0 AND m.unpriced = m.c1 THEN 'no price' WHEN m.unpriced > 0 THEN 'partly without a price'
-            WHEN m.c0 = 0 THEN 'new' WHEN m.c1 = 0 THEN 'gone' ELSE 'priced' END,
-        m.family, (sum(m.succeeded) OVER of_family / nullif(sum(m.c1) OVER of_family, 0))::float8
+        (m.k1 - m.k0) * 1e-12, m.c1::bigint, m.c0::bigint, round(m.k1 * 1e-12 / nullif(m.priced, 0), 12),
+        round(m.k1 * 1e-6 / nullif(m.tokens * sign(m.priced), 0), 6), (m.cached / nullif(m.input, 0))::float8, m.unpriced::bigint,
+        CASE WHEN m.unpriced > 0 AND m.priced = 0 THEN 'no price' WHEN m.unpriced > 0 THEN 'partly without a price'
+            WHEN m.c1 = 0 THEN 'gone' WHEN m.priced = 0 THEN 'refused' WHEN m.c0 = 0 THEN 'new' ELSE 'priced' END,
+        m.family, (sum(m.succeeded) OVER of_family / nullif(sum(m.c1) OVER of_family, 0))::float8,
+        genai.cost_text(m.k1 * 1e-12, m.unpriced > 0, m.c1), genai.cost_text(m.k0 * 1e-12, m.unpriced_before > 0, m.c0),
+        genai.change_text((m.k1 - m.k0) * 1e-12, m.unpriced + m.unpriced_before > 0),
+        genai.cost_text(round(m.k1 * 1e-12 / nullif(m.priced, 0), 12), false, m.priced + m.unpriced)
     FROM (
         SELECT u.provider, u.model, genai.model_family(u.model) AS family, sum(u.successes * u.side) AS succeeded,
             sum(u.cost_pico_usd * u.side) AS k1, sum(u.cost_pico_usd * (1 - u.side)) AS k0,
             sum(u.calls * u.side) AS c1, sum(u.calls * (1 - u.side)) AS c0, sum(u.unpriced_calls * u.side) AS unpriced,
+            sum(u.unpriced_calls * (1 - u.side)) AS unpriced_before,
+            sum(genai.unit_count(true, u.requests, u.calls, u.unpriced_calls, u.error_without_usage_calls) * u.side) AS priced,
             sum((u.input_tokens + u.output_tokens) * u.side) AS tokens, sum(u.cache_read_tokens * u.side) AS cached,
             sum(u.input_tokens * u.side) AS input
         FROM genai.usage_of_both(

@@ -81,13 +81,18 @@ $$;
 -- moment of it.
 CREATE FUNCTION genai.month_by(p_dimension text, p_to timestamptz, p_env text, p_data_mode text, p_limit integer DEFAULT 15)
 RETURNS TABLE (
-    name text, cost_usd numeric, cost_share double precision, last_month_to_date_usd numeric, delta_usd numeric, calls bigint
+    name text, cost_usd numeric, cost_share double precision, last_month_to_date_usd numeric, delta_usd numeric, calls bigint,
+    spend text, before text, change text
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT x.name, x.k1 * 1e-12, (x.k1 / nullif(sum(x.k1) OVER (), 0))::float8, x.k0 * 1e-12, (x.k1 - x.k0) * 1e-12,
-        x.calls::bigint
+        x.calls::bigint, genai.cost_text(x.k1 * 1e-12, x.unpriced > 0, x.calls),
+        genai.cost_text(x.k0 * 1e-12, x.unpriced_before > 0, x.calls_before),
+        CASE WHEN x.is_first THEN '–' ELSE genai.change_text((x.k1 - x.k0) * 1e-12, x.unpriced + x.unpriced_before > 0) END
     FROM (
         SELECT u.segment AS name, sum(u.cost_pico_usd * u.side) AS k1, sum(u.cost_pico_usd * (1 - u.side)) AS k0,
-            sum(u.calls * u.side) AS calls
+            sum(u.calls * u.side) AS calls, sum(u.calls * (1 - u.side)) AS calls_before,
+            sum(u.unpriced_calls * u.side) AS unpriced, sum(u.unpriced_calls * (1 - u.side)) AS unpriced_before,
+            sum(sum(u.calls * (1 - u.side))) OVER () = 0 AS is_first
         FROM (SELECT date_trunc('month', p_to, 'UTC') AS begun,
             date_trunc('month', date_trunc('month', p_to, 'UTC') - interval '1 day', 'UTC') AS last) b
         CROSS JOIN LATERAL genai.spend_of_both(
