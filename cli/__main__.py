@@ -31,6 +31,7 @@ COMMANDS = (
         "serve", RUN, "Receive spans and reports, price them, commit them; until SIGTERM or Ctrl-C", "serve"
     ),
     Entry("demo", RUN, "Show Spanledger with some days of an imagined shop", "demo"),
+    Entry("simulate", RUN, "Write traffic with a planted incident, to try rules and dashboards", "simulate"),
     Entry("check", RUN, "Check configuration, price map, identity key and database", "check"),
     Entry("migrate", RUN, "Bring the tables and views of a database to this version", "migrate"),
     Entry("top", ASK, "List spend by one dimension or two, most expensive first", "top"),
@@ -38,6 +39,7 @@ COMMANDS = (
     Entry("month", ASK, "Show a calendar month, against the one before, and where it is heading", "month"),
     Entry("unpriced", ASK, "List the models without a known price", "unpriced"),
     Entry("unread", ASK, "List the emitters whose usage no rule reads", "unread"),
+    Entry("alerts", ASK, "Evaluate the alert rules, and list them", "alerts"),
     Entry("tail", LOOK, "Show each call as it is counted", "tail"),
     Entry("explain", LOOK, "Show a call's bill: usage, price with its source, the sum", "explain"),
     Entry("first-call", LOOK, "Wait for the next call and report missing tags", "first_call"),

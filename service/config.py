@@ -209,6 +209,23 @@ class AlertingConfig(_Section):
     owners: Path | None = Field(
         None, description="Your `owners.yaml`: owners of services and endpoints (docs/alerts.md)."
     )
+    evaluate: Literal["auto", "builtin", "off"] = Field(
+        "auto",
+        description="`builtin`: this service evaluates the rules every minute. `off`: Grafana does. `auto`: "
+        "`builtin` with the embedded database, else `off`.",
+    )
+    observe: bool = Field(False, description="Tell the inbox only, no channel: to watch new thresholds.")
+    webhook_url: SecretStr | None = Field(
+        None,
+        description="Gets warnings and critical alerts of the built-in evaluation, in the schema of "
+        "Grafana's webhook.",
+    )
+    slack_url: SecretStr | None = Field(
+        None, description="The same for a Slack-compatible webhook: Slack, Mattermost, Rocket.Chat."
+    )
+    heartbeat_url: SecretStr | None = Field(
+        None, description="Asked for after every evaluation; a watcher outside alerts when that stops."
+    )
 
 
 class Config(_Section):

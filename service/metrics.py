@@ -104,6 +104,11 @@ workers = Gauge("spanledger_workers", "Running worker processes.", multiprocess_
 worker_restarts = Counter(
     "spanledger_worker_restarts", "Workers that stopped unexpectedly and were replaced."
 )
+alert_evaluations = Counter(
+    "spanledger_alert_evaluations",
+    "Evaluations of all alert rules by result (built-in evaluation).",
+    ["result"],
+)
 housekeeping = Counter(
     "spanledger_housekeeping", "Housekeeping tasks by name and result.", ["task", "result"]
 )

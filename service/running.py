@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from processor.pricing.book import PriceBook
+from service.alerting import alerting
 from service.config import Config
 from service.housekeeping import Housekeeper, tasks
 from service.inbox_jobs import inbox_jobs
@@ -79,6 +80,7 @@ class Running:
         late = binding(first.dsn, self.book, first.price_map_id, caps_of(first.config))
         await self._upkeep.enter_async_context(late)
         await self._upkeep.enter_async_context(inbox_jobs(first.dsn))
+        await self._upkeep.enter_async_context(alerting(first.config, first.dsn))
 
     @asynccontextmanager
     async def _working(self, first: Assignment, book: PriceBook) -> AsyncIterator[States]:

@@ -1,0 +1,191 @@
+"""The built-in evaluation of alert rules as the service runs it: every minute, in one process, told on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import time
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import psycopg
+from pydantic import SecretStr
+
+from operations import query as ledger
+from operations.alerts import document as documents
+from operations.alerts.document import Json
+from operations.alerts.evaluate import INTERVAL, Channel, Evaluated, deliver, evaluate
+from operations.alerts.model import Detail, Row
+from operations.inbox.receive import receive
+from processor.alerting.catalogue import BY_ID, Place, Severity
+from receiver.status import log_fault
+from service import database, metrics
+from service.config import Config
+
+log = logging.getLogger("spanledger.alerting")
+
+_LEASE_SECONDS: Final = 150
+"""Two evaluations may fail to come before another process takes over."""
+_POST_SECONDS: Final = 10.0
+_UNREADABLE: Final = BY_ID["ledger_unreadable"]
+
+Connection = psycopg.Connection[Any]
+
+
+def is_builtin(config: Config) -> bool:
+    """Whether this service evaluates the rules itself: by default where nobody else does."""
+    if config.alerting.evaluate == "auto":
+        return config.database.url is None
+    return config.alerting.evaluate == "builtin"
+
+
+def channels(config: Config) -> list[Channel]:
+    """Where firings go beside the inbox; none while alerting only observes."""
+    told = {"webhook": config.alerting.webhook_url, "slack": config.alerting.slack_url}
+    if config.alerting.observe:
+        return []
+    return [Channel(name, Severity.WARNING) for name, url in told.items() if url is not None]
+
+
+@asynccontextmanager
+async def alerting(config: Config, dsn: str) -> AsyncIterator[None]:
+    """Evaluate the rules while the block runs, if it is this service's to do."""
+    if not is_builtin(config):
+        yield
+        return
+    task = asyncio.create_task(_keep_evaluating(Evaluator(config, dsn)))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _keep_evaluating(evaluator: Evaluator) -> None:
+    while True:
+        await asyncio.sleep(INTERVAL.total_seconds() - time.time() % INTERVAL.total_seconds())
+        try:
+            await asyncio.to_thread(evaluator.run, datetime.now(UTC))
+        except Exception as error:  # a fault here must not end a service that counts
+            log_fault(error, "the evaluation of alert rules")
+
+
+class Evaluator:
+    """Evaluates once a minute; speaks for the database itself when that does not answer."""
+
+    def __init__(self, config: Config, dsn: str) -> None:
+        self._config, self._dsn = config, dsn
+        self._channels = channels(config)
+        self._holder = f"{socket.gethostname()}:{os.getpid()}"
+        self._failing_since: datetime | None = None
+        self._told: Json | None = None
+
+    def run(self, now: datetime) -> Evaluated | None:
+        """One evaluation, and the posts that are due; None where another process holds the lease."""
+        try:
+            with self._connected() as connection:
+                if not self._has_lease(connection):
+                    return None
+                turned = self._evaluate(connection, now)
+                for failure in deliver(connection, now, self._post):
+                    log.warning("alerts wait for a channel that does not take them: %s", failure)
+        except psycopg.Error as error:
+            metrics.alert_evaluations.labels("failed").inc()
+            log.warning("alert rules were not evaluated: %s", database.reason(error))
+            self._unreadable(now)
+            return None
+        metrics.alert_evaluations.labels("done").inc()
+        self._readable(now)
+        self._beat()
+        return turned
+
+    def _connected(self) -> Connection:
+        return psycopg.connect(
+            self._dsn, autocommit=True, connect_timeout=5, application_name="spanledger alerting",
+            options="-c timezone=UTC -c statement_timeout=30s -c lock_timeout=5s",
+        )  # fmt: skip
+
+    def _has_lease(self, connection: Connection) -> bool:
+        values = {"job": "alerting", "holder": self._holder, "seconds": _LEASE_SECONDS}
+        return connection.execute(ledger.query("take_lease"), values).fetchone() is not None
+
+    def _evaluate(self, connection: Connection, now: datetime) -> Evaluated:
+        cooldown = self._config.inbox.cooldown
+
+        def tell(connection: Connection, document: Json) -> None:
+            receive(connection, document, source="builtin", now=now, cooldown=cooldown)
+
+        turned = evaluate(connection, now, tell, channels=self._channels, public_url=self._config.public_url)
+        for told in (*turned.fired, *turned.resolved):
+            log.info("alert %s: %s", told["status"], told["annotations"]["summary"])
+        return turned
+
+    def _unreadable(self, now: datetime) -> None:
+        """After two minutes without an answer the channels hear of it, past inbox and outbox."""
+        self._failing_since = self._failing_since or now
+        if self._told is None and now - self._failing_since >= _UNREADABLE.pending:
+            row = _row_of_the_ledger(self._failing_since, now)
+            self._told = documents.alert(
+                _UNREADABLE, Place.PROD, row, Detail("", "", "", ""), now, self._config.public_url
+            )
+            self._post_all(self._told)
+
+    def _readable(self, now: datetime) -> None:
+        if self._told is not None:
+            self._post_all(documents.resolved(self._told, now))
+        self._failing_since, self._told = None, None
+
+    def _post_all(self, told: Json) -> None:
+        for channel in self._channels:
+            try:
+                self._post(channel.name, documents.document([told], channel.name, self._config.public_url))
+            except OSError as error:
+                log.warning("%s does not take the alert on the database: %s", channel.name, error)
+
+    def _post(self, channel: str, told: Json) -> None:
+        settings = self._config.alerting
+        if channel == "slack" and settings.slack_url:
+            post(settings.slack_url, documents.slack(told))
+        elif channel == "webhook" and settings.webhook_url:
+            post(settings.webhook_url, told)
+
+    def _beat(self) -> None:
+        """Tell an outside watcher that alerts would arrive; it speaks when this stops."""
+        if self._config.alerting.heartbeat_url is None:
+            return
+        try:
+            with urllib.request.urlopen(
+                self._config.alerting.heartbeat_url.get_secret_value(), timeout=_POST_SECONDS
+            ):
+                pass
+        except OSError as error:
+            log.warning("alerting.heartbeat_url does not answer: %s", error)
+
+
+def post(url: SecretStr, document: Json) -> None:
+    """Post JSON.
+
+    Raises:
+        OSError: it did not arrive; the text names no address.
+    """
+    request = urllib.request.Request(
+        url.get_secret_value(), json.dumps(document).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=_POST_SECONDS):
+        pass
+
+
+def _row_of_the_ledger(start: datetime, now: datetime) -> Row:
+    seconds = (now - start) / timedelta(seconds=1)
+    return Row(
+        env="prod", data_mode="real", service="", endpoint="", prompt_version="", tenant="", user="",
+        model="", scope="ledger", owner="", score=1, value=seconds, threshold=1, baseline=-1,
+        window_from=start, window_to=now,
+    )  # fmt: skip
