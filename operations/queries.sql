@@ -88,6 +88,11 @@ ORDER BY last_seen DESC, environment, data_mode
 LIMIT 20
 
 
+-- end_lease --
+-- Let go of a job, so that another process takes it at once.
+UPDATE _genai.lease SET expires_at = now() WHERE job = %(job)s AND holder = %(holder)s
+
+
 -- explain --
 -- The parts of one call's bill.
 SELECT e.part, e.booked_as, e.tokens, e.pico_usd_per_token, e.cost_pico_usd, e.field, e.attribute, e.rank
@@ -148,6 +153,17 @@ SELECT time, received_at, provider, model, endpoint_tag, prompt_version, tenant_
 FROM genai.model_call
 ORDER BY time DESC
 LIMIT %(limit)s
+
+
+-- note_task --
+-- How a task went.
+INSERT INTO _genai.task_run (task, holder, every_seconds, done_at, failed_at, error)
+VALUES (%(task)s, %(holder)s, %(every_seconds)s, CASE WHEN %(error)s::text IS NULL THEN now() END,
+        CASE WHEN %(error)s::text IS NOT NULL THEN now() END, %(error)s)
+ON CONFLICT (task) DO UPDATE SET
+    holder = excluded.holder, every_seconds = excluded.every_seconds, error = excluded.error,
+    done_at = coalesce(excluded.done_at, task_run.done_at),
+    failed_at = coalesce(excluded.failed_at, task_run.failed_at)
 
 
 -- outside_default --

@@ -1,11 +1,9 @@
-"""Periodic maintenance, by one process at a time (lease)."""
+"""Periodic maintenance, by one process at a time."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -19,16 +17,18 @@ from processor.calls.errors import StorageUnavailable
 from receiver.status import log_fault
 from service import database, metrics
 from service.config import Config, RetentionConfig
+from service.lease import Lease
 from storage.journal.erasure import erase_again
 from storage.upkeep.day_sums import sum_days
 from storage.upkeep.retention import Periods, end_long_reads, keep
 from storage.upkeep.rollup_check import Slice, compare_due, count_differences
+from storage.upkeep.sizes import sample_size
 
 log = logging.getLogger("spanledger.housekeeping")
 
-_LEASE_SECONDS = 600
-"""Longer than a task takes, since it is renewed before each; a runner that dies is replaced after this."""
 _LOOK_SECONDS = 5.0
+_NOTE_SECONDS = 5.0
+"""Tasks that run more often are noted this often, unless they begin or cease to fail."""
 _COMPARE_SECONDS = 1.0
 """Time for one comparison of sums: with its 15 s of rest at most 6 % of a core."""
 
@@ -49,7 +49,7 @@ class Task(NamedTuple):
 
 
 class Housekeeper:
-    """Runs the tasks while it holds the lease row; every service tries, one succeeds (LEDGER §17)."""
+    """Runs the tasks while it holds the lease; every service tries, one succeeds (LEDGER §17)."""
 
     def __init__(
         self,
@@ -57,32 +57,32 @@ class Housekeeper:
         tasks: Sequence[Task],
         *,
         job: str = "housekeeping",
-        lease_seconds: int = _LEASE_SECONDS,
         look_seconds: float = _LOOK_SECONDS,
     ) -> None:
         """Nothing is opened yet.
 
         Args:
             job: name of the lease; tasks under different names may run at the same time.
-            lease_seconds: after this long a runner that died is replaced.
             look_seconds: how often it is looked what is due.
         """
         self._dsn = dsn
         self._tasks = tasks
-        self._job, self._lease_seconds, self._look_seconds = job, lease_seconds, look_seconds
-        self._holder = f"{socket.gethostname()}:{os.getpid()}"
+        self._look_seconds = look_seconds
+        self.lease = Lease(dsn, job)
+        self._noted: dict[str, tuple[float, str | None]] = {}
         self._due = dict.fromkeys((task.name for task in tasks), 0.0)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep house while the block runs."""
-        keeper = asyncio.create_task(self._keep())
-        try:
-            yield
-        finally:
-            keeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await keeper
+        async with self.lease.kept():
+            keeper = asyncio.create_task(self._keep())
+            try:
+                yield
+            finally:
+                keeper.cancel()
+                with suppress(asyncio.CancelledError):
+                    await keeper
 
     async def _keep(self) -> None:
         while True:
@@ -96,35 +96,44 @@ class Housekeeper:
 
     def run_due(self) -> None:
         """Run what is due, if the lease is ours."""
-        with psycopg.connect(
+        with self.lease.used(), psycopg.connect(
             self._dsn, autocommit=True, connect_timeout=5, application_name="spanledger housekeeping",
             options="-c timezone=UTC -c lock_timeout=2s",
         ) as connection:  # fmt: skip
             for task in self._tasks:
                 if time.monotonic() < self._due[task.name]:
                     continue
-                if not self._has_lease(connection):
+                if not self.lease.take(connection):
                     return
                 self._run(connection, task)
+                if connection.closed:
+                    return
                 self._due[task.name] = time.monotonic() + task.every_seconds
 
-    def _has_lease(self, connection: Connection) -> bool:
-        values = {"job": self._job, "holder": self._holder, "seconds": self._lease_seconds}
-        return connection.execute(ledger.query("take_lease"), values).fetchone() is not None
-
     def _run(self, connection: Connection, task: Task) -> None:
+        said, error = None, None
         try:
             said = task.run(connection)
-        except (psycopg.Error, StorageUnavailable) as error:
-            metrics.housekeeping.labels(task.name, "failed").inc()
-            reason = database.reason(error) if isinstance(error, psycopg.Error) else str(error)
-            log.warning("%s failed and will be retried: %s", task.name, reason)
-            if connection.closed:
-                raise
-            return
-        metrics.housekeeping.labels(task.name, "done").inc()
+        except (psycopg.Error, StorageUnavailable) as failure:
+            error = database.reason(failure) if isinstance(failure, psycopg.Error) else str(failure)
+            log.warning("%s failed and will be retried: %s", task.name, error)
+        except Exception as failure:  # a fault of ours must not keep the other tasks from running
+            error = type(failure).__name__
+            log_fault(failure, task.name)
+        metrics.housekeeping.labels(task.name, "failed" if error else "done").inc()
         if said:
             log.info("%s: %s", task.name, said)
+        if not connection.closed:
+            self._note(connection, task, error)
+
+    def _note(self, connection: Connection, task: Task, error: str | None) -> None:
+        """Keep how it went for `/diagnostics`, of whichever service."""
+        now, (noted, before) = time.monotonic(), self._noted.get(task.name, (0.0, ""))
+        if error == before and now - noted < _NOTE_SECONDS:
+            return
+        values = {"task": task.name, "holder": self.lease.holder, "every_seconds": task.every_seconds}
+        connection.execute(ledger.query("note_task"), values | {"error": error})
+        self._noted[task.name] = now, error
 
 
 def tasks(config: Config, dsn: str) -> list[Task]:
@@ -137,6 +146,7 @@ def tasks(config: Config, dsn: str) -> list[Task]:
         Task("rollups", 15, _Rollups().compare),
         Task("day sums", 60, _sum_days),
         Task("erasure", 600, lambda _: _erase_again(dsn)),
+        Task("sizes", 3600, sample_size),
     ]
 
 

@@ -15,10 +15,8 @@ from service.price_records import VectorKeeper
 from storage.late.binder import Binder, Bound
 
 _EVERY_SECONDS = 1.0
-_LEASE_SECONDS = 60
-"""Late tags wait this long for another process when the one that binds has died."""
 _SLICE_SECONDS = 20.0
-"""Well under the lease, which is renewed before each run."""
+"""Late tags of other traces wait no longer for their turn."""
 
 Connection = psycopg.Connection[Any]
 
@@ -39,7 +37,6 @@ async def binding(dsn: str, book: PriceBook, price_map_id: int, caps: dict[int, 
             dsn,
             [Task("binding", _EVERY_SECONDS, bind)],
             job="binding",
-            lease_seconds=_LEASE_SECONDS,
             look_seconds=_EVERY_SECONDS,
         )
         async with keeper.running():

@@ -274,3 +274,14 @@ FROM _genai.usage_identity_hour u JOIN _genai.series s ON s.id = u.series_id
 WHERE u.bucket >= %(day)s AND u.bucket < %(day)s::timestamptz + interval '24 hours'
 GROUP BY u.identity_id, s.environment, s.data_mode
 ORDER BY u.identity_id, s.environment, s.data_mode
+
+
+-- sample_size --
+-- The database's size now.
+INSERT INTO _genai.size_sample (at, database_bytes) SELECT now(), pg_database_size(current_database())
+ON CONFLICT (at) DO NOTHING
+
+
+-- forget_samples --
+-- Sizes of more than a year ago.
+DELETE FROM _genai.size_sample WHERE at < now() - interval '366 days'

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import subprocess
+import sys
 import threading
 from datetime import timedelta
 from typing import Any
@@ -10,10 +13,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from service import housekeeping
+from service import housekeeping, lease
 from service.config import Config, RetentionConfig
 from service.housekeeping import Housekeeper, Task, tasks
+from service.lease import Lease
 from storage.upkeep.retention import Periods
+from tests.patience import PATIENCE_SECONDS
+from tests.running import ROOT
 
 
 def counting(ran: list[str], name: str, every_seconds: float = 0.0) -> Task:
@@ -30,7 +36,7 @@ def test_only_the_holder_of_the_lease_keeps_house(
 ) -> None:
     ran: list[str] = []
     first = Housekeeper(migrated_database, [counting(ran, "first")])
-    monkeypatch.setattr(housekeeping.socket, "gethostname", lambda: "another-host")
+    monkeypatch.setattr(lease.socket, "gethostname", lambda: "another-host")
     second = Housekeeper(migrated_database, [counting(ran, "second")])
 
     first.run_due()
@@ -42,6 +48,70 @@ def test_only_the_holder_of_the_lease_keeps_house(
     second.run_due()
     first.run_due()
     assert ran == ["first", "first", "second"]
+
+
+async def test_a_service_that_ends_hands_over_at_once(
+    migrated_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran, did = threading.Event(), []
+    async with Housekeeper(migrated_database, [Task("first", 3600, lambda _: ran.set())]).running():
+        assert await asyncio.to_thread(ran.wait, PATIENCE_SECONDS)
+    monkeypatch.setattr(lease.socket, "gethostname", lambda: "another-host")
+    await asyncio.to_thread(Housekeeper(migrated_database, [counting(did, "second")]).run_due)
+    assert did == ["second"]
+
+
+HOLDER = """
+import asyncio, sys
+from service.housekeeping import Housekeeper, Task
+async def main():
+    async with Housekeeper(sys.argv[1], [Task("told", 0, lambda _: print("held", flush=True))]).running():
+        await asyncio.sleep(3600)
+asyncio.run(main())
+"""
+
+
+def test_a_holder_that_is_killed_is_replaced_within_half_a_minute(migrated_database: str) -> None:
+    ran: list[str] = []
+    other = Housekeeper(migrated_database, [counting(ran, "other")])
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, migrated_database], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        other.run_due()
+        holder.kill()
+    assert ran == []
+    query = "SELECT max(expires_at) - now() < interval '25 seconds' FROM _genai.lease"
+    with psycopg.connect(migrated_database) as connection:
+        assert connection.execute(query.encode()).fetchone() == (True,)
+    execute(migrated_database, "UPDATE _genai.lease SET expires_at = expires_at - interval '25 seconds'")
+    other.run_due()
+    assert ran == ["other"]
+
+
+async def test_a_lease_is_renewed_while_a_task_takes_longer_than_it_lasts(migrated_database: str) -> None:
+    ours = Lease(migrated_database, "job", seconds=0.4)
+    with psycopg.connect(migrated_database, autocommit=True) as connection:
+        async with ours.kept():
+            assert ours.take(connection)
+            await asyncio.sleep(1.2)
+            other = Lease(migrated_database, "job", seconds=0.4)
+            other.holder = "another-host:1"
+            assert not other.take(connection)
+        assert other.take(connection)
+
+
+def test_how_each_task_went_is_kept_for_those_who_look(migrated_database: str) -> None:
+    def fail(connection: psycopg.Connection[Any]) -> None:
+        raise RuntimeError("of our own making")
+
+    Housekeeper(migrated_database, [Task("broken", 0, fail), counting([], "sound", 60)]).run_due()
+    query = "SELECT task, every_seconds, done_at IS NOT NULL, error FROM _genai.task_run ORDER BY task"
+    with psycopg.connect(migrated_database) as connection:
+        assert connection.execute(query.encode()).fetchall() == [
+            ("broken", 0, False, "RuntimeError"), ("sound", 60, True, None)
+        ]  # fmt: skip
 
 
 def test_a_task_runs_when_it_is_due_and_not_before(migrated_database: str) -> None:

@@ -1,0 +1,98 @@
+"""Jobs of one process at a time: a lease row that its holder renews for as long as it lives (LEDGER §17)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any
+
+import psycopg
+
+from operations import query as ledger
+
+SECONDS = 20.0
+"""A holder that died is replaced after this long."""
+_RENEWALS = 4
+"""Within that time: three may fail."""
+
+_PATIENCE_SECONDS = 2.0
+"""What takes longer is left to run out: most tasks take less."""
+
+Connection = psycopg.Connection[Any]
+
+
+class Lease:
+    """Our claim to one job. Not a bare lock: it outlives a cut connection, and passes through poolers."""
+
+    def __init__(self, dsn: str, job: str, seconds: float = SECONDS) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            job: services that name the same job take turns.
+            seconds: how long it stays ours without being renewed.
+        """
+        self.job = job
+        self.holder = f"{socket.gethostname()}:{os.getpid()}"
+        self._dsn, self._seconds = dsn, seconds
+        self._is_ours = self._is_used = False
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """While the block runs, in whatever thread, the job is not let go: it may be at work."""
+        self._is_used = True
+        try:
+            yield
+        finally:
+            self._is_used = False
+
+    def take(self, connection: Connection) -> bool:
+        """Whether the job is ours: it was, or its holder has ended or died."""
+        values = {"job": self.job, "holder": self.holder, "seconds": self._seconds}
+        self._is_ours = connection.execute(ledger.query("take_lease"), values).fetchone() is not None
+        return self._is_ours
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """While the block runs, renew what is ours, however long a task takes; at its end let go."""
+        renewing = asyncio.create_task(self._renew())
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            with suppress(asyncio.CancelledError):
+                await renewing
+            if self._is_ours and await self._is_at_rest():
+                with suppress(psycopg.Error):  # it runs out by itself
+                    await asyncio.to_thread(self._let_go)
+
+    async def _is_at_rest(self) -> bool:
+        """Whether what runs ends within a moment."""
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while self._is_used and time.monotonic() < until:
+            await asyncio.sleep(0.02)
+        return not self._is_used
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self._seconds / _RENEWALS)
+            if self._is_ours:
+                with suppress(psycopg.Error):  # the database is away, for the others as well
+                    await asyncio.to_thread(self._take)
+
+    def _take(self) -> None:
+        with self._connect() as connection:
+            self.take(connection)
+
+    def _let_go(self) -> None:
+        with self._connect() as connection:
+            connection.execute(ledger.query("end_lease"), {"job": self.job, "holder": self.holder})
+
+    def _connect(self) -> Connection:
+        return psycopg.connect(
+            self._dsn, autocommit=True, connect_timeout=3, application_name="spanledger lease",
+            options="-c statement_timeout=3s",
+        )  # fmt: skip
