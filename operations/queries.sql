@@ -129,23 +129,6 @@ WHERE last_seen < now() - interval '7 days'
     OR (receiver = %(receiver)s AND cause IN ('no_genai', 'empty') AND service = ANY(%(services)s))
 
 
--- freshness --
--- From receipt to visible over the last hour: calls, and the bounds that half and 95 of 100 stay below.
-WITH bucket AS (
-    SELECT up_to_ms, sum(calls)::bigint AS calls
-    FROM genai.freshness_minute
-    WHERE minute >= now() - interval '1 hour'
-    GROUP BY up_to_ms
-), running AS (
-    SELECT up_to_ms, sum(calls) OVER (ORDER BY up_to_ms) AS up_to, sum(calls) OVER () AS calls FROM bucket
-)
-SELECT coalesce(max(calls), 0)::bigint AS calls,
-       min(up_to_ms) FILTER (WHERE up_to >= 0.50 * calls) AS p50_ms_below,
-       min(up_to_ms) FILTER (WHERE up_to >= 0.95 * calls) AS p95_ms_below,
-       (SELECT complete_to FROM genai.watermark) AS complete_to
-FROM running
-
-
 -- last_calls --
 -- The calls that started last, newest first.
 SELECT time, received_at, provider, model, endpoint_tag, prompt_version, tenant_id, environment, data_mode,
@@ -179,17 +162,6 @@ GROUP BY u.environment, u.data_mode
 HAVING sum(u.calls) > 0
 ORDER BY calls DESC
 LIMIT 10
-
-
--- probe_commit --
--- A commit that reaches the disk, on a row of its own.
-INSERT INTO _genai.lease (job, holder, expires_at) VALUES ('probe', 'readyz', now())
-ON CONFLICT (job) DO UPDATE SET expires_at = now()
-
-
--- probe_read --
--- The summaries that dashboards read answer.
-SELECT calls FROM genai.usage_minute WHERE bucket >= now() - interval '1 minute' LIMIT 1
 
 
 -- put_sender_problem --

@@ -60,7 +60,8 @@ def connected(config: Config) -> Iterator[psycopg.Connection[Any]]:
 
 def reason(error: psycopg.Error) -> str:
     """Why the database refused, in a line without a connection string."""
-    if isinstance(error, psycopg.ProgrammingError):  # libpq quotes the string that it could not read
+    if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
+        # libpq quotes the string that it could not read
         return "the connection string cannot be read: expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
     text = str(error).strip().splitlines()
     return text[0] if text else type(error).__name__

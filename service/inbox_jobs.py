@@ -11,8 +11,6 @@ from operations.incidents.burn import measure_due
 from service.housekeeping import Housekeeper, Task
 
 _LOOK_SECONDS = 2.0
-_LEASE_SECONDS = 120
-"""Alerts wait this long for another process when the one that explains has died."""
 
 
 @asynccontextmanager
@@ -22,8 +20,5 @@ async def inbox_jobs(dsn: str) -> AsyncIterator[None]:
         Task("alert stories", _LOOK_SECONDS, explain_due),
         Task("burn after containment", 60, lambda connection: measure_due(connection, datetime.now(UTC))),
     ]
-    keeper = Housekeeper(
-        dsn, tasks, job="inbox", lease_seconds=_LEASE_SECONDS, look_seconds=_LOOK_SECONDS
-    )  # fmt: skip
-    async with keeper.running():
+    async with Housekeeper(dsn, tasks, job="inbox", look_seconds=_LOOK_SECONDS).running():
         yield

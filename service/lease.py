@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import time
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
@@ -38,16 +38,18 @@ class Lease:
         self.job = job
         self.holder = f"{socket.gethostname()}:{os.getpid()}"
         self._dsn, self._seconds = dsn, seconds
-        self._is_ours = self._is_used = False
+        self._is_ours = False
+        self._at_rest = threading.Event()
+        self._at_rest.set()
 
     @contextmanager
     def used(self) -> Iterator[None]:
         """While the block runs, in whatever thread, the job is not let go: it may be at work."""
-        self._is_used = True
+        self._at_rest.clear()
         try:
             yield
         finally:
-            self._is_used = False
+            self._at_rest.set()
 
     def take(self, connection: Connection) -> bool:
         """Whether the job is ours: it was, or its holder has ended or died."""
@@ -65,16 +67,9 @@ class Lease:
             renewing.cancel()
             with suppress(asyncio.CancelledError):
                 await renewing
-            if self._is_ours and await self._is_at_rest():
+            if self._is_ours and await asyncio.to_thread(self._at_rest.wait, _PATIENCE_SECONDS):
                 with suppress(psycopg.Error):  # it runs out by itself
                     await asyncio.to_thread(self._let_go)
-
-    async def _is_at_rest(self) -> bool:
-        """Whether what runs ends within a moment."""
-        until = time.monotonic() + _PATIENCE_SECONDS
-        while self._is_used and time.monotonic() < until:
-            await asyncio.sleep(0.02)
-        return not self._is_used
 
     async def _renew(self) -> None:
         while True:

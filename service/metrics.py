@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter as Counts
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -122,7 +123,14 @@ database_up = Gauge(
     "1 if the last database probe succeeded, else 0.",
     multiprocess_mode="mostrecent",
 )
+troubles = Gauge(
+    "spanledger_troubles",
+    "What is wrong now with the service, its database or its senders, by cause (see /diagnostics).",
+    ["cause"],
+    multiprocess_mode="mostrecent",
+)
 
+_shown: set[str] = set()
 _OBSERVED = {
     observe.REQUESTS: requests,
     observe.BYTES: received_bytes,
@@ -164,6 +172,14 @@ class _Summed:
         with_content = [file for file in files if _size(file)]
         summed: Iterable[Metric] = MultiProcessCollector.merge(with_content)
         return summed
+
+
+def show_troubles(causes: Iterable[str]) -> None:
+    """Show how many troubles there are of each cause; those that are over show zero."""
+    now = Counts(causes)
+    _shown.update(now.keys())
+    for cause in _shown:
+        troubles.labels(cause).set(now[cause])
 
 
 def _size(file: str) -> int:

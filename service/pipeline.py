@@ -15,6 +15,7 @@ from processor.pricing.charge import Charge, price_call
 from processor.pricing.load import PriceBook
 from service import metrics
 from service.costs import CostCounters
+from service.sender_clocks import SenderClocks
 
 log = logging.getLogger("spanledger.pipeline")
 
@@ -30,6 +31,9 @@ class Pipeline:
         self._book = book
         self._submit = submit
         self._costs = CostCounters()
+        self.clocks = SenderClocks()
+        self.last_commit: float | None = None
+        """Wall clock of the last request that was committed, seconds since 1970."""
         self.waiting_requests = 0
         """Requests that wait for their commit now."""
 
@@ -59,6 +63,7 @@ class Pipeline:
             self.waiting_requests -= 1
             metrics.waiting_requests.dec()
             metrics.waiting_bytes.dec(batch.size_bytes)
+        self.last_commit = time.time()
         metrics.commit_seconds.observe(perf_counter() - begun)
         _count(batch, charges, outcome)
         self._count_costs(batch, charges, outcome)
@@ -74,6 +79,7 @@ class Pipeline:
     def _admit_and_price(self, batch: Batch) -> list[Charge]:
         """Leave what is admitted in `batch.calls`, the rest in its rejections; one charge for each call."""
         rules, book = self._rules, self._book
+        self.clocks.note(batch.calls)
         kept: list[ModelCall] = []
         charges: list[Charge] = []
         for call in batch.calls:

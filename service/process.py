@@ -40,6 +40,7 @@ from service.problems import ProblemKeeper
 from service.running import Running, with_fixed
 from service.tally import Tally
 from service.version import version
+from service.watch import Sources, Watch
 from service.web.ops import Status, ops_app
 from service.web.server import Current, serving
 from service.worker import Assignment, stop_signals
@@ -202,12 +203,18 @@ async def _serve(
         await stack.enter_async_context(keeper.running())
         running = await stack.enter_async_context(Running(first, book, troubles, keeper.noted))
 
+        ours = None if first.config.database.url else first.config.data_dir
+        watch = Watch(
+            Sources(pool.connection, running.states, running.restarts, running.prices_checked, ours)
+        )
+        await stack.enter_async_context(watch.running())
+
         def pages() -> Starlette:
             config, book, loaded = running.assignment.config, running.book, running.loaded
             return ops_app(Status(
                 pool.connection, ring, running.states, started, lambda: _describe(book, loaded),
                 _price_source(config), doors.by_name, config.model_dump(mode="json"), stop.is_set,
-                keeper.totals.listed, config.inbox,
+                keeper.totals.listed, config.inbox, watch,
             ))  # fmt: skip
 
         current = Current(pages())

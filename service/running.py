@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import date
 from types import TracebackType
 from typing import Self
 
@@ -18,9 +19,10 @@ from service.late_binding import binding
 from service.supervisor import Supervisor
 from service.tally import Tally
 from service.worker import Assignment, caps_of, spare_collector, working
-from service.worker_status import RecentTroubles, WorkerState
+from service.worker_status import RecentTroubles, Restarts, WorkerState
 
 States = Callable[[], Sequence[WorkerState]]
+Ends = Callable[[], Mapping[int, Restarts]]
 
 
 class Running:
@@ -39,13 +41,24 @@ class Running:
         self._troubles, self._noted = troubles, noted
         self._workers, self._upkeep = AsyncExitStack(), AsyncExitStack()
         self._states: States = tuple
+        self._ends: Ends = dict
 
     def states(self) -> Sequence[WorkerState]:
         """The last heartbeat of every worker."""
         return self._states()
 
+    def restarts(self) -> Mapping[int, Restarts]:
+        """Unexpected ends of workers by their number, since the start or the last reload."""
+        return self._ends()
+
+    def prices_checked(self) -> date | None:
+        """The day the price list in force was last reviewed."""
+        return self.book.checked_at
+
     async def __aenter__(self) -> Self:
-        self._states = await self._workers.enter_async_context(self._working(self.assignment, self.book))
+        self._states, self._ends = await self._workers.enter_async_context(
+            self._working(self.assignment, self.book)
+        )
         await self._keep_up()
         return self
 
@@ -62,9 +75,9 @@ class Running:
             ConfigError: a new worker cannot start; the old ones go on.
         """
         async with AsyncExitStack() as starting:
-            states = await starting.enter_async_context(self._working(assignment, book))
+            states, ends = await starting.enter_async_context(self._working(assignment, book))
             workers = starting.pop_all()
-        old, self._workers, self._states = self._workers, workers, states
+        old, self._workers, self._states, self._ends = self._workers, workers, states, ends
         self.assignment, self.book, self.loaded = assignment, book, time.time()
         await self._upkeep.aclose()  # one housekeeper at a time
         await old.aclose()
@@ -83,17 +96,17 @@ class Running:
         await self._upkeep.enter_async_context(alerting(first.config, first.dsn))
 
     @asynccontextmanager
-    async def _working(self, first: Assignment, book: PriceBook) -> AsyncIterator[States]:
+    async def _working(self, first: Assignment, book: PriceBook) -> AsyncIterator[tuple[States, Ends]]:
         """One worker in this very loop, or several processes under a supervisor."""
         if first.config.workers == 1:
             async with working(first, book, self._troubles, self._noted) as state:
-                yield lambda: [state()]
+                yield (lambda: [state()]), dict
             return
         assignments = [replace(first, number=number) for number in range(first.config.workers)]
         supervisor = Supervisor(assignments, self._noted)
         await supervisor.start()
         try:
-            yield supervisor.states
+            yield supervisor.states, supervisor.restarts
         finally:
             await supervisor.stop()
 

@@ -10,22 +10,33 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from processor.calls.errors import ConfigError
 from service import metrics
 from service.safe_path import without_current_directory
 from service.tally import News, Tally
 from service.worker import Assignment
-from service.worker_status import WorkerState
+from service.worker_status import Restarts, WorkerState
 
 log = logging.getLogger("spanledger.supervisor")
 
 _STEADY_SECONDS = 10.0
 """A worker that lived this long is replaced at once; one that keeps dying waits longer each time."""
 _LONGEST_PAUSE_SECONDS = 5.0
+_RECENT_SECONDS = 300.0
+_ENDS_KEPT = 100
 _STOP_SECONDS = 27.0
 """Below the 30 s that SIGTERM has in all; a worker itself gives up after 25."""
+
+
+class _End(NamedTuple):
+    """An unexpected end of a worker; `number` counts them from one."""
+
+    number: int
+    at: float
+    how: str
+    pause_seconds: float
 
 
 class Supervisor:
@@ -37,6 +48,7 @@ class Supervisor:
         self._assignments = assignments
         self._states: dict[int, WorkerState] = {}
         self._processes: dict[int, asyncio.subprocess.Process] = {}
+        self._ends: dict[int, list[_End]] = {}
         self._stopping = False
         self._keepers: list[asyncio.Task[None]] = []
 
@@ -72,6 +84,16 @@ class Supervisor:
         """The last heartbeat of every worker that runs."""
         return [self._states[number] for number in sorted(self._states)]
 
+    def restarts(self) -> dict[int, Restarts]:
+        """How often each worker ended unexpectedly, of those that did."""
+        now = time.time()
+        return {number: _restarts(ends, now) for number, ends in self._ends.items()}
+
+    def _note_end(self, number: int, how: str, pause: float) -> None:
+        ends = self._ends.setdefault(number, [])
+        ends.append(_End(ends[-1].number + 1 if ends else 1, time.time(), how, pause))
+        del ends[:-_ENDS_KEPT]
+
     async def _keep(self, assignment: Assignment, ready: asyncio.Event) -> None:
         """Run one worker, and another in its place for as long as we run."""
         pause = 0.0
@@ -88,6 +110,7 @@ class Supervisor:
                 if time.monotonic() - begun > _STEADY_SECONDS
                 else min(_LONGEST_PAUSE_SECONDS, 2 * pause + 0.2)
             )
+            self._note_end(assignment.number, _end(code), pause)
             log.error(
                 "worker %d ended with %s; another one starts in %.1f s", assignment.number, _end(code), pause
             )
@@ -115,6 +138,11 @@ class Supervisor:
             self._states.pop(assignment.number, None)
             metrics.workers.set(len(self._states))
             metrics.forget(process.pid)
+
+
+def _restarts(ends: Sequence[_End], now: float) -> Restarts:
+    last, recent = ends[-1], sum(now - end.at < _RECENT_SECONDS for end in ends)
+    return Restarts(last.number, recent, last.how, last.at, last.pause_seconds)
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

@@ -119,9 +119,12 @@ async def working(
         servers.append(await serve_http(*shared, address=assignment.http, is_shared=True))
 
         def state() -> WorkerState:
+            now, oldest_ns = time.time(), batcher.oldest_received_ns
             return WorkerState(
-                assignment.number, os.getpid(), started, time.time(), pipeline.waiting_requests,
+                assignment.number, os.getpid(), started, now, pipeline.waiting_requests,
                 intake.budget.used, memory_bytes(), list(troubles.entries),
+                max(0.0, now - oldest_ns / 1e9) if oldest_ns else 0.0, pipeline.last_commit,
+                batcher.last_error, pipeline.clocks.delays(),
             )  # fmt: skip
 
         yield state

@@ -26,6 +26,10 @@ class WorkerState(NamedTuple):
     Attributes:
         heartbeat: wall clock of this report, seconds since 1970.
         waiting_bytes: decoded bytes that wait for their commit.
+        oldest_wait_seconds: how long the oldest request has waited for it.
+        last_commit: wall clock of the last request that was committed.
+        last_error: why the last commit failed; None since one succeeded.
+        sender_delays: service → the least seconds between the end of a call and its receipt (`SenderClocks`).
     """
 
     number: int
@@ -36,6 +40,28 @@ class WorkerState(NamedTuple):
     waiting_bytes: int
     memory_bytes: int
     troubles: list[Trouble]
+    oldest_wait_seconds: float = 0.0
+    last_commit: float | None = None
+    last_error: str | None = None
+    sender_delays: dict[str, float] | None = None
+
+
+class Restarts(NamedTuple):
+    """How often a worker ended unexpectedly.
+
+    Attributes:
+        total: since this service started, or reloaded.
+        recent: within the last five minutes.
+        last_end: such as `signal SIGKILL` or `exit code 1`.
+        last_at: wall clock, seconds since 1970.
+        pause_seconds: how long the last one was waited for before another started.
+    """
+
+    total: int = 0
+    recent: int = 0
+    last_end: str = ""
+    last_at: float = 0.0
+    pause_seconds: float = 0.0
 
 
 class RecentTroubles(logging.Handler):

@@ -60,7 +60,17 @@ class PriceBook:
     Nothing is read and no clock is asked. Memory is bounded; an unknown model costs its search once.
     """
 
-    __slots__ = ("_every", "_known", "_resolve", "_summarise", "_summary", "_unknown", "_vectors", "map_hash")
+    __slots__ = (
+        "_every",
+        "_known",
+        "_resolve",
+        "_summarise",
+        "_summary",
+        "_unknown",
+        "_vectors",
+        "checked_at",
+        "map_hash",
+    )
 
     def __init__(
         self,
@@ -68,7 +78,10 @@ class PriceBook:
         every: Callable[[], Iterable[PriceKey]],
         summarise: Callable[[], MapSummary],
         map_hash: str,
+        checked_at: date | None = None,
     ) -> None:
+        self.checked_at = checked_at
+        """The day the built-in list was last reviewed, where known."""
         self.map_hash = map_hash
         """SHA-256 over everything that decides a price; equal hashes give equal costs."""
         self._resolve = resolve

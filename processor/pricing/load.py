@@ -45,6 +45,7 @@ def load_price_book(path: Path | None = None, library: GenaiPrices | None = None
         resolve.every,
         _summary(price_map, listed, resolve, path, file_hash),
         sha256("\n".join(parts).encode()).hexdigest(),
+        listed.checked_at,
     )
 
 

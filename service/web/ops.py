@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -18,6 +18,8 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from operations import query as ledger
+from operations.diagnosis.database import lag
+from operations.diagnosis.findings import SILENT_SECONDS
 from operations.terminal import ago, exact_usd
 from operations.web.parameters import Links
 from operations.web.render import Service, render
@@ -29,7 +31,9 @@ from service.config import InboxConfig
 from service.keys import KeyRing
 from service.tally import Problem, described
 from service.version import version
+from service.watch import Sources, Watch
 from service.web.alert_door import AlertDoor
+from service.web.diagnostics import counters, diagnostics
 from service.web.handlers import PAGES, Answer
 from service.web.refusal import refusal
 from service.worker_status import WorkerState, instant_text
@@ -45,8 +49,12 @@ _HEADERS = {
     "x-frame-options": "DENY",
 }
 _LAST_CALLS = 10
-_STALE_SECONDS = 10.0
-"""A worker that was silent this long is not counted as ready; heartbeats come every second."""
+FAULTS = {
+    "database_away": "the database does not answer",
+    "database_cannot_commit": "the database cannot commit",
+    "summaries_unreadable": "summaries cannot be read",
+}
+"""What `/readyz` answers, by cause."""
 
 
 class Status(NamedTuple):
@@ -59,6 +67,7 @@ class Status(NamedTuple):
         price_source: the price list and the map on top, in words.
         endpoints: where senders reach us, by name.
         problems: why requests of senders ended in no counted call, the most recent first.
+        watch: what knows of troubles and since when; None looks anew each time.
     """
 
     connect: Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
@@ -72,6 +81,7 @@ class Status(NamedTuple):
     is_stopping: Callable[[], bool]
     problems: Callable[[], Sequence[Problem]] = tuple
     inbox: InboxConfig = InboxConfig()
+    watch: Watch | None = None
 
 
 def ops_app(status: Status) -> Starlette:
@@ -134,82 +144,38 @@ def fault_of(status: Status) -> str | None:
     if status.is_stopping():
         return "stopping"
     now = time.time()
-    if not any(now - worker.heartbeat < _STALE_SECONDS for worker in status.workers()):
+    if not any(now - worker.heartbeat < SILENT_SECONDS for worker in status.workers()):
         return "no worker is running"
-    try:
-        with status.connect() as connection:
-            connection.execute(ledger.query("probe_commit"))
-            connection.execute(ledger.query("probe_read"))
-    except psycopg.Error as error:
-        metrics.database_up.set(0)
-        log.warning("not ready: the database: %s", database.reason(error))
-        return "the database cannot commit"
-    metrics.database_up.set(1)
-    return None
+    fault = _watch(status).probe().fault
+    if fault is None:
+        return None
+    log.warning("not ready: %s: %s", FAULTS[fault.cause], fault.detail)
+    return FAULTS[fault.cause]
 
 
 def _metrics(status: Status, request: Request) -> Response:
     metrics.workers.set(len(status.workers()))
-    fault_of(status)  # so that `spanledger_database_up` is of now
-    _measure_freshness(status)
+    if fault_of(status) != FAULTS["database_away"]:  # `spanledger_database_up` is of now by that
+        _measure_freshness(status)
     return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _measure_freshness(status: Status) -> None:
-    freshness = _freshness(status)
-    for quantile, name in (("0.5", "p50MsBelow"), ("0.95", "p95MsBelow")):
+    freshness: ledger.Row = {}
+    with suppress(psycopg.Error), status.connect() as connection:
+        freshness = lag(connection)
+    for quantile, name in (("0.5", "p50_ms_below"), ("0.95", "p95_ms_below")):
         bound = freshness.get(name)
-        seconds = float(bound) / 1000 if isinstance(bound, int) else math.nan
+        seconds = math.nan if bound is None else float(bound) / 1000
         metrics.freshness_seconds.labels(quantile).set(seconds)
 
 
+def _watch(status: Status) -> Watch:
+    return status.watch or Watch(Sources(status.connect, status.workers))
+
+
 def _diagnostics(status: Status, request: Request) -> Response:
-    now = time.time()
-    workers = [
-        worker._asdict() | {"silent_seconds": round(now - worker.heartbeat, 1)} for worker in status.workers()
-    ]
-    troubles = [trouble for worker in workers for trouble in worker.pop("troubles")]
-    return JSONResponse(
-        {
-            "name": "spanledger",
-            "version": version(),
-            "fault": fault_of(status),
-            "started": instant_text(status.started),
-            "workers": [ledger.call_json(worker) for worker in workers],
-            "waitingRequests": sum(worker["waiting_requests"] for worker in workers),
-            "waitingBytes": sum(worker["waiting_bytes"] for worker in workers),
-            "counters": _counters(),
-            "senderProblems": _problems(status),
-            "freshness": _freshness(status),
-            "prices": status.prices(),
-            "settings": status.settings,
-            "lastErrors": sorted(troubles, key=lambda trouble: str(trouble["time"]), reverse=True)[:20],
-        }
-    )
-
-
-def _freshness(status: Status) -> dict[str, object]:
-    """How long after receipt calls became visible in the last hour, as far as the ledger knows."""
-    try:
-        with status.connect() as connection:
-            found = ledger.rows(connection, "freshness")
-    except psycopg.Error:
-        return {}
-    return ledger.call_json(found[0]) if found else {}
-
-
-def _counters() -> dict[str, object]:
-    """Counters since the start, summed over workers."""
-    return {
-        "spans": metrics.totals("spanledger_spans").get("", 0),
-        "calls": metrics.totals("spanledger_calls", "outcome"),
-        "notCounted": metrics.totals("spanledger_sightings").get("", 0),
-        "rejected": metrics.totals("spanledger_rejections", "reason"),
-        "retryLater": metrics.totals("spanledger_refusals", "reason"),
-        "priceStatus": metrics.totals("spanledger_price_status", "status"),
-        "ignored": metrics.totals("spanledger_ignored", "signal"),
-        "faults": metrics.totals("spanledger_faults", "error"),
-    }
+    return diagnostics(status, _watch(status), fault_of(status), _wants_page(request))
 
 
 def _problems(status: Status) -> list[dict[str, object]]:
@@ -222,9 +188,12 @@ def _ledger_page(answer: Answer) -> Callable[[Status, Request], Response]:
     def build(status: Status, request: Request) -> Response:
         if _wants_json(request) and request.url.path == "/":
             return _running(status, request)
+        fault = fault_of(status)
+        if fault == FAULTS["database_away"]:
+            return _running(status, request, fault)
         try:
             with status.connect() as connection:
-                return answer(connection, request, Service(version(), fault_of(status), status.endpoints))
+                return answer(connection, request, Service(version(), fault, status.endpoints))
         except (psycopg.OperationalError, psycopg.errors.UndefinedFunction) as error:
             log.warning("page without figures: %s", database.reason(error))
             return _running(status, request)
@@ -232,31 +201,45 @@ def _ledger_page(answer: Answer) -> Callable[[Status, Request], Response]:
     return build
 
 
-def _running(status: Status, request: Request) -> Response:
-    """The service status page: counters since the start, and the last calls of all selections."""
-    try:
-        with status.connect() as connection:
-            calls = ledger.rows(connection, "last_calls", limit=_LAST_CALLS)
-            day = ledger.rows(connection, "day", **{"from": datetime.now(UTC) - timedelta(hours=24)})
-        fault = fault_of(status)
-    except psycopg.Error as error:
-        log.warning("page without figures: %s", database.reason(error))
-        calls, day, fault = [], [], "the database does not answer"
+def _running(status: Status, request: Request, fault: str | None = None) -> Response:
+    """The service status page: counters since the start, and the last calls of all selections.
+
+    Args:
+        fault: what is known to be wrong already.
+    """
+    fault = fault or fault_of(status)
+    calls, day = ([], []) if fault == FAULTS["database_away"] else _last(status)
     if _wants_json(request):
         return JSONResponse(_running_json(status, fault, calls, day))
     return HTMLResponse(
         render(
             "web/service.html", service=Service(version(), fault, status.endpoints), links=Links("./"),
-            running=ago(timedelta(seconds=time.time() - status.started)), counters=_counters(), calls=calls,
+            running=ago(timedelta(seconds=time.time() - status.started)), counters=counters(), calls=calls,
             day=day, workers=status.workers(), now=datetime.now(UTC), prices=status.price_source,
             problems=_problems(status), refresh=15,
         )
     )  # fmt: skip
 
 
+def _last(status: Status) -> tuple[list[ledger.Row], list[ledger.Row]]:
+    """The last calls, and the last day by environment and data mode."""
+    try:
+        with status.connect() as connection:
+            calls = ledger.rows(connection, "last_calls", limit=_LAST_CALLS)
+            return calls, ledger.rows(connection, "day", **{"from": datetime.now(UTC) - timedelta(hours=24)})
+    except psycopg.Error as error:
+        log.warning("page without figures: %s", database.reason(error))
+        return [], []
+
+
 def _wants_json(request: Request) -> bool:
     accepted = request.headers.get("accept", "")
     return "application/json" in accepted and "text/html" not in accepted
+
+
+def _wants_page(request: Request) -> bool:
+    """A browser: programs that name no type get JSON."""
+    return "text/html" in request.headers.get("accept", "")
 
 
 def _running_json(
@@ -269,7 +252,7 @@ def _running_json(
         "fault": fault,
         "started": instant_text(status.started),
         "endpoints": dict(status.endpoints),
-        "counters": _counters(),
+        "counters": counters(),
         "last24h": [
             {
                 "environment": row["environment"],

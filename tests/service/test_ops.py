@@ -108,7 +108,7 @@ async def test_ready_means_able_to_commit_and_to_read(migrated_database: str) ->
         (status(migrated_database, stopping=True), "stopping"),
         (status(migrated_database, workers=stale), "no worker is running"),
         (status(migrated_database, workers=[]), "no worker is running"),
-        (status(AWAY), "the database cannot commit"),
+        (status(AWAY), "the database does not answer"),
     ):
         answer = await get(of, "/readyz")
         assert (answer.status_code, answer.text) == (503, f"{reason}\n")
@@ -129,8 +129,10 @@ async def test_while_the_database_is_away_the_page_still_answers() -> None:
 
     assert page.status_code == 200
     assert "the database does not answer" in page.text
+    page = await get(status(AWAY), "/diagnostics", {"accept": "text/html"})
+    assert "The database does not answer" in page.text
     assert (await get(status(AWAY), "/healthz")).text == "alive\n"
-    assert (await get(status(AWAY), "/diagnostics")).json()["fault"] == "the database cannot commit"
+    assert (await get(status(AWAY), "/diagnostics")).json()["fault"] == "the database does not answer"
 
 
 @pytest.mark.parametrize("path", ["/", "/compare", "/call/0", "/service", "/metrics", "/diagnostics"])

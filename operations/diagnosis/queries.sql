@@ -1,0 +1,84 @@
+-- What `/diagnostics` and `/readyz` ask the database (operations/diagnosis/database.py).
+
+-- probe_commit --
+-- A commit that reaches the disk, on a row of its own.
+INSERT INTO _genai.lease (job, holder, expires_at) VALUES ('probe', 'readyz', now())
+ON CONFLICT (job) DO UPDATE SET expires_at = now()
+
+
+-- probe_read --
+-- The sums that the Overview reads, through the function that its panel of spend asks.
+SELECT count(*) FROM genai.usage_over_time(
+    now() - interval '1 minute', now(), 'prod', 'real', 'endpoint', '*', '*', '*', '*', '*', '*')
+
+
+-- probe_sums --
+-- Every level of the sums can be read.
+SELECT (SELECT count(*) FROM (SELECT FROM genai.usage_minute LIMIT 1) x)
+    + (SELECT count(*) FROM (SELECT FROM genai.usage_hour LIMIT 1) x)
+    + (SELECT count(*) FROM (SELECT FROM genai.usage_identity LIMIT 1) x)
+
+
+-- clock --
+-- The server's clock, and what it is.
+SELECT extract(epoch FROM clock_timestamp())::float8 AS now, current_setting('server_version') AS version,
+    (SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'timescaledb') AS timescaledb
+
+
+-- lag --
+-- From receipt to visible over the last hour, and up to when all that was received is counted.
+WITH bucket AS (
+    SELECT up_to_ms, sum(calls)::bigint AS calls
+    FROM genai.freshness_minute
+    WHERE minute >= now() - interval '1 hour'
+    GROUP BY up_to_ms
+), running AS (
+    SELECT up_to_ms, sum(calls) OVER (ORDER BY up_to_ms) AS up_to, sum(calls) OVER () AS calls FROM bucket
+)
+SELECT coalesce(max(r.calls), 0)::bigint AS calls,
+    min(r.up_to_ms) FILTER (WHERE r.up_to >= 0.50 * r.calls) AS p50_ms_below,
+    min(r.up_to_ms) FILTER (WHERE r.up_to >= 0.95 * r.calls) AS p95_ms_below,
+    (SELECT w.complete_to FROM genai.watermark w) AS complete_to,
+    (SELECT extract(epoch FROM now() - w.complete_to)::float8 FROM genai.watermark w) AS behind_seconds
+FROM running r
+
+
+-- jobs --
+-- Who does each job that one process does at a time.
+SELECT l.job, l.holder, l.expires_at > now() AS is_held, l.expires_at
+FROM _genai.lease l WHERE l.job <> 'probe' ORDER BY l.job
+
+
+-- tasks --
+-- How each periodic task went last. Overdue: not done within three of its periods and two minutes.
+SELECT t.task, t.holder, t.every_seconds, t.done_at, t.failed_at, t.error,
+    coalesce(t.done_at, t.failed_at) < now() - make_interval(secs => 3 * t.every_seconds + 120) AS is_overdue
+FROM _genai.task_run t ORDER BY t.task
+
+
+-- waiting --
+-- What late binding has not looked at yet, and sums that differ from their calls.
+SELECT (SELECT count(*) FROM (SELECT FROM _genai.arrival LIMIT 100000) a) AS unbound,
+    (SELECT coalesce(sum(c.differences), 0)::bigint FROM _genai.rollup_check c) AS rollup_differences
+
+
+-- table_sizes --
+-- The largest tables with their indexes; the chunks of a hypertable count to it.
+SELECT c.relname AS name, count(k.inhrelid) AS chunks,
+    (pg_total_relation_size(c.oid) + coalesce(sum(pg_total_relation_size(k.inhrelid)), 0))::bigint AS bytes
+FROM pg_catalog.pg_class c
+LEFT JOIN pg_catalog.pg_inherits k ON k.inhparent = c.oid
+WHERE c.relnamespace = '_genai'::regnamespace AND c.relkind IN ('r', 'p')
+GROUP BY c.oid, c.relname
+ORDER BY bytes DESC, name
+LIMIT 10
+
+
+-- growth --
+-- The database's size, and by how much it grows a day: the slope through the samples of up to a week.
+SELECT pg_database_size(current_database()) AS database_bytes,
+    CASE WHEN max(s.at) - min(s.at) >= interval '2 hours'
+        THEN regr_slope(s.database_bytes, extract(epoch FROM s.at)::float8) * 86400 END AS bytes_per_day,
+    min(s.at) AS since
+FROM _genai.size_sample s
+WHERE s.at >= now() - interval '7 days'
