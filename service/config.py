@@ -209,6 +209,9 @@ class AlertingConfig(_Section):
     owners: Path | None = Field(
         None, description="Your `owners.yaml`: owners of services and endpoints (docs/alerts.md)."
     )
+    budgets: Path | None = Field(
+        None, description="Your `budgets.yaml`: spending limits and spend-alerts (docs/budgets.md)."
+    )
     evaluate: Literal["auto", "builtin", "off"] = Field(
         "auto",
         description="`builtin`: this service evaluates the rules every minute. `off`: Grafana does. `auto`: "
@@ -286,6 +289,7 @@ def _named_files(config: Config) -> tuple[tuple[str, Path | None], ...]:
         ("identity.labels", config.identity.labels),
         ("alerting.rules", config.alerting.rules),
         ("alerting.owners", config.alerting.owners),
+        ("alerting.budgets", config.alerting.budgets),
     )
 
 

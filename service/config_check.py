@@ -84,7 +84,8 @@ def _operator_files(config: Config) -> Iterator[Finding]:
         try:
             read_file(kind, path, read)
         except ConfigError as error:
-            yield Finding(kind, False, str(error), "the format: docs/alerts.md")
+            page = "budgets" if kind == "budgets" else "alerts"
+            yield Finding(kind, False, str(error), f"the format: docs/{page}.md")
         else:
             yield Finding(kind, True, str(path))
 

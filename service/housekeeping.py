@@ -18,6 +18,7 @@ from receiver.status import log_fault
 from service import database, metrics
 from service.config import Config, RetentionConfig
 from service.lease import Lease
+from storage.budgets.judge import judge
 from storage.journal.erasure import erase_again
 from storage.upkeep.day_sums import sum_days
 from storage.upkeep.retention import Periods, end_long_reads, keep
@@ -145,6 +146,7 @@ def tasks(config: Config, dsn: str) -> list[Task]:
         Task("unpriced", 60, _Unpriced().warn),
         Task("rollups", 15, _Rollups().compare),
         Task("day sums", 60, _sum_days),
+        Task("budgets", 60, _judge),
         Task("erasure", 600, lambda _: _erase_again(dsn)),
         Task("sizes", 3600, sample_size),
     ]
@@ -157,6 +159,13 @@ def _end_long_reads(connection: Connection) -> str | None:
 
 def _sum_days(connection: Connection) -> None:
     sum_days(connection)
+
+
+def _judge(connection: Connection) -> str | None:
+    judged = judge(connection)
+    if judged is None or not (judged.raised or judged.cleared):
+        return None
+    return f"{judged.raised} states reached, {judged.cleared} cleared (`spanledger budgets events`)"
 
 
 def _keep(dsn: str, periods: Periods) -> str | None:

@@ -88,9 +88,10 @@ SELECT pg_advisory_xact_lock(hashtext('spanledger.day_sum'), (extract(epoch FROM
 
 
 -- keep_day_sum --
--- From now on the day may be read. Parameters: level, day.
-INSERT INTO _genai.summed_day (level, bucket, stale) VALUES (%(level)s, %(day)s, false)
-ON CONFLICT (level, bucket) DO UPDATE SET stale = false
+-- From now on the day may be read; `version` tells who keeps what it read that the day was summed again. Parameters: level, day.
+INSERT INTO _genai.summed_day (level, bucket, stale, version)
+VALUES (%(level)s, %(day)s, false, pg_current_xact_id()::text::bigint)
+ON CONFLICT (level, bucket) DO UPDATE SET stale = false, version = excluded.version
 
 
 -- delete_minutes --
