@@ -243,7 +243,10 @@ def _join_nearest(pairs: Sequence[_Pair], sets: _Sets) -> None:
 
 
 def _join_instrumentations(found: Sequence[Group], sets: _Sets) -> bool:
-    """Two instrumentations that report one call side by side, without a common id: each with the nearest.
+    """Two instrumentations that report one call side by side, without a common id: each the other's nearest.
+
+    Whether two groups are joined depends on their own candidates only, never on a chain of other pairs: so
+    late binding has to know few spans to decide as one request would.
 
     Returns:
         Whether any of the groups that were found are one call.
@@ -257,7 +260,13 @@ def _join_instrumentations(found: Sequence[Group], sets: _Sets) -> bool:
         if head.service and not head.call.flags & _FROM_LOG and (is_error or usage != (None, None)):
             alike.setdefault((head.service, usage, is_error), []).append(group)
     pairs = [(a[0], b[0]) for same in alike.values() for a, b in _together(same) if _tell_one_call(a, b)]
-    _join_nearest(pairs, sets)
+    nearest: dict[int, _Pair] = {}
+    for pair in sorted(pairs, key=_distance):
+        for one in pair:
+            nearest.setdefault(id(one), pair)
+    for one, other in pairs:
+        if nearest[id(one)] is nearest[id(other)]:
+            sets.join(one, other)
     return bool(pairs)
 
 
@@ -278,9 +287,10 @@ def _usage(group: Group) -> tuple[int | None, int | None]:
     return _tokens(min(own, key=usage_rank))
 
 
-def _distance(pair: _Pair) -> tuple[int, list[bytes]]:
+def _distance(pair: _Pair) -> tuple[int, list[tuple[bytes, bytes]]]:
     (a_start, a_end), (b_start, b_end) = times(pair[0].call), times(pair[1].call)
-    return abs(a_start - b_start) + abs(a_end - b_end), sorted(one.call.span_id for one in pair)
+    apart = abs(a_start - b_start) + abs(a_end - b_end)
+    return apart, sorted((one.call.span_id, one.call.trace_id) for one in pair)
 
 
 def _tell_one_call(a: Group, b: Group) -> bool:

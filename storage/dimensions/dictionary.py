@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import psycopg
 
 from processor.calls.call import UNKNOWN, ModelCall, Source
-from storage.dimensions.cardinality import MODEL, OTHER, SERVICE, TENANT, USER, CardinalityLimit
+from storage.dimensions.cardinality import MODEL, OTHER, TENANT, USER, CardinalityLimit
 from storage.ingest.call_keys import dictionary_id
 from storage.ingest.staging_row import STATUS, USAGE_SOURCE
 from storage.ingest.uncounted import json_text
@@ -136,6 +136,12 @@ class Dictionary:
         self._learn_kinds(conn, kinds)
         self._learn_identities(conn, calls)
 
+    def note_dialects(self, conn: Connection, calls: Iterable[ModelCall]) -> None:
+        """Remember in which vocabularies services report calls (read by storage/late/alike.py)."""
+        told = {(call.service_name or UNKNOWN, call.dialect) for call in calls}
+        rows: dict[int, Row] = {dictionary_id("dialect", *one): one for one in told}
+        _insert(conn, "service_dialect", ("text", "text"), self._unstored(rows))
+
     def _keep(self, cache: dict[K, V], key: K, value: V) -> None:
         """Cache an entry for as long as the transaction that stores it does not fail."""
         cache[key] = value
@@ -153,11 +159,8 @@ class Dictionary:
         folds: set[tuple[int, int, int]] = set()
         readings: dict[int, Row] = {}
         shapes: dict[int, Row] = {}
-        dialects: dict[int, Row] = {}
         for (day, key), call in kinds.items():
             texts = _series_texts(call)
-            told = texts[SERVICE], call.dialect
-            dialects[dictionary_id("dialect", *told)] = told
             booked, folded = self._fold(day, 0, texts)
             series_id = _add_series(rows, texts)
             booked_id = _add_series(rows, booked)
@@ -171,7 +174,7 @@ class Dictionary:
         _insert(conn, "reading", ("bigint", "text", "jsonb"), self._unstored(readings))
         types = ("bigint", "bigint", "integer", "boolean", "boolean", *("text",) * 4)
         _insert(conn, "shape", types, self._unstored(shapes))
-        _insert(conn, "service_dialect", ("text", "text"), self._unstored(dialects))
+        self.note_dialects(conn, kinds.values())
 
     def _learn_identities(self, conn: Connection, calls: Sequence[ModelCall]) -> None:
         rows: dict[int, Row] = {}

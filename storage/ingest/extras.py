@@ -53,13 +53,13 @@ def joined_spans(
             twin = claims.twins.get(index)
             own = claims.own[index], claims.times_us[index]
             spots[call.trace_id, call.span_id] = own if twin is None else twin.spot
-    duplicates = {(calls[index].trace_id, calls[index].span_id) for index in claims.twins}
+    counted_before = {(calls[index].trace_id, calls[index].span_id) for index in claims.twins}
     read = {sighting.of for sighting, _ in joined if sighting.part == OWN}
     rows = [
         sighting_row(
             sighting,
             received_ns,
-            None if _is_itself(sighting) and sighting.of not in duplicates else spots.get(sighting.of),
+            None if _is_itself(sighting) and sighting.of not in counted_before else spots.get(sighting.of),
         )
         for sighting, received_ns in joined
     ]
@@ -71,6 +71,14 @@ def joined_spans(
         calls[index].awaits_ancestor = True  # so that late binding looks at it
         rows.append(sighting_row(further(calls[index]), calls[index].received_ns, first.spot))
     return rows
+
+
+def duplicates(
+    calls: Sequence[ModelCall], claims: KeyClaims, joined: Sequence[tuple[UncountedSpan, int]]
+) -> list[ModelCall]:
+    """What the spans without a row say that are one call with a counted one."""
+    in_request = [sighting.call for sighting, _ in joined if sighting.call is not None]
+    return [*in_request, *(calls[index] for index in claims.twins)]
 
 
 def _is_itself(sighting: UncountedSpan) -> bool:

@@ -22,7 +22,7 @@ from processor.pricing.charge import Charge
 from storage.connection import Connection, connect, cut, describe, is_race, is_transient
 from storage.dimensions.cardinality import CardinalityLimit
 from storage.dimensions.dictionary import Dictionary
-from storage.ingest.extras import Extras, extras_of, joined_spans
+from storage.ingest.extras import Extras, duplicates, extras_of, joined_spans
 from storage.ingest.freshness import Freshness
 from storage.ingest.key_claims import ConflictForecast, KeyClaims, SeenBefore
 from storage.ingest.staging_row import COPY_STAGING, REQUESTS, pack_row, postgres_us
@@ -210,6 +210,8 @@ class Writer:
         joined = joined_spans(calls, claims, extras.joined)
         if accepted:
             self._stage(conn, load, accepted, claims)
+        if joined:
+            self.catalog.note_dialects(conn, duplicates(calls, claims, extras.joined))
         _copy(conn, COPY_SIGHTINGS, copy_data([*joined, *extras.sightings]))
         marks = [mark_row(calls[i], calls[i].received_ns) for i in claims.twins]
         _copy(conn, COPY_ARRIVALS, copy_data([*marks, *extras.marks]))

@@ -5,7 +5,7 @@ Whether two of them are one call decides `processor.calls.same_call`; this finds
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -15,11 +15,13 @@ import psycopg
 from processor.calls.call import Flag
 from processor.calls.same_call import TOLERANCE_US
 from storage.journal.stored_row import RowKey, bounds
-from storage.late.groups import Seat
 from storage.pgwire import timestamp_array, uuid_array
 from storage.statements import query
 
 _GAP_US = 600_000_000
+_REACH_US = 3 * TOLERANCE_US
+"""Two calls that may be one begin at most the tolerance apart, and the row of each may begin as much before
+or after it: it stands for the call that it was joined with."""
 MAX_ALIKE = 2_000
 """Pairs that are looked at together: a load test of equal calls is more, and says nothing."""
 
@@ -55,7 +57,7 @@ class Alike:
     def _add(self, places: Sequence[RowKey]) -> None:
         values = bounds(places) | {
             "services": self._services,
-            "tolerance": f"{TOLERANCE_US} microseconds",
+            "reach": f"{_REACH_US} microseconds",
             "from_log": int(Flag.FROM_LOG),
         }
         rows = self._conn.execute(FIND_ALIKE, values, binary=True)
@@ -66,7 +68,7 @@ class Alike:
         """Note the pairs that begin together, of which one was asked for."""
         for number, one in enumerate(same):
             for other in same[number + 1 :]:
-                if other.time_us > one.time_us + TOLERANCE_US or self._pairs >= MAX_ALIKE:
+                if other.time_us > one.time_us + _REACH_US or self._pairs >= MAX_ALIKE:
                     break
                 if not self._asked.isdisjoint((one, other)):
                     self._pairs += 1
@@ -86,10 +88,10 @@ def _clusters(places: Sequence[RowKey]) -> Iterator[list[RowKey]]:
         yield cluster
 
 
-def look_again(conn: Connection, before: Alike, seats: Iterable[Seat]) -> None:
+def look_again(conn: Connection, before: Alike, places: Collection[RowKey]) -> None:
     """Put calls back into the queue that look like others only now that several spans tell their counts."""
     after = Alike(conn)
-    after.find({place for seat in seats for place in (seat.node.place, seat.node.of) if place is not None})
+    after.find(places)
     new = {place for place, others in after.places.items() if set(others) - set(before.places.get(place, ()))}
     if new:
         times, keys = zip(*sorted(new), strict=True)

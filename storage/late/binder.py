@@ -211,7 +211,7 @@ class Binder:
         changed = self._amend(made)
         seats = [seat for component in made for seat in component.seats]
         if changed:
-            look_again(conn, alike, seats)
+            look_again(conn, alike, places_of(seats))
         _serve(conn, {(s.trace, node.span_id) for s in seats for node in s.session.served_by(s.node)})
         return changed
 

@@ -110,7 +110,7 @@ GROUP BY d.service_name HAVING count(*) > 1
 -- find_alike --
 -- Calls of these services of that time that count as another one does, those that count the same one after the other by
 -- time. Without a join of both: a plan made before the first ANALYZE would compare each with each. Parameters: first and
--- last time, services, tolerance, flag of calls from logs.
+-- last time, services, how far to look, flag of calls from logs.
 SELECT n.service_name, n.is_error, n.inputs, n.outputs,
     (extract(epoch FROM n.time) * 1000000)::bigint - 946684800000000 AS time_us, uuid_send(n.call_key)
 FROM (
@@ -118,8 +118,8 @@ FROM (
         m.output_tokens AS outputs,
         count(*) OVER (PARTITION BY s.service_name, m.status = 2, m.input_tokens, m.output_tokens) AS calls
     FROM _genai.model_call m JOIN _genai.series s ON s.id = m.series_id
-    WHERE m.time >= %(first)s::timestamptz - %(tolerance)s::interval
-        AND m.time <= %(last)s::timestamptz + %(tolerance)s::interval
+    WHERE m.time >= %(first)s::timestamptz - %(reach)s::interval
+        AND m.time <= %(last)s::timestamptz + %(reach)s::interval
         AND m.flags & %(from_log)s = 0 AND m.trace_id IS NOT NULL AND s.service_name = ANY(%(services)s)
         AND (m.input_tokens IS NOT NULL OR m.output_tokens IS NOT NULL OR m.status = 2)
 ) AS n

@@ -6,9 +6,10 @@ not depend on the order in which spans came. What a span gave that is no longer 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from processor.calls.call import ELSEWHERE, HALF, REAL, UNKNOWN, Flag, ModelCall, Source
 from processor.calls.inherit import MAX_DEPTH, Tagged, is_inherited, offers, tags_of, take
@@ -94,7 +95,7 @@ def settle(
             [of_reading[id(one)] for one in group]
             for group in groups([member.reading for member in members.values()], links)
         ]
-        known = _known(members.values())
+        known = _Known(members.values())
         changed: dict[RowKey, Row] = {}
         for group in settled:
             call = _Group(group, known, price, price_map_id, tenants)
@@ -176,11 +177,14 @@ def _reading(own: ModelCall) -> SpanReading:
 
 
 def _tagged(node: TraceSpan, member: _Member | None) -> Tagged:
-    """Offers of a span; a request is counted at ingest, so its id is not given to calls that come later."""
+    """Offers of a span."""
     if member is not None:
-        span = tags_of(member.reading.call)
-    else:
-        span = Tagged(node.span_id, node.tags, node.attributes)
+        return _without_request_id(tags_of(member.reading.call))
+    return _without_request_id(Tagged(node.span_id, node.tags, node.attributes))
+
+
+def _without_request_id(span: Tagged) -> Tagged:
+    """A request is counted at ingest, so its id is not given to calls that come later."""
     if _EXTERNAL not in span.tags:
         return span
     return span._replace(tags={name: value for name, value in span.tags.items() if name != _EXTERNAL})
@@ -248,7 +252,7 @@ def _mark_repeated(settled: Sequence[Sequence[_Member]]) -> Iterable[Row]:
     for group in settled:
         row = next((m.row for m in group if m.row is not None and m.row.merged_into is None), None)
         calls = [m.reading.call for m in group]
-        if row is not None and not any(call.response_id or telling(call) for call in calls):
+        if row is not None and not any(_may_repeat(call) for call in calls):
             yield from _number_repeated([row])  # it had the id of a span that has found another call
         for response_id in {call.response_id for call in calls if call.response_id}:
             if row is not None and is_strong_response_id(response_id):
@@ -260,6 +264,11 @@ def _mark_repeated(settled: Sequence[Sequence[_Member]]) -> Iterable[Row]:
             yield from _number_repeated([row for _, row in sorted(found, key=lambda f: (f[0], f[1].place))])
 
 
+def _may_repeat(call: ModelCall) -> bool:
+    """Whether ingest may have found that this call repeats an answer: only by what joins across traces."""
+    return is_strong_response_id(call.response_id or "") or bool(telling(call))
+
+
 def _number_repeated(rows: Sequence[Row]) -> Iterable[Row]:
     for number, row in enumerate(rows):
         flags = row.call.flags & ~_REPEATED | (_REPEATED if number else 0)
@@ -268,13 +277,22 @@ def _number_repeated(rows: Sequence[Row]) -> Iterable[Row]:
             yield row
 
 
-def _known(members: Iterable[_Member]) -> set[str]:
-    """Ids of the spans that are here: what one of them gave and gives no longer is taken back."""
-    found: set[str] = set()
-    for member in members:
-        nodes = () if member.session is None else member.session.nodes
-        found |= {member.reading.call.span_id.hex(), *(span.hex() for span in nodes)}
-    return found
+class _Known:
+    """The spans that are here: what one of them gave a call and gives it no longer is taken back."""
+
+    def __init__(self, members: Collection[_Member]) -> None:
+        sessions = {id(m.session): m.session for m in members if m.session is not None}
+        self._nodes = [node for session in sessions.values() for node in session.nodes.values()]
+        self._members = members
+        self.ids = {m.reading.call.span_id.hex() for m in members} | {n.span_id.hex() for n in self._nodes}
+
+    @cached_property
+    def offered(self) -> set[tuple[str, str]]:
+        """Fields and values that any of them has to offer: ingest does not note who gave what."""
+        spans = [_tagged(node, None) for node in self._nodes]
+        spans += [_without_request_id(tags_of(member.reading.call)) for member in self._members]
+        found = (offer for span in spans for offer in offers((span,)).values())
+        return {(offer.source.field, str(offer.value)) for offer in found}
 
 
 class _Group:
@@ -283,7 +301,7 @@ class _Group:
     def __init__(
         self,
         members: Sequence[_Member],
-        known: set[str],
+        known: _Known,
         price: Price,
         price_map_id: int | None,
         tenants: Tenants,
@@ -329,7 +347,7 @@ class _Group:
         line = list(_by_span((counted, *others)))
         roots = [root for member in (counted, *others) for root in member.roots]
         rows = [m.row for m in (counted, *others) if m.row is not None and not m.row.is_begun]
-        remembered = [_memory(one, self._known, (*line, *roots)) for one in rows]
+        remembered = [_memory(one, self._known) for one in rows]
         call, taken = merged([counted.reading.call, *remembered, *told])
         offered = {**offers(roots, start=MAX_DEPTH)}
         for name, offer in offers(line).items():
@@ -404,14 +422,12 @@ def _is_equal(name: str, one: ModelCall, other: ModelCall) -> bool:
     return all(getattr(one, n) == getattr(other, n) for n in names)
 
 
-def _memory(row: Row, known: set[str], around: Sequence[Tagged]) -> ModelCall:
+def _memory(row: Row, known: _Known) -> ModelCall:
     """Values a row took from spans no longer known, as a reading of a span without an id."""
-    found = (offer for span in around for offer in offers((span,)).values())
-    offered = {(offer.source.field, str(offer.value)) for offer in found}
     call, memory = row.call, ModelCall(status=row.call.status, time_ns=row.call.time_ns)
-    kept = {name for name, (_, giver) in row.completed.items() if giver not in known}
+    kept = {name for name, (_, giver) in row.completed.items() if giver not in known.ids}
     kept |= {source.field for source in call.sources if is_inherited(source)} - set(row.completed)
-    kept = {name for name in kept if name not in TAGS or (name, str(getattr(call, name))) not in offered}
+    kept = {n for n in kept if n not in TAGS or (n, str(getattr(call, n))) not in known.offered}
     if USAGE_FIELD in kept or is_estimated(call):
         take_usage(memory, call)
     for name in kept - {USAGE_FIELD}:

@@ -238,6 +238,49 @@ def test_a_call_that_finds_another_partner_repeats_no_answer(deliveries: Deliver
     assert differences(*ends) == []
 
 
+def test_a_call_with_a_weak_id_repeats_no_answer_of_a_partner_that_left(deliveries: Deliveries) -> None:
+    """Until its own outer span comes, the LiteLLM request is taken for the inner call: its id is strong."""
+    raw = Made({"llm.openai.id": "chatcmpl-raw000000002"}, 2, 1, trace=b"1", name="raw_gen_ai_request")
+    raw.attributes["llm.openai.usage"] = "{'prompt_tokens': 100, 'completion_tokens': 20}"
+    raw.scope, raw.end = LITELLM.scope, 30_000
+    outer = replace(LITELLM, span_id=1, parent=0, end=30_000)
+    said = {**CHAT, "gen_ai.response.id": WEAK}
+    bare = {key: value for key, value in said.items() if key not in NO_USAGE}
+    weak = Made(bare, 4, trace=b"1", start=500, end=25_500, scope=ESTIMATING)
+    inner = Made(dict(CHAT), 6, 4, trace=b"1", start=9_000, end=34_000)
+    later = Made({**said, **CACHED}, 3, trace=b"1", start=62_000, end=87_000)
+    assert ends(deliveries, [[raw], [inner], [outer], [weak], [later]], bound=[0, 1, 3, 4]) == []
+
+
+def test_a_nearer_partner_is_found_when_another_row_stands_for_it(deliveries: Deliveries) -> None:
+    """The row of the first two begins eighteen seconds before the third, which is nearest to the second."""
+    first = Made(dict(CHAT), 1, trace=b"1", start=0, end=10_000)
+    second = Made(dict(CHAT), 2, trace=b"2", start=9_000, end=25_000, scope=ESTIMATING)
+    third = Made(dict(CHAT), 3, trace=b"3", start=18_000, end=34_000)
+    assert ends(deliveries, [[first, second], [third]]) == []
+
+
+def ends(
+    deliveries: Deliveries, requests: Sequence[Sequence[Made]], bound: Sequence[int] = range(99)
+) -> list[Any]:
+    """How these requests end otherwise than all spans in one request.
+
+    Args:
+        bound: numbers of the requests after which late binding runs.
+    """
+    deliveries.begin()
+    deliveries.send([span for spans in requests for span in spans], 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    deliveries.begin()
+    for number, spans in enumerate(requests):
+        deliveries.send(spans, 0, 0)
+        if number in bound:
+            deliveries.late.bind(0)
+    deliveries.settle()
+    return differences(whole, deliveries.state())
+
+
 def play(deliveries: Deliveries, spans: list[Made], data: st.DataObject) -> None:
     """Send the spans in drawn pieces, each once or twice, within the window, binding now and then."""
     pieces: list[list[Made]] = []
