@@ -9,13 +9,13 @@ from dashboards.panels import COUNT, NO_CALLS, RED, SHARE, USD, Chart, Column, T
 from dashboards.styles import (
     ATTEMPTS_STEPS,
     DRIFT_STEPS,
-    MODEL_STATES,
     SUCCESS_STEPS,
     count,
     milliseconds,
     named,
-    share_bar,
+    share,
 )
+from dashboards.widths import column_width
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +111,10 @@ def models(panel_id: int, title: str, sql: str, description: str, height: int = 
         id=panel_id, title=title, description=description, sql=sql, width=12, height=height,
         columns={
             "model": named("model"),
-            "spend": money("Spend", width=95),
-            "cost_share": share_bar(),
-            "change": signed("Change", width=95),
-            "state": Column("State", words=MODEL_STATES, width=85),
-            **hidden("provider", "cost_usd", "delta_usd", "calls", "cost_per_call_usd"),
+            "spend": money("Spend"),
+            "cost_share": share("Share"),
+            "change": signed("Change"),
+            **hidden("provider", "cost_usd", "delta_usd", "calls", "cost_per_call_usd", "state"),
         },
     )  # fmt: skip
 
@@ -133,9 +132,9 @@ def terms(
     return Table(
         id=panel_id, title=title, description=description, sql=sql, width=width, height=height, empty=empty,
         columns={
-            "term": Column("Term", width=140),
+            "term": Column("Term", width=column_width("Term", "tokens: cache write")),
             "amount": signed("Adds"),
-            "meaning": Column("What it means"),
+            "meaning": Column("What it means", wrap=True),
             **hidden("usd", "share_of_delta"),
         },
     )  # fmt: skip

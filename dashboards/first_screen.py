@@ -11,6 +11,7 @@ from grafana_foundation_sdk.builders import common
 from dashboards.links import FOCUS, Link, dashboard_url, data_link, field
 from dashboards.panels import GREEN, NEUTRAL, ORANGE, RED, YELLOW, Column, Stats, Table
 from dashboards.styles import CLASSES
+from dashboards.widths import column_width
 
 MOST_FIGURES = 4
 VALUE_PIXELS, DETAIL_PIXELS, NAME_PIXELS = 28, 18, 14
@@ -77,6 +78,11 @@ class Strip(Table):
 def money(title: str, link: Link | None = None, width: int | None = 110) -> Column:
     """A text of money; sorted as text, right as a number."""
     return Column(title, link=link, width=width, right=True)
+
+
+def per_unit(title: str) -> Column:
+    """A text of a unit cost, which may be a millionth of a cent."""
+    return money(title, width=column_width(title, "$0.000000527"))
 
 
 def signed(title: str, link: Link | None = None, width: int | None = 110) -> Column:

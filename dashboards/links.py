@@ -6,6 +6,11 @@ from collections.abc import Mapping
 
 SELECTION = ("env", "data_mode", "baseline", "service")
 FOCUS = ("endpoint", "prompt_version", "user", "tenant", "model")
+CALLS = "spanledger-requests"
+LIST = {
+    "status": "*", "error": "*", "price": "*", "conversation": "*", "order": "newest", "page": "1",
+}  # fmt: skip
+"""What only the list of calls has (which of them, their order, the page), and how a fresh visit begins."""
 
 Link = dict[str, object]
 
@@ -32,6 +37,7 @@ def dashboard_url(uid: str, has_focus: bool, **values: str) -> str:
         values: variables by name that the link sets to something else than the page's own; a column in the
             form `:raw` is the whole part of the address (several environments are several parts).
     """
+    # The list of calls begins afresh, whatever a reader left behind there.
     if "endpoint" in values:
         values = {"prompt_version": "*", **values}
     return _address(uid, has_focus, WINDOW, values)
@@ -46,6 +52,8 @@ def _address(uid: str, has_focus: bool, window: tuple[str, str], values: Mapping
             parts.append(f"${{{name}:queryparam}}")
         else:
             parts.append(f"var-{name}=*")
+    if uid == CALLS:
+        parts += [f"var-{name}={values.get(name, fresh)}" for name, fresh in LIST.items()]
     return f"/d/{uid}?" + "&".join(parts)
 
 
@@ -66,3 +74,12 @@ def bucket_link(title: str, uid: str, has_focus: bool, series: str | None = None
     """
     values = {series: SERIES} if series else {}
     return data_link(title, _address(uid, has_focus, BUCKET, values))
+
+
+def list_link(title: str, **values: str) -> Link:
+    """A link within the list of calls: all of its page is kept but the values that are set.
+
+    Another list of calls begins with its first page.
+    """
+    kept = {name: f"${{{name}:percentencode}}" for name in LIST}
+    return data_link(title, dashboard_url(CALLS, True, **{**kept, "page": "1", **values}))

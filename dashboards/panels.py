@@ -14,6 +14,7 @@ from grafana_foundation_sdk.models import dashboard as model
 
 from dashboards.links import Link, bucket_link
 from dashboards.queries import DATASOURCE, SqlQuery, panel_statement
+from dashboards.widths import column_width
 
 USD, COUNT, SHARE, MS, SECONDS = "currencyUSD", "locale", "percentunit", "ms", "s"
 TIME, MINUTE = "dateTimeAsIso", "time:YYYY-MM-DD HH:mm"
@@ -21,9 +22,10 @@ GREEN, YELLOW, ORANGE, RED, BLUE, NEUTRAL = "green", "#EAB839", "orange", "red",
 
 NO_CALLS = "No calls in this selection. Look at the environment, the data mode and the range above."
 
-NARROWEST = 90
+NARROWEST = 60
 """Pixels that a column of a table gets at least; Grafana's own default pushes columns off the panel."""
-NARROWEST_NAME = 150
+BAR_PIXELS, WRAPPED_PIXELS = 120, 200
+CENTS = 2
 LONGEST_TICK = 16
 """Letters below a bar; the SDK writes 0, which shows none."""
 OTHERS, OTHERS_COLOUR = "(others)", "#8e8e8e"
@@ -46,6 +48,7 @@ class Column:
         wrap: break a long text into lines.
         right: align a text as numbers are.
         patterns: (regular expression, colour) for texts that are not known beforehand.
+        sample: the longest usual text of the column, which is read whole.
     """
 
     title: str = ""
@@ -60,6 +63,7 @@ class Column:
     wrap: bool = False
     right: bool = False
     patterns: Sequence[tuple[str, str]] = ()
+    sample: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +255,7 @@ class Bars(Panel):
     bars: Mapping[str, str]
     unit: str
     decimals: int
+    link: Link | None = None
 
     def builder(self, dashboard_uid: str, has_focus: bool = True) -> Any:
         """A bar chart."""
@@ -267,7 +272,7 @@ class Bars(Panel):
         )
         for name, title in self.bars.items():
             panel = panel.override_by_name(name, [_value("displayName", title)])
-        return panel
+        return panel.override_by_field_type("number", [_value("links", [self.link])]) if self.link else panel
 
 
 def _legend(shown: bool) -> Any:
@@ -295,7 +300,7 @@ def _properties(column: Column, panel: Panel) -> list[model.DynamicConfigValue]:
     for name, setting in (
         ("displayName", column.title or None), ("unit", column.unit or None), ("decimals", column.decimals),
         ("custom.width", _width(column) if isinstance(panel, Table) else None),
-        ("custom.minWidth", NARROWEST_NAME if isinstance(panel, Table) and column.link else None),
+        ("custom.minWidth", _min_width(column) if isinstance(panel, Table) else None),
         ("links", [column.link] if column.link else None),
         ("noValue", NOTHING if isinstance(panel, Table | Stats) else None),
     ):  # fmt: skip
@@ -330,13 +335,29 @@ def _properties(column: Column, panel: Panel) -> list[model.DynamicConfigValue]:
 
 def _width(column: Column) -> int | None:
     """Pixels for a number and its title; texts share what is left."""
-    if column.width is not None or column.unit not in _WIDTHS:
+    if column.width is not None:
         return column.width
-    needed = 130 if column.bar else _WIDTHS[column.unit] + 8 * max((column.decimals or 0) - 2, 0)
-    return max(needed, 8 * len(column.title) + 26)
+    if column.bar:
+        return BAR_PIXELS
+    if column.words:
+        return column_width(column.title, *(shown for shown, _ in column.words.values()))
+    if column.unit == USD and (column.decimals or 0) > CENTS:
+        return column_width(column.title, "-$0." + "0" * (column.decimals or 0))
+    return column_width(column.title, _SAMPLES[column.unit]) if column.unit in _SAMPLES else None
 
 
-_WIDTHS = {USD: 96, COUNT: 76, SHARE: 76, MS: 84, SECONDS: 84, TIME: 166, MINUTE: 136, "none": 76}
+def _min_width(column: Column) -> int | None:
+    """Pixels below which Grafana shrinks no text; without a word from us it takes 150."""
+    if _width(column) is not None:
+        return None
+    return max(column_width(column.title, column.sample), WRAPPED_PIXELS if column.wrap else NARROWEST)
+
+
+_SAMPLES = {
+    USD: "-$12,345.67", COUNT: "1,234,567", SHARE: "100.0%", MS: "12.3 mins", SECONDS: "12.3 mins",
+    TIME: "2026-11-29 14:54:59", MINUTE: "2026-11-29 14:54", "none": "-12.34",
+}  # fmt: skip
+"""The longest usual figure of a unit."""
 
 
 def _value(name: str, value: object) -> model.DynamicConfigValue:

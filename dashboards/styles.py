@@ -82,6 +82,18 @@ def count(title: str) -> Column:
     return Column(title, COUNT, 0)
 
 
+def calls_of(*focus: str, title: str = "Calls", has_focus: bool = True, **columns: str) -> Column:
+    """A number of calls; a click lists them, with the row's values in focus.
+
+    Args:
+        focus: variables that are set from the column of their own name.
+        columns: variable → column, where the names differ.
+    """
+    values = {**{name: name for name in focus}, **columns}
+    link = focus_link("List these calls", "spanledger-requests", has_focus, **values)
+    return Column(title, COUNT, 0, link=link)
+
+
 def share(title: str) -> Column:
     """A ratio as percent."""
     return Column(title, SHARE, 1)
@@ -97,12 +109,22 @@ def milliseconds(title: str) -> Column:
     return Column(title, MS, 1)
 
 
+SAMPLES = {
+    "endpoint": "checkout.ai_summary",
+    "prompt_version": "answer_v12",
+    "user": "0a1b2c3d",
+    "tenant": "northwind-traders",
+    "model": "claude-sonnet-4-5-20250929",
+}
+"""The longest usual name of a focus, read whole wherever it stands."""
+
+
 def named(focus: str, has_focus: bool = True, width: int | None = None) -> Column:
     """The name of an endpoint, version, user, tenant or model: a click sets that focus on its dashboard."""
     title, uid = FOCUS_DASHBOARDS[focus]
     columns = {"endpoint": "endpoint", focus: focus} if focus == "prompt_version" else {focus: focus}
     link = focus_link(f"Focus on ${{__data.fields.{focus}}}", uid, has_focus, **columns)
-    return Column(title, width=width, link=link)
+    return Column(title, width=width, link=link, sample=SAMPLES[focus])
 
 
 def driver_link(has_focus: bool) -> Link:
@@ -139,7 +161,7 @@ IDENTITY_STATES = {
 }
 MODEL_STATES = {
     "no price": ("no price", RED),
-    "partly without a price": ("partly", ORANGE),
+    "partly without a price": ("partly priced", ORANGE),
     "refused": ("refused", NEUTRAL),
     "new": ("new", YELLOW),
     "gone": ("gone", NEUTRAL),

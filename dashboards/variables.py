@@ -7,10 +7,13 @@ from typing import Any
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
 
-from dashboards.links import FOCUS
+from dashboards.links import CALLS, FOCUS
 from dashboards.queries import DATASOURCE, statement
 
 ALL = model.VariableOption(selected=True, text="all", value="*")
+PRICE_STATUSES = (
+    "priced", "free", "estimated", "unpriced_model", "no_usage", "bad_usage", "error_without_usage",
+)  # fmt: skip
 LABELS = {
     "endpoint": "Endpoint",
     "prompt_version": "Prompt version",
@@ -34,7 +37,27 @@ def variables(dashboard_uid: str, has_focus: bool) -> list[Any]:
         ),
         _one("service", "Service", dashboard_uid),
     ]
-    return common + ([_one(name, LABELS[name], dashboard_uid) for name in FOCUS] if has_focus else [])
+    focus = [_one(name, LABELS[name], dashboard_uid) for name in FOCUS] if has_focus else []
+    return common + focus + (_list(dashboard_uid) if dashboard_uid == CALLS else [])
+
+
+def _list(dashboard_uid: str) -> list[Any]:
+    """Which calls are listed, in which order, and the page (typed or linked to: any number)."""
+    return [
+        _choice("status", "Ended", _any_of("success", "error", "cancelled")),
+        _one("error", "Error", dashboard_uid),
+        _choice("price", "Price", _any_of(*PRICE_STATUSES)),
+        _choice("conversation", "Conversation", {"all": "*"}, "The id of a conversation; a link sets it."),
+        _choice("order", "Order", {
+            "newest": "newest", "most expensive": "most_expensive", "slowest": "slowest",
+            "failed first": "failed_first",
+        }),
+        _choice("page", "Page", {"1": "1"}, "Fifty calls each; links below the figures turn it."),
+    ]  # fmt: skip
+
+
+def _any_of(*values: str) -> dict[str, str]:
+    return {"all": "*", **{value: value for value in values}}
 
 
 def _environment(dashboard_uid: str) -> Any:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from dashboards import common_panels as shared
-from dashboards.first_screen import notes
+from dashboards.first_screen import hidden, money, notes, per_unit, signed
 from dashboards.page import Page
 from dashboards.panels import MINUTE, SHARE, Column, Table
 from dashboards.styles import (
     DRIFT_STEPS,
-    IDENTITY_STATES,
     SUCCESS_STEPS,
     VERDICTS,
-    change,
-    count,
+    calls_of,
     milliseconds,
     named,
     share_bar,
-    spend,
-    unit_cost,
 )
+from dashboards.widths import column_width
 
 UID = "spanledger-endpoints"
 
@@ -49,17 +46,16 @@ ENDPOINTS = Table(
     ),
     columns={
         "endpoint": named("endpoint"),
-        "cost_usd": spend("Now"),
-        "baseline_cost_usd": spend("Before"),
-        "delta_usd": change(),
-        "top_term": Column("Mostly", width=100),
-        "cost_per_request_usd": unit_cost(),
+        "spend": money("Now"),
+        "before": money("Before"),
+        "change": signed("Change"),
+        "top_term": Column("Mostly", width=column_width("Mostly", "attempts")),
+        "unit_cost": per_unit("Per request"),
         "drift": Column("Drift", "none", 2, steps=DRIFT_STEPS),
-        "requests": count("Requests"),
+        "requests": calls_of("endpoint", title="Requests"),
         "success_ratio": Column("Success", SHARE, 1, steps=SUCCESS_STEPS),
-        "attempts_per_success": Column("Calls per success", "none", 2),
         "p95_ms": milliseconds("p95"),
-        "wasted_usd": spend("Wasted"),
+        **hidden("cost_usd", "baseline_cost_usd", "delta_usd", "cost_per_request_usd"),
     },
 )
 
@@ -97,10 +93,11 @@ VERSIONS = Table(
         "prompt_version": named("prompt_version"),
         "endpoint": Column("Endpoint"),
         "first_seen": Column("First seen (hour)", MINUTE),
-        "calls": count("Calls"),
-        "cost_usd": spend(),
-        "cost_per_request_usd": unit_cost(),
-        "verdict": Column("Per request", words=VERDICTS, width=180),
+        "calls": calls_of("endpoint", "prompt_version"),
+        "spend": money("Spend"),
+        "unit_cost": per_unit("Per request"),
+        "verdict": Column("Against others", words=VERDICTS),
+        **hidden("cost_usd", "cost_per_request_usd"),
     },
 )
 
@@ -115,12 +112,11 @@ TENANTS = Table(
         "and Tenants and keeps the endpoint."
     ),
     columns={
-        "tenant": named("tenant"),
-        "cost_usd": spend(),
+        "tenant_name": named("tenant"),
+        "spend": money("Spend"),
         "cost_share": share_bar(),
-        "delta_usd": change(),
-        "calls": count("Calls"),
-        "state": Column("State", words=IDENTITY_STATES, width=120),
+        "change": signed("Change"),
+        **hidden("tenant", "cost_usd", "delta_usd", "calls", "state"),
     },
 )
 

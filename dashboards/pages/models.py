@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards import common_panels as shared
-from dashboards.first_screen import notes
+from dashboards.first_screen import hidden, money, notes, per_unit, signed
 from dashboards.page import Page
 from dashboards.panels import (
     COUNT,
@@ -12,7 +12,6 @@ from dashboards.panels import (
     NEUTRAL,
     ORANGE,
     SHARE,
-    TIME,
     USD,
     YELLOW,
     Column,
@@ -23,12 +22,10 @@ from dashboards.styles import (
     MODEL_STATES,
     SOME_STEPS,
     UNCERTAIN_STEPS,
-    change,
+    calls_of,
     count,
     named,
-    share_bar,
-    spend,
-    unit_cost,
+    share,
 )
 
 UID = "spanledger-models"
@@ -46,9 +43,9 @@ PRICING = Table(
     columns={
         "base": Column("Price list"),
         "own_map": Column("Own map"),
-        "loaded_at": Column("Loaded", TIME),
-        "unpriced_models": Column("Models without a price", COUNT, 0, steps=SOME_STEPS),
-        "oldest_check": Column("Oldest check", TIME),
+        "loaded_at": Column("Loaded", MINUTE),
+        "unpriced_models": Column("Unpriced models", COUNT, 0, steps=SOME_STEPS),
+        "oldest_check": Column("Oldest check", MINUTE),
     },
     empty="No prices have been loaded yet.",
 )
@@ -93,18 +90,18 @@ MODELS = Table(
     ),
     columns={
         "model": named("model"),
-        "provider": Column("Provider", width=100),
-        "cost_usd": spend("Now"),
-        "cost_share": share_bar(),
-        "baseline_cost_usd": spend("Before"),
-        "delta_usd": change(),
-        "calls": count("Calls"),
-        "cost_per_call_usd": unit_cost("Cost per call"),
+        "spend": money("Spend"),
+        "cost_share": share("Share"),
+        "change": signed("Change"),
+        "calls": calls_of("model"),
+        "unit_cost": per_unit("Per call"),
         "usd_per_million_tokens": Column("Per million", USD, 2),
-        "cache_share": Column("From cache", SHARE, 1, width=95),
-        "unpriced_calls": count("Unpriced"),
-        "family_success_share": Column("Answered", SHARE, 1, width=85),
-        "state": Column("State", words=MODEL_STATES, width=165),
+        "cache_share": Column("Cached", SHARE, 1),
+        "family_success_share": Column("Answered", SHARE, 1),
+        "state": Column("State", words=MODEL_STATES),
+        **hidden(
+            "provider", "cost_usd", "baseline_cost_usd", "delta_usd", "cost_per_call_usd", "unpriced_calls"
+        ),
     },
 )
 
@@ -121,8 +118,8 @@ UNPRICED = Table(
     columns={
         "model": named("model"),
         "provider": Column("Provider", width=100),
-        "environment": Column("Environment"),
-        "data_mode": Column("Data"),
+        "environment": Column("Environment", width=110),
+        "data_mode": Column("Data", width=70),
         "first_seen": Column("First seen (hour)", MINUTE),
         "last_seen": Column("Last seen (hour)", MINUTE),
         "calls": count("Calls"),
@@ -147,10 +144,10 @@ UNREAD = Table(
         "service_name": Column("Service", width=120),
         "environment": Column("Environment", width=110),
         "data_mode": Column("Data", width=70),
-        "keys": Column("Keys"),
+        "keys": Column("Keys", wrap=True),
         "spans": count("Spans"),
-        "first_seen": Column("First seen", TIME),
-        "last_seen": Column("Last seen", TIME),
+        "last_seen": Column("Last seen", MINUTE),
+        **hidden("first_seen"),
     },
     empty="All usage that arrived was read.",
 )
@@ -217,11 +214,10 @@ ENDPOINTS = Table(
     ),
     columns={
         "endpoint": named("endpoint"),
-        "cost_usd": spend("Now"),
-        "baseline_cost_usd": spend("Before"),
-        "delta_usd": change(),
-        "top_term": Column("Mostly", width=100),
-        "calls": count("Calls"),
+        "spend": money("Spend"),
+        "change": signed("Change"),
+        "calls": calls_of("endpoint"),
+        **hidden("cost_usd", "delta_usd", "top_term"),
     },
 )
 

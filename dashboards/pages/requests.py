@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from dashboards import common_panels as shared
-from dashboards.first_screen import notes
-from dashboards.links import data_link
+from dashboards.first_screen import hidden, notes
+from dashboards.links import data_link, field, list_link
 from dashboards.page import Page
-from dashboards.panels import COUNT, SHARE, TIME, Bars, Column, Table
+from dashboards.panels import COUNT, GREEN, RED, YELLOW, Bars, Column, Table
 from dashboards.styles import (
+    SAMPLES,
     STATUSES,
     SUCCESS_STEPS,
-    count,
     milliseconds,
     named,
-    unit_cost,
 )
+from dashboards.widths import column_width
 
 UID = "spanledger-requests"
-PAGE_OF_CALL = Column("Bill", width=80, link=data_link("Explain this call", "${__data.fields.call_url:raw}"))
-TRACE = Column("Trace", width=100, link=data_link("Open the trace", "${__data.fields.trace_url:raw}"))
-HIDDEN = Column(hidden=True)
 NO_ROWS = "No single calls in this selection. They are kept for a shorter time than totals; see the notice."
-
-
-WIDTHS = {"endpoint": 170, "prompt_version": 120, "model": 190, "tenant": 110, "user": 130}
-NAMES = {focus: named(focus, width=width) for focus, width in WIDTHS.items()}
+BILL, TRACE = "${__data.fields.call_url:raw}", "${__data.fields.trace_url:raw}"
+LONGEST_LINE = "Calls 9,951 to 10,000 of more than 10,000, the most expensive first"
+ORDERS = {
+    "newest": "Newest",
+    "most_expensive": "Most expensive",
+    "slowest": "Slowest",
+    "failed_first": "Failed first",
+}
+ENDED = (("^success$", GREEN), ("^cancelled$", YELLOW), (".+", RED))
 
 FIGURES = shared.selection(
     2,
@@ -39,81 +41,85 @@ WELL = shared.details(
     "the calls.",
 )
 
-NEWEST = Table(
+PAGES = Table(
+    id=4,
+    title="Which of them?",
+    sql="requests/pages",
+    width=24,
+    height=3,
+    header=False,
+    empty=NO_ROWS,
+    description=(
+        "Which calls the list below holds. Every order but the newest first reads all calls of the "
+        "selection, so it takes longer over a long range. Next: turn the page, or choose another order."
+    ),
+    columns={
+        "shown": Column("Shown", sample=LONGEST_LINE),
+        "previous": Column("Previous", width=80, link=list_link("Previous", page=field("previous_page"))),
+        "next": Column("Next", width=60, link=list_link("Next page", page=field("next_page"))),
+        **{
+            order: Column(title, width=column_width("", title), link=list_link(title, order=order))
+            for order, title in ORDERS.items()
+        },
+        **hidden("previous_page", "next_page"),
+    },
+)  # fmt: skip
+
+LISTED = Table(
     id=3,
-    title="The newest calls",
-    sql="requests/newest",
+    title="Which calls?",
+    sql="requests/calls_listed",
     width=24,
     height=14,
     empty=NO_ROWS,
     description=(
-        "At most fifty, newest first. A missing cost is unknown, and `Price` says why. Next: open the call's "
-        "bill (needs `public_url`) or its trace (needs `trace_url`)."
+        "Fifty calls a page, in the order chosen above. A cost of `unknown` has no price: its bill says why. "
+        "Next: open the call's bill (needs `public_url`), which has every field, or its trace (needs "
+        "`trace_url`)."
     ),
     columns={
-        "time": Column("Time", TIME),
-        "status": Column("Status", words=STATUSES, width=90),
-        **NAMES,
-        "cost_usd": unit_cost("Cost"),
-        "price_status": Column("Price", width=150),
-        "input_tokens": count("Tokens in"),
-        "cache_read_tokens": count("Cached"),
-        "output_tokens": count("Tokens out"),
+        "time": Column("Time", "time:MM-DD HH:mm:ss", width=column_width("Time", "11-29 14:54:59")),
+        "cost": Column("Cost", width=column_width("Cost", "$0.00000038"), right=True),
+        "ended": Column("Ended", width=column_width("Ended", "RateLimitError"), patterns=ENDED),
+        "endpoint": named("endpoint", width=column_width("Endpoint", SAMPLES["endpoint"])),
+        "model": named("model"),
+        "tokens": Column("Tokens", width=column_width("Tokens", "99,999 → 1,234"), right=True),
         "latency_ms": milliseconds("Latency"),
-        "error": Column("Error", width=150),
-        "attempt": count("Attempt"),
-        "request_id": Column("Request", width=160),
-        "trace_id": Column("Trace id", width=280),
-        "call_link": PAGE_OF_CALL,
-        "trace_link": TRACE,
-        "call_url": HIDDEN,
-        "trace_url": HIDDEN,
+        "call_link": Column("Bill", width=62, link=data_link("Explain this call", BILL)),
+        "trace_link": Column("Trace", width=64, link=data_link("Open the trace", TRACE)),
+        **hidden(
+            "status", "error", "price_status", "prompt_version", "tenant", "user", "cost_usd", "attempt",
+            "input_tokens", "cache_read_tokens", "output_tokens", "request_id", "trace_id", "call_url",
+            "trace_url",
+        ),
     },
-)
-
-MOST_EXPENSIVE = Table(
-    id=4,
-    title="The most expensive calls",
-    sql="requests/most_expensive",
-    width=24,
-    height=9,
-    empty=NO_ROWS,
-    description=(
-        "The twenty most expensive of the newest 2,000 calls of the selection. Next: many input tokens mean "
-        "a long context."
-    ),
-    columns={
-        "time": Column("Time", TIME),
-        "cost_usd": unit_cost("Cost"),
-        **NAMES,
-        "input_tokens": count("Tokens in"),
-        "output_tokens": count("Tokens out"),
-        "latency_ms": milliseconds("Latency"),
-        "call_link": PAGE_OF_CALL,
-        "trace_link": TRACE,
-        "call_url": HIDDEN,
-        "trace_url": HIDDEN,
-    },
-)
+)  # fmt: skip
 
 ENDINGS = Table(
     id=5,
     title="How did they end?",
     sql="requests/endings",
-    width=10,
+    width=12,
     height=9,
     empty=NO_ROWS,
     description=(
-        "The newest 2,000 calls by status, error and price status. Next: `no_usage` is a stream that "
-        "reported no usage: ask the SDK to include it."
+        "The newest 2,000 calls by status, error and price status; a number lists these calls. `no_usage` is "
+        "a stream that reported no usage. Next: ask its SDK to include it."
     ),
     columns={
-        "status": Column("Status", words=STATUSES, width=90),
-        "error": Column("Error"),
-        "price_status": Column("Price", width=150),
-        "calls": count("Calls"),
-        "share": Column("Share", SHARE, 1),
-        "cost_usd": unit_cost("Cost"),
+        "status": Column("Ended", words=STATUSES),
+        "error": Column("Error", sample="openai.RateLimitError"),
+        "price_status": Column("Price", width=column_width("Price", "error_without_usage")),
+        "calls": Column(
+            "Calls",
+            COUNT,
+            0,
+            width=70,
+            link=list_link(
+                "List these calls", status=field("status"), error=field("error"), price=field("price_status")
+            ),
+        ),
+        **hidden("share", "cost_usd"),
     },
 )
 
@@ -121,16 +127,17 @@ LATENCY = Bars(
     id=6,
     title="How long did they take?",
     sql="requests/latency",
-    width=14,
+    width=12,
     height=9,
+    link=list_link("The slowest calls", order="slowest"),
     x="up_to",
     unit=COUNT,
     decimals=0,
     bars={"calls": "Calls"},
     empty=NO_ROWS,
     description=(
-        "The newest 2,000 calls by latency. Two peaks are two kinds of request. Next: focus on the slow "
-        "endpoint."
+        "The newest 2,000 calls by latency: a bar holds the calls up to its time and above the one before. "
+        "Two peaks are two kinds of request. Next: a click lists the slowest."
     ),
 )
 
@@ -169,8 +176,8 @@ PAGE = Page(
         [FIGURES],
         [notes(1)],
         [WELL],
-        [NEWEST],
-        [MOST_EXPENSIVE],
+        [PAGES],
+        [LISTED],
         [CALLS, SUCCESS],
         [ENDINGS, LATENCY],
         [TOKENS],

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dashboards import common_panels as shared
-from dashboards.first_screen import notes
+from dashboards.first_screen import hidden, money, notes, per_unit, signed
 from dashboards.page import Page
 from dashboards.panels import SHARE, Column, Table
 from dashboards.styles import (
     CONCENTRATION_STEPS,
     IDENTITY_STATES,
     SUCCESS_STEPS,
-    change,
+    calls_of,
     count,
     named,
     share_bar,
-    spend,
-    unit_cost,
 )
 
 UID = "spanledger-users"
@@ -61,15 +59,16 @@ CONCENTRATION = Table(
 
 def _columns(*names: str) -> dict[str, Column]:
     return {
-        **{focus: named(focus) for focus in names},
-        "cost_usd": spend(),
+        **{f"{focus}_name": named(focus) for focus in names},
+        "spend": money("Spend"),
         "cost_share": share_bar(CONCENTRATION_STEPS),
-        "baseline_cost_share": Column("Share before", SHARE, 1),
-        "delta_usd": change(),
-        "calls": count("Calls"),
-        "cost_per_request_usd": unit_cost(),
+        "baseline_cost_share": Column("Before", SHARE, 1),
+        "change": signed("Change"),
+        "calls": calls_of(*names),
+        "unit_cost": per_unit("Per request"),
         "success_ratio": Column("Success", SHARE, 1, steps=SUCCESS_STEPS),
-        "state": Column("State", words=IDENTITY_STATES, width=120),
+        "state": Column("State", words=IDENTITY_STATES),
+        **hidden(*names, "cost_usd", "delta_usd", "cost_per_request_usd"),
     }
 
 
@@ -128,11 +127,10 @@ ENDPOINTS = Table(
     ),
     columns={
         "endpoint": named("endpoint"),
-        "cost_usd": spend(),
-        "delta_usd": change(),
-        "top_term": Column("Mostly", width=100),
-        "cost_per_request_usd": unit_cost(),
-        "requests": count("Requests"),
+        "spend": money("Spend"),
+        "change": signed("Change"),
+        "calls": calls_of("endpoint"),
+        **hidden("cost_usd", "delta_usd", "top_term"),
     },
 )
 

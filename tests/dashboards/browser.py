@@ -48,6 +48,8 @@ def follow(
                 "raw": text,
                 None: quote(text, safe="~()*!.'-_;,/?:@&=+$#"),
             }[form]
+        if form == "percentencode" and isinstance(values[name], str):
+            return encode(str(values[name]))
         if form != "queryparam":
             raise NotImplementedError(f"{match[0]}: variables travel as queryparam")
         value = values[name]

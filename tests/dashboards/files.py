@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
+from dashboards.links import LIST
 from dashboards.paths import dashboard_files
 
 Dashboard = dict[str, Any]
 
 DEFAULTS: dict[str, str | list[str]] = {
     "env": ["prod"], "data_mode": "real", "baseline": "previous", "service": "*", "endpoint": "*",
-    "prompt_version": "*", "user": "*", "tenant": "*", "model": "*",
+    "prompt_version": "*", "user": "*", "tenant": "*", "model": "*", **LIST,
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from dashboards.links import FOCUS, SELECTION
+from dashboards.links import CALLS, FOCUS, LIST, SELECTION
 from tests.dashboards.browser import encode, follow
 from tests.dashboards.files import DEFAULTS, dashboards, panels
 from tests.dashboards.macros import Value
@@ -19,13 +19,14 @@ AWKWARD = """a b&c#d+e/f?g=h"i'j%k\\l ü {m,n} $o"""
 
 CHOSEN: dict[str, Value] = {
     "env": ["prod", "staging & co"], "data_mode": "demo", "baseline": "168h", "service": AWKWARD,
-    **{name: f"{AWKWARD} {name}" for name in FOCUS},
+    **{name: f"{AWKWARD} {name}" for name in (*FOCUS, *LIST)},
 }  # fmt: skip
 ROW = {
     "environment": "st+aging", "data_mode": "te#st", "focus_uid": "spanledger-prompts", "name": AWKWARD,
     "service": "other & service", "baseline": "24 h",
     "time": "1777888800000", "until_ms.numeric": "1777892400000",
-    "focus": "se&ries",
+    "focus": "se&ries", "status": "err&or", "error": "a=b", "price_status": "no usage", "next_page": "3",
+    "previous_page": "1",
     "environments": "var-env=prod&var-env=staging%20%26%20co",
     **{name: f"row {AWKWARD} {name}" for name in FOCUS},
 }  # fmt: skip
@@ -94,7 +95,7 @@ def test_a_link_keeps_window_selection_and_focus(link: Link) -> None:
     given = {
         name.removeprefix("var-"): values for name, values in visit.parameters.items() if name[:4] == "var-"
     }
-    assert set(given) == {*SELECTION, *FOCUS}
+    assert set(given) == {*SELECTION, *FOCUS, *(LIST if target == CALLS else ())}
     for name, values in given.items():
         _check(link, name, values, has)
     assert not link.blank
@@ -102,7 +103,11 @@ def test_a_link_keeps_window_selection_and_focus(link: Link) -> None:
 
 def _check(link: Link, name: str, values: list[str], has: set[str]) -> None:
     """A variable is the row's where the link sets it, else the page's own, else nothing."""
-    if f"var-{name}=" in link.url and f"var-{name}=*" not in link.url:
+    if name in LIST and f"var-{name}=${{{name}:" not in link.url and f"var-{name}=${{" not in link.url:
+        assert f"var-{name}={values[0]}" in link.url, link
+    elif f"var-{name}=${{{name}:percentencode}}" in link.url:
+        assert values == [CHOSEN[name]], link
+    elif f"var-{name}=" in link.url and f"var-{name}=*" not in link.url:
         column = link.url.partition(f"var-{name}=")[2].partition("&")[0]
         field = column.rpartition(".")[2].removesuffix(":percentencode}")
         assert values == [ROW[field]], link
@@ -136,7 +141,7 @@ def test_every_dashboard_leads_to_every_other(uid: str) -> None:
 @pytest.mark.parametrize("uid", sorted(dashboards()))
 def test_the_variables_have_the_names_and_defaults_that_links_count_on(uid: str) -> None:
     found: dict[str, Mapping[str, Any]] = {v["name"]: v for v in dashboards()[uid]["templating"]["list"]}
-    assert set(found) in ({*SELECTION}, {*SELECTION, *FOCUS})
+    assert set(found) in ({*SELECTION}, {*SELECTION, *FOCUS}, {*SELECTION, *FOCUS, *LIST})
     assert {name: found[name]["current"]["value"] for name in found} == {n: DEFAULTS[n] for n in found}
     assert all(not v.get("skipUrlSync") and not v.get("hide") for v in found.values())
 
@@ -150,12 +155,12 @@ def test_a_prompt_version_never_travels_without_its_endpoint() -> None:
 # Charts without: their queries do not yet name the end of a bucket.
 UNLINKED = {
     "Spend against the baseline", "Spend, now and before", "Requests, now and before", "Spend by day",
-    "From before to now", "The last twelve months", "How long did they take?",
+    "From before to now", "The last twelve months",
 }  # fmt: skip
 
 
-def test_every_chart_leads_to_the_window_of_a_bucket() -> None:
-    linked = {link.where.partition(".")[0] for link in internal() if is_bucket(link)}
+def test_every_bar_and_point_leads_somewhere() -> None:
+    linked = {link.where.removesuffix(".number") for link in internal()}
     charts = {
         panel["title"]
         for dashboard in dashboards().values()

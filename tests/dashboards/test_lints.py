@@ -119,27 +119,6 @@ def test_a_null_is_a_dash_and_not_the_words_of_an_empty_panel(uid: str) -> None:
                 assert not shown or values["noValue"] == "–", (panel["title"], override)
 
 
-@pytest.mark.parametrize("uid", UIDS)
-def test_the_columns_of_a_table_fit_its_panel(uid: str) -> None:
-    """On a window 1,600 pixels wide; the list of single calls has a scroll bar."""
-    for panel in panels(dashboards()[uid]):
-        if panel["type"] == "table" and panel["title"] not in (
-            "The newest calls",
-            "The most expensive calls",
-        ):
-            shown = [
-                {setting["id"]: setting["value"] for setting in override["properties"]}
-                for override in panel["fieldConfig"]["overrides"]
-            ]
-            least = panel["fieldConfig"]["defaults"]["custom"]["minWidth"]
-            needed = sum(
-                each.get("custom.width", each.get("custom.minWidth", least))
-                for each in shown
-                if not each.get("custom.hidden")
-            )
-            assert needed <= panel["gridPos"]["w"] / 24 * 1560 - 20, panel["title"]
-
-
 def test_columns_have_titles_of_their_own() -> None:
     """Grafana's table knows columns by title: of two alike it shows the last one's values twice."""
     for dashboard in dashboards().values():

@@ -132,7 +132,7 @@ def test_hostile_values_change_nothing_and_break_nothing(
 def test_a_hostile_name_that_is_in_the_ledger_is_found_by_its_own_name(
     reader: psycopg.Connection[Any],
 ) -> None:
-    (query,) = (q for q in of("spanledger-requests") if q.where == "The newest calls")
+    (query,) = (q for q in of("spanledger-requests") if q.where == "Which calls?")
     columns, rows = run(reader, query, {**DEFAULTS, "tenant": HOSTILE_TENANT})
     tenant = [name for name, _ in columns].index("tenant")
     assert [row[tenant] for row in rows] == [HOSTILE_TENANT] * 3

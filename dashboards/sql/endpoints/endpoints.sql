@@ -1,7 +1,10 @@
 -- Endpoints by the size of their change; the endpoint in focus does not narrow the list.
-SELECT t.segment AS endpoint, t.cost_usd, t.baseline_cost_usd, t.delta_usd, t.top_term, t.cost_per_request_usd,
-    t.cost_per_request_usd / nullif(t.baseline_cost_per_request_usd, 0) AS drift, t.requests, t.success_ratio,
-    t.attempts_per_success, t.p95_ms, t.wasted_usd
+SELECT t.segment AS endpoint, genai.cost_text(t.cost_usd, t.unpriced_calls > 0, t.calls) AS spend,
+    genai.cost_text(t.baseline_cost_usd, t.baseline_unpriced_calls > 0, t.baseline_calls) AS before,
+    genai.change_text(t.delta_usd, t.unpriced_calls + t.baseline_unpriced_calls > 0) AS change, t.top_term,
+    genai.cost_text(t.cost_per_request_usd, false, t.calls) AS unit_cost,
+    genai.drift(t.cost_per_request_usd, t.baseline_cost_per_request_usd, t.calls, t.baseline_calls) AS drift,
+    t.requests, t.success_ratio, t.p95_ms, t.cost_usd, t.baseline_cost_usd, t.delta_usd, t.cost_per_request_usd
 FROM genai.compare(
     $__timeFrom()::timestamptz, $__timeTo()::timestamptz, genai.panel_baseline('$baseline'),
     array_to_string(ARRAY[$env]::text[], ','), '$data_mode', 'endpoint',

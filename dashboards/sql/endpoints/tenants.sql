@@ -1,5 +1,6 @@
 -- Whose the selection's spend is.
-SELECT t.name AS tenant, t.cost_usd, t.cost_share, t.delta_usd, t.calls, t.state
+SELECT t.name AS tenant, genai.short_name('tenant', t.name) AS tenant_name, t.spend, t.cost_share, t.change, t.cost_usd,
+    t.delta_usd, t.calls, t.state
 FROM genai.identity_share(
     'tenant', $__timeFrom()::timestamptz, $__timeTo()::timestamptz, genai.panel_baseline('$baseline'),
     array_to_string(ARRAY[$env]::text[], ','), '$data_mode',

@@ -1,5 +1,7 @@
 -- Endpoints that call the selection's models.
-SELECT t.segment AS endpoint, t.cost_usd, t.baseline_cost_usd, t.delta_usd, t.top_term, t.calls
+SELECT t.segment AS endpoint, genai.cost_text(t.cost_usd, t.unpriced_calls > 0, t.calls) AS spend,
+    genai.change_text(t.delta_usd, t.unpriced_calls + t.baseline_unpriced_calls > 0) AS change, t.top_term, t.calls,
+    t.cost_usd, t.delta_usd
 FROM genai.compare(
     $__timeFrom()::timestamptz, $__timeTo()::timestamptz, genai.panel_baseline('$baseline'),
     array_to_string(ARRAY[$env]::text[], ','), '$data_mode', 'endpoint',

@@ -1,5 +1,7 @@
 -- Tenants by spend; the tenant in focus does not narrow the list.
-SELECT t.name AS tenant, t.cost_usd, t.cost_share, t.baseline_cost_share, t.delta_usd, t.calls, t.cost_per_request_usd, t.success_ratio, t.state
+SELECT t.name AS tenant, genai.short_name('tenant', t.name) AS tenant_name,
+    t.spend, t.cost_share, t.baseline_cost_share, t.change, t.calls, t.unit_cost, t.success_ratio, t.state, t.cost_usd,
+    t.delta_usd, t.cost_per_request_usd
 FROM genai.identity_share(
     'tenant', $__timeFrom()::timestamptz, $__timeTo()::timestamptz, genai.panel_baseline('$baseline'),
     array_to_string(ARRAY[$env]::text[], ','), '$data_mode',

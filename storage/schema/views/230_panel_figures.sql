@@ -205,7 +205,7 @@ $$;
 CREATE FUNCTION genai.focus_values(
     p_dimension text, p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text
 ) RETURNS TABLE ("__text" text, "__value" text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT CASE o.value WHEN '*' THEN 'all' ELSE o.value END, o.value
+    SELECT CASE o.value WHEN '*' THEN 'all' ELSE genai.short_name(p_dimension, o.value) END, o.value
     FROM (
         SELECT '*' AS value, 0 AS place
         UNION ALL

@@ -36,23 +36,6 @@ CREATE FUNCTION genai.calls_of(
     LIMIT p_limit
 $$;
 
--- The most expensive of the newest `p_read` calls of the selection.
-CREATE FUNCTION genai.most_expensive_calls(
-    p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text, p_prompt_version text,
-    p_user text, p_tenant text, p_model text, p_service text, p_limit integer DEFAULT 20, p_read integer DEFAULT 2000
-) RETURNS TABLE (
-    "time" timestamptz, status text, endpoint text, prompt_version text, model text, tenant text, "user" text,
-    cost_usd numeric, input_tokens bigint, output_tokens bigint, latency_ms double precision, request_id text,
-    call_key text, trace_id text, trace_url text, trace_link text
-) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT c.time, c.status, c.endpoint, c.prompt_version, c.model, c.tenant, c."user", c.cost_usd, c.input_tokens,
-        c.output_tokens, c.latency_ms, c.request_id, c.call_key, c.trace_id, c.trace_url, c.trace_link
-    FROM genai.calls_of(
-        p_from, p_to, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service, p_read) c
-    ORDER BY c.cost_usd DESC NULLS LAST, c.time DESC
-    LIMIT p_limit
-$$;
-
 -- How the newest `p_read` calls of the selection ended, and how their price was found.
 CREATE FUNCTION genai.call_endings(
     p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text, p_prompt_version text,
@@ -73,7 +56,8 @@ CREATE FUNCTION genai.latency_shape(
     p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text, p_prompt_version text,
     p_user text, p_tenant text, p_model text, p_service text, p_read integer DEFAULT 2000
 ) RETURNS TABLE (place integer, up_to text, calls bigint) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT b.place, CASE WHEN b.place = 11 THEN 'above 102 s' ELSE 'up to ' || round(0.1 * power(2, b.place)::numeric, 1) || ' s' END,
+    SELECT b.place, CASE WHEN b.place = 11 THEN '> 102 s'
+            ELSE round(0.1 * power(2, b.place)::numeric, CASE WHEN b.place < 7 THEN 1 ELSE 0 END) || ' s' END,
         count(c.latency_ms)
     FROM generate_series(0, 11) b (place)
     LEFT JOIN genai.calls_of(

@@ -1,0 +1,96 @@
+"""Requests lists every call of a selection once, in any order, and narrows the list by how calls ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+import pytest
+
+from dashboards.links import LIST
+from tests.dashboards.files import DEFAULTS
+from tests.dashboards.macros import Value
+from tests.dashboards.test_queries import DAY
+from tests.dashboards.test_values import click, rows
+
+FAILED: Mapping[str, Value] = {**DEFAULTS, "status": "error"}
+
+
+def listed(reader: psycopg.Connection[Any], values: Mapping[str, Value]) -> list[dict[str, Any]]:
+    return rows(reader, "requests", "Which calls?", values, DAY)
+
+
+def pages(reader: psycopg.Connection[Any], values: Mapping[str, Value]) -> dict[str, Any]:
+    (row,) = rows(reader, "requests", "Which of them?", values, DAY)
+    return row
+
+
+@pytest.mark.parametrize("order", ["newest", "most_expensive", "slowest", "failed_first"])
+def test_turning_the_pages_shows_every_call_once(reader: psycopg.Connection[Any], order: str) -> None:
+    values: dict[str, Value] = {**FAILED, "order": order}
+    seen: list[tuple[Any, ...]] = []
+    while True:
+        seen += [(c["time"], c["trace_id"], c["request_id"], c["error"]) for c in listed(reader, values)]
+        turn = pages(reader, values)
+        if not turn["next"]:
+            break
+        _, values, _ = click("requests", "Which of them?", "next", _numeric(turn), values)
+    total = sum(
+        row["calls"]
+        for row in rows(reader, "requests", "How did they end?", DEFAULTS, DAY)
+        if row["status"] == "error"
+    )
+    assert len(seen) == total
+    first = (int(str(values["page"])) - 1) * 50 + 1
+    assert turn["shown"].startswith(f"Calls {first:,} to {total:,} of {total:,}")
+
+
+def _numeric(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: str(value) for name, value in row.items()}
+
+
+def test_the_first_page_begins_with_what_the_order_says(reader: psycopg.Connection[Any]) -> None:
+    def first(order: str) -> list[dict[str, Any]]:
+        return listed(reader, {**DEFAULTS, "order": order})
+
+    costs = [call["cost_usd"] for call in first("most_expensive")]
+    assert costs == sorted(costs, reverse=True)
+    latencies = [call["latency_ms"] for call in first("slowest")]
+    assert latencies == sorted(latencies, reverse=True)
+    assert {call["status"] for call in first("failed_first")} == {"error"}
+    times = [call["time"] for call in first("newest")]
+    assert times == sorted(times, reverse=True)
+    assert first("nonsense") == first("newest")
+
+
+def test_a_row_of_the_endings_lists_exactly_these_calls(reader: psycopg.Connection[Any]) -> None:
+    for ending in rows(reader, "requests", "How did they end?", DEFAULTS, DAY):
+        _, values, _ = click("requests", "How did they end?", "calls", ending, DEFAULTS)
+        calls = listed(reader, values)
+        assert {(c["status"], c["error"], c["price_status"]) for c in calls} == {
+            (ending["status"], ending["error"], ending["price_status"])
+        }
+        assert values["page"] == "1"
+
+
+def test_a_call_without_a_price_costs_unknown_and_not_nothing(reader: psycopg.Connection[Any]) -> None:
+    calls = listed(reader, {**DEFAULTS, "price": "unpriced_model"})
+    assert calls
+    assert {call["cost"] for call in calls} == {"unknown"}
+
+
+def test_a_page_that_is_not_there_says_so(reader: psycopg.Connection[Any]) -> None:
+    assert pages(reader, {**FAILED, "page": "99999"})["shown"].startswith("No call on this page")
+    for nonsense in ("0", "-1", "x", "9" * 20, ""):
+        assert listed(reader, {**FAILED, "page": nonsense}) == listed(reader, FAILED)
+
+
+def test_a_number_of_calls_elsewhere_begins_a_fresh_list(reader: psycopg.Connection[Any]) -> None:
+    first, *_ = rows(reader, "endpoints", "Which endpoint?", DEFAULTS, DAY)
+    dashboard, values, _ = click(
+        "endpoints", "Which endpoint?", "requests", first, {**DEFAULTS, "prompt_version": "answer_v7"}
+    )
+    assert dashboard == "requests"
+    assert (values["endpoint"], values["prompt_version"]) == (first["endpoint"], "*")
+    assert {name: values[name] for name in LIST} == LIST
