@@ -25,7 +25,7 @@ def create(
         typer.Option(
             "--scope",
             metavar="SCOPE",
-            help="ingest, inbox, read or admin; repeat it for several. [ingest]",
+            help="ingest, inbox, read, operate or admin; repeat it for several. [ingest]",
             parser=options.one_of("scope", *keys.SCOPES),
         ),
     ] = None,

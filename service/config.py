@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -47,6 +48,13 @@ def _address(value: str) -> str:
     return str(parse_address(value))
 
 
+def _network(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value, strict=False))
+    except ValueError:
+        raise ValueError("expected an address or a network, such as 10.0.0.5 or 10.0.0.0/8") from None
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(duration_text, return_type=str)]
 Address = Annotated[str, AfterValidator(_address)]
 
@@ -73,6 +81,34 @@ class OpsConfig(_Section):
     """Pages, health and metrics."""
 
     listen: Address = Field("127.0.0.1:4319", description="Address of pages, health checks and metrics.")
+
+
+class SignInConfig(_Section):
+    """Who reads the pages of the ops port, and who changes alerts and incidents there (docs/inbox.md)."""
+
+    mode: Literal["none", "key", "proxy"] = Field(
+        "key",
+        description="`key`: with an API key, once one exists; `proxy`: a proxy in front names the user; "
+        "`none`: everybody who reaches the port, which must then be on a loopback address.",
+    )
+    session: Duration = Field(timedelta(hours=12), description="How long a browser stays signed in.")
+    user_header: str = Field(
+        "x-forwarded-user",
+        pattern=r"^[A-Za-z0-9-]+$",
+        description="The header with the user's name, from a proxy.",
+    )
+    proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+        (), description="Addresses or networks of the proxies whose header is believed."
+    )
+    operators: tuple[str, ...] = Field(
+        (), description="Users of the proxy who may change alerts and incidents. If empty, all may."
+    )
+
+    @model_validator(mode="after")
+    def _proxies_are_named(self) -> SignInConfig:
+        if self.mode == "proxy" and not self.proxies:
+            raise ValueError("proxies is missing: the addresses from which `user_header` is believed")
+        return self
 
 
 class InboxConfig(_Section):
@@ -251,6 +287,7 @@ class Config(_Section):
     receiver: ReceiverConfig = ReceiverConfig()
     ops: OpsConfig = OpsConfig()
     inbox: InboxConfig = InboxConfig()
+    sign_in: SignInConfig = SignInConfig()
     identity: IdentityConfig = IdentityConfig()
     prices: PricesConfig = PricesConfig()
     retention: RetentionConfig = RetentionConfig()
@@ -258,6 +295,15 @@ class Config(_Section):
     estimate: EstimateConfig = EstimateConfig()
     alerting: AlertingConfig = AlertingConfig()
     log: LogConfig = LogConfig()
+
+    @model_validator(mode="after")
+    def _no_sign_in_only_on_this_machine(self) -> Config:
+        if self.sign_in.mode == "none" and not parse_address(self.ops.listen).is_loopback:
+            raise ValueError(
+                f"sign_in.mode none lets everybody in, and ops.listen ({self.ops.listen}) can be reached "
+                "from other machines: choose key or proxy, or listen on 127.0.0.1"
+            )
+        return self
 
 
 def load_config(

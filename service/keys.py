@@ -18,8 +18,8 @@ from receiver.auth import Forbidden, Unauthenticated, no_token, read_token, star
 
 log = logging.getLogger("spanledger.keys")
 
-SCOPES = ("ingest", "inbox", "read", "admin")
-"""`admin` includes the others."""
+SCOPES = ("ingest", "inbox", "read", "operate", "admin")
+"""`operate` (change alerts and incidents) includes `read`, `admin` includes all."""
 
 _REFRESH_SECONDS = 3.0
 """A revoked key works at most this long."""
@@ -38,6 +38,19 @@ class Key(NamedTuple):
     created_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None
+
+
+class Holder(NamedTuple):
+    """Whose key came with a request."""
+
+    id: str
+    name: str
+    scopes: frozenset[str]
+
+    def may(self, scope: str) -> bool:
+        """Whether the key has the scope, or one that includes it."""
+        has_it = scope in self.scopes or "admin" in self.scopes
+        return has_it or (scope == "read" and "operate" in self.scopes)
 
 
 def create(connection: psycopg.Connection, name: str, scopes: Sequence[str]) -> tuple[str, str]:
@@ -77,7 +90,7 @@ class KeyRing:
     def __init__(self, connect: Connect, always_required: bool = False) -> None:
         """Args: always_required: refuse all senders while no key exists (a public address)."""
         self._connect = connect
-        self._scopes: dict[bytes, tuple[str, frozenset[str]]] = {}
+        self._holders: dict[bytes, Holder] = {}
         self._revoked: dict[bytes, str] = {}
         self._used: set[str] = set()
         self._required = always_required
@@ -98,9 +111,11 @@ class KeyRing:
                 query = "UPDATE _genai.api_key SET last_used_at = now() WHERE id = ANY(%s)"
                 connection.execute(query, (sorted(used),))
             rows = connection.execute(
-                "SELECT id, secret_hash, scopes, revoked_at FROM _genai.api_key"
+                "SELECT id, secret_hash, scopes, revoked_at, name FROM _genai.api_key"
             ).fetchall()
-        self._scopes = {bytes(row[1]): (row[0], frozenset(row[2])) for row in rows if row[3] is None}
+        self._holders = {
+            bytes(row[1]): Holder(row[0], row[4], frozenset(row[2])) for row in rows if row[3] is None
+        }
         self._revoked = {bytes(row[1]): row[0] for row in rows if row[3] is not None}
         self._required = self._always_required or bool(rows)
         self._read_at = time.monotonic()
@@ -114,6 +129,15 @@ class KeyRing:
     async def check(self, headers: Mapping[str, str], scope: str = "ingest") -> None:
         """Return when the sender may do what `scope` names.
 
+        Raises:
+            Unauthenticated: no key, or an unknown one.
+            Forbidden: a valid key without that scope.
+        """
+        await self.holder(headers, scope)
+
+    async def holder(self, headers: Mapping[str, str], scope: str) -> Holder | None:
+        """Whose key came with a request; None while no key is needed.
+
         The digest of a 256-bit random secret is looked up, not the secret: its timing reveals nothing.
 
         Raises:
@@ -121,21 +145,21 @@ class KeyRing:
             Forbidden: a valid key without that scope.
         """
         if not self._required:
-            return
+            return None
         token = read_token(headers)
         if token is None:
             raise no_token(headers)
         digest = _digest(token)
-        known = self._scopes.get(digest)
+        known = self._holders.get(digest)
         if known is None:
             await self._refresh(_SOONEST_SECONDS)  # it may have been made a moment ago
-            known = self._scopes.get(digest)
+            known = self._holders.get(digest)
         if known is None:
             raise self._no_match(digest, token)
-        identifier, scopes = known
-        if scope not in scopes and "admin" not in scopes:
-            raise Forbidden(f"this key may not do that: it lacks the scope {scope}", f"key {identifier}")
-        self._used.add(identifier)
+        if not known.may(scope):
+            raise Forbidden(f"this key may not do that: it lacks the scope {scope}", f"key {known.id}")
+        self._used.add(known.id)
+        return known
 
     def _no_match(self, digest: bytes, token: str) -> Unauthenticated:
         revoked = self._revoked.get(digest)

@@ -214,7 +214,7 @@ async def _serve(
             return ops_app(Status(
                 pool.connection, ring, running.states, started, lambda: _describe(book, loaded),
                 _price_source(config), doors.by_name, config.model_dump(mode="json"), stop.is_set,
-                keeper.totals.listed, config.inbox, watch,
+                keeper.totals.listed, config.inbox, watch, config.sign_in, config.public_url,
             ))  # fmt: skip
 
         current = Current(pages())

@@ -161,3 +161,64 @@ SELECT e.* FROM _genai.alert_episode e WHERE e.id = %(id)s FOR UPDATE
 -- set_state --
 -- Where an alert has got to, and who brought it there.
 UPDATE _genai.alert_episode SET state = %(state)s, state_by = %(actor)s, state_at = now() WHERE id = %(id)s
+
+
+-- choices --
+-- What the filters of the inbox can be set to.
+SELECT v.kind, array_agg(DISTINCT v.name ORDER BY v.name) AS names
+FROM _genai.alert_episode e
+CROSS JOIN LATERAL (VALUES ('env', e.environment), ('data_mode', e.data_mode), ('rule', e.rule), ('owner', e.owner)) v (kind, name)
+WHERE v.name <> '' AND e.first_seen > now() - interval '90 days'
+GROUP BY v.kind
+
+
+-- deliveries --
+-- How often an alert was delivered, by status and flags.
+SELECT d.status, d.severity, d.dedupe_applied, d.cooldown_applied, count(*) AS times, min(d.received_at) AS first,
+    max(d.received_at) AS last
+FROM genai.alert_delivery d WHERE d.episode_id = %(id)s
+GROUP BY d.status, d.severity, d.dedupe_applied, d.cooldown_applied
+ORDER BY min(d.received_at), d.status
+
+
+-- episode --
+-- One alert with its incident, and whether its story was tried.
+SELECT e.*, i.incident_id, s.episode_id IS NOT NULL AS is_told
+FROM _genai.alert_episode e
+LEFT JOIN _genai.incident_alert i ON i.episode_id = e.id
+LEFT JOIN _genai.alert_story s ON s.episode_id = e.id
+WHERE e.id = %(id)s
+
+
+-- listed --
+-- Alerts: those that nobody has taken on first, then the newest.
+SELECT e.id, e.title, e.rule, e.severity, e.environment, e.data_mode, e.owner, e.focus, e.starts_at, e.ended_at,
+    e.first_seen, e.deliveries, e.state, e.state_by, e.is_test, e.score,
+    coalesce(s.sentence, e.annotations ->> 'sentence', e.annotations ->> 'summary', '') AS sentence, s.delta_usd, s.class,
+    s.driver, i.incident_id
+FROM _genai.alert_episode e
+LEFT JOIN _genai.alert_story s ON s.episode_id = e.id
+LEFT JOIN _genai.incident_alert i ON i.episode_id = e.id
+WHERE e.rule <> 'watchdog'
+    AND (%(state)s = '*' OR e.state = %(state)s OR %(state)s = 'active' AND e.state <> 'resolved')
+    AND (%(severity)s = '*' OR e.severity = %(severity)s) AND (%(env)s = '*' OR e.environment = %(env)s)
+    AND (%(data_mode)s = '*' OR e.data_mode = %(data_mode)s) AND (%(rule)s = '*' OR e.rule = %(rule)s)
+    AND (%(owner)s = '*' OR e.owner = %(owner)s)
+ORDER BY e.state = 'open' AND e.ended_at IS NULL DESC, e.first_seen DESC, e.id DESC
+LIMIT %(limit)s
+
+
+-- watchdog --
+-- When the watchdog was last heard: it always fires, so that silence shows a broken way to the inbox.
+SELECT max(e.last_seen) AS last_seen FROM _genai.alert_episode e WHERE e.rule = 'watchdog'
+
+
+-- within --
+-- Alerts whose window overlaps another one, of the same environment and data mode, with their incidents.
+SELECT e.id, e.title, e.severity, e.state, e.starts_at, i.incident_id
+FROM _genai.alert_episode e
+LEFT JOIN _genai.incident_alert i ON i.episode_id = e.id
+WHERE e.window_from < %(end)s AND e.window_to > %(start)s AND e.environment = %(environment)s
+    AND e.data_mode = %(data_mode)s AND NOT e.is_test AND e.rule <> 'watchdog'
+ORDER BY e.state = 'resolved', e.starts_at DESC
+LIMIT 5

@@ -58,14 +58,9 @@ class Today(NamedTuple):
 def question_of(episode: Mapping[str, Any]) -> Question:
     """The comparison that an alert asks for: its own window, baseline, selection and focus."""
     focus = Focus(**{name: episode["focus"].get(name) for name in DIMENSIONS})
-    taken = {name for name, value in focus._asdict().items() if value is not None}
-    dimension = next(
-        (name for name in ("endpoint", "prompt_version", "tenant", "model", "user") if name not in taken),
-        "endpoint",
-    )
     return Question(
         episode["window_from"], episode["window_to"], episode["baseline"], episode["environment"],
-        episode["data_mode"], dimension, focus,
+        episode["data_mode"], "endpoint", focus,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from operations.compare.model import Comparison
 from operations.inbox.lifecycle import NotAllowed, note, set_state
 from operations.inbox.story import stored
 from storage.statements import statements_of
@@ -159,8 +160,8 @@ def _opening(connection: Connection, episode: Row) -> Row:
     """What is known of the incident when it opens."""
     story = stored(connection, episode["id"])
     spike = story.answer.spike if story else None
-    driver = story.answer.drivers[0] if story and story.answer.drivers else None
-    focus = driver.focus if driver else episode["focus"]
+    focus = common_driver(story.answer) if story else {}
+    focus = focus or episode["focus"]
     found = rows(
         connection, "owner", service=focus.get("service", ""), endpoint=focus.get("endpoint", ""),
     )  # fmt: skip
@@ -170,7 +171,7 @@ def _opening(connection: Connection, episode: Row) -> Row:
     return {
         "title": (sentence or episode["title"])[:500],
         "driver_class": kind,
-        "driver": driver.name if driver else ", ".join(f"{k} {v}" for k, v in sorted(focus.items())),
+        "driver": ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in focus.items()),
         "focus": Jsonb(focus),
         "recurrence_key": recurrence_key(kind, focus, episode["rule"]),
         "owner": owner["owner"] or episode["owner"],
@@ -179,6 +180,22 @@ def _opening(connection: Connection, episode: Row) -> Row:
         name: episode[name]
         for name in ("severity", "environment", "data_mode", "window_from", "window_to", "baseline")
     }
+
+
+def common_driver(answer: Comparison) -> dict[str, str]:
+    """What the drivers of a change have in common: one version that every tenant uses is one driver.
+
+    Where the class has a subject (the version, the tenant), only drivers with it are looked at.
+    """
+    subject = answer.spike.subject if answer.spike else None
+    about = [each.focus for each in answer.drivers if subject in each.focus.values()]
+    found = about or [each.focus for each in answer.drivers[:1]]
+    shared = {
+        name: value
+        for name, value in (found[0] if found else {}).items()
+        if all(each.get(name) == value for each in found)
+    }
+    return shared or (found[0] if found else {})
 
 
 def recurrence_key(driver_class: str, focus: Mapping[str, str], rule: str) -> str:

@@ -39,7 +39,7 @@ SELECT coalesce(sum(u.cost_pico_usd), 0) * 1e-12 / (extract(epoch FROM %(end)s::
     sum(u.cost_pico_usd) * 1e-12 / nullif(sum(u.requests), 0) AS usd_per_request,
     coalesce(sum(u.unpriced_calls), 0) / (extract(epoch FROM %(end)s::timestamptz - %(start)s::timestamptz) / 3600)
         AS unpriced_per_hour,
-    coalesce(sum(u.requests), 0)::bigint AS requests
+    coalesce(sum(u.requests), 0)::bigint AS requests, sum(u.output_tokens) / nullif(sum(u.requests), 0) AS output_tokens_per_request
 FROM genai.usage_of(
     %(start)s, %(end)s, %(environment)s, %(data_mode)s, 'endpoint', %(endpoint)s, %(prompt_version)s, %(user)s,
     %(tenant)s, %(model)s, %(provider)s, %(service)s) u

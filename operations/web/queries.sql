@@ -71,6 +71,16 @@ FROM genai.calls_of(
     %(limit)s, coalesce(%(provider)s, '*')) c
 
 
+-- end_old_sessions --
+-- Sessions that have run out.
+DELETE FROM _genai.session WHERE expires_at < now()
+
+
+-- end_session --
+-- Somebody signs out.
+DELETE FROM _genai.session WHERE token_hash = %(token)s
+
+
 -- outside --
 -- Environments and data modes that the selection leaves out.
 SELECT environment, data_mode, calls, last_seen FROM genai.data_outside(%(start)s, %(end)s, %(environment)s, %(data_mode)s)
@@ -97,6 +107,12 @@ ORDER BY count(*) DESC, q.reason
 LIMIT 5
 
 
+-- session --
+-- Whose session it is, unless it has run out or its key was revoked.
+SELECT k.id, k.name, k.scopes FROM _genai.session s JOIN _genai.api_key k ON k.id = s.key_id
+WHERE s.token_hash = %(token)s AND s.expires_at > now() AND k.revoked_at IS NULL
+
+
 -- spend --
 -- What a window cost, and what that sum does not hold.
 SELECT coalesce(sum(u.cost_pico_usd), 0) * 1e-12 AS cost_usd, coalesce(sum(u.calls), 0)::bigint AS calls,
@@ -106,6 +122,11 @@ SELECT coalesce(sum(u.cost_pico_usd), 0) * 1e-12 AS cost_usd, coalesce(sum(u.cal
 FROM genai.usage_of(
     %(start)s, %(end)s, %(environment)s, %(data_mode)s, 'endpoint', %(endpoint)s, %(prompt_version)s, %(user)s,
     %(tenant)s, %(model)s, %(provider)s, %(service)s) u
+
+
+-- start_session --
+-- Somebody signs in with a key.
+INSERT INTO _genai.session (token_hash, key_id, expires_at) VALUES (%(token)s, %(key_id)s, now() + %(length)s)
 
 
 -- state --

@@ -19,11 +19,18 @@ class Service(NamedTuple):
     Attributes:
         fault: why it cannot take calls now; None when it can.
         endpoints: where senders reach it, by name.
+        person: who asks for the page; empty for nobody in particular.
+        may_operate: may change alerts and incidents; `form_token` is what their forms must send.
+        is_signed_in: by the sign-in page, so that signing out makes sense.
     """
 
     version: str
     fault: str | None
     endpoints: Mapping[str, str]
+    person: str = ""
+    may_operate: bool = False
+    form_token: str = ""
+    is_signed_in: bool = False
 
 
 def render(template: str, **values: object) -> str:

@@ -13,7 +13,9 @@ from operations.explain.page import call_page
 from operations.spend.page import home_page
 from operations.web.parameters import BadParameter, Links, question_of
 from operations.web.queries import Connection
-from operations.web.render import Service, render
+from operations.web.render import Service
+from service.web import inbox_handlers
+from service.web.refused_page import refusal_page, refused
 
 Answer = Callable[[Connection, Request, Service], HTMLResponse]
 
@@ -52,23 +54,17 @@ def call(connection: Connection, request: Request, service: Service) -> HTMLResp
         sentence = (
             "call: expected the key of a call that is still kept, with its time in `at` or without `at`."
         )
-        return _refusal(404, "No such call", "call", sentence, links, service)
+        return refusal_page(404, "No such call", "call", sentence, links, service)
     return HTMLResponse(page)
 
 
-def refused(error: BadParameter, links: Links, service: Service) -> HTMLResponse:
-    """The page for a parameter that cannot be read."""
-    return _refusal(400, "This address cannot be read", error.name, error.sentence, links, service)
-
-
-def _refusal(
-    status: int, title: str, name: str, sentence: str, links: Links, service: Service
-) -> HTMLResponse:
-    page = render(
-        "web/bad.html", title=title, name=name, sentence=sentence, links=links, service=service, refresh=None
-    )
-    return HTMLResponse(page, status)
-
-
-PAGES: dict[str, Answer] = {"/": home, "/compare": comparison, "/call/{key}": call}
+PAGES: dict[str, Answer] = {
+    "/": home,
+    "/compare": comparison,
+    "/call/{key}": call,
+    "/inbox": inbox_handlers.inbox,
+    "/alert/{id:int}": inbox_handlers.alert,
+    "/incidents": inbox_handlers.incidents,
+    "/incident/{id:int}": inbox_handlers.incident,
+}
 """The read-only pages by path; whoever serves them checks the reader first."""

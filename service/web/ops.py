@@ -24,30 +24,24 @@ from operations.terminal import ago, exact_usd
 from operations.web.parameters import Links
 from operations.web.render import Service, render
 from processor.calls.errors import PipelineError
-from receiver.auth import basic_as_bearer
 from receiver.status import log_fault
 from service import database, metrics
-from service.config import InboxConfig
+from service.config import InboxConfig, SignInConfig
 from service.keys import KeyRing
 from service.tally import Problem, described
 from service.version import version
 from service.watch import Sources, Watch
 from service.web.alert_door import AlertDoor
 from service.web.diagnostics import counters, diagnostics
+from service.web.forms import FormDoor, sign_in_routes
 from service.web.handlers import PAGES, Answer
-from service.web.refusal import refusal
+from service.web.inbox_forms import FORMS
+from service.web.refusal import HEADERS, refused_to
+from service.web.sign_in import Person, SignIn
 from service.worker_status import WorkerState, instant_text
 
 log = logging.getLogger("spanledger.ops")
 
-_HEADERS = {
-    "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-}
 _LAST_CALLS = 10
 FAULTS = {
     "database_away": "the database does not answer",
@@ -82,52 +76,67 @@ class Status(NamedTuple):
     problems: Callable[[], Sequence[Problem]] = tuple
     inbox: InboxConfig = InboxConfig()
     watch: Watch | None = None
+    sign_in: SignInConfig = SignInConfig()
+    public_url: str = ""
 
 
 def ops_app(status: Status) -> Starlette:
     """The application of the ops port. Health is open; all else needs a key with `read` once keys exist."""
+    people = SignIn(status.sign_in, status.keys, status.connect, status.public_url)
     return Starlette(
         routes=[
-            *[Route(path, _Page(status, _ledger_page(answer))) for path, answer in PAGES.items()],
-            Route("/service", _Page(status, _running)),
+            *[Route(path, _Page(status, _ledger_page(answer), people)) for path, answer in PAGES.items()],
+            *[Route(path, FormDoor(status.connect, people, act)) for path, act in FORMS.items()],
+            *sign_in_routes(people, lambda: _service(status, Person("", False), fault_of(status))),
+            Route("/service", _Page(status, _running, people)),
             Route("/healthz", _alive),
-            Route("/readyz", _Page(status, _ready, is_open=True)),
-            Route("/metrics", _Page(status, _metrics)),
-            Route("/diagnostics", _Page(status, _diagnostics)),
+            Route("/readyz", _Page(status, _ready)),
+            Route("/metrics", _Page(status, _metrics, people)),
+            Route("/diagnostics", _Page(status, _diagnostics, people)),
             Route("/v1/alerts", AlertDoor(status)),
         ]
     )
 
 
 class _Page:
-    """One page as an ASGI endpoint: the key is checked, then the page is built in a thread."""
+    """One page as an ASGI endpoint: the reader is checked, then the page is built in a thread."""
 
     def __init__(
-        self, status: Status, build: Callable[[Status, Request], Response], is_open: bool = False
+        self, status: Status, build: Callable[[Status, Request], Response], people: SignIn | None = None
     ) -> None:
+        """Args: people: who may read it; None lets everybody read it."""
         self._status = status
         self._build = build
-        self._is_open = is_open
+        self._people = people
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         request = Request(scope, receive)
         response = await self._answer(request)
-        response.headers.update(_HEADERS)
+        response.headers.update(HEADERS)
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
         if request.method not in ("GET", "HEAD"):
             return PlainTextResponse("only GET\n", 405, {"allow": "GET, HEAD"})
         try:
-            if not self._is_open:
-                # A browser can only ask for a password: any user name, the key as password.
-                await self._status.keys.check(basic_as_bearer(dict(request.headers)), "read")
-            return await run_in_threadpool(self._build, self._status, request)
+            if self._people is None:
+                return await run_in_threadpool(self._build, self._status, request)
+            request.state.person = person = await self._people.person(request)
+            response = await run_in_threadpool(self._build, self._status, request)
+            self._people.set_form_cookie(person, response)
+            return response
         except PipelineError as error:
-            return refusal(error)
+            return refused_to(request, error)
         except Exception as error:  # a page must not take the service down, nor show what it holds
             log_fault(error, request.url.path)
             return PlainTextResponse("this page is unavailable right now\n", 503, {"retry-after": "2"})
+
+
+def _service(status: Status, person: Person, fault: str | None) -> Service:
+    return Service(
+        version(), fault, status.endpoints, person.name, person.may_operate, person.form_token,
+        person.is_signed_in,
+    )  # fmt: skip
 
 
 async def _alive(request: Request) -> Response:
@@ -193,7 +202,7 @@ def _ledger_page(answer: Answer) -> Callable[[Status, Request], Response]:
             return _running(status, request, fault)
         try:
             with status.connect() as connection:
-                return answer(connection, request, Service(version(), fault, status.endpoints))
+                return answer(connection, request, _service(status, request.state.person, fault))
         except (psycopg.OperationalError, psycopg.errors.UndefinedFunction) as error:
             log.warning("page without figures: %s", database.reason(error))
             return _running(status, request)
@@ -213,7 +222,7 @@ def _running(status: Status, request: Request, fault: str | None = None) -> Resp
         return JSONResponse(_running_json(status, fault, calls, day))
     return HTMLResponse(
         render(
-            "web/service.html", service=Service(version(), fault, status.endpoints), links=Links("./"),
+            "web/service.html", service=_service(status, request.state.person, fault), links=Links("./"),
             running=ago(timedelta(seconds=time.time() - status.started)), counters=counters(), calls=calls,
             day=day, workers=status.workers(), now=datetime.now(UTC), prices=status.price_source,
             problems=_problems(status), refresh=15,

@@ -44,6 +44,7 @@ async def serving(app: Any, listening: socket.socket) -> AsyncIterator[None]:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # whose header is believed is a setting of ours (sign_in.proxies)
             timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         )
     )

@@ -50,7 +50,7 @@ def test_an_alert_is_explained_by_its_own_window_selection_and_focus(
 
     story = stored(connection, number)
     assert story is not None
-    question = Question(NOW, NOW + HOUR, dimension="prompt_version", focus=CHECKOUT)
+    question = Question(NOW, NOW + HOUR, focus=CHECKOUT)
     assert story.answer == compare(connection, question, 10)
     assert story.answer.spike is not None
     assert story.answer.drivers
@@ -128,7 +128,7 @@ def test_an_alert_is_asked_by_its_labels() -> None:
     }  # fmt: skip
 
     assert question_of(episode) == Question(
-        BEFORE, NOW, "168h", "dev", "demo", "prompt_version", Focus(tenant="acme", endpoint="checkout")
+        BEFORE, NOW, "168h", "dev", "demo", "endpoint", Focus(tenant="acme", endpoint="checkout")
     )
 
 

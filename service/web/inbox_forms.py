@@ -1,0 +1,56 @@
+"""What the forms of the alert and incident pages change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.requests import Request
+
+from operations.inbox import lifecycle
+from operations.inbox.lifecycle import NotAllowed
+from operations.incidents import model
+from operations.web.queries import Connection
+from service.web.forms import Act, Form
+from service.web.sign_in import Person
+
+
+def change_alert(connection: Connection, request: Request, person: Person, form: Form) -> str:
+    """`/alert/<id>/<action>`: move an alert, or make it (part of) an incident."""
+    number, action = number_of(request), request.path_params["action"]
+    if action == "incident":
+        chosen = form.get("incident", "")
+        if not chosen:
+            return f"../../incident/{model.open_incident(connection, number, person.name)}"
+        if not chosen.isdecimal() or len(chosen) > 15:
+            raise NotAllowed("there is no such incident")
+        model.add_alert(connection, int(chosen), number, person.name)
+        return f"../../incident/{chosen}"
+    lifecycle.move(connection, number, action, person.name)
+    return f"../{number}"
+
+
+def change_incident(connection: Connection, request: Request, person: Person, form: Form) -> str:
+    """`/incident/<id>/<action>`: store what was written, and move the incident where the action does."""
+    number, action = number_of(request), request.path_params["action"]
+    version = form.get("version", "")
+    if not version.isdecimal() or len(version) > 9:
+        raise NotAllowed("the form is not complete; load its page again")
+    texts = {name: form[name] for name in model.EDITABLE if name in form}
+    if action == "write":
+        model.write(connection, number, int(version), texts, person.name)
+    else:
+        model.move(connection, number, int(version), action, person.name, texts)
+    return f"../{number}"
+
+
+def number_of(request: Request) -> int:
+    """The number in the address; 0, which nothing has, where PostgreSQL's bigint cannot hold it."""
+    number = int(request.path_params["id"])
+    return number if number < 2**63 else 0
+
+
+FORMS: Mapping[str, Act] = {
+    "/alert/{id:int}/{action}": change_alert,
+    "/incident/{id:int}/{action}": change_incident,
+}
+"""The addresses of forms, and what they do."""
