@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dashboards.first_screen import Details, Headline, hidden, money, signed
-from dashboards.panels import COUNT, NO_CALLS, RED, SHARE, USD, Chart, Column, Table
+from dashboards.panels import BLUE, COUNT, GREEN, NO_CALLS, RED, SHARE, USD, Chart, Column, Table
 from dashboards.styles import (
     ATTEMPTS_STEPS,
     DRIFT_STEPS,
@@ -37,12 +37,19 @@ SUCCESS = Measure(SHARE, 1)
 
 
 def over_time(
-    panel_id: int, measure: Measure, title: str, sql: str, description: str, series: str | None = None
+    panel_id: int,
+    measure: Measure,
+    title: str,
+    sql: str,
+    description: str,
+    series: str | None = None,
+    height: int = 9,
 ) -> Chart:
     """A measure over time by segment; a click lists the calls of a bucket, with `series` in focus."""
     return Chart(
-        id=panel_id, title=title, description=description, sql=sql, width=12, unit=measure.unit,
-        decimals=measure.decimals, stacked=measure.stacked, leads_to=CALLS_OF_A_BUCKET, series=series,
+        id=panel_id, title=title, description=description, sql=sql, width=12, height=height,
+        unit=measure.unit, decimals=measure.decimals, stacked=measure.stacked,
+        leads_to=CALLS_OF_A_BUCKET, series=series,
     )  # fmt: skip
 
 
@@ -67,7 +74,8 @@ def counts(panel_id: int, sql: str, description: str) -> Chart:
     """Requests, calls and errors over time."""
     return Chart(
         id=panel_id, title="Requests, calls and errors", description=description, sql=sql, width=12,
-        unit=COUNT, decimals=0, by_segment=False, colours={"errors": RED}, leads_to=CALLS_OF_A_BUCKET,
+        unit=COUNT, decimals=0, by_segment=False, leads_to=CALLS_OF_A_BUCKET,
+        colours={"requests": GREEN, "calls": BLUE, "errors": RED},
         columns={"requests": Column("requests"), "calls": Column("calls")},
     )  # fmt: skip
 

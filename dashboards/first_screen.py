@@ -39,7 +39,7 @@ class Headline(Stats):
     Figures are texts of the ledger (`genai.money_text`): a lower bound, a sign and `unknown` stand in them.
     """
 
-    height: int = 4
+    height: int = 3
 
     def __post_init__(self) -> None:
         if len(self.figures()) > MOST_FIGURES:
@@ -111,7 +111,7 @@ def story(panel_id: int, title: str, sql: str, empty: str) -> Table:
             "(docs/compare.md). Next: the link at the end of a line opens what drove it."
         ),
         columns={
-            "kind": Column("What", words=KINDS, width=150),
+            "kind": Column("What", words=KINDS, width=165),
             "sentence": Column("In words", wrap=True),
             "change": signed("Change"),
             "name": Column("Look closer", width=250, link=_row_link("Look closer: ${__data.fields.name}")),

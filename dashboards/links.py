@@ -67,6 +67,12 @@ def focus_link(title: str, uid: str, has_focus: bool = True, **columns: str) -> 
     return data_link(title, dashboard_url(uid, has_focus, **{name: field(c) for name, c in columns.items()}))
 
 
+def row_window_link(title: str, uid: str, has_focus: bool) -> Link:
+    """A link to the window of the clicked row: its columns `from_ms` and `until_ms`."""
+    window = ("${__data.fields.from_ms.numeric}", "${__data.fields.until_ms.numeric}")
+    return data_link(title, _address(uid, has_focus, window, {}))
+
+
 def bucket_link(title: str, uid: str, has_focus: bool, series: str | None = None) -> Link:
     """A link of a chart: the window of the clicked bucket; the clicked series becomes the focus `series`.
 

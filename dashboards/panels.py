@@ -47,6 +47,7 @@ class Column:
         bar: draw the number as a bar in its cell, from nothing to the whole.
         wrap: break a long text into lines.
         right: align a text as numbers are.
+        off: a chart reads it for its links and draws it nowhere.
         patterns: (regular expression, colour) for texts that are not known beforehand.
         sample: the longest usual text of the column, which is read whole.
     """
@@ -64,6 +65,11 @@ class Column:
     right: bool = False
     patterns: Sequence[tuple[str, str]] = ()
     sample: str = ""
+    off: bool = False
+
+
+OFF_THE_CHART = Column(off=True)
+"""A number that a link of a chart reads and that is drawn nowhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +161,7 @@ class Chart(Panel):
 
     Attributes:
         leads_to: the dashboard that a click on a bucket opens; the query names the bucket's end, `until_ms`.
+        leads_how: what that shows, in words.
         series: the focus variable that the clicked series sets; the query names its value, `focus`.
         stacked: bars on each other, for parts of a sum; else lines.
         colours: series → fixed colour.
@@ -166,6 +173,7 @@ class Chart(Panel):
     by_segment: bool = True
     colours: Mapping[str, str] = field(default_factory=dict)
     leads_to: str | None = None
+    leads_how: str = "the calls of this bucket"
     series: str | None = None
     zero: bool = True
     height: int = 9
@@ -206,17 +214,16 @@ class Chart(Panel):
         if self.leads_to is None:
             return panel
         what = "${__field.displayName}: " if self.series else ""
-        link = bucket_link(f"{what}the calls of this bucket", self.leads_to, has_focus, self.series)
-        hidden = {"viz": True, "legend": True, "tooltip": True}
-        panel = panel.override_by_name(
-            "until_ms", [_value("custom.hideFrom", hidden), _value("custom.axisPlacement", "hidden")]
-        )
+        link = bucket_link(f"{what}{self.leads_how}", self.leads_to, has_focus, self.series)
+        panel = panel.override_by_name("until_ms", _properties(OFF_THE_CHART, self))
         return panel.override_by_field_type("number", [_value("links", [link])])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waterfall(Panel):
-    """A waterfall: bars that stand where the one before ended."""
+    """A waterfall: bars that stand where the one before ended; every step leads to `link`."""
+
+    link: Link
 
     def builder(self, dashboard_uid: str, has_focus: bool = True) -> Any:
         """A bar chart whose lowest part is not drawn."""
@@ -244,12 +251,12 @@ class Waterfall(Panel):
         ):  # fmt: skip
             fixed = {"mode": "fixed", "fixedColor": colour}
             panel = panel.override_by_name(name, [_value("displayName", title), _value("color", fixed)])
-        return panel
+        return panel.override_by_field_type("number", [_value("links", [self.link])])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bars(Panel):
-    """A bar for each row: `x` names the column below it, `bars` columns → titles."""
+    """A bar for each row: `x` names the column below it, `bars` columns → titles; a bar leads to `link`."""
 
     x: str
     bars: Mapping[str, str]
@@ -295,6 +302,9 @@ def _thresholds(steps: Steps) -> Any:
 
 def _properties(column: Column, panel: Panel) -> list[model.DynamicConfigValue]:
     found: list[model.DynamicConfigValue] = []
+    if column.off:
+        hidden = {"viz": True, "legend": True, "tooltip": True}
+        return [_value("custom.hideFrom", hidden), _value("custom.axisPlacement", "hidden")]
     if column.hidden:
         return [_value("custom.hidden", True)] if isinstance(panel, Table) else found
     for name, setting in (

@@ -145,12 +145,12 @@ VERDICTS = {
     "costlier": ("costlier", YELLOW),
     "cheaper": ("cheaper", GREEN),
     "alike": ("alike", GREEN),
+    "no price": ("no price", ORANGE),
 }
-REMARKS = {
-    "enough calls, same models": ("yes: enough calls, same models", GREEN),
-    "the models differ, too": ("with care: the models differ too", YELLOW),
-    "no other version in this range": ("no other version in this range", NEUTRAL),
-    "advisory: fewer than 50 calls on one side": ("not yet: fewer than 50 calls on one side", YELLOW),
+CONFIDENCE = {
+    "high": ("high confidence", GREEN),
+    "medium": ("medium confidence", YELLOW),
+    "low": ("low confidence", NEUTRAL),
 }
 IDENTITY_STATES = {
     "concentrated": ("concentrated", RED),
@@ -166,5 +166,13 @@ MODEL_STATES = {
     "new": ("new", YELLOW),
     "gone": ("gone", NEUTRAL),
     "priced": ("priced", GREEN),
+}
+TOKEN_CLASSES = {
+    "fresh input": "#3274D9",
+    "cached input": "#8AB8FF",
+    "cache writes": "#B877D9",
+    "output": "#FF9830",
+    "reasoning": "#FFCB7D",
+    "other": "#8e8e8e",
 }
 STATUSES = {"success": ("success", GREEN), "error": ("error", RED), "cancelled": ("cancelled", YELLOW)}

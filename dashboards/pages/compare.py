@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dashboards import common_panels as shared
 from dashboards.first_screen import Headline, hidden, money, notes, signed, story
+from dashboards.links import dashboard_url, data_link
 from dashboards.page import Page
 from dashboards.panels import (
+    BLUE,
     COUNT,
+    MINUTE,
     NEUTRAL,
-    TIME,
     USD,
     Chart,
     Column,
@@ -16,6 +18,7 @@ from dashboards.panels import (
     Waterfall,
 )
 from dashboards.styles import (
+    TOKEN_CLASSES,
     driver_link,
     named,
 )
@@ -28,7 +31,8 @@ TOTALS = Headline(
     id=2,
     title="How much?",
     sql="compare/totals",
-    width=14,
+    width=15,
+    height=4,
     empty=NO_CHANGE,
     description=(
         "Spend in the baseline and in the range, and the difference, equal to `spanledger compare` to the "
@@ -46,7 +50,7 @@ WINDOWS = Table(
     id=3,
     title="Which windows?",
     sql="compare/windows",
-    width=10,
+    width=9,
     height=4,
     empty=NO_CHANGE,
     description=(
@@ -54,9 +58,9 @@ WINDOWS = Table(
         "extended to the full hour. Next: choose another baseline with `Against` above."
     ),
     columns={
-        "what": Column("Window", width=90),
-        "from_used": Column("From", TIME),
-        "to_used": Column("To", TIME),
+        "what": Column("Window", width=80),
+        "from_used": Column("From", MINUTE),
+        "to_used": Column("To", MINUTE),
     },
 )
 
@@ -66,6 +70,7 @@ STEPS = Waterfall(
     id=5,
     title="From before to now",
     sql="compare/waterfall",
+    link=data_link("Which endpoints?", dashboard_url("spanledger-endpoints", True)),
     width=12,
     height=12,
     empty=NO_CHANGE,
@@ -165,10 +170,12 @@ SPEND = Chart(
     id=10,
     title="Spend, now and before",
     sql="compare/now_and_before",
+    height=6,
     width=12,
     unit=USD,
     decimals=2,
-    colours={"now": "blue", "before": NEUTRAL},
+    colours={"now": BLUE, "before": NEUTRAL},
+    leads_to=shared.CALLS_OF_A_BUCKET,
     empty=NO_CHANGE,
     description=(
         "Spend per bucket, with the baseline shifted to the same time. Next: zoom to where they part."
@@ -179,14 +186,32 @@ REQUESTS = Chart(
     id=11,
     title="Requests, now and before",
     sql="compare/requests",
+    height=6,
     width=12,
     unit=COUNT,
     decimals=0,
-    colours={"now": "blue", "before": NEUTRAL},
+    colours={"now": BLUE, "before": NEUTRAL},
+    leads_to=shared.CALLS_OF_A_BUCKET,
     empty=NO_CHANGE,
     description=(
         "Requests per bucket beside the baseline's. Next: if spend rises without requests, the cause is not "
         "volume."
+    ),
+)
+
+CLASSES = Chart(
+    id=12,
+    title="What was paid for?",
+    sql="compare/classes",
+    width=24,
+    unit=USD,
+    stacked=True,
+    colours=TOKEN_CLASSES,
+    leads_to=shared.CALLS_OF_A_BUCKET,
+    empty=NO_CHANGE,
+    description=(
+        "Spend by class of tokens: fresh and cached input, what was written to the cache, output and, of it, "
+        "reasoning. Next: `tokens` above says which of them made the change."
     ),
 )
 
@@ -197,9 +222,10 @@ PAGE = Page(
         [TOTALS, WINDOWS],
         [notes(1, "common/notes_story")],
         [STORY],
+        [SPEND, REQUESTS],
         [STEPS, TERMS],
         [DRIVERS, VITALS],
         [ENDPOINTS],
-        [SPEND, REQUESTS],
+        [CLASSES],
     ],
 )

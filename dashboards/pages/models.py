@@ -14,6 +14,7 @@ from dashboards.panels import (
     SHARE,
     USD,
     YELLOW,
+    Chart,
     Column,
     Stats,
     Table,
@@ -221,13 +222,22 @@ ENDPOINTS = Table(
     },
 )
 
-TERMS = shared.terms(
-    11,
-    "How much of the change is models and prices?",
-    "models/terms",
-    "The exact decomposition; look at `mix` and `price`. Next: Compare shows it for all dimensions.",
+CACHE = Chart(
+    id=21,
+    title="What did caching save?",
+    sql="models/cache",
     width=24,
-    height=10,
+    unit=USD,
+    by_segment=False,
+    zero=False,
+    leads_to=shared.CALLS_OF_A_BUCKET,
+    columns={"cache_share": Column("from the cache", SHARE, 0), "saved_usd": Column("saved", USD)},
+    description=(
+        "The part of the input tokens that came from a cache, and about what that saved: cached tokens at "
+        "what the model's fresh input cost over the range, less what reading and writing the cache cost. "
+        "Below zero, writing costs more than reading saves. Next: an endpoint with the same long prefix and "
+        "no share of cached input is worth a look."
+    ),
 )
 
 PAGE = Page(
@@ -242,6 +252,6 @@ PAGE = Page(
         [PRICES],
         [SPEND, CALLS],
         [UNIT_COST, ENDPOINTS],
-        [TERMS],
+        [CACHE],
     ],
 )

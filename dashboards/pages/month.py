@@ -2,66 +2,86 @@
 
 from __future__ import annotations
 
-from dashboards.first_screen import hidden, money, notes, signed
-from dashboards.links import focus_link
+from dashboards.first_screen import Details, Headline, hidden, money, notes, signed
+from dashboards.links import focus_link, row_window_link
 from dashboards.page import Page
-from dashboards.panels import COUNT, SHARE, USD, Bars, Chart, Column, Stats, Table
-from dashboards.styles import SOME_STEPS, UNCERTAIN_STEPS, named, share_bar, spend
+from dashboards.panels import BLUE, COUNT, NEUTRAL, OFF_THE_CHART, SHARE, USD, Bars, Chart, Column, Table
+from dashboards.styles import SOME_STEPS, UNCERTAIN_STEPS, named, share_bar
 
 UID = "spanledger-month"
 
-MONTH = Stats(
+MONTH = Headline(
     id=2,
     title="What will this month cost?",
     sql="month/state",
     width=24,
-    height=4,
     description=(
-        "The month (UTC) in which the range ends. Projection: spend so far plus, for each remaining day, the "
-        "mean of the last seven full days; none before the first full day. Next: open Compare if the "
-        "projection is above last month."
+        "The month (UTC) in which the range ends, against the same days of the month before. Projection: "
+        "spend so far plus, for each remaining day, the mean of the last seven full days. Next: open a day "
+        "that is too high in Overview."
     ),
     columns={
-        "month": Column("Month", "time:YYYY-MM"),
-        "spent_usd": spend("So far"),
-        "projected_usd": spend("Projected"),
-        "last_month_to_date_usd": spend("Last month, up to here"),
-        "last_month_usd": spend("Last month"),
-        "projected_ratio": Column("Projected / last month", SHARE, 0),
+        "spent": Column("So far"),
+        "change": signed("Against the same days before"),
+        "projected": Column("Projected"),
+        "last_month": Column("Month before, whole"),
+        **hidden(
+            *("month", "spent_usd", "projected_usd", "last_month_to_date_usd", "last_month_usd"),
+            "projected_ratio",
+        ),
     },
 )
 
-INVOICE = Stats(
+INVOICE = Details(
     id=3,
     title="What will the providers bill?",
     sql="month/invoice",
     width=24,
-    height=5,
     description=(
-        "Invoice scope: real and test data of all environments, which is what providers bill, beside the "
-        "selection above. Next: compare it with the invoice, which also has the calls without a price."
+        "Invoice scope: real and test data of all environments, which is what providers bill, and how much "
+        "of it the selection above leaves out. Next: compare it with the invoice, which also has the calls "
+        "without a price."
     ),
     columns={
-        "invoice_usd": spend("Invoice scope"),
-        "spent_usd": spend("Selection"),
-        "outside_usd": spend("Outside the selection"),
+        "invoice": Column("Invoice scope"),
+        "outside": Column("Not in this selection"),
         "unpriced_calls": Column("Calls without a price", COUNT, 0, steps=SOME_STEPS),
         "uncertain_share": Column("Uncertain usage", SHARE, 1, steps=UNCERTAIN_STEPS),
         "unread_spans": Column("Unread spans", COUNT, 0, steps=SOME_STEPS),
+        **hidden("invoice_usd", "outside_usd"),
     },
+)
+
+COURSE = Chart(
+    id=10,
+    title="This month and the one before",
+    sql="month/course",
+    width=12,
+    height=8,
+    unit=USD,
+    colours={"this month": BLUE, "month before": NEUTRAL},
+    leads_to="spanledger-overview",
+    leads_how="this day in Overview",
+    description=(
+        "Spend since the month began, beside that of the month before on the same days. Where the lines "
+        "part, the month left its way. Next: click that day to open it in Overview."
+    ),
 )
 
 DAYS = Chart(
     id=4,
     title="Spend by day",
     sql="month/days",
-    width=14,
+    width=12,
+    height=8,
     unit=USD,
     decimals=2,
     stacked=True,
+    leads_to="spanledger-overview",
+    leads_how="this day in Overview",
     description=(
-        "Days (UTC) of the month by endpoint, the seven most expensive by name. Next: open a high day in "
-        "Overview."
+        "Days (UTC) of the month by endpoint, the seven most expensive by name. Next: click a high day to "
+        "open it in Overview."
     ),
 )
 
@@ -69,15 +89,15 @@ HISTORY = Bars(
     id=5,
     title="The last twelve months",
     sql="month/history",
-    width=10,
-    height=9,
+    width=24,
+    height=7,
     x="month",
     unit=USD,
     decimals=2,
     bars={"cost_usd": "Spend"},
-    description=(
-        "Spend of each month with data; the last one is not over. Next: open a month as a range in Compare."
-    ),
+    columns=dict.fromkeys(["from_ms", "until_ms"], OFF_THE_CHART),
+    link=row_window_link("Compare ${__data.fields.month} with what was before", "spanledger-compare", False),
+    description="Spend of each month with data; the last one is not over. Next: click a month for Compare.",
 )
 
 
@@ -141,10 +161,11 @@ PAGE = Page(
     [
         [MONTH],
         [notes(1, "common/notes_all")],
+        [COURSE, DAYS],
+        [TENANTS, ENDPOINTS],
+        [MODELS, SERVICES],
         [INVOICE],
-        [DAYS, HISTORY],
-        [TENANTS, SERVICES],
-        [ENDPOINTS, MODELS],
+        [HISTORY],
     ],
     has_focus=False,
     start="now/M",

@@ -7,6 +7,7 @@ from dashboards.first_screen import Details, Headline, hidden, money, notes, sig
 from dashboards.links import dashboard_url, data_link, focus_link
 from dashboards.page import Page
 from dashboards.panels import (
+    BLUE,
     COUNT,
     GREEN,
     MINUTE,
@@ -17,7 +18,6 @@ from dashboards.panels import (
     YELLOW,
     Chart,
     Column,
-    Stats,
     Table,
 )
 from dashboards.styles import (
@@ -110,7 +110,7 @@ WORK = Details(
     },
 )
 
-UNCOUNTED = Stats(
+UNCOUNTED = Details(
     id=4,
     title="What is not included in the spend?",
     sql="overview/uncounted",
@@ -145,7 +145,7 @@ UNCOUNTED = Stats(
     },
 )
 
-FRESHNESS = Stats(
+FRESHNESS = Details(
     id=5,
     title="How fresh is it?",
     sql="overview/freshness",
@@ -182,6 +182,7 @@ BY_ENDPOINT = shared.over_time(
     "may extend beyond the range. Blue marks are the first calls of a prompt version. Next: drag over a "
     "rise to zoom in.",
     series="endpoint",
+    height=7,
 )
 
 NOW_AND_BEFORE = Chart(
@@ -190,8 +191,9 @@ NOW_AND_BEFORE = Chart(
     sql="overview/now_and_before",
     width=12,
     unit=USD,
-    decimals=2,
-    colours={"now": "blue", "before": NEUTRAL},
+    height=7,
+    colours={"now": BLUE, "before": NEUTRAL},
+    leads_to=shared.CALLS_OF_A_BUCKET,
     description=(
         "Spend per bucket, with the baseline shifted to the same time. The change began where the lines "
         "part. Next: zoom into the gap, then open Compare."

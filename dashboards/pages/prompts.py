@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from dashboards import common_panels as shared
-from dashboards.first_screen import notes
+from dashboards.first_screen import hidden, money, notes, signed
 from dashboards.page import Page
 from dashboards.panels import (
     GREEN,
     MINUTE,
     NEUTRAL,
-    SHARE,
-    USD,
     YELLOW,
     Column,
     Table,
 )
 from dashboards.styles import (
+    CONFIDENCE,
     DRIFT_STEPS,
-    REMARKS,
-    SUCCESS_STEPS,
     VERDICTS,
     count,
     named,
-    spend,
-    unit_cost,
 )
 
 UID = "spanledger-prompts"
@@ -32,25 +27,29 @@ FIGURES = shared.selection(
     2,
     "prompts/figures",
     "Spend of the chosen version (or of all) and its drift against the baseline. A new version has no "
-    "baseline of its own; below, it is judged against its endpoint. Next: A against B.",
+    "baseline of its own; below, it is judged against its endpoint. Next: the sentence below.",
 )
 
-REMARK = Table(
+VERDICT = Table(
     id=3,
-    title="Is the comparison of A and B sound?",
-    sql="prompts/remark",
+    title="Does the new version cost more?",
+    sql="prompts/verdict",
     width=24,
-    height=4,
+    height=3,
+    header=False,
     description=(
-        "The version in focus (else the newest) against the most expensive other version of the same "
-        "endpoint. With fewer than 50 calls on one side, or different models, it is only a hint. Next: "
-        "wait for more calls, or roll back."
+        "The version in focus against the other version of its endpoint with most calls, in this range and "
+        "its baseline; without a focus, the pair whose cost of a request times calls differs most. The "
+        "dollars are what its requests cost more than with the other version. Confidence is high beyond "
+        "three, medium beyond two standard errors; low with fewer than 50 calls on one side or with other "
+        "models. Next: wait for more calls, or roll back."
     ),
     columns={
-        "versions": Column("A against B"),
-        "remark": Column("Sound?", words=REMARKS),
-        "cost_per_request_usd": Column("A per request", USD, 6),
-        "ratio": Column("A / B per request", "none", 2, steps=DRIFT_STEPS),
+        "confidence": Column("Confidence", words=CONFIDENCE, width=150),
+        "sentence": Column("In words", wrap=True),
+        "change": signed("Costs more"),
+        "prompt_version": named("prompt_version", width=150),
+        **hidden("other_version", "endpoint", "change_usd", "cost_per_request_usd", "ratio"),
     },
 )
 
@@ -61,14 +60,15 @@ PAIR = Table(
     width=12,
     height=9,
     description=(
-        "Figure by figure in this range. A ratio of 2 for output tokens means answers twice as long. Next: "
-        "find the change in the prompt that explains the ratio."
+        "The same two versions figure by figure. A ratio of 2 for output tokens means answers twice as long. "
+        "Next: find the change in the prompt that explains the ratio."
     ),
     columns={
         "figure": Column("Figure"),
-        "a": Column("A", "none"),
-        "b": Column("B", "none"),
+        "a_text": Column("A", width=100, right=True),
+        "b_text": Column("B", width=100, right=True),
         "ratio": Column("A / B", "none", 2),
+        **hidden("a", "b"),
     },
 )
 
@@ -79,32 +79,38 @@ VERSIONS = Table(
     width=24,
     height=10,
     description=(
-        "Versions with calls in the range, newest first; first and last seen to the hour. `Verdict` compares "
-        "with the endpoint's other versions; `Models` shows whether the models differ too. Next: a name sets "
-        "the focus."
+        "Versions with calls in the range or its baseline, newest first; first seen to the hour. `Verdict` "
+        "compares with the endpoint's other versions; `Models` shows whether the models differ too. Next: a "
+        "name sets the focus."
     ),
     columns={
-        "endpoint": Column("Endpoint", width=160),
-        "prompt_version": named("prompt_version", width=130),
+        "endpoint": Column("Endpoint", width=165),
+        "prompt_version": named("prompt_version", width=150),
         "first_seen": Column("First seen", MINUTE),
-        "last_seen": Column("Last seen", MINUTE),
+        "spend": money("Spend", width=95),
         "calls": count("Calls"),
-        "cost_usd": spend(),
-        "cost_share": Column("Share", SHARE, 1),
-        "cost_per_request_usd": unit_cost("Per request"),
-        "ratio": Column("vs others", "none", 2, steps=DRIFT_STEPS),
-        "input_tokens_per_request": count("Tokens in"),
-        "output_tokens_per_request": count("Tokens out"),
-        "success_ratio": Column("Success", SHARE, 1, steps=SUCCESS_STEPS),
-        "p95_ms": Column(hidden=True),
-        "verdict": Column("Verdict", words=VERDICTS, width=120),
+        "unit_cost": money("Per request", width=95),
+        "ratio": Column("Against others", "none", 2, steps=DRIFT_STEPS),
+        "verdict": Column("Verdict", words=VERDICTS, width=115),
         "model_mix": Column(
             "Models",
+            width=75,
             words={
                 "same models": ("same", GREEN),
                 "other models": ("differ", YELLOW),
                 "nothing to compare": ("–", NEUTRAL),
             },
+        ),
+        "output_tokens_per_request": count("Tokens out"),
+        **hidden(
+            *(
+                "cost_usd",
+                "cost_per_request_usd",
+                "calls_before",
+                "input_tokens_per_request",
+                "success_ratio",
+            ),
+            "last_seen",
         ),
     },
 )
@@ -116,6 +122,7 @@ SPEND = shared.over_time(
     "prompts/spend",
     "Spend per bucket by version; a blue mark is its first call. Next: zoom to the deploy.",
     series="prompt_version",
+    height=7,
 )
 
 CALLS = shared.over_time(
@@ -134,6 +141,7 @@ UNIT_COST = shared.over_time(
     "prompts/unit_cost",
     "Cost per request, version by version. Next: look at the higher line.",
     series="prompt_version",
+    height=7,
 )
 
 TOKENS = shared.over_time(
@@ -176,11 +184,11 @@ PAGE = Page(
     [
         [FIGURES],
         [notes(1)],
+        [VERDICT],
+        [UNIT_COST, SPEND],
         [VERSIONS],
-        [REMARK],
         [PAIR, SUCCESS],
-        [SPEND, CALLS],
-        [UNIT_COST, TOKENS],
+        [CALLS, TOKENS],
         [MODELS, TERMS],
     ],
 )

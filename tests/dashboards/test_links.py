@@ -25,6 +25,7 @@ ROW = {
     "environment": "st+aging", "data_mode": "te#st", "focus_uid": "spanledger-prompts", "name": AWKWARD,
     "service": "other & service", "baseline": "24 h",
     "time": "1777888800000", "until_ms.numeric": "1777892400000",
+    "from_ms.numeric": "1777888800000",
     "focus": "se&ries", "status": "err&or", "error": "a=b", "price_status": "no usage", "next_page": "3",
     "previous_page": "1",
     "environments": "var-env=prod&var-env=staging%20%26%20co",
@@ -68,7 +69,7 @@ def internal() -> list[Link]:
 
 def is_bucket(link: Link) -> bool:
     """Whether it opens the window of a bucket; what narrows the chart travels along, the version too."""
-    return "from=${__value.time}&to=${__data.fields.until_ms.numeric}&" in link.url
+    return "&to=${__data.fields.until_ms.numeric}&" in link.url
 
 
 def variables_of(uid: str) -> set[str]:
@@ -152,13 +153,6 @@ def test_a_prompt_version_never_travels_without_its_endpoint() -> None:
             assert "var-endpoint=${__data.fields.endpoint:percentencode}" in link.url
 
 
-# Charts without: their queries do not yet name the end of a bucket.
-UNLINKED = {
-    "Spend against the baseline", "Spend, now and before", "Requests, now and before", "Spend by day",
-    "From before to now", "The last twelve months",
-}  # fmt: skip
-
-
 def test_every_bar_and_point_leads_somewhere() -> None:
     linked = {link.where.removesuffix(".number") for link in internal()}
     charts = {
@@ -167,7 +161,7 @@ def test_every_bar_and_point_leads_somewhere() -> None:
         for panel in panels(dashboard)
         if panel["type"] in ("timeseries", "barchart")
     }
-    assert charts - linked == UNLINKED
+    assert charts <= linked
 
 
 def test_awkward_values_survive_the_address() -> None:

@@ -238,3 +238,38 @@ def test_the_provider_leaves_the_alert_rules_their_folder() -> None:
     assert (provider["folder"], provider["folderUid"]) == (FOLDER_TITLE, FOLDER_UID)
     assert provider["updateIntervalSeconds"] > 10  # file-system events do not cross bind mounts
     assert provider["disableDeletion"] is True
+
+
+FIRST_SCREEN = 900
+CHROME = 225
+"""Pixels above the first panel at 1,440 with the menu docked: bars, variables, marks and buttons, measured."""
+
+
+def _pixels(units: int) -> int:
+    """Height of so many rows of the grid, the gap below included."""
+    return units * 38
+
+
+@pytest.mark.parametrize("uid", UIDS)
+def test_the_first_screen_has_figures_what_is_missing_and_the_first_answer(uid: str) -> None:
+    """At most four figures in large letters, the strip of notes, and whole panels up to 900 pixels."""
+    shown = [p for p in panels(dashboards()[uid]) if CHROME + _pixels(p["gridPos"]["y"]) < FIRST_SCREEN]
+    assert any(p["title"] == "" for p in shown), "no strip of notes"
+    if uid not in ("spanledger-overview", "spanledger-compare", "spanledger-prompts", "spanledger-month"):
+        return
+    whole = [p for p in shown if CHROME + _pixels(p["gridPos"]["y"] + p["gridPos"]["h"]) - 8 <= FIRST_SCREEN]
+    assert shown[0]["type"] == "stat"
+    assert any(p["type"] in ("timeseries", "barchart") for p in whole), "no chart that shows when"
+
+
+@pytest.mark.parametrize("uid", UIDS)
+def test_large_figures_are_few_and_fit_at_the_width_of_a_laptop(uid: str) -> None:
+    """A letter is about 0.6 of its height wide; a million with its mark must fit beside three others."""
+    for panel in panels(dashboards()[uid]):
+        sizes = panel["options"].get("text") if panel["type"] == "stat" else None
+        if not sizes or sizes["valueSize"] < 24:
+            continue
+        figures = [o for o in panel["fieldConfig"]["overrides"] if o["properties"]]
+        assert len(figures) <= 4, panel["title"]
+        width = panel["gridPos"]["w"] / 24 * 1110 / len(figures) - 16
+        assert len("≥ $1,234,567") * 0.6 * sizes["valueSize"] <= width, panel["title"]

@@ -1,3 +1,3 @@
--- What providers bill (real and test, all environments) beside the selection.
-SELECT m.invoice_usd, m.spent_usd, m.outside_usd, m.unpriced_calls, m.uncertain_share, m.unread_spans
+-- What providers bill (real and test, all environments), and the part of it that the selection leaves out.
+SELECT m.invoice, m.outside, m.unpriced_calls, m.uncertain_share, m.unread_spans, m.invoice_usd, m.outside_usd
 FROM genai.month_state($__timeTo()::timestamptz, array_to_string(ARRAY[$env]::text[], ','), '$data_mode') m

@@ -110,7 +110,9 @@ CREATE FUNCTION genai.spike_class(
         WHEN (e -> 'cost_by' ->> 'moved')::boolean AND (e -> 'cost_by' ->> 'share')::numeric >= p_share
             AND (e -> 'cost_by' ->> 'cost_share')::numeric
             >= p_identity_growth * coalesce((e -> 'cost_by' ->> 'baseline_cost_share')::numeric, 0)
-            THEN 'identity_concentration'
+            -- Where the whole hardly changed, anybody is half of the change.
+            AND greatest((e -> 'cost_by' ->> 'cost_share')::numeric, (e -> 'cost_by' ->> 'baseline_cost_share')::numeric)
+                >= p_min_change THEN 'identity_concentration'
         WHEN f.unit_moved AND (e -> 'deploy' ->> 'share')::numeric >= p_share
             AND (abs(f.deployed) >= p_min_change * (p_cost - f.deployed) OR e -> 'unit_driver' ->> 'endpoint'
                 = e -> 'deploy' ->> 'endpoint_tag' AND e -> 'unit_driver' ->> 'prompt_version'

@@ -24,20 +24,24 @@ LEFT JOIN LATERAL (
 ) m ON true
 WHERE c.calls >= 20;
 
--- The moments of a range, the busiest versions first where there are more than `p_limit`.
+-- The moments of a range, the busiest versions first where there are more than `p_limit`. A version that was first seen
+-- shortly before it (as long as the range is, at least a day) stands at its beginning: a deploy is often older than the
+-- range that shows what it did.
 CREATE FUNCTION genai.annotations(
     p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text, p_limit integer DEFAULT 20
 ) RETURNS TABLE ("time" timestamptz, timeend timestamptz, text text, tags text)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT a.time, a.time_end, a.text, a.tags
+    SELECT greatest(a.time, p_from), a.time_end, a.text || CASE WHEN a.time < p_from
+        THEN ' at ' || to_char(a.time AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC, before this range' ELSE '' END, a.tags
     FROM (
         SELECT a.* FROM genai.annotation a
-        WHERE a.hour >= date_bin('1 hour', p_from, 'epoch') AND a.hour < p_to AND a.time >= p_from AND a.time < p_to
+        CROSS JOIN (SELECT p_from - greatest(p_to - p_from, interval '1 day') AS time) early
+        WHERE a.hour >= date_bin('1 hour', early.time, 'epoch') AND a.hour < p_to AND a.time >= early.time AND a.time < p_to
             AND (p_env = '*' OR a.environment = ANY (string_to_array(p_env, ',')))
             AND (p_data_mode = '*' OR a.data_mode = p_data_mode)
             AND (p_endpoint = '*' OR a.endpoint_tag IS NULL OR a.endpoint_tag = p_endpoint)
         ORDER BY a.calls DESC NULLS FIRST, a.time
         LIMIT p_limit
     ) a
-    ORDER BY a.time
+    ORDER BY 1, a.time
 $$;

@@ -20,7 +20,8 @@ CREATE FUNCTION genai.usage_by_step(
     p_provider text DEFAULT NULL
 ) RETURNS TABLE (
     "time" timestamptz, segment text, calls bigint, requests bigint, successes bigint, errors bigint,
-    input_tokens bigint, output_tokens bigint, cost_pico_usd numeric, priced numeric
+    input_tokens bigint, output_tokens bigint, cost_pico_usd numeric, priced numeric, cache_read_tokens bigint,
+    cache_write_tokens bigint, reasoning_tokens bigint, {input_cost_pico_usd..other_cost_pico_usd: # numeric}
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH asked AS MATERIALIZED (
         SELECT genai.spend_source(
@@ -44,43 +45,43 @@ CREATE FUNCTION genai.usage_by_step(
         CASE p_dimension WHEN '' THEN '' ELSE genai.segment_of(p_dimension, s.endpoint_tag, s.prompt_version, i.user_id,
             i.tenant_id, s.model, s.provider, s.service_name) END,
         genai.total(u.calls), genai.total(u.requests), genai.total(u.successes), genai.total(u.errors),
-        genai.total(u.input_tokens), genai.total(u.output_tokens), sum(u.cost_pico_usd),
+        genai.total(u.input_tokens), genai.total(u.output_tokens),
+        sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(u.#, 0)}),
         CASE WHEN genai.judged_per_call(p_dimension, p_model, p_provider) THEN genai.unit_count(true, 0, genai.total(u.calls),
                 genai.total(u.unpriced_calls), genai.total(u.error_without_usage_calls))
             ELSE coalesce(genai.total(u.requests) FILTER (WHERE u.unpriced_calls IS NULL), 0)
                 + coalesce(sum(genai.unit_count(false, u.requests, u.calls, u.unpriced_calls, u.error_without_usage_calls))
-                    FILTER (WHERE u.unpriced_calls IS NOT NULL), 0) END
+                    FILTER (WHERE u.unpriced_calls IS NOT NULL), 0) END,
+        genai.total(u.cache_read_tokens), genai.total(u.cache_write_tokens), genai.total(u.reasoning_tokens),
+        {input_cost_pico_usd..other_cost_pico_usd: sum(u.#)}
     FROM (
         SELECT date_bin(p_step, m.bucket, 'epoch') AS time, m.series_id, NULL::bigint AS identity_id,
-            {calls..errors: m.#}, {input_tokens..output_tokens: m.#},
-            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd,
-            m.unpriced_calls, m.error_without_usage_calls
+            {calls..errors: m.#}, {input_tokens..reasoning_tokens: m.#},
+            {input_cost_pico_usd..other_cost_pico_usd: m.#}, m.unpriced_calls, m.error_without_usage_calls
         FROM piece p CROSS JOIN LATERAL (
             SELECT m.* FROM genai.measured_day m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
         WHERE p.level = 'day' AND genai.spend_source(
             p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) = 'series'
         UNION ALL
         SELECT date_bin(greatest(p_step, interval '1 hour'), m.bucket, 'epoch'), m.series_id, NULL,
-            {calls..errors: m.#}, {input_tokens..output_tokens: m.#},
-            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd,
-            m.unpriced_calls, m.error_without_usage_calls
+            {calls..errors: m.#}, {input_tokens..reasoning_tokens: m.#},
+            {input_cost_pico_usd..other_cost_pico_usd: m.#}, m.unpriced_calls, m.error_without_usage_calls
         FROM piece p CROSS JOIN LATERAL (
             SELECT m.* FROM genai.measured_hour m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
         WHERE p.level = 'hour' AND genai.spend_source(
             p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) = 'series'
         UNION ALL
         SELECT date_bin(p_step, m.bucket, 'epoch'), m.series_id, NULL,
-            {calls..errors: m.#}, {input_tokens..output_tokens: m.#},
-            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd,
-            m.unpriced_calls, m.error_without_usage_calls
+            {calls..errors: m.#}, {input_tokens..reasoning_tokens: m.#},
+            {input_cost_pico_usd..other_cost_pico_usd: m.#}, m.unpriced_calls, m.error_without_usage_calls
         FROM piece p CROSS JOIN LATERAL (
             SELECT m.* FROM genai.measured_minute m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
         WHERE p.level = 'minute' AND genai.spend_source(
             p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) = 'series'
         UNION ALL
         SELECT date_bin(p_step, m.bucket, 'epoch'), NULL, m.identity_id,
-            {calls..errors: m.#}, {input_tokens..output_tokens: m.#}, m.other_cost_pico_usd, m.unpriced_calls,
-            m.error_without_usage_calls
+            {calls..errors: m.#}, {input_tokens..reasoning_tokens: m.#},
+            {input_cost_pico_usd..other_cost_pico_usd: m.#}, m.unpriced_calls, m.error_without_usage_calls
         FROM piece p CROSS JOIN LATERAL (
             SELECT m.* FROM genai.measured_person_day m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
         WHERE p.level = 'day' AND genai.spend_source(
@@ -89,27 +90,24 @@ CREATE FUNCTION genai.usage_by_step(
             AND (coalesce(p_data_mode, '*') = '*' OR m.data_mode = p_data_mode)
         UNION ALL
         SELECT date_bin(greatest(p_step, interval '1 hour'), m.bucket, 'epoch'), m.series_id, m.identity_id,
-            {calls..errors: m.#}, {input_tokens..output_tokens: m.#},
-            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd,
-            m.unpriced_calls, m.error_without_usage_calls
+            {calls..errors: m.#}, {input_tokens..reasoning_tokens: m.#},
+            {input_cost_pico_usd..other_cost_pico_usd: m.#}, m.unpriced_calls, m.error_without_usage_calls
         FROM piece p CROSS JOIN LATERAL (
             SELECT m.* FROM genai.measured_identity_hour m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
         WHERE p.level = 'hour' AND genai.spend_source(
             p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) <> 'series'
         UNION ALL
         SELECT date_bin(p_step, m.bucket, 'epoch'), m.series_id, m.identity_id,
-            {calls..errors: m.#}, {input_tokens..output_tokens: m.#},
-            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd,
-            m.unpriced_calls, m.error_without_usage_calls
+            {calls..errors: m.#}, {input_tokens..reasoning_tokens: m.#},
+            {input_cost_pico_usd..other_cost_pico_usd: m.#}, m.unpriced_calls, m.error_without_usage_calls
         FROM piece p CROSS JOIN LATERAL (
             SELECT m.* FROM genai.measured_identity_day m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
         WHERE p.level = 'folded' AND genai.spend_source(
             p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) <> 'series'
         UNION ALL
         SELECT date_bin(p_step, m.bucket, 'epoch'), m.series_id, m.identity_id,
-            {calls..errors: m.#}, {input_tokens..output_tokens: m.#},
-            {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost_pico_usd,
-            m.unpriced_calls, m.error_without_usage_calls
+            {calls..errors: m.#}, {input_tokens..reasoning_tokens: m.#},
+            {input_cost_pico_usd..other_cost_pico_usd: m.#}, m.unpriced_calls, m.error_without_usage_calls
         FROM piece p CROSS JOIN LATERAL (
             SELECT m.* FROM genai.measured_call m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
         WHERE p.level = 'call' AND genai.spend_source(
@@ -135,7 +133,9 @@ CREATE FUNCTION genai.usage_over_time(
     tokens_per_request double precision, success_ratio double precision
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH used AS MATERIALIZED (
-        SELECT u.* FROM genai.usage_by_step(
+        SELECT u.time, u.segment, u.calls, u.requests, u.successes, u.errors, u.input_tokens, u.output_tokens,
+            u.cost_pico_usd, u.priced
+        FROM genai.usage_by_step(
             p_from, p_to, genai.panel_step(p_from, p_to), p_env, p_data_mode, p_dimension, p_endpoint,
             p_prompt_version, p_user, p_tenant, p_model, p_service) u
     ), kept AS (

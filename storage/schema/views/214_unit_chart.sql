@@ -22,7 +22,8 @@ CREATE FUNCTION genai.unit_chart(
     tokens_per_request double precision, success_ratio double precision
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH used AS MATERIALIZED (
-        SELECT u.*, CASE WHEN genai.judged_per_call(p_dimension, p_model, NULL) THEN u.calls ELSE u.requests END AS judged,
+        SELECT u.time, u.segment, u.calls, u.successes, u.errors, u.input_tokens, u.output_tokens, u.cost_pico_usd, u.priced,
+            CASE WHEN genai.judged_per_call(p_dimension, p_model, NULL) THEN u.calls ELSE u.requests END AS judged,
             sum(u.cost_pico_usd) OVER s AS all_cost, sum(u.calls) OVER s AS all_calls
         FROM genai.usage_by_step(p_from, p_to, genai.panel_step(p_from, p_to), p_env, p_data_mode, p_dimension, p_endpoint,
             p_prompt_version, p_user, p_tenant, p_model, p_service) u

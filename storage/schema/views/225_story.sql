@@ -11,20 +11,29 @@ $$;
 -- NULL. A change that cannot be judged has one sentence.
 CREATE FUNCTION genai.story_lines(p_class text, p_subject text, p_sentence text, e jsonb, p_delta numeric)
 RETURNS TABLE (place integer, kind text, sentence text, usd numeric, driver jsonb)
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH said AS (
         SELECT genai.volume_sentence(p_class, e) AS many,
-            ltrim(genai.unit_sentence(CASE p_class WHEN 'unknown_model' THEN 'unclear' ELSE p_class END, e)) AS each,
+            ltrim(genai.unit_sentence(CASE WHEN c.is_deploy THEN 'deploy' WHEN p_class = 'unknown_model' THEN 'unclear'
+                ELSE p_class END, e)) AS each,
             genai.measure_of(p_class) = 'cost_per_request' AS is_about_each,
-            p_class IN ('unknown_model', 'abuse', 'identity_concentration') AS is_named,
+            p_class IN ('unknown_model', 'abuse', 'identity_concentration') AS is_named, c.is_deploy,
             (e ->> 'more_usd')::numeric AS more_usd, (e ->> 'unit_usd')::numeric AS unit_usd
+        FROM (
+            -- A new version that drives the cost of a request is told as such, whatever the whole is called.
+            SELECT p_class = 'deploy' OR p_class <> 'retry_storm' AND (e ->> 'unit_moved')::boolean
+                AND (e -> 'deploy' ->> 'share')::numeric >= 0.5
+                AND e -> 'unit_driver' ->> 'endpoint' = e -> 'deploy' ->> 'endpoint_tag'
+                AND e -> 'unit_driver' ->> 'prompt_version' = e -> 'deploy' ->> 'prompt_version' IS TRUE AS is_deploy
+        ) c
     )
     SELECT l.place::integer, l.kind, l.sentence, l.usd, nullif(l.driver, 'null'::jsonb)
     FROM said s
     CROSS JOIN LATERAL (
         SELECT 0 AS place, p_class AS kind,
-            rtrim(left(p_sentence, length(p_sentence) - length(s.many)
-                - length(genai.unit_sentence(p_class, e)))) AS sentence,
+            replace(rtrim(left(p_sentence, length(p_sentence) - length(s.many) - length(genai.unit_sentence(p_class, e)))),
+                p_subject, genai.short_name(CASE p_class WHEN 'unknown_model' THEN 'model' ELSE 'user' END, p_subject))
+                AS sentence,
             CASE p_class WHEN 'identity_concentration'
                 THEN (e -> 'cost_by' ->> 'k1')::numeric - (e -> 'cost_by' ->> 'k0')::numeric END AS usd,
             CASE p_class WHEN 'unknown_model'
@@ -36,12 +45,12 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         SELECT CASE WHEN abs(s.more_usd) >= abs(s.unit_usd) THEN 1 ELSE 3 END,
             CASE WHEN s.is_named OR s.is_about_each THEN 'requests' ELSE p_class END,
             CASE WHEN p_class = 'steady' THEN 'Steady. ' ELSE '' END || s.many, s.more_usd,
-            CASE WHEN e -> 'spend_driver' ->> 'name' IS NOT NULL THEN e -> 'spend_driver'
-                WHEN p_class NOT IN ('steady', 'moved_alike') AND (e ->> 'requests_moved')::boolean
-                THEN jsonb_build_object('endpoint', e ->> 'top_endpoint') END
+            CASE WHEN NOT (e ->> 'requests_moved')::boolean OR p_class IN ('steady', 'moved_alike') THEN NULL
+                WHEN e -> 'spend_driver' ->> 'top_term' IN ('volume', 'new', 'gone') THEN e -> 'spend_driver'
+                ELSE jsonb_build_object('endpoint', e ->> 'top_endpoint') END
         WHERE p_class NOT IN ('no_baseline', 'too_little_data')
         UNION ALL
-        SELECT 2, CASE WHEN s.is_about_each THEN p_class ELSE 'cost per request' END, s.each, s.unit_usd,
+        SELECT 2, CASE WHEN s.is_deploy THEN 'deploy' WHEN s.is_about_each THEN p_class ELSE 'cost per request' END, s.each, s.unit_usd,
             CASE WHEN p_class = 'deploy' AND e -> 'unit_driver' ->> 'prompt_version' IS DISTINCT FROM p_subject
                 THEN jsonb_build_object('endpoint', e -> 'deploy' ->> 'endpoint_tag', 'prompt_version', p_subject)
                 WHEN e -> 'unit_driver' ->> 'name' IS NOT NULL THEN e -> 'unit_driver' END

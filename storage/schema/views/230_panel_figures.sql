@@ -6,18 +6,20 @@ RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT round(p_usd * 3600 / nullif(extract(epoch FROM p_to - p_from), 0), 12)
 $$;
 
--- Spend and requests of a window over time beside its baseline's, moved onto the window.
+-- Spend and requests of a window over time beside its baseline's, moved onto the window; `until_ms` as in `usage_chart`.
 CREATE FUNCTION genai.now_and_before(
     p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
     p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text
-) RETURNS TABLE ("time" timestamptz, segment text, cost_usd numeric, requests bigint)
+) RETURNS TABLE ("time" timestamptz, segment text, cost_usd numeric, requests bigint, until_ms bigint)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT u.time, 'now', u.cost_usd, u.requests
-    FROM genai.usage_over_time(
+    SELECT u.time, 'now', u.cost_usd, u.requests, u.until_ms
+    FROM genai.usage_chart(
         p_from, p_to, p_env, p_data_mode, '', p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) u
     UNION ALL
-    SELECT u.time + (p_from - genai.baseline_from(p_from, p_to, p_baseline)), 'before', u.cost_usd, u.requests
-    FROM genai.usage_over_time(
+    SELECT u.time + b.distance, 'before', u.cost_usd, u.requests,
+        u.until_ms + (extract(epoch FROM b.distance) * 1000)::bigint
+    FROM (SELECT p_from - genai.baseline_from(p_from, p_to, p_baseline) AS distance) b
+    CROSS JOIN genai.usage_chart(
         genai.baseline_from(p_from, p_to, p_baseline), genai.baseline_to(p_from, p_to, p_baseline), p_env, p_data_mode,
         '', p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) u
 $$;

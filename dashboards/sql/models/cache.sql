@@ -1,0 +1,7 @@
+-- The part of the input that came from a cache, and about what that saved.
+SELECT u."time", u.cache_share, u.saved_usd, u.until_ms
+FROM genai.cache_chart(
+    $__timeFrom()::timestamptz, $__timeTo()::timestamptz, array_to_string(ARRAY[$env]::text[], ','), '$data_mode',
+    genai.panel_focus('$endpoint'), genai.panel_focus('$prompt_version'), genai.panel_focus('$user'),
+    genai.panel_focus('$tenant'), genai.panel_focus('$model'), genai.panel_focus('$service')) u
+ORDER BY 1
