@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from dashboards.panels import OTHERS
+from dashboards.styles import TOKEN_CLASSES
 from tests.dashboards.files import DEFAULTS, Query, dashboards, name_of, panels, queries
 from tests.dashboards.macros import Range, Value, expand, fill
 from tests.dashboards.shop import ANCHOR, HOSTILE_TENANT
@@ -17,6 +18,7 @@ from tests.dashboards.shop import ANCHOR, HOSTILE_TENANT
 pytestmark = pytest.mark.both_servers
 
 UIDS = sorted(dashboards())
+PAIRS = ("now", "before", "this month", "month before")
 DAY = (ANCHOR - timedelta(hours=24), ANCHOR)
 
 FOCUSED: dict[str, Value] = {
@@ -98,7 +100,7 @@ def test_columns_that_are_shown_or_linked_exist_and_all_have_a_title(
             for each in panel["fieldConfig"]["overrides"]
             if each["matcher"]["id"] == "byName"
         }
-        series = {"now", "before", OTHERS} if panel["type"] == "timeseries" else set()
+        series = {*PAIRS, *TOKEN_CLASSES, OTHERS} if panel["type"] == "timeseries" else set()
         assert by_name - series <= columns, query
         if panel["type"] in ("table", "stat"):
             assert columns == by_name, query
