@@ -242,7 +242,7 @@ def test_the_provider_leaves_the_alert_rules_their_folder() -> None:
 
 FIRST_SCREEN = 900
 CHROME = 225
-"""Pixels above the first panel at 1,440 with the menu docked: bars, variables, marks and buttons, measured."""
+"""Pixels above the first panel at 1,440 with the menu docked, measured: bars, variables, buttons."""
 
 
 def _pixels(units: int) -> int:
