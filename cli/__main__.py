@@ -40,6 +40,7 @@ COMMANDS = (
     Entry("unpriced", ASK, "List the models without a known price", "unpriced"),
     Entry("unread", ASK, "List the emitters whose usage no rule reads", "unread"),
     Entry("alerts", ASK, "Evaluate the alert rules, and list them", "alerts"),
+    Entry("budgets", ASK, "List budgets with their states, judge them, list their events", "budgets"),
     Entry("tail", LOOK, "Show each call as it is counted", "tail"),
     Entry("explain", LOOK, "Show a call's bill: usage, price with its source, the sum", "explain"),
     Entry("first-call", LOOK, "Wait for the next call and report missing tags", "first_call"),

@@ -69,5 +69,11 @@ def put_in_force(connection: Connection, file: OperatorFile) -> bool:
     return True
 
 
+def is_in_force(connection: Connection, file: OperatorFile) -> bool:
+    """Whether this very version is in force."""
+    row = connection.execute(_query("in_force"), {"kind": file.kind}).fetchone()
+    return row is not None and row[2] == file.sha256
+
+
 def _query(name: str) -> bytes:
     return statements_of(Path(__file__).with_name("queries.sql"))[name]

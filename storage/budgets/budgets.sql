@@ -528,6 +528,22 @@ WITH old AS (SELECT date_trunc('month', %(now)s::timestamptz, 'UTC') - interval 
 DELETE FROM _genai.budget_day d USING old o WHERE d.day < o.day
 
 
+-- take_acknowledgements --
+-- Whoever took on the alert of an event in the inbox looks after it.
+UPDATE _genai.budget_event e SET acknowledged_at = a.state_at, acknowledged_by = a.state_by
+FROM (
+    SELECT DISTINCT ON (a.scope, a.rule, a.starts_at) a.scope, a.environment, a.data_mode, a.starts_at, a.state_at, a.state_by,
+        a.value, CASE a.rule WHEN 'budget_warning' THEN 'warning' WHEN 'budget_exceeded' THEN 'exceeded'
+            ELSE 'spend_alert' END AS state
+    FROM _genai.alert_episode a
+    WHERE a.rule IN ('budget_warning', 'budget_exceeded', 'spend_alert', 'spend_rate') AND a.state IN ('acknowledged', 'contained')
+    ORDER BY a.scope, a.rule, a.starts_at, a.state_at
+) a
+JOIN _genai.budget_scope s ON (s.environment, s.data_mode) = (a.environment, a.data_mode)
+WHERE e.acknowledged_at IS NULL AND (e.budget, e.state, e.scope_id) = (a.scope, a.state, s.id)
+    AND a.starts_at >= e.noticed_at AND a.starts_at < e.noticed_at + interval '24 hours'
+
+
 -- acknowledge_budget_event --
 -- Somebody looks after it: its alert ends. Parameters: id, by, now.
 UPDATE _genai.budget_event e SET acknowledged_at = %(now)s, acknowledged_by = %(by)s

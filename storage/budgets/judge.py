@@ -79,6 +79,7 @@ class _Pass:
         cleared = self._do("clear_budget_events", self._now)
         self._do("keep_budget_states", self._now)
         self._cross()
+        self._do("take_acknowledgements")
         self._do("forget_budget_days", self._now)
         self._do("note_budget_run", self._now)
         return Judged(self._days, raised, cleared)

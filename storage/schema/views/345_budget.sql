@@ -1,6 +1,6 @@
 -- Budgets as people and dashboards see them (docs/budgets.md).
 
--- Budgets in force; a scope's values stand in the columns of its dimensions, NULL elsewhere.
+-- What is or was budgeted; the values stand in the columns of their dimensions, NULL elsewhere.
 CREATE VIEW genai.budget_scope AS
 SELECT s.id, s.environment, s.data_mode, s.dimension,
     CASE 'endpoint' WHEN d.first THEN s.first WHEN d.second THEN s.second END AS endpoint_tag,
@@ -15,11 +15,19 @@ CROSS JOIN LATERAL (
     SELECT split_part(s.dimension, ',', 1) AS first, split_part(s.dimension, ',', 2) AS second
 ) d;
 
+-- Budgets in force.
+CREATE VIEW genai.budget AS
+SELECT b.name AS budget, b.place, b.owner, b.warning_ratio, b.since, s.environment, s.data_mode, s.scope, s.endpoint_tag,
+    s.tenant_id, s.user_id, s.model, s.service_name
+FROM _genai.budget b JOIN genai.budget_scope s ON s.id = b.scope_id;
+
+-- What each watches for: a state is reached by a spend of at least `reached_usd`, a unit cost above its limit.
 CREATE VIEW genai.budget_threshold AS
 SELECT t.budget, t.period, t.state, t.measure, t.limit_pico_usd * 1e-12 AS limit_usd,
     t.reached_pico_usd * 1e-12 AS reached_usd, t.min_count
 FROM _genai.budget_threshold t;
 
+-- When budgets were judged last, and how long that took.
 CREATE VIEW genai.budget_run AS SELECT r.judged_at, r.milliseconds FROM _genai.budget_run r;
 
 -- Each budget's running period with a limit: what was spent of it, exactly, when it was last judged. `at_least`: the true

@@ -1,0 +1,151 @@
+"""Budgets as people and alert rules see them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import psycopg.rows
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.__main__ import build
+from operations.alerts.model import Row
+from storage.budgets.judge import acknowledge, judge
+from storage.schema.grafana_role import READER
+from tests.operations.ledger import UNPRICED, Call, fill
+from tests.storage.test_budgets import CENT, Ledger
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+MINUTE = timedelta(minutes=1)
+CALL = Call(NOW, tenant="acme", costs=(CENT, 0, 0, 0, 0))
+BUDGETS = """
+- {name: all, owner: platform, daily: "0.05", monthly: "9"}
+- {name: acme, scope: {tenant: acme}, environment: [prod, dev], daily: "0.02",
+   spend_alerts: [{hourly: "0.01"}]}
+- {name: search, scope: {endpoint: search}, daily: "1"}
+"""
+
+
+@pytest.fixture(scope="module")
+def ledger(module_database: str) -> Iterator[Ledger]:
+    """Four cents of today: `all` warns, `acme` is exceeded, and search has a call without a price."""
+    with psycopg.connect(module_database, autocommit=True) as connection:
+        ledger = Ledger(module_database, connection)
+        ledger.load(BUDGETS, at=NOW - timedelta(days=3))
+        unpriced = replace(CALL, endpoint="search", tenant="zebra", costs=None, price_status=UNPRICED)
+        fill(module_database, [CALL, CALL, CALL, replace(CALL, tenant="zebra"), unpriced])
+        ledger.judge(NOW)
+        yield ledger
+
+
+def run(ledger: Ledger, *arguments: str) -> Result:
+    given = [*arguments, "--database-url", ledger.dsn]
+    return CliRunner().invoke(build(), ["budgets", *given], catch_exceptions=False)
+
+
+def test_list_shows_every_limit_with_its_state(ledger: Ledger) -> None:
+    told = json.loads(run(ledger, "list", "--json").stdout)
+
+    assert told["state"] == "exceeded"
+    assert [(row["budget"], row["period"], row["state"], row["atLeast"]) for row in told["budgets"]] == [
+        ("all", "day", "warning", True), ("all", "month", "ok", True), ("acme", "day", "exceeded", False),
+        ("search", "day", "ok", True),
+    ]  # fmt: skip
+    shown = run(ledger, "list").stdout
+    assert "≥ $0.04" in shown
+    assert "unknown" in shown, "nothing is known of what search spent"
+    assert "acme: spend-alert, $0.03 in the hour" in shown
+
+
+def test_check_judges_and_fails_where_a_budget_is_exceeded(ledger: Ledger) -> None:
+    assert run(ledger, "check").exit_code == 1
+    assert run(ledger, "check", "--fail-on", "nothing").exit_code == 2
+
+
+def test_check_tells_what_is_wrong_with_the_file(ledger: Ledger, tmp_path: Any, monkeypatch: Any) -> None:
+    file = tmp_path / "budgets.yaml"
+    file.write_text('version: 1\nbudgets:\n  - {name: a, dayly: "1"}\n')
+    monkeypatch.setenv("SPANLEDGER_ALERTING__BUDGETS", str(file))
+    with pytest.raises(Exception, match=r"budgets\.yaml:3: budgets\[0\]\.dayly: unknown key"):
+        run(ledger, "check")
+
+
+def test_events_list_transitions_with_their_limit(ledger: Ledger) -> None:
+    told = json.loads(run(ledger, "events", "--json").stdout)
+
+    assert {(row["budget"], row["transition"], row["period"]) for row in told} == {
+        ("all", "warning", "day"), ("acme", "warning", "day"), ("acme", "exceeded", "day"),
+        ("acme", "spend_alert", "hour"),
+    }  # fmt: skip
+    assert {row["crossedAt"] for row in told} == {f"{NOW:%Y-%m-%dT%H:%M:%S}Z"}
+    shown = run(ledger, "events", "--budget", "all").stdout
+    assert "warning" in shown
+    assert "acme" not in shown
+
+
+def alerts(ledger: Ledger, rule: str, now: datetime = NOW + MINUTE, place: str = "prod") -> list[Row]:
+    query = f"SELECT * FROM genai.alert_{rule}(%s, %s)"  # noqa: S608
+    with ledger.connection.cursor(row_factory=psycopg.rows.class_row(Row)) as cursor:
+        return [row for row in cursor.execute(query.encode(), [now, place]).fetchall() if row.env]
+
+
+def test_a_transition_is_an_alert_for_a_day_at_most(ledger: Ledger) -> None:
+    (row,) = alerts(ledger, "budget_warning")
+
+    assert (row.scope, row.owner, row.env, row.data_mode) == ("all", "platform", "prod", "real")
+    assert row.score == 1
+    assert (row.value, row.threshold) == (0.04, 0.04)
+    assert row.window_from < row.window_to <= NOW + MINUTE
+    assert alerts(ledger, "budget_warning", NOW + timedelta(hours=25)) == []
+
+
+def test_what_is_not_prod_alone_pages_nobody(ledger: Ledger) -> None:
+    for rule in ("budget_exceeded", "spend_rate"):
+        assert alerts(ledger, rule) == []
+        (row,) = alerts(ledger, rule, place="elsewhere")
+        assert (row.scope, row.tenant, row.env) == ("acme", "acme", "dev,prod")
+        assert row.score > 1
+    assert alerts(ledger, "spend_alert", place="elsewhere") == []
+
+
+def test_a_graver_state_supersedes_the_warning(ledger: Ledger) -> None:
+    assert {row.scope for row in alerts(ledger, "budget_warning", place="elsewhere")} == set()
+
+
+def test_an_acknowledged_event_is_quiet(ledger: Ledger) -> None:
+    (event,) = (row for row in ledger.events() if row["budget"] == "all")
+    assert acknowledge(ledger.connection, event["id"], "ana", NOW)
+    assert not acknowledge(ledger.connection, event["id"], "ben", NOW)
+    assert alerts(ledger, "budget_warning") == []
+    assert "acknowledged by ana" in run(ledger, "events").stdout
+
+
+def test_an_alert_acknowledged_in_the_inbox_is_quiet(ledger: Ledger) -> None:
+    ledger.connection.execute(
+        "INSERT INTO _genai.alert_episode (org_id, fingerprint, starts_at, source, topic, first_seen,"
+        " last_seen, deliveries, has_fired, is_test, title, rule, category, severity, environment,"
+        " data_mode, owner, scope, focus, window_from, window_to, is_window_given, baseline, labels,"
+        " annotations, values, links, state, state_by, state_at)"
+        " VALUES (1, 'f', %(now)s, 'builtin', '', %(now)s, %(now)s, 1, true, false, '', 'budget_exceeded',"
+        " '', 'info', 'dev,prod', 'real', '', 'acme', '{}', %(now)s - interval '1 h', %(now)s, true, '24h',"
+        " '{}', '{}', '{}', '{}', 'acknowledged', 'eva', %(now)s)",
+        {"now": NOW + MINUTE},
+    )
+    judge(ledger.connection, NOW + 2 * MINUTE)
+
+    assert [row["acknowledged_by"] for row in ledger.events() if row["state"] == "exceeded"] == ["eva"]
+
+
+def test_grafana_reads_budgets(ledger: Ledger) -> None:
+    with ledger.connection.transaction():
+        ledger.connection.execute(f"SET LOCAL ROLE {READER}".encode())
+        row = ledger.connection.execute(
+            "SELECT count(*) FROM genai.budget_state, genai.budget_event, genai.budget_run"
+        ).fetchone()
+    assert row is not None
+    assert row[0] > 0
