@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 from pydantic import BaseModel
@@ -18,7 +20,9 @@ from pydantic import BaseModel
 from cli.__main__ import COMMANDS
 from receiver.config import parse_address
 from service.config import Config, load_config
+from service.housekeeping import tasks
 from storage.schema.grafana_role import READER
+from storage.schema.migrate import migrate
 
 ROOT = Path(__file__).parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -71,7 +75,7 @@ def interpolated(environment: dict[str, str], outside: dict[str, str]) -> dict[s
 
 
 def test_the_container_configuration_is_accepted() -> None:
-    outside = {"POSTGRES_PASSWORD": "p@ss/word:%"}
+    outside = {"SERVICE_PASSWORD": "p@ss/word:%"}
     environment = image_environment() | interpolated(SERVICE["environment"], outside)
     config = load_config(environment=environment)
     assert config.database.url is not None
@@ -163,12 +167,11 @@ def test_versions_are_pinned_and_agree() -> None:
 
 
 def test_secrets_come_from_the_environment_and_are_demanded() -> None:
-    demanded = "${POSTGRES_PASSWORD:?"
-    assert DATABASE["environment"]["POSTGRES_PASSWORD"].startswith(demanded)
-    assert SERVICE["environment"]["PGPASSWORD"].startswith(demanded)
+    own = ("POSTGRES_PASSWORD", "SERVICE_PASSWORD", "GRAFANA_READER_PASSWORD")
+    assert all(DATABASE["environment"][name].startswith(f"${{{name}:?") for name in own)
+    assert SERVICE["environment"]["PGPASSWORD"] == DATABASE["environment"]["SERVICE_PASSWORD"]
     example = (ROOT / ".env.example").read_text()
-    assert "POSTGRES_PASSWORD=\n" in example
-    assert all(f"{name}=\n" in example for name in ("GRAFANA_READER_PASSWORD", "GRAFANA_ADMIN_PASSWORD"))
+    assert all(f"{name}=\n" in example for name in (*own, "GRAFANA_ADMIN_PASSWORD"))
     assert GRAFANA["environment"]["GF_SECURITY_ADMIN_PASSWORD"].startswith("${GRAFANA_ADMIN_PASSWORD:?")
     assert ".env\n" in (ROOT / ".gitignore").read_text()
 
@@ -194,14 +197,53 @@ def test_grafana_finds_its_files_where_they_are_mounted() -> None:
     assert GRAFANA["ports"] == ["127.0.0.1:3000:3000"]
 
 
+ROLES = ROOT / "dashboards" / "compose" / "roles.sh"
+
+
+def made_roles(**values: str) -> list[str]:
+    """The statements of the script, with psql's variables filled in."""
+    statements = ROLES.read_text().split("<<'SQL'\n")[1].split("SQL\n")[0]
+    for name, value in values.items():
+        statements = statements.replace(f":'{name}'", f"'{value}'").replace(f':"{name}"', f'"{value}"')
+    return [part.strip() for part in re.sub("^--.*$", "", statements, flags=re.MULTILINE).split(";")][:-1]
+
+
 def test_the_reader_that_the_database_is_made_with_is_the_one_that_grafana_logs_in_as() -> None:
-    script = ROOT / "dashboards" / "compose" / "reader.sh"
-    assert any(volume.startswith("./dashboards/compose/reader.sh:") for volume in DATABASE["volumes"])
-    (role,) = re.findall(r"CREATE ROLE (\w+) LOGIN NOINHERIT CONNECTION LIMIT 20", script.read_text())
+    assert any(volume.startswith("./dashboards/compose/roles.sh:") for volume in DATABASE["volumes"])
+    (role,) = re.findall(r"CREATE ROLE (\w+) LOGIN NOINHERIT CONNECTION LIMIT 20", ROLES.read_text())
     (source,) = yaml.safe_load(
         (ROOT / "dashboards" / "provisioning" / "datasources" / "spanledger.yaml").read_text()
     )["datasources"]
     assert role == source["user"] == READER
-    assert os.access(script, os.X_OK)
+    assert os.access(ROLES, os.X_OK)
     password = GRAFANA["environment"]["LEDGER_DB_PASSWORD"]
     assert password == DATABASE["environment"]["GRAFANA_READER_PASSWORD"]
+
+
+def test_the_service_logs_in_as_the_owner_that_the_script_makes() -> None:
+    (owner,) = re.findall(r"--set owner=(\w+)", ROLES.read_text())
+    assert SERVICE["environment"]["PGUSER"] == owner != DATABASE["environment"]["POSTGRES_USER"]
+
+
+@pytest.mark.both_servers
+def test_the_service_does_its_work_without_being_a_superuser(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as admin:
+        name = admin.info.dbname
+        owner = f"owner_{name[-12:]}"
+        for statement in made_roles(database=name, owner=owner, owner_password="x", reader_password="reads"):
+            # The cluster's reader is there already; it belongs to all tests.
+            with contextlib.suppress(psycopg.errors.DuplicateObject):
+                admin.execute(statement.encode())
+        try:
+            uri = psycopg.conninfo.make_conninfo(database, user=owner, password="x")
+            assert migrate(uri) == [], "no warning: it may set up the reader"
+            with psycopg.connect(uri, autocommit=True) as service:
+                rights = (
+                    "SELECT rolsuper, pg_has_role(%s, 'USAGE') FROM pg_roles WHERE rolname = current_user"
+                )
+                assert service.execute(rights, (READER,)).fetchone() == (False, True)
+                for task in tasks(Config(), uri):
+                    task.run(service)
+        finally:
+            admin.execute(f'ALTER DATABASE "{name}" OWNER TO CURRENT_USER'.encode())
+            admin.execute(f"DROP OWNED BY {owner} CASCADE; DROP ROLE {owner}".encode())
