@@ -123,11 +123,12 @@ SUGGESTED = {
     "top": "northwind",
     "compare": "sentence",
     "unpriced": "gpt-oss-20b-catalog",
-    "tail": "support.",
+    "tail": "$0.",
 }
 
 
-MORE = {"tail": ["--count", "8"], "compare": ["--json"]}
+MORE = {"tail": ["--count", "1"], "compare": ["--json"]}
+"""At the shop's rate a call comes every quarter of a minute: one shows that they come."""
 
 
 def test_ctrl_c_leaves_nothing_behind_and_the_suggestions_work(surroundings: dict[str, str]) -> None:
