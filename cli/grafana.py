@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli import options
+from dashboards.alerts import files as alerting
+from dashboards.alerts.routing import missing
 from dashboards.files import export as write_files
 from dashboards.files import names
 from operations.terminal import Column, console, print_json, show_table
@@ -74,10 +77,23 @@ def export(
     prefix: Prefix = "",
     folder: Folder = None,
     datasource_uid: DatasourceUid = None,
+    observe: Annotated[
+        bool, typer.Option("--observe", help="Send every alert to the inbox only, whatever its severity.")
+    ] = False,
 ) -> None:
-    """Write dashboards and provisioning as files for a sidecar, Terraform or git; needs no Grafana."""
-    for path in write_files(directory, names(prefix, folder, datasource_uid)):
+    """Write dashboards, alert rules and provisioning as files for a sidecar, Terraform or git.
+
+    A channel whose variable is not set (LEDGER_PAGERDUTY_KEY, LEDGER_SLACK_URL, LEDGER_ALERT_EMAIL,
+    LEDGER_ALERT_WEBHOOK_URL) is left out with a warning: Grafana would not start with an empty address. The
+    files name the variables, never their values. No Grafana is needed.
+    """
+    named = names(prefix, folder, datasource_uid)
+    for path in write_files(directory, named):
         typer.echo(path)
+    for path in alerting.write(directory / "provisioning" / "alerting", named, os.environ, observe):
+        typer.echo(path)
+    for sentence in () if observe else missing(os.environ):
+        typer.echo(f"warning: {sentence}", err=True)
 
 
 def _show(found: list[Difference], as_json: bool, words: dict[str, str]) -> None:

@@ -109,6 +109,8 @@ def _link(url: str, names: Names) -> str:
 def export(place: Path, names: Names) -> list[Path]:
     """Write plain files for a sidecar, Terraform or git: dashboards, and what provisions them.
 
+    The alert rules are written by `dashboards.alerts.files`.
+
     Args:
         place: a folder, created if missing; our files in it are replaced, others left alone.
     """
@@ -117,6 +119,8 @@ def export(place: Path, names: Names) -> list[Path]:
         text = json.dumps(renamed(dashboard, names), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
         written.append(_write(place / "dashboards" / name, text))
     for path in sorted((DASHBOARDS / "provisioning").rglob("*.yaml")):
+        if path.parent.name == "alerting":
+            continue
         text = _provisioning(path.read_text(), names)
         written.append(_write(place / path.relative_to(DASHBOARDS), text))
     return written

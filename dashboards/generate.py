@@ -1,4 +1,4 @@
-"""Write `dashboards/generated/<dashboard>.json` from the SQL files and the declarations here.
+"""Write `generated/<dashboard>.json` and `provisioning/alerting/` from SQL files and declarations.
 
     python -m dashboards.generate
 
@@ -12,6 +12,8 @@ from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
+from dashboards.alerts import files as alerting
+from dashboards.files import names
 from dashboards.pages import PAGES
 from dashboards.paths import GENERATED
 
@@ -31,6 +33,8 @@ def main(folder: Path = GENERATED) -> None:
     """Write all of them."""
     for name, text in generated().items():
         (folder / name).write_text(text, encoding="utf-8")
+    alerting.write(alerting.COMMITTED, names(), {})
+    alerting.EXAMPLE.write_text(alerting.example(names()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -105,6 +105,8 @@ def _settings(place: Path, port: int) -> dict[str, str]:
         "GF_PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED": "true",
         "GF_LOG_LEVEL": "warn",
         "LEDGER_DASHBOARDS": str(GENERATED),
+        "LEDGER_INBOX_URL": "http://127.0.0.1:4319/v1/alerts",
+        "LEDGER_INBOX_TOKEN": "",  # on this machine nobody asks for one
     }
 
 

@@ -183,7 +183,11 @@ def test_the_service_waits_for_the_database_and_has_time_to_stop() -> None:
 
 def test_grafana_gets_every_variable_that_the_provisioning_reads() -> None:
     files = (ROOT / "dashboards" / "provisioning").rglob("*.yaml")
-    read = {name for file in files for name in re.findall(r"^[^#\n]*\$(\w+)", file.read_text(), re.MULTILINE)}
+    read = {
+        name
+        for file in files
+        for name in re.findall(r"^[^#\n]*\$(LEDGER_\w+)", file.read_text(), re.MULTILINE)
+    }
     assert read == {name for name in GRAFANA["environment"] if name.startswith("LEDGER_")}
     assert GRAFANA["environment"]["LEDGER_DB_ADDRESS"] == "timescaledb:5432"
     assert GRAFANA["environment"]["LEDGER_DB_NAME"] == DATABASE["environment"]["POSTGRES_DB"]

@@ -18,30 +18,32 @@ CREATE FUNCTION genai.alert_query(p_row genai.alert_row, p_focus jsonb) RETURNS 
     WHERE coalesce(nullif(f.own, ''), p_focus ->> f.name) IS NOT NULL
 $$;
 
--- The sentence and the focus of an alert about spend, as `genai.classify` tells them of its own window. A prompt version is
--- told as its endpoint: only there it has a past.
-CREATE FUNCTION genai.alert_story(p_row genai.alert_row)
-RETURNS TABLE (sentence text, class text, focus jsonb) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT c.sentence, c.class, coalesce(
-        c.evidence -> CASE genai.measure_of(c.class) WHEN 'spend' THEN 'spend_driver' ELSE 'unit_driver' END,
-        c.evidence -> 'spend_driver', c.evidence -> 'unit_driver')
-    FROM genai.classify((p_row).window_from, (p_row).window_to, genai.baseline_text((p_row).baseline), (p_row).env,
-        (p_row).data_mode, p_endpoint => nullif((p_row).endpoint, '')) c
+-- The sentence and the focus of an alert about spend, as `genai.classify` tells them of its own window; no row for another
+-- rule, or a row that is far from firing: the story takes a tenth of a second, and a condition in SQL would be looked at
+-- only after it. A prompt version is told as its endpoint: only there it has a past.
+CREATE FUNCTION genai.alert_story(p_rule text, p_row genai.alert_row)
+RETURNS TABLE (sentence text, class text, focus jsonb) LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    IF p_row.score >= 0.8 AND p_rule IN ('cost_drift_endpoint', 'cost_drift_prompt', 'concentration_tenant',
+        'concentration_user', 'burst_failing') THEN
+        RETURN QUERY
+        SELECT c.sentence, c.class, coalesce(
+            c.evidence -> CASE genai.measure_of(c.class) WHEN 'spend' THEN 'spend_driver' ELSE 'unit_driver' END,
+            c.evidence -> 'spend_driver', c.evidence -> 'unit_driver')
+        FROM genai.classify(p_row.window_from, p_row.window_to, genai.baseline_text(p_row.baseline), p_row.env,
+            p_row.data_mode, p_endpoint => nullif(p_row.endpoint, '')) c;
+    END IF;
+END
 $$;
 
--- What goes with a row of a rule: `sentence` is '' where the rule is not about spend; `query` follows the `?` of a link;
--- `runbook` is the owner's, else our page's section.
--- The story takes a tenth of a second: it is asked of rows that fire or are about to.
-CREATE FUNCTION genai.alert_detail(p_rule text, p_row genai.alert_row)
+-- What goes with a row of a rule: `sentence` is '' where there is no story; `query` follows the `?` of a link; `runbook` is
+-- the owner's, else our page's section. Whoever asks for many rows at once has a story told of the first few.
+CREATE FUNCTION genai.alert_detail(p_rule text, p_row genai.alert_row, p_with_story boolean DEFAULT true)
 RETURNS TABLE (sentence text, class text, query text, runbook text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT coalesce(s.sentence, ''), coalesce(s.class, ''), genai.alert_query(p_row, s.focus), coalesce(
         (SELECT o.runbook FROM genai.owner o WHERE o.owner = (p_row).owner AND o.runbook IS NOT NULL ORDER BY o.runbook LIMIT 1),
         (SELECT rtrim(e.value, '/') || '/runbooks#' || replace(p_rule, '_', '-') FROM genai.setting e
             WHERE e.key = 'public_url' AND e.value <> ''), '')
     FROM (SELECT 1) one
-    LEFT JOIN LATERAL (
-        SELECT t.* FROM genai.alert_story(p_row) t
-        WHERE (p_row).score >= 0.8 AND p_rule IN ('cost_drift_endpoint', 'cost_drift_prompt', 'concentration_tenant',
-            'concentration_user', 'burst_failing')
-    ) s ON true
+    LEFT JOIN LATERAL genai.alert_story(CASE WHEN p_with_story THEN p_rule END, p_row) s ON true
 $$;

@@ -1,0 +1,1 @@
+"""Alert rules, contact points and templates as Grafana provisions them, made of the catalogue of rules."""
