@@ -18,6 +18,9 @@ ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = ("requirements.lock", "requirements-demo.lock", "requirements-dev.lock")
 LONGEST_FILE = 450
+LONGEST_SQL_FUNCTION = 80
+LONGER_SQL_FUNCTIONS = {"genai.compare": 200, "genai.change_by_focus": 90, "genai.month_state": 90}
+"""Still to be split, and no longer than this until then."""
 
 PLACES = re.compile(r"(?<![\w.\-/])/(?:work|home/\w+|Users/\w+|mnt)/")
 """Directories of somebody's machine."""
@@ -71,6 +74,24 @@ def test_no_python_file_is_too_long_to_hold_in_the_head() -> None:
         if name.endswith(".py") and "_pb2" not in name
     }
     assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
+def sql_functions() -> dict[str, int]:
+    """Every function of the contract with its number of lines."""
+    found: dict[str, int] = {}
+    for name, text in texts().items():
+        if name.startswith("storage/schema/views/"):
+            for made in re.finditer(r"^CREATE FUNCTION ([\w.]+)\(.*?AS (\$\w*\$).*?\2", text, re.M | re.S):
+                found[made[1]] = made[0].count("\n") + 1
+    return found
+
+
+def test_no_sql_function_is_too_long_to_hold_in_the_head() -> None:
+    lengths = sql_functions()
+    assert len(lengths) > 100
+    longer = {name: length for name, length in lengths.items() if length > LONGEST_SQL_FUNCTION}
+    assert longer.keys() == LONGER_SQL_FUNCTIONS.keys(), "one that has become shorter leaves the list"
+    assert {name: n for name, n in longer.items() if n > LONGER_SQL_FUNCTIONS[name]} == {}
 
 
 def test_every_package_directory_of_tests_is_a_package() -> None:

@@ -12,8 +12,88 @@ RETURNS interval LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     END
 $$;
 
--- The buckets of a range: minutes where the step asks for them and they are kept, else hours, by identity always hours;
--- by days their sums where these are not stale.
+-- The pieces of a range by steps, and the level that each is read from: minutes where the step asks for them and they are
+-- kept, else hours, by identity always hours; by days their sums where these are not stale.
+CREATE FUNCTION genai.step_pieces(p_from timestamptz, p_to timestamptz, p_step interval, p_source text)
+RETURNS TABLE (level text, from_time timestamptz, to_time timestamptz) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    WITH asked AS MATERIALIZED (
+        SELECT p_step >= interval '1 hour' OR p_from < (SELECT f.time FROM genai.floor f WHERE f.level = 'minute') AS coarse
+    )
+    SELECT w.level, w.from_time, w.to_time
+    FROM asked a CROSS JOIN LATERAL genai.window_pieces(
+        date_bin(p_step, p_from, 'epoch'), date_bin('1 hour', p_to + interval '3599.999999 seconds', 'epoch'), NULL,
+        p_source) w
+    WHERE p_step >= interval '1 day' AND p_source <> 'calls' AND w.level IN ('day', 'hour', 'folded')
+    UNION ALL
+    SELECT CASE WHEN p_source = 'calls' THEN 'call' WHEN p_source <> 'series' OR a.coarse THEN 'hour' ELSE 'minute' END,
+        date_bin(CASE WHEN p_source = 'calls' OR p_source = 'series' AND NOT a.coarse THEN p_step
+            ELSE greatest(p_step, interval '1 hour') END, p_from, 'epoch'), p_to
+    FROM asked a
+    WHERE p_step < interval '1 day' OR p_source = 'calls'
+$$;
+
+-- What each level has of a range, put into steps; `p_source` is what `spend_source` says.
+CREATE FUNCTION genai.rows_by_step(
+    p_from timestamptz, p_to timestamptz, p_step interval, p_env text, p_data_mode text, p_source text
+) RETURNS TABLE (
+    "time" timestamptz, series_id bigint, identity_id bigint, {calls..errors: # bigint},
+    {input_tokens..reasoning_tokens: # bigint}, {input_cost_pico_usd..other_cost_pico_usd: # bigint},
+    unpriced_calls bigint, error_without_usage_calls bigint
+) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    WITH piece AS MATERIALIZED (SELECT w.* FROM genai.step_pieces(p_from, p_to, p_step, p_source) w)
+    SELECT date_bin(p_step, m.bucket, 'epoch') AS time, m.series_id, NULL::bigint AS identity_id,
+        {calls..errors: m.#}, {input_tokens..reasoning_tokens: m.#},
+        {input_cost_pico_usd..other_cost_pico_usd: m.#}, m.unpriced_calls, m.error_without_usage_calls
+    FROM piece p CROSS JOIN LATERAL (
+        SELECT m.* FROM genai.measured_day m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
+    WHERE p.level = 'day' AND p_source = 'series'
+    UNION ALL
+    SELECT date_bin(greatest(p_step, interval '1 hour'), m.bucket, 'epoch'), m.series_id, NULL,
+        {calls..errors: m.#}, {input_tokens..reasoning_tokens: m.#},
+        {input_cost_pico_usd..other_cost_pico_usd: m.#}, m.unpriced_calls, m.error_without_usage_calls
+    FROM piece p CROSS JOIN LATERAL (
+        SELECT m.* FROM genai.measured_hour m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
+    WHERE p.level = 'hour' AND p_source = 'series'
+    UNION ALL
+    SELECT date_bin(p_step, m.bucket, 'epoch'), m.series_id, NULL,
+        {calls..errors: m.#}, {input_tokens..reasoning_tokens: m.#},
+        {input_cost_pico_usd..other_cost_pico_usd: m.#}, m.unpriced_calls, m.error_without_usage_calls
+    FROM piece p CROSS JOIN LATERAL (
+        SELECT m.* FROM genai.measured_minute m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
+    WHERE p.level = 'minute' AND p_source = 'series'
+    UNION ALL
+    SELECT date_bin(p_step, m.bucket, 'epoch'), NULL, m.identity_id,
+        {calls..errors: m.#}, {input_tokens..reasoning_tokens: m.#},
+        {input_cost_pico_usd..other_cost_pico_usd: m.#}, m.unpriced_calls, m.error_without_usage_calls
+    FROM piece p CROSS JOIN LATERAL (
+        SELECT m.* FROM genai.measured_person_day m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
+    WHERE p.level = 'day' AND p_source = 'person'
+        AND ((SELECT coalesce(p_env, '*') = '*') OR m.environment = ANY ((SELECT string_to_array(p_env, ','))::text[]))
+        AND (coalesce(p_data_mode, '*') = '*' OR m.data_mode = p_data_mode)
+    UNION ALL
+    SELECT date_bin(greatest(p_step, interval '1 hour'), m.bucket, 'epoch'), m.series_id, m.identity_id,
+        {calls..errors: m.#}, {input_tokens..reasoning_tokens: m.#},
+        {input_cost_pico_usd..other_cost_pico_usd: m.#}, m.unpriced_calls, m.error_without_usage_calls
+    FROM piece p CROSS JOIN LATERAL (
+        SELECT m.* FROM genai.measured_identity_hour m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
+    WHERE p.level = 'hour' AND p_source <> 'series'
+    UNION ALL
+    SELECT date_bin(p_step, m.bucket, 'epoch'), m.series_id, m.identity_id,
+        {calls..errors: m.#}, {input_tokens..reasoning_tokens: m.#},
+        {input_cost_pico_usd..other_cost_pico_usd: m.#}, m.unpriced_calls, m.error_without_usage_calls
+    FROM piece p CROSS JOIN LATERAL (
+        SELECT m.* FROM genai.measured_identity_day m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
+    WHERE p.level = 'folded' AND p_source <> 'series'
+    UNION ALL
+    SELECT date_bin(p_step, m.bucket, 'epoch'), m.series_id, m.identity_id,
+        {calls..errors: m.#}, {input_tokens..reasoning_tokens: m.#},
+        {input_cost_pico_usd..other_cost_pico_usd: m.#}, m.unpriced_calls, m.error_without_usage_calls
+    FROM piece p CROSS JOIN LATERAL (
+        SELECT m.* FROM genai.measured_call m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
+    WHERE p.level = 'call' AND p_source = 'calls'
+$$;
+
+-- The usage of a range by steps and segments.
 CREATE FUNCTION genai.usage_by_step(
     p_from timestamptz, p_to timestamptz, p_step interval, p_env text, p_data_mode text, p_dimension text,
     p_endpoint text, p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text,
@@ -23,23 +103,6 @@ CREATE FUNCTION genai.usage_by_step(
     input_tokens bigint, output_tokens bigint, cost_pico_usd numeric, priced numeric, cache_read_tokens bigint,
     cache_write_tokens bigint, reasoning_tokens bigint, {input_cost_pico_usd..other_cost_pico_usd: # numeric}
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    WITH asked AS MATERIALIZED (
-        SELECT genai.spend_source(
-                p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) AS source,
-            p_step >= interval '1 hour' OR p_from < (SELECT f.time FROM genai.floor f WHERE f.level = 'minute') AS coarse
-    ), piece AS MATERIALIZED (
-        SELECT w.level, w.from_time, w.to_time
-        FROM asked a CROSS JOIN LATERAL genai.window_pieces(
-            date_bin(p_step, p_from, 'epoch'), date_bin('1 hour', p_to + interval '3599.999999 seconds', 'epoch'), NULL,
-            a.source) w
-        WHERE p_step >= interval '1 day' AND a.source <> 'calls' AND w.level IN ('day', 'hour', 'folded')
-        UNION ALL
-        SELECT CASE WHEN a.source = 'calls' THEN 'call' WHEN a.source <> 'series' OR a.coarse THEN 'hour' ELSE 'minute' END,
-            date_bin(CASE WHEN a.source = 'calls' OR a.source = 'series' AND NOT a.coarse THEN p_step
-                ELSE greatest(p_step, interval '1 hour') END, p_from, 'epoch'), p_to
-        FROM asked a
-        WHERE p_step < interval '1 day' OR a.source = 'calls'
-    )
     SELECT
         u.time,
         CASE p_dimension WHEN '' THEN '' ELSE genai.segment_of(p_dimension, s.endpoint_tag, s.prompt_version, i.user_id,
@@ -54,65 +117,8 @@ CREATE FUNCTION genai.usage_by_step(
                     FILTER (WHERE u.unpriced_calls IS NOT NULL), 0) END,
         genai.total(u.cache_read_tokens), genai.total(u.cache_write_tokens), genai.total(u.reasoning_tokens),
         {input_cost_pico_usd..other_cost_pico_usd: sum(u.#)}
-    FROM (
-        SELECT date_bin(p_step, m.bucket, 'epoch') AS time, m.series_id, NULL::bigint AS identity_id,
-            {calls..errors: m.#}, {input_tokens..reasoning_tokens: m.#},
-            {input_cost_pico_usd..other_cost_pico_usd: m.#}, m.unpriced_calls, m.error_without_usage_calls
-        FROM piece p CROSS JOIN LATERAL (
-            SELECT m.* FROM genai.measured_day m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
-        WHERE p.level = 'day' AND genai.spend_source(
-            p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) = 'series'
-        UNION ALL
-        SELECT date_bin(greatest(p_step, interval '1 hour'), m.bucket, 'epoch'), m.series_id, NULL,
-            {calls..errors: m.#}, {input_tokens..reasoning_tokens: m.#},
-            {input_cost_pico_usd..other_cost_pico_usd: m.#}, m.unpriced_calls, m.error_without_usage_calls
-        FROM piece p CROSS JOIN LATERAL (
-            SELECT m.* FROM genai.measured_hour m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
-        WHERE p.level = 'hour' AND genai.spend_source(
-            p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) = 'series'
-        UNION ALL
-        SELECT date_bin(p_step, m.bucket, 'epoch'), m.series_id, NULL,
-            {calls..errors: m.#}, {input_tokens..reasoning_tokens: m.#},
-            {input_cost_pico_usd..other_cost_pico_usd: m.#}, m.unpriced_calls, m.error_without_usage_calls
-        FROM piece p CROSS JOIN LATERAL (
-            SELECT m.* FROM genai.measured_minute m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
-        WHERE p.level = 'minute' AND genai.spend_source(
-            p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) = 'series'
-        UNION ALL
-        SELECT date_bin(p_step, m.bucket, 'epoch'), NULL, m.identity_id,
-            {calls..errors: m.#}, {input_tokens..reasoning_tokens: m.#},
-            {input_cost_pico_usd..other_cost_pico_usd: m.#}, m.unpriced_calls, m.error_without_usage_calls
-        FROM piece p CROSS JOIN LATERAL (
-            SELECT m.* FROM genai.measured_person_day m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
-        WHERE p.level = 'day' AND genai.spend_source(
-            p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) = 'person'
-            AND ((SELECT coalesce(p_env, '*') = '*') OR m.environment = ANY ((SELECT string_to_array(p_env, ','))::text[]))
-            AND (coalesce(p_data_mode, '*') = '*' OR m.data_mode = p_data_mode)
-        UNION ALL
-        SELECT date_bin(greatest(p_step, interval '1 hour'), m.bucket, 'epoch'), m.series_id, m.identity_id,
-            {calls..errors: m.#}, {input_tokens..reasoning_tokens: m.#},
-            {input_cost_pico_usd..other_cost_pico_usd: m.#}, m.unpriced_calls, m.error_without_usage_calls
-        FROM piece p CROSS JOIN LATERAL (
-            SELECT m.* FROM genai.measured_identity_hour m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
-        WHERE p.level = 'hour' AND genai.spend_source(
-            p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) <> 'series'
-        UNION ALL
-        SELECT date_bin(p_step, m.bucket, 'epoch'), m.series_id, m.identity_id,
-            {calls..errors: m.#}, {input_tokens..reasoning_tokens: m.#},
-            {input_cost_pico_usd..other_cost_pico_usd: m.#}, m.unpriced_calls, m.error_without_usage_calls
-        FROM piece p CROSS JOIN LATERAL (
-            SELECT m.* FROM genai.measured_identity_day m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
-        WHERE p.level = 'folded' AND genai.spend_source(
-            p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) <> 'series'
-        UNION ALL
-        SELECT date_bin(p_step, m.bucket, 'epoch'), m.series_id, m.identity_id,
-            {calls..errors: m.#}, {input_tokens..reasoning_tokens: m.#},
-            {input_cost_pico_usd..other_cost_pico_usd: m.#}, m.unpriced_calls, m.error_without_usage_calls
-        FROM piece p CROSS JOIN LATERAL (
-            SELECT m.* FROM genai.measured_call m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
-        WHERE p.level = 'call' AND genai.spend_source(
-            p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) = 'calls'
-    ) u
+    FROM genai.rows_by_step(p_from, p_to, p_step, p_env, p_data_mode, genai.spend_source(
+        p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service)) u
     LEFT JOIN genai.series s ON s.id = u.series_id
     LEFT JOIN genai.identity i ON i.id = u.identity_id
     WHERE CASE WHEN u.series_id IS NOT NULL
