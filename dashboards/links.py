@@ -17,6 +17,8 @@ Link = dict[str, object]
 WINDOW = ("${__from}", "${__to}")
 BUCKET = ("${__value.time}", "${__data.fields.until_ms.numeric}")
 """The window of a point of a chart: its query names the end of every bucket (`genai.usage_chart`)."""
+ROW_WINDOW = ("${__data.fields.from_ms.numeric}", "${__data.fields.until_ms.numeric}")
+"""The window that a row names."""
 SERIES = "${__field.labels.focus:percentencode}"
 """The value behind the name of a series."""
 
@@ -67,10 +69,20 @@ def focus_link(title: str, uid: str, has_focus: bool = True, **columns: str) -> 
     return data_link(title, dashboard_url(uid, has_focus, **{name: field(c) for name, c in columns.items()}))
 
 
-def row_window_link(title: str, uid: str, has_focus: bool) -> Link:
-    """A link to the window of the clicked row: its columns `from_ms` and `until_ms`."""
-    window = ("${__data.fields.from_ms.numeric}", "${__data.fields.until_ms.numeric}")
-    return data_link(title, _address(uid, has_focus, window, {}))
+def row_window_link(title: str, uid: str, has_focus: bool, **columns: str) -> Link:
+    """A link to the window of the clicked row: its columns `from_ms` and `until_ms`.
+
+    Args:
+        columns: variable → column of the row, for what the link sets to something else than the page's own.
+    """
+    values = {name: field(column) for name, column in columns.items()}
+    return data_link(title, _address(uid, has_focus, ROW_WINDOW, values))
+
+
+def place_link(title: str, uid: str) -> Link:
+    """A link to the row's own window, selection, baseline and focus: an alert's or an incident's."""
+    own = {name: name for name in ("data_mode", "baseline", "service", *FOCUS)}
+    return row_window_link(title, uid, False, env="environment", **own)
 
 
 def bucket_link(title: str, uid: str, has_focus: bool, series: str | None = None) -> Link:

@@ -25,6 +25,8 @@ TITLES = {
     "spanledger-models": "Models and Pricing",
     "spanledger-month": "Month",
     "spanledger-requests": "Requests",
+    "spanledger-alerts-inbox": "Alerts Inbox",
+    "spanledger-incidents": "Incidents",
 }
 """Every dashboard by uid, in the order of the path."""
 
@@ -61,6 +63,7 @@ class Page:
             .live_now(False)
             .variables(variables(self.uid, self.has_focus))
             .annotation(_annotations(self.uid, self.has_focus))
+            .annotation(_alert_annotations(self.uid, self.has_focus))
             .links(self._links())
         )
         top = 0
@@ -106,4 +109,17 @@ def _annotations(uid: str, has_focus: bool) -> Any:
         .hide(False)
         .icon_color("blue")
         .target(SqlQuery(statement(name, uid), ref_id="Anno"))
+    )
+
+
+def _alert_annotations(uid: str, has_focus: bool) -> Any:
+    name = "common/alert_annotations" if has_focus else "common/alert_annotations_all"
+    return (
+        build.AnnotationQuery()
+        .name("Alerts and incidents")
+        .datasource(DATASOURCE)
+        .enable(True)
+        .hide(False)
+        .icon_color("red")
+        .target(SqlQuery(statement(name, uid), ref_id="Alerts"))
     )

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from dashboards.pages import compare, endpoints, models, month, overview, prompts, requests, users
+from dashboards.pages import (
+    compare,
+    endpoints,
+    inbox,
+    incidents,
+    models,
+    month,
+    overview,
+    prompts,
+    requests,
+    users,
+)
 
 PAGES = (
     overview.PAGE,
@@ -13,4 +24,6 @@ PAGES = (
     models.PAGE,
     month.PAGE,
     requests.PAGE,
+    inbox.PAGE,
+    incidents.PAGE,
 )

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
+import psycopg
+
 from demo.plan import INTERRUPTED, OK, Plan, PlannedCall, PlannedRequest, make_plan
 from demo.shop import pseudonym
 from demo.truth import cost_of
+from operations.inbox.receive import receive
+from operations.inbox.story import explain_due
+from operations.incidents.model import open_incident
 from processor.calls.call import Batch, UncountedSpan, Unread
 from storage.ingest.writer import Writer
+from tests.operations.alert_documents import alert, grafana, milliseconds
 from tests.operations.ledger import ERROR_WITHOUT_USAGE, NO_USAGE, PRICED, UNPRICED, Call, fill
 
 ANCHOR = datetime(2026, 5, 20, 17, 30, tzinfo=UTC)
@@ -37,6 +43,26 @@ def fill_day(dsn: str) -> None:
     ]
     fill(dsn, [*calls, *extra])
     _send_unread(dsn)
+    _send_alerts(dsn)
+
+
+def _send_alerts(dsn: str) -> None:
+    """The watchdog, an alert that became an incident, one that is open, and one that was over by itself."""
+    began = ANCHOR - timedelta(minutes=30)
+    told = [
+        alert("1", began, alertname="Watchdog", rule="watchdog"),
+        alert("2", began, endpoint="support.answer"),
+        alert("3", began, rule="burst_failing", severity="critical", tenant=HOSTILE_TENANT),
+        alert("4", began, ended_at=ANCHOR, endpoint="search.embed"),
+    ]
+    for each in told:
+        window = {"WFROM": milliseconds(began - timedelta(hours=1)), "WTO": milliseconds(began)}
+        each["values"] |= window
+    with psycopg.connect(dsn, autocommit=True, options="-c timezone=UTC") as connection:
+        found = receive(connection, grafana(*told), now=ANCHOR)
+        explain_due(connection)
+        open_incident(connection, found.deliveries[1].episode_id, "ada")
+        connection.execute("UPDATE _genai.incident SET opened_at = %s", [ANCHOR - timedelta(minutes=20)])
 
 
 def _send_unread(dsn: str) -> None:

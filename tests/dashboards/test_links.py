@@ -81,6 +81,7 @@ def test_there_are_links_and_only_those_to_a_calls_trace_and_bill_leave() -> Non
     assert {link.url for link in links()} - {link.url for link in internal()} == {
         "${__data.fields.trace_url:raw}",
         "${__data.fields.call_url:raw}",
+        "${__data.fields.page_url:raw}",
     }
 
 

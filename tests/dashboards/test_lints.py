@@ -65,7 +65,7 @@ def _lost(given: Any, back: Any, path: str = "") -> list[str]:
 
 def test_uids_and_titles_are_sound_and_unique() -> None:
     assert set(UIDS) == set(TITLES)
-    assert all(re.fullmatch(r"spanledger-[a-z]{1,29}", uid) for uid in UIDS)
+    assert all(re.fullmatch(r"spanledger-[a-z-]{1,29}", uid) for uid in UIDS)
     titles = [dashboard["title"] for dashboard in dashboards().values()]
     assert len(set(titles)) == len(titles)
 

@@ -8,7 +8,7 @@ SELECT i.id, i.title, i.state, i.state_by, i.state_at, i.severity, i.environment
     i.driver_class, i.driver, i.focus ->> 'endpoint' AS endpoint_tag, i.focus ->> 'prompt_version' AS prompt_version,
     i.focus ->> 'tenant' AS tenant_id, i.focus ->> 'user' AS user_id, i.focus ->> 'model' AS model,
     i.focus ->> 'service' AS service_name, i.opened_at, i.opened_by, i.contained_at, i.closed_at, i.window_from, i.window_to,
-    i.baseline, i.containment, i.guardrail, i.waiver, i.note, i.state = 'closed' AND i.guardrail = '' AS is_guardrail_open,
+    i.baseline, i.recurrence_key, i.containment, i.guardrail, i.waiver, i.note, i.state = 'closed' AND i.guardrail = '' AS is_guardrail_open,
     (SELECT count(*) FROM _genai.incident o
         WHERE o.recurrence_key = i.recurrence_key AND o.opened_at < i.opened_at) AS recurrences,
     (SELECT count(*) FROM _genai.incident_alert a WHERE a.incident_id = i.id) AS alerts,
