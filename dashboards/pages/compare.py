@@ -25,14 +25,15 @@ from dashboards.styles import (
 
 UID = "spanledger-compare"
 NO_CHANGE = "Nothing to compare: no calls in this range or its baseline."
-TERM_NAMES = ("volume", "attempts", "mix", "tokens", "price", "new", "gone")
+TERM_NAMES = ("volume", "attempts", "mix", "tokens", "price")
+NEW_OR_GONE = ("new", "gone")
+"""Of an endpoint one of them is zero."""
 
 TOTALS = Headline(
     id=2,
     title="How much?",
     sql="compare/totals",
-    width=15,
-    height=4,
+    width=24,
     empty=NO_CHANGE,
     description=(
         "Spend in the baseline and in the range, and the difference, equal to `spanledger compare` to the "
@@ -51,7 +52,7 @@ WINDOWS = Table(
     title="Which windows?",
     sql="compare/windows",
     width=9,
-    height=4,
+    height=9,
     empty=NO_CHANGE,
     description=(
         "The windows compared, UTC. Where single calls at an edge are no longer kept, the window is "
@@ -141,8 +142,10 @@ ENDPOINTS = Table(
         "spend": money("Now", width=95),
         "change": signed("Change", width=95),
         "top_term": Column("Mostly", width=85),
-        **{name: signed(name.capitalize(), width=90) for name in TERM_NAMES},
-        **hidden("baseline_cost_usd", "cost_usd", "delta_usd", *(f"{name}_usd" for name in TERM_NAMES)),
+        **{name: signed(name.capitalize(), width=100) for name in TERM_NAMES},
+        "new_or_gone": signed("New or gone", width=100),
+        **hidden("baseline_cost_usd", "cost_usd", "delta_usd"),
+        **hidden(*(f"{name}_usd" for name in (*TERM_NAMES, *NEW_OR_GONE))),
     },
 )
 
@@ -158,10 +161,10 @@ VITALS = Table(
         "latency comes from a histogram. Next: a ratio far from 1 shows where to look."
     ),
     columns={
-        "figure": Column("Figure", wrap=True),
-        "before_text": Column("Before", width=85, right=True),
-        "now_text": Column("Now", width=85, right=True),
-        "ratio": Column("Ratio", "none", 2, width=65),
+        "figure": Column("Figure", wrap=True, width=145),
+        "before_text": Column("Before", width=80, right=True),
+        "now_text": Column("Now", width=80, right=True),
+        "ratio": Column("Ratio", "none", 2, width=70),
         **hidden("before", "now"),
     },
 )
@@ -203,7 +206,7 @@ CLASSES = Chart(
     id=12,
     title="What was paid for?",
     sql="compare/classes",
-    width=24,
+    width=15,
     unit=USD,
     stacked=True,
     colours=TOKEN_CLASSES,
@@ -219,13 +222,13 @@ PAGE = Page(
     UID,
     "What changed between two windows, why, and who or what caused it?",
     [
-        [TOTALS, WINDOWS],
+        [TOTALS],
         [notes(1, "common/notes_story")],
         [STORY],
         [SPEND, REQUESTS],
         [STEPS, TERMS],
         [DRIVERS, VITALS],
         [ENDPOINTS],
-        [CLASSES],
+        [CLASSES, WINDOWS],
     ],
 )

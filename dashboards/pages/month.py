@@ -6,7 +6,7 @@ from dashboards.first_screen import Details, Headline, hidden, money, notes, sig
 from dashboards.links import focus_link, row_window_link
 from dashboards.page import Page
 from dashboards.panels import BLUE, COUNT, NEUTRAL, OFF_THE_CHART, SHARE, USD, Bars, Chart, Column, Table
-from dashboards.styles import SOME_STEPS, UNCERTAIN_STEPS, named, share_bar
+from dashboards.styles import SOME_STEPS, UNCERTAIN_STEPS, named, share
 
 UID = "spanledger-month"
 
@@ -115,8 +115,8 @@ def _by(panel_id: int, dimension: str, title: str, link: Column, next_step: str)
         columns={
             dimension: link,
             "spend": money("So far", width=95),
-            "cost_share": share_bar(),
-            "before": money("Month before", width=105),
+            "cost_share": share("Share"),
+            "before": money("Month before", width=110),
             "change": signed("Change", width=95),
             **hidden("cost_usd", "last_month_to_date_usd", "delta_usd", "calls"),
         },

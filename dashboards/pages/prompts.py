@@ -35,7 +35,7 @@ VERDICT = Table(
     title="Does the new version cost more?",
     sql="prompts/verdict",
     width=24,
-    height=3,
+    height=4,
     header=False,
     description=(
         "The version in focus against the other version of its endpoint with most calls, in this range and "
@@ -58,7 +58,7 @@ PAIR = Table(
     title="A against B",
     sql="prompts/pair",
     width=12,
-    height=9,
+    height=10,
     description=(
         "The same two versions figure by figure. A ratio of 2 for output tokens means answers twice as long. "
         "Next: find the change in the prompt that explains the ratio."
@@ -101,16 +101,9 @@ VERSIONS = Table(
                 "nothing to compare": ("–", NEUTRAL),
             },
         ),
-        "output_tokens_per_request": count("Tokens out"),
         **hidden(
-            *(
-                "cost_usd",
-                "cost_per_request_usd",
-                "calls_before",
-                "input_tokens_per_request",
-                "success_ratio",
-            ),
-            "last_seen",
+            *("output_tokens_per_request", "input_tokens_per_request", "success_ratio", "last_seen"),
+            *("cost_usd", "cost_per_request_usd", "calls_before"),
         ),
     },
 )
@@ -159,6 +152,7 @@ MODELS = shared.models(
     "prompts/models",
     "Models of the selection; versions that ran on different models are not comparable. Next: a name opens "
     "Models and Pricing.",
+    height=11,
 )
 
 TERMS = shared.terms(
@@ -176,6 +170,7 @@ SUCCESS = shared.over_time(
     "Successes divided by successes and errors. A version that saves tokens but fails more often saves "
     "nothing. Next: Requests.",
     series="prompt_version",
+    height=10,
 )
 
 PAGE = Page(

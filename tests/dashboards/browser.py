@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from tests.dashboards.macros import Value
 
-_PART = re.compile(r"\$\{([\w.]+)(?::(\w+))?\}")
+_PART = re.compile(r"\$\{([\w.]+)(?::([\w:]+))?\}")
 
 
 class Visit(NamedTuple):
@@ -37,6 +37,8 @@ def follow(
 
     def put(match: re.Match[str]) -> str:
         name, form = match[1], match[2]
+        if (name, form) == ("__to", "date:YYYYMM"):
+            return f"{window[1]:%Y%m}"
         if name in ("__from", "__to"):
             return str(round(window[name == "__to"].timestamp() * 1000))
         if name == "__value.time":

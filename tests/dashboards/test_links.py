@@ -92,6 +92,8 @@ def test_a_link_keeps_window_selection_and_focus(link: Link) -> None:
     _, _, target = visit.path.partition("/d/")
     assert target in dashboards(), link
     window = ("1777888800000", "1777892400000") if is_bucket(link) else ("1777885200500", "1777896000500")
+    if target == "spanledger-month":
+        window = ("20260501", window[1])
     assert (*visit.parameters["from"], *visit.parameters["to"]) == window
     assert visit.parameters["timezone"] == ["utc"]
     given = {

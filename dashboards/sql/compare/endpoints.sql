@@ -6,8 +6,7 @@ SELECT t.segment AS endpoint, genai.cost_text(t.cost_usd, t.unpriced_calls + t.u
     genai.change_text(t.mix_usd) AS mix,
     genai.change_text(t.tokens_usd) AS tokens,
     genai.change_text(t.price_usd) AS price,
-    genai.change_text(t.new_usd) AS new,
-    genai.change_text(t.gone_usd) AS gone,
+    genai.change_text(CASE t.new_usd WHEN 0 THEN t.gone_usd ELSE t.new_usd END) AS new_or_gone,
     t.baseline_cost_usd, t.cost_usd, t.delta_usd, t.volume_usd, t.attempts_usd, t.mix_usd, t.tokens_usd, t.price_usd,
     t.new_usd, t.gone_usd
 FROM genai.compare(

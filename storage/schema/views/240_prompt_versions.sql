@@ -50,7 +50,8 @@ CREATE FUNCTION genai.version_usage(
     WINDOW e AS (PARTITION BY v.endpoint_tag)
 $$;
 
--- Every version of the selection with calls in the window or its baseline (none where that is NULL), the newest first.
+-- Every version of the selection with calls in the window or its baseline (none where that is NULL), the newest first, only
+-- versions last.
 -- `verdict` compares a version's cost per request with that of all other versions of its endpoint together; below
 -- `p_min_calls` calls on either side it is advisory. `model_mix` says when the models differ by more than a tenth: then the
 -- version is not the only difference.
@@ -93,7 +94,7 @@ CREATE FUNCTION genai.prompt_versions(
         p_from, p_to, p_baseline, p_env, p_data_mode, p_endpoint, p_user, p_tenant, p_model, p_service, p_min_calls) v
     LEFT JOIN seen s ON s.endpoint_tag = v.endpoint_tag AND s.prompt_version = v.prompt_version
     CROSS JOIN LATERAL genai.latency_quantiles(v.latency) q
-    ORDER BY s.first_seen DESC NULLS LAST, v.window_cost DESC, v.endpoint_tag, v.prompt_version
+    ORDER BY v.others_calls = 0, s.first_seen DESC NULLS LAST, v.window_cost DESC, v.endpoint_tag, v.prompt_version
     LIMIT 50
 $$;
 
