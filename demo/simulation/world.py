@@ -10,12 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
 MINUTE: Final = timedelta(minutes=1)
-_MODELS: Final = (
-    ("openai", "gpt-4.1-mini"),
-    ("openai", "gpt-4o"),
-    ("openai", "gpt-4.1"),
-    ("openai", "gpt-4o-mini"),
-)
+_MODELS: Final = (("openai", "gpt-4o"), ("openai", "gpt-4.1"), ("anthropic", "claude-sonnet-4-5"))
 """Models of the price list, some of them for each feature."""
 _FAILING: Final = 0.01
 """The usual share of failed calls."""
@@ -92,8 +87,8 @@ def make_world(seed: int | str, per_hour: float = 1000, features: int = 4, tenan
     made = tuple(
         Feature(
             f"feature.{number}", f"service-{number % 2}", f"v{rng.randint(1, 6)}", *rng.choice(_MODELS),
-            weight=rng.uniform(0.6, 1.6), input_tokens=rng.randint(1500, 5000),
-            output_tokens=rng.randint(200, 700),
+            weight=rng.uniform(0.6, 1.6), input_tokens=rng.randint(3000, 9000),
+            output_tokens=rng.randint(300, 1000),
         )
         for number in range(features)
     )  # fmt: skip

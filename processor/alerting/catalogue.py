@@ -47,6 +47,7 @@ class Rule(NamedTuple):
         dashboard: where its link leads, with the panel's dashboard uid without prefix.
         places: the data that it looks at.
         no_data_fires: no answer is a breach.
+        is_tunable: `rules.yaml` may set it; else its limits stand elsewhere.
     """
 
     id: str
@@ -64,10 +65,13 @@ class Rule(NamedTuple):
     dashboard: str = "compare"
     places: tuple[Place, ...] = (Place.PROD, Place.ELSEWHERE)
     no_data_fires: bool = False
+    is_tunable: bool = True
 
     @property
     def parameters(self) -> tuple[str, ...]:
         """What `rules.yaml` may set of it."""
+        if not self.is_tunable:
+            return ()
         optional = {"minimum": self.minimum, "minimum_usd": self.minimum_usd}
         return ("enabled", "threshold", *(name for name, value in optional.items() if value is not None))
 
@@ -85,6 +89,17 @@ OVERRIDABLE: Final = ("service", "endpoint", "prompt_version", "tenant", "user",
 
 
 _ONLY_PROD: Final = (Place.PROD,)
+_SCOPED: Final = ("scope", "service", "endpoint", "tenant", "user", "model")
+"""What a budget may be about; its name is the scope."""
+
+
+def _budget(id_: str, title: str, severity: Severity, meaning: str, summary: str) -> Rule:
+    """A rule on a transition of a budget, whose limits stand in `budgets.yaml`."""
+    return Rule(
+        id_, title, "budget", severity, meaning, summary, _SCOPED, Decimal(1), keep_firing=timedelta(0),
+        is_tunable=False,
+    )  # fmt: skip
+
 
 RULES: Final = (
     Rule(
@@ -93,6 +108,15 @@ RULES: Final = (
         "{endpoint}: {value:.1f} times the usual calls in 15 minutes while more of them fail "
         "(alerts at {threshold:.1f})",
         ("endpoint",), Decimal(2), minimum=100, pending=2 * MINUTE,
+    ),
+    _budget(
+        "budget_exceeded", "Budget exceeded", Severity.CRITICAL, "A budget's limit is exceeded",
+        "Budget {scope}: ${value:.2f} spent of ${threshold:.2f}",
+    ),
+    _budget(
+        "spend_rate", "Spend alert by the hour", Severity.CRITICAL,
+        "More was spent within an hour than a spend-alert allows",
+        "{scope}: ${value:.2f} within the hour (alerts at ${threshold:.2f})",
     ),
     Rule(
         "freshness", "Freshness breach", "freshness", Severity.CRITICAL,
@@ -133,6 +157,15 @@ RULES: Final = (
         "A user makes a far larger part of the spend than usual",
         "{user} makes {value:.0%} of the spend (alerts at {threshold:.0%})",
         ("user",), Decimal("0.25"), minimum=100, minimum_usd=Decimal(1), pending=5 * MINUTE,
+    ),
+    _budget(
+        "budget_warning", "Budget warning", Severity.WARNING, "A budget has reached its warning ratio",
+        "Budget {scope}: ${value:.2f} spent (warns at ${threshold:.2f})",
+    ),
+    _budget(
+        "spend_alert", "Spend alert", Severity.WARNING,
+        "A day, a month or a request cost more than a spend-alert allows",
+        "{scope}: ${value:.2f} (alerts at ${threshold:.2f})",
     ),
     Rule(
         "telemetry_silent", "Telemetry silent", "telemetry", Severity.WARNING,

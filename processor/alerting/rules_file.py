@@ -45,6 +45,8 @@ def _by_rule(rules: Value) -> list[tuple[str, Value]]:
 
 
 def _settings(rule: Rule, value: Value) -> list[Json]:
+    if not rule.is_tunable:
+        raise value.error("its limits stand in budgets.yaml")
     known = (*rule.parameters, *(("overrides",) if rule.overridable else ()))
     values = value.section(*known)
     found = [{"rule": rule.id} | _parameters(values)] if values.keys() - {"overrides"} else []

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from operations.alerts.runbooks import runbooks_page
 from operations.compare.page import compare_page
 from operations.explain.page import call_page
 from operations.spend.page import home_page
@@ -58,6 +59,11 @@ def call(connection: Connection, request: Request, service: Service) -> HTMLResp
     return HTMLResponse(page)
 
 
+def runbooks(connection: Connection, request: Request, service: Service) -> HTMLResponse:
+    """`/runbooks`: what to do when an alert speaks."""
+    return HTMLResponse(runbooks_page(Links("./"), service))
+
+
 PAGES: dict[str, Answer] = {
     "/": home,
     "/compare": comparison,
@@ -66,5 +72,6 @@ PAGES: dict[str, Answer] = {
     "/alert/{id:int}": inbox_handlers.alert,
     "/incidents": inbox_handlers.incidents,
     "/incident/{id:int}": inbox_handlers.incident,
+    "/runbooks": runbooks,
 }
 """The read-only pages by path; whoever serves them checks the reader first."""

@@ -5,12 +5,16 @@ CREATE VIEW genai.alert_default AS
 SELECT v.rule, v.threshold, v.minimum, v.minimum_usd
 FROM (VALUES
     ('burst_failing', 2::float8, 100::float8, NULL::float8),
+    ('budget_exceeded', 1, NULL, NULL),
+    ('spend_rate', 1, NULL, NULL),
     ('freshness', 300, NULL, NULL),
     ('ledger_unreadable', 1, NULL, NULL),
     ('cost_drift_endpoint', 1.5, 50, 1),
     ('cost_drift_prompt', 1.5, 50, 1),
     ('concentration_tenant', 0.4, 100, 1),
     ('concentration_user', 0.25, 100, 1),
+    ('budget_warning', 1, NULL, NULL),
+    ('spend_alert', 1, NULL, NULL),
     ('telemetry_silent', 0.95, 30, NULL),
     ('ingest_rejects', 10, NULL, NULL),
     ('rollup_mismatch', 1, NULL, NULL),

@@ -1,0 +1,172 @@
+"""How well the rules detect: simulated incidents with a known truth, what must stay quiet, and quiet weeks.
+
+The seeds are drawn anew for a release and were not looked at while the rules were built (docs/detection.md).
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import statistics
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
+
+import psycopg
+
+from demo.simulation.play import history_writer, play
+from demo.simulation.scenarios import SCENARIOS, Scenario
+from demo.simulation.world import drafts, make_world
+from processor.alerting.catalogue import BY_ID, Severity
+from processor.pricing.load import load_price_book
+from service.postgres.server import EmbeddedPostgres
+from storage.schema.migrate import migrate
+from tests.benchmarks.figure import AT_LEAST, Figure
+from tests.operations.alert_harness import HOUR, MINUTE, Fired, fill, watch
+
+SEED = "release 1"
+ROUNDS, QUIET_DAYS = 4, 6
+"""Of a run in `make bench`; docs/detection.md has those of 25 rounds and 30 days."""
+LASTS, STEP = 100 * MINUTE, 4 * MINUTE
+FIRST = datetime(2020, 1, 6, tzinfo=UTC)
+
+
+class Case(NamedTuple):
+    """A scenario in a world of its own, ten days from the next one."""
+
+    scenario: Scenario
+    begin: datetime
+
+
+class Outcome(NamedTuple):
+    """What the rules made of a case."""
+
+    case: Case
+    fired: list[Fired]
+
+    @property
+    def names(self) -> set[str]:
+        return {each.rule.id for each in self.fired}
+
+    def first(self, rule: str) -> Fired | None:
+        """The first alert of a rule."""
+        return next((each for each in self.fired if each.rule.id == rule), None)
+
+
+def measure() -> Iterator[Figure]:
+    """On an embedded server of its own."""
+    directory = Path(tempfile.mkdtemp(prefix="spanledger-bench-"))
+    directory.chmod(0o755)
+    server = EmbeddedPostgres(directory)
+    try:
+        dsn = server.start()
+        migrate(dsn)
+        yield from measure_on(dsn, SEED, ROUNDS, QUIET_DAYS)
+    finally:
+        server.destroy()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def measure_on(dsn: str, seed: str, rounds: int, quiet_days: int) -> Iterator[Figure]:
+    """On this server, in an empty database."""
+    outcomes = play_cases(dsn, seed, rounds)
+    yield from figures(outcomes)
+    paged, told = quiet_weeks(dsn, seed, quiet_days)
+    yield Figure(f"alerts: pages in {quiet_days} quiet days", paged, "", 0)
+    yield Figure(f"alerts: warnings in {quiet_days} quiet days", told, "")
+
+
+def play_cases(dsn: str, seed: str, rounds: int) -> list[Outcome]:
+    """Every scenario `rounds` times."""
+    cases = list(_cases(dsn, seed, rounds))
+    with psycopg.connect(dsn, autocommit=True, options="-c timezone=UTC") as connection:
+        connection.execute("VACUUM ANALYZE")
+        return [
+            Outcome(case, watch(connection, case.begin - 20 * MINUTE, case.begin + LASTS, STEP))
+            for case in cases
+        ]
+
+
+def _cases(dsn: str, seed: str, rounds: int) -> Iterator[Case]:
+    writer, book = history_writer(dsn), load_price_book(None)
+    try:
+        for number in range(rounds * len(SCENARIOS)):
+            kind = list(SCENARIOS)[number % len(SCENARIOS)]
+            rng = random.Random(f"{seed} {number}")
+            begin = FIRST + timedelta(days=10 * (number + 1), minutes=rng.randrange(24 * 60))
+            # At night and on Sundays a feature still has a hundred requests an hour, of some dollars.
+            world = make_world(f"{seed} {number}", per_hour=rng.choice((2500, 4000)))
+            scenario = SCENARIOS[kind](rng, world, begin)
+            fill(writer, book, world, scenario, begin, LASTS)
+            yield Case(scenario, begin)
+    finally:
+        writer.close()
+
+
+def figures(outcomes: list[Outcome]) -> Iterator[Figure]:
+    """Recall, precision, delay and right driver, over all and by rule."""
+    wanted, found, false, right = (defaultdict[str, int](int) for _ in range(4))
+    delays: dict[str, list[float]] = defaultdict(list)
+    for outcome in outcomes:
+        scenario = outcome.case.scenario
+        for rule in scenario.rules:
+            wanted[rule] += 1
+            if first := outcome.first(rule):
+                found[rule] += 1
+                right[rule] += has_right_driver(first, scenario)
+                delays[rule].append((first.at - outcome.case.begin) / MINUTE)
+        for rule in outcome.names - scenario.rules - scenario.allowed:
+            false[rule] += 1
+    hits, misses = sum(found.values()), sum(wanted.values()) - sum(found.values())
+    yield Figure("alerts: recall", hits / (hits + misses), "", 0.95, AT_LEAST)
+    yield Figure("alerts: precision", hits / max(1, hits + sum(false.values())), "", 0.95, AT_LEAST)
+    yield Figure("alerts: right driver", sum(right.values()) / max(1, hits), "", 0.95, AT_LEAST)
+    for rule in sorted(wanted):
+        median = statistics.median(delays[rule]) if delays[rule] else float("nan")
+        note = f"{found[rule]} of {wanted[rule]} found, {false[rule]} false, {right[rule]} right drivers"
+        yield Figure(f"alerts, {rule}: delay, median", median, "min", note=note)
+
+
+def has_right_driver(fired: Fired, scenario: Scenario) -> bool:
+    """Whether the alert's labels and link carry the combination that was planted."""
+    said = {name.removeprefix("var-"): each[0] for name, each in parse_qs(fired.detail.query).items()}
+    return all(said.get(name) == value for name, value in scenario.truth.items())
+
+
+def quiet_weeks(dsn: str, seed: str, days: int) -> tuple[int, int]:
+    """Pages and warnings in days in which nothing happens, after eight days of the same."""
+    world = make_world(f"{seed} quiet", per_hour=1200)
+    start = datetime(2018, 3, 1, tzinfo=UTC)
+    writer, book = history_writer(dsn), load_price_book(None)
+    try:
+        play(writer, book, drafts(world, start, start + timedelta(days=8 + days)), "prod", "real")
+    finally:
+        writer.close()
+    first = start + timedelta(days=8)
+    with psycopg.connect(dsn, autocommit=True, options="-c timezone=UTC") as connection:
+        connection.execute("VACUUM ANALYZE")
+        fired = watch(connection, first, first + timedelta(days=days) - HOUR, 10 * MINUTE)
+    return _count(fired, Severity.CRITICAL), _count(fired, Severity.WARNING)
+
+
+def _count(fired: list[Fired], severity: Severity) -> int:
+    return sum(BY_ID[each.rule.id].severity is severity for each in fired)
+
+
+def describe(outcomes: list[Outcome]) -> Iterator[str]:
+    """What went wrong, case by case."""
+    for outcome in outcomes:
+        scenario: Any = outcome.case.scenario
+        missed, false = scenario.rules - outcome.names, outcome.names - scenario.rules - scenario.allowed
+        wrong = [
+            f.rule.id
+            for f in outcome.fired
+            if f.rule.id in scenario.rules and not has_right_driver(f, scenario)
+        ]
+        if missed or false or wrong:
+            told = f"missed {sorted(missed)}, false {sorted(false)}, wrong {wrong}"
+            yield f"{scenario.kind} {outcome.case.begin:%Y-%m-%d %H:%M %a}: {told}; {scenario.truth}"

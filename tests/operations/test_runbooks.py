@@ -1,0 +1,36 @@
+"""Every rule has its section in the runbooks, and the page has an address for it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from operations.alerts.runbooks import runbooks_page, text
+from operations.web.parameters import Links
+from operations.web.render import Service
+from processor.alerting.catalogue import RULES
+
+PARTS = ("Meaning", "Impact", "Diagnosis", "Containment", "Hardening")
+
+
+def sections() -> dict[str, str]:
+    _, *parts = re.split(r"^## (.+)$", text(), flags=re.MULTILINE)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def test_there_is_a_section_for_each_rule_and_no_other() -> None:
+    assert set(sections()) == {rule.id.replace("_", "-") for rule in RULES}
+
+
+@pytest.mark.parametrize("name", sections())
+def test_a_section_says_what_to_do(name: str) -> None:
+    assert re.findall(r"^\*\*(\w+)\.\*\*", sections()[name], re.MULTILINE) == list(PARTS)
+
+
+def test_the_page_has_an_address_for_every_section() -> None:
+    page = runbooks_page(Links("./"), Service("1", None, {}))
+    for name in sections():
+        assert f'<h2 id="{name}">' in page
+    assert "](" not in page
+    assert 'href="#concentration-tenant"' in page
