@@ -92,7 +92,7 @@ class Running:
         )
         late = binding(first.dsn, self.book, first.price_map_id, caps_of(first.config))
         await self._upkeep.enter_async_context(late)
-        await self._upkeep.enter_async_context(inbox_jobs(first.dsn))
+        await self._upkeep.enter_async_context(inbox_jobs(first.dsn, first.config.retention))
         await self._upkeep.enter_async_context(alerting(first.config, first.dsn))
 
     @asynccontextmanager

@@ -39,12 +39,14 @@ def compare_page(
         calls = queries.calls(connection, question, CALLS)
         state = queries.rows(connection, "state", question)[0]
         outside = [] if answer.total else queries.rows(connection, "outside", question)
+        alerts = queries.rows(connection, "alerts_within", question)
     total = answer.total
     return render(
         "compare/page.html", service=service, links=links, question=question, total=total,
         answer=answer, waterfall=waterfall(total) if total else None, drivers=answer.drivers,
         chart=chart, step=step,
-        calls=calls, state=state, outside=outside, doubts=words.doubts(question, total) if total else [],
+        alerts=alerts, calls=calls, state=state, outside=outside,
+        doubts=words.doubts(question, total) if total else [],
         evidence=_evidence(answer), focus_of=lambda row: focus(question, row.segment), dimensions=DIMENSIONS,
         baselines=BASELINES, command=command(question), refresh=None,
         per="call" if is_per_call(question.dimension) else "request",

@@ -8,6 +8,19 @@ FROM unnest(%(ids)s::bigint[], %(topics)s::text[], %(statuses)s::text[], %(sever
     %(cooldowns)s::boolean[]) d (id, topic, status, severity, dedupe, cooldown)
 
 
+-- forget --
+-- Deliveries, and alerts that are resolved and in no incident, that were told longer ago than they are kept.
+WITH gone AS (
+    DELETE FROM _genai.alert_delivery d WHERE d.received_at < %(deliveries_before)s RETURNING 1
+), over AS (
+    DELETE FROM _genai.alert_episode e
+    WHERE e.last_seen < %(alerts_before)s AND e.state = 'resolved'
+        AND NOT EXISTS (SELECT FROM _genai.incident_alert i WHERE i.episode_id = e.id)
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM gone) AS deliveries, (SELECT count(*) FROM over) AS alerts
+
+
 -- known --
 -- Which of these episodes are known, and in which status they were told before.
 SELECT e.org_id, e.fingerprint, e.starts_at,
@@ -211,14 +224,3 @@ LIMIT %(limit)s
 -- watchdog --
 -- When the watchdog was last heard: it always fires, so that silence shows a broken way to the inbox.
 SELECT max(e.last_seen) AS last_seen FROM _genai.alert_episode e WHERE e.rule = 'watchdog'
-
-
--- within --
--- Alerts whose window overlaps another one, of the same environment and data mode, with their incidents.
-SELECT e.id, e.title, e.severity, e.state, e.starts_at, i.incident_id
-FROM _genai.alert_episode e
-LEFT JOIN _genai.incident_alert i ON i.episode_id = e.id
-WHERE e.window_from < %(end)s AND e.window_to > %(start)s AND e.environment = %(environment)s
-    AND e.data_mode = %(data_mode)s AND NOT e.is_test AND e.rule <> 'watchdog'
-ORDER BY e.state = 'resolved', e.starts_at DESC
-LIMIT 5

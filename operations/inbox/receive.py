@@ -169,6 +169,16 @@ def _write_deliveries(connection: Connection, deliveries: Sequence[Delivery], no
     connection.execute(query("add_deliveries"), values)
 
 
+def forget(connection: Connection, deliveries_before: datetime, alerts_before: datetime) -> tuple[int, int]:
+    """Take away deliveries, and resolved alerts that are part of no incident, last told before these times.
+
+    Returns:
+        How many of each are gone.
+    """
+    (gone,) = rows(connection, "forget", deliveries_before=deliveries_before, alerts_before=alerts_before)
+    return gone["deliveries"], gone["alerts"]
+
+
 def rows(connection: Connection, name: str, **values: object) -> list[dict[str, Any]]:
     """The rows of a statement of this room by column name."""
     with connection.cursor(row_factory=dict_row) as cursor:

@@ -71,13 +71,12 @@ def incident_page(connection: Connection, number: int, links: Links, service: Se
     incident = found[0]
     alerts = rows(connection, "alerts", id=number)
     first = inbox_rows(connection, "episode", id=incident["first_alert"] or 0)
-    night = stored(connection, incident["first_alert"]) if first else None
-    advice = containment(facts_of(incident, night, _output_tokens(connection, incident)))
+    advice = advice_of(connection, incident)
     question = question_of(incident)
     burn = rows(connection, "burn", id=number)
     return render(
         "incidents/incident.html", incident=incident, alerts=alerts, question=question, advice=advice,
-        burn=burn[0] if burn else None, burn_words=_burn_words(burn[0]) if burn else "",
+        burn=burn[0] if burn else None, burn_words=burn_words(burn[0]) if burn else "",
         burn_due=_burn_due(incident), missing=model.missing(incident), classes_of_driver=CLASSES,
         possible=model.possible(incident["state"]), path=_PATH, suggestion=_suggestion(advice),
         recurrences=rows(connection, "recurrences", id=number),
@@ -85,6 +84,13 @@ def incident_page(connection: Connection, number: int, links: Links, service: Se
         grafana=GrafanaLinks.of(first[0]) if first else GrafanaLinks(""), links=links, service=service,
         refresh=None,
     )  # fmt: skip
+
+
+def advice_of(connection: Connection, incident: Mapping[str, Any]) -> Containment:
+    """What contains an incident, with its own values."""
+    first = incident["first_alert"]
+    night = stored(connection, first) if first else None
+    return containment(facts_of(incident, night, _output_tokens(connection, incident)))
 
 
 def facts_of(incident: Mapping[str, Any], night: Story | None, output_tokens: float | None) -> Facts:
@@ -154,7 +160,7 @@ _VERDICTS: Final = {
 }
 
 
-def _burn_words(burn: Mapping[str, Any]) -> str:
+def burn_words(burn: Mapping[str, Any]) -> str:
     """The verdict with its numbers."""
     unit, places = _LEVELS[burn["measure"]]
 

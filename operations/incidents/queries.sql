@@ -103,13 +103,7 @@ ORDER BY i.opened_at DESC LIMIT 10
 
 -- owner --
 -- Who owns the spend of a service or an endpoint (`owners.yaml`).
-SELECT o.owner, o.channel
-FROM genai.operator_file f
-CROSS JOIN LATERAL jsonb_to_recordset(f.content -> 'owners') AS o (service text, endpoint text, owner text, channel text)
-WHERE f.kind = 'owners'
-    AND (starts_with(%(endpoint)s, o.endpoint) OR o.service = %(service)s OR o.service IS NULL AND o.endpoint IS NULL)
-ORDER BY length(o.endpoint) DESC NULLS LAST, o.service NULLS LAST
-LIMIT 1
+SELECT o.owner, o.channel FROM genai.owner_of(%(service)s::text, %(endpoint)s::text) o
 
 
 -- recurrences --

@@ -1,5 +1,16 @@
 -- Questions of the pages (operations/web/queries.py).
 
+-- alerts_within --
+-- Alerts whose window overlaps the question's, of its selection, with their incidents.
+SELECT e.id, e.title, e.state, i.incident_id
+FROM genai.alert_episode e
+LEFT JOIN genai.incident_alert i ON i.episode_id = e.id
+WHERE e.window_from < %(end)s AND e.window_to > %(start)s AND NOT e.is_test AND e.rule <> 'watchdog'
+    AND genai.is_selected(%(environment)s, %(data_mode)s, e.environment, e.data_mode)
+ORDER BY e.state = 'resolved', e.starts_at DESC
+LIMIT 5
+
+
 -- bill --
 -- The parts of a call's bill: tokens times price, recomputed from its row.
 SELECT e.part, e.tokens, e.pico_usd_per_token * 1e-6 AS usd_per_million, e.cost_pico_usd * 1e-12 AS cost_usd,
