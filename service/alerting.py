@@ -10,7 +10,7 @@ import socket
 import time
 import urllib.request
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from operations.inbox.receive import receive
 from processor.alerting.catalogue import BY_ID, Place, Severity
 from receiver.status import log_fault
 from service import database, metrics
+from service.beside import beside
 from service.config import Config
 
 log = logging.getLogger("spanledger.alerting")
@@ -59,13 +60,8 @@ async def alerting(config: Config, dsn: str) -> AsyncIterator[None]:
     if not is_builtin(config):
         yield
         return
-    task = asyncio.create_task(_keep_evaluating(Evaluator(config, dsn)))
-    try:
+    async with beside(_keep_evaluating(Evaluator(config, dsn))):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def _keep_evaluating(evaluator: Evaluator) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from operations import query as ledger
 from processor.calls.errors import StorageUnavailable
 from receiver.status import log_fault
 from service import database, metrics
+from service.beside import beside
 from service.config import Config, RetentionConfig
 from service.lease import Lease
 from storage.budgets.judge import judge
@@ -76,14 +77,8 @@ class Housekeeper:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep house while the block runs."""
-        async with self.lease.kept():
-            keeper = asyncio.create_task(self._keep())
-            try:
-                yield
-            finally:
-                keeper.cancel()
-                with suppress(asyncio.CancelledError):
-                    await keeper
+        async with self.lease.kept(), beside(self._keep()):
+            yield
 
     async def _keep(self) -> None:
         while True:

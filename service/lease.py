@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from operations import query as ledger
+from service.beside import beside
 
 SECONDS = 20.0
 """A holder that died is replaced after this long."""
@@ -60,13 +61,10 @@ class Lease:
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
         """While the block runs, renew what is ours, however long a task takes; at its end let go."""
-        renewing = asyncio.create_task(self._renew())
         try:
-            yield
+            async with beside(self._renew()):
+                yield
         finally:
-            renewing.cancel()
-            with suppress(asyncio.CancelledError):
-                await renewing
             if self._is_ours and await asyncio.to_thread(self._at_rest.wait, _PATIENCE_SECONDS):
                 with suppress(psycopg.Error):  # it runs out by itself
                     await asyncio.to_thread(self._let_go)

@@ -7,7 +7,7 @@ import logging
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ import psycopg
 from operations import query as ledger
 from receiver.diagnosis.causes import CAUSES
 from receiver.status import log_fault
+from service.beside import beside
 from service.tally import News, Problem, Tally, remedy
 
 log = logging.getLogger("spanledger.senders")
@@ -122,13 +123,10 @@ class ProblemKeeper:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Look every second while the block runs, and once more at its end."""
-        looking = asyncio.create_task(self._look())
         try:
-            yield
+            async with beside(self._look()):
+                yield
         finally:
-            looking.cancel()
-            with suppress(asyncio.CancelledError):
-                await looking
             await asyncio.to_thread(self.keep)
 
     async def _look(self) -> None:

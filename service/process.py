@@ -28,6 +28,7 @@ from processor.pricing.load import PriceBook, load_price_book
 from receiver.config import Address, parse_address
 from receiver.status import log_fault
 from service import database, keys, metrics, ports
+from service.beside import beside
 from service.config import Config
 from service.hangup import Terminal, on_hangup
 from service.identity_keys import load_identity_rules
@@ -219,8 +220,7 @@ async def _serve(
 
         current = Current(pages())
         await stack.enter_async_context(serving(current, ports.shared_socket(doors.ops)))
-        refresher = asyncio.create_task(ring.keep_fresh())
-        stack.callback(refresher.cancel)
+        await stack.enter_async_context(beside(ring.keep_fresh()))
         _tell_build()
         _announce(first.config, doors, where)
         while await _is_reload(stop, reload):

@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from operations.diagnosis.database import Connect, Fault, Probe, State, look, pr
 from operations.diagnosis.findings import CAUSES, Disk, Facts, Finding, Process, SenderClock, findings
 from receiver.status import log_fault
 from service import database, metrics
+from service.beside import beside
 from service.bounded import Bounded
 from service.worker_status import Restarts, WorkerState
 
@@ -81,13 +82,8 @@ class Watch:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Look every few seconds while the block runs."""
-        looking = asyncio.create_task(self._keep_looking())
-        try:
+        async with beside(self._keep_looking()):
             yield
-        finally:
-            looking.cancel()
-            with suppress(asyncio.CancelledError):
-                await looking
 
     async def _keep_looking(self) -> None:
         while True:

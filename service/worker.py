@@ -32,6 +32,7 @@ from receiver.http.server import HttpServer, serve_http
 from receiver.intake import Decode, Intake
 from receiver.otlp.decode import decode, decode_options
 from service import metrics
+from service.beside import beside
 from service.config import Config
 from service.erasures_and_tenants import KnownPeople
 from service.estimating import Estimating
@@ -109,9 +110,8 @@ async def working(
         observer = metrics.Counted(noted)
         intake = Intake(config.receiver, consume, read, observer)
         stack.callback(intake.close)
-        stack.push_async_callback(_end, asyncio.create_task(keys.keep_fresh()))
-        stack.push_async_callback(_end, asyncio.create_task(people.keep_fresh()))
-        stack.push_async_callback(_end, asyncio.create_task(_keep_vectors(vectors, assignment.dsn)))
+        for work in (keys.keep_fresh(), people.keep_fresh(), _keep_vectors(vectors, assignment.dsn)):
+            await stack.enter_async_context(beside(work))
         servers: list[GrpcServer | HttpServer] = []
         stack.push_async_callback(_stop, servers)
         shared = (config.receiver, intake, keys, observer)
@@ -169,12 +169,6 @@ async def _keep_vectors(vectors: VectorKeeper, dsn: str) -> None:
 async def _stop(servers: Sequence[GrpcServer | HttpServer]) -> None:
     """Take nothing new, answer what is in flight; both at once."""
     await asyncio.gather(*(server.stop(DRAIN_SECONDS) for server in servers))
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 def _connect(dsn: str) -> psycopg.Connection[Any]:

@@ -7,6 +7,7 @@ import socket
 from typing import Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from storage.pgwire import TimestampArray, TimestampArrayDumper, UuidArray, UuidArrayDumper
 from storage.statements import query
@@ -39,6 +40,19 @@ def connect(dsn: str) -> Connection:
     conn.adapters.register_dumper(UuidArray, UuidArrayDumper)
     conn.adapters.register_dumper(TimestampArray, TimestampArrayDumper)
     conn.execute(CREATE_STAGING)
+    return conn
+
+
+def rolled_back(conn: Connection | None) -> Connection | None:
+    """The connection in a clean state; None when it cannot get there, and is closed."""
+    if conn is None or conn.closed:
+        return None
+    try:
+        if conn.info.transaction_status != TransactionStatus.IDLE:
+            conn.execute("ROLLBACK")
+    except psycopg.Error:
+        conn.close()
+        return None
     return conn
 
 

@@ -14,12 +14,11 @@ from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 import psycopg
-from psycopg.pq import TransactionStatus
 
 from processor.calls.call import Batch, Flag, ModelCall, Outcome, Rejection
 from processor.calls.errors import StorageUnavailable
 from processor.pricing.charge import Charge
-from storage.connection import Connection, connect, cut, describe, is_race, is_transient
+from storage.connection import Connection, connect, cut, describe, is_race, is_transient, rolled_back
 from storage.dimensions.cardinality import CardinalityLimit
 from storage.dimensions.dictionary import Dictionary
 from storage.ingest.extras import Extras, duplicates, extras_of, joined_spans
@@ -312,15 +311,7 @@ class Writer:
         """Back to a clean state; a connection that cannot get there is closed. Cached additions are void."""
         self.catalog.take_back()
         self.freshness.take_back()
-        conn = self._conn
-        if conn is None or conn.closed:
-            self._conn = None
-            return
-        try:
-            if conn.info.transaction_status != TransactionStatus.IDLE:
-                conn.execute("ROLLBACK")
-        except psycopg.Error:
-            self.close()
+        self._conn = rolled_back(self._conn)
 
     def _connection(self) -> Connection:
         if self._conn is None or self._conn.closed:

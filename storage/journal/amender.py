@@ -22,11 +22,10 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
 import psycopg
-from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 
 from processor.calls.errors import StorageUnavailable
-from storage.connection import connect, describe, is_transient
+from storage.connection import connect, describe, is_transient, rolled_back
 from storage.dimensions.cardinality import CardinalityLimit
 from storage.dimensions.dictionary import Dictionary
 from storage.journal.stored_row import (
@@ -369,15 +368,7 @@ class Amender:
 
     def _roll_back(self) -> None:
         self._catalog.take_back()
-        conn = self._conn
-        if conn is None or conn.closed:
-            self._conn = None
-            return
-        try:
-            if conn.info.transaction_status != TransactionStatus.IDLE:
-                conn.execute("ROLLBACK")
-        except psycopg.Error:
-            self.close()
+        self._conn = rolled_back(self._conn)
 
 
 READ_FLOORS = query("read_floors")

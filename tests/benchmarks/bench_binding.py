@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 from processor.calls.call import Batch, UncountedSpan
 from processor.pricing.charge import price_call
 from processor.pricing.load import load_price_book
-from service.postgres.server import EmbeddedPostgres
 from storage.ingest.writer import INSERT_ARRIVALS, Writer
 from storage.late.binder import Binder
 from storage.schema.migrate import migrate
 from tests.benchmarks.bench_storage import _batch, _Meter
 from tests.benchmarks.figure import Figure
+from tests.benchmarks.own_server import own_server
 
 HOT_BUDGET_US = 1.5
 """Measured 1.0 µs of 27 that the backend spends on a call."""
@@ -28,17 +25,10 @@ ROUNDS, NAMED = 9, 2_000
 
 def measure() -> Iterator[Figure]:
     """On an embedded server of its own, with durable commits."""
-    directory = Path(tempfile.mkdtemp(prefix="spanledger-bench-"))
-    directory.chmod(0o755)
-    server = EmbeddedPostgres(directory)
-    try:
-        dsn = server.start()
+    with own_server() as dsn:
         migrate(dsn)
         yield from _ingest(dsn)
         yield from _binder(dsn)
-    finally:
-        server.destroy()
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _ingest(dsn: str) -> Iterator[Figure]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,10 +10,10 @@ from pathlib import Path
 import psycopg
 
 from operations.compare.model import Focus, Question, compare
-from service.postgres.server import EmbeddedPostgres
 from storage.schema.migrate import migrate
 from storage.upkeep.day_sums import sum_days
 from tests.benchmarks.figure import Figure
+from tests.benchmarks.own_server import own_server
 
 END = datetime(2026, 3, 1, 0, 10, tzinfo=UTC)
 WINDOW = timedelta(days=30)
@@ -42,14 +40,8 @@ FROM generate_series(1, 1441) h, generate_series(1, 280) s;
 
 def measure() -> Iterator[Figure]:
     """On an embedded server of its own."""
-    directory = Path(tempfile.mkdtemp(prefix="spanledger-bench-"))
-    directory.chmod(0o755)
-    server = EmbeddedPostgres(directory)
-    try:
-        yield from measure_on(server.start())
-    finally:
-        server.destroy()
-        shutil.rmtree(directory, ignore_errors=True)
+    with own_server() as dsn:
+        yield from measure_on(dsn)
 
 
 def measure_on(dsn: str) -> Iterator[Figure]:

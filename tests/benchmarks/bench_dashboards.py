@@ -7,21 +7,18 @@ they would be.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
 
-from service.postgres.server import EmbeddedPostgres
 from storage.schema.grafana_role import READER
 from storage.schema.migrate import migrate
 from storage.upkeep.day_sums import sum_days
 from tests.benchmarks.figure import Figure
+from tests.benchmarks.own_server import own_server
 from tests.dashboards.files import DEFAULTS, Query, queries
 from tests.dashboards.macros import Range, expand, fill
 
@@ -122,19 +119,12 @@ WINDOWS = {"24 h": timedelta(hours=24), "30 d": timedelta(days=30)}
 
 def measure() -> Iterator[Figure]:
     """On an embedded server of its own, a database for each scale."""
-    directory = Path(tempfile.mkdtemp(prefix="spanledger-bench-"))
-    directory.chmod(0o755)
-    server = EmbeddedPostgres(directory)
-    try:
-        uri = server.start()
+    with own_server() as uri:
         for scale in SCALES:
             with psycopg.connect(uri, autocommit=True) as admin:
                 name = "bench_" + scale.name.replace(" ", "_").lower()
                 admin.execute(f"CREATE DATABASE {name}".encode())
             yield from measure_on(uri.rpartition("/")[0] + "/" + name, scale)
-    finally:
-        server.destroy()
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def measure_on(dsn: str, scale: Scale) -> Iterator[Figure]:

@@ -6,23 +6,20 @@ the cells of a true one; F1 is over all worlds of a group.
 
 from __future__ import annotations
 
-import shutil
 import statistics
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.rows import dict_row
 
-from service.postgres.server import EmbeddedPostgres
 from storage.schema.migrate import migrate
 from tests.benchmarks.driver_causes import worlds
 from tests.benchmarks.driver_worlds import HOUR, NOW, World, calls
 from tests.benchmarks.figure import AT_LEAST, Figure
+from tests.benchmarks.own_server import own_server
 from tests.operations.ledger import fill
 
 SEED, ROUNDS = 7, 2
@@ -42,14 +39,8 @@ class Score(NamedTuple):
 
 def measure() -> Iterator[Figure]:
     """On an embedded server of its own."""
-    directory = Path(tempfile.mkdtemp(prefix="spanledger-bench-"))
-    directory.chmod(0o755)
-    server = EmbeddedPostgres(directory)
-    try:
-        yield from measure_on(server.start())
-    finally:
-        server.destroy()
-        shutil.rmtree(directory, ignore_errors=True)
+    with own_server() as dsn:
+        yield from measure_on(dsn)
 
 
 def measure_on(dsn: str) -> Iterator[Figure]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import random
-import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
@@ -20,7 +18,6 @@ from processor.calls.identity import identity_rules
 from processor.pricing.charge import Charge, price_call
 from processor.pricing.load import load_price_book
 from receiver.otlp.decode import decode
-from service.postgres.server import EmbeddedPostgres
 from storage.ingest import key_claims as claims
 from storage.ingest import writer
 from storage.ingest.staging_row import COLUMNS, REQUESTS, pack_row
@@ -29,6 +26,7 @@ from storage.pgwire import COPY_HEADER, COPY_TRAILER, NULL
 from storage.schema.migrate import migrate
 from tests.benchmarks.figure import Figure, cpu_us_per_item
 from tests.benchmarks.load import SPANS_PER_REQUEST, genai_request
+from tests.benchmarks.own_server import own_server
 
 CLIENT_BUDGET_US, SERVER_BUDGET_US = 4.0, 25.0
 WARM_BATCHES, BATCHES = 4, 9
@@ -44,14 +42,8 @@ Connection = psycopg.Connection[Any]
 
 def measure() -> Iterator[Figure]:
     """On an embedded server of its own, with durable commits."""
-    directory = Path(tempfile.mkdtemp(prefix="spanledger-bench-"))
-    directory.chmod(0o755)
-    server = EmbeddedPostgres(directory)
-    try:
-        yield from measure_on(server.start())
-    finally:
-        server.destroy()
-        shutil.rmtree(directory, ignore_errors=True)
+    with own_server() as dsn:
+        yield from measure_on(dsn)
 
 
 def measure_on(dsn: str) -> Iterator[Figure]:

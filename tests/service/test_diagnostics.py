@@ -6,11 +6,8 @@ import json
 import os
 import signal
 import threading
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import psutil
@@ -19,9 +16,9 @@ import pytest
 
 from service.postgres.server import EmbeddedPostgres
 from tests.patience import until
-from tests.receiver.spans import CHAT, T0, Made
-from tests.receiver.spans import request as otlp
+from tests.receiver.spans import CHAT, Made
 from tests.running import RunningService
+from tests.service.test_late_binding import send
 from tests.service.test_serve import REPORT, get, post
 
 Found = dict[str, Any]
@@ -199,22 +196,9 @@ def test_requests_that_wait_behind_a_lock_are_counted_with_their_age(
 
 
 def test_a_sender_whose_clock_is_ahead_is_named(service: RunningService) -> None:
-    made = otlp(Made({**CHAT, "gen_ai.response.id": "chatcmpl-Ahead0000001"}, span_id=9))
-    for resource in made.resource_spans:
-        resource.resource.attributes.add(key="service.name").value.string_value = "early-bird"
-        for scope in resource.scope_spans:
-            for span in scope.spans:
-                shift = time.time_ns() + 60 * 10**9 - T0
-                span.start_time_unix_nano += shift
-                span.end_time_unix_nano += shift
-    body = made.SerializeToString()
-    asked = urllib.request.Request(
-        f"http://{service.http}/v1/traces", body, {"content-type": "application/x-protobuf"}
-    )
-    with urllib.request.urlopen(asked, timeout=15) as answer:
-        assert answer.status == 200
+    answer = {**CHAT, "gen_ai.response.id": "chatcmpl-Ahead0000001"}
+    send(service, Made(answer, start=60_000, end=61_000, resource={"service.name": "early-bird"}))
     assert seen(service, "sender_clock")["detail"].startswith("early-bird: ")
-    assert datetime.fromisoformat(seen(service, "sender_clock")["since"]) <= datetime.now(UTC)
 
 
 def test_what_goes_wrong_is_in_the_log_once_with_its_remedy(service: RunningService) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -29,13 +28,6 @@ KINDS: dict[str, dict[str, Any]] = {
         "response_id": "chatcmpl-9dkfJw02mdKs81nmQpWoe",
     },
 }
-
-
-@pytest.fixture
-def writer(migrated_database: str) -> Iterator[Writer]:
-    writer = Writer(migrated_database)
-    yield writer
-    writer.close()
 
 
 @pytest.mark.parametrize("kind", KINDS)

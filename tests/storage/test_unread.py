@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -31,13 +30,6 @@ KEYS = ("acme.tokens.completion", "acme.tokens.prompt")
 OWN = dict.fromkeys(KEYS, 12)
 FIGURES = "SELECT service_name, scope, keys, spans, first_seen, last_seen FROM genai.unread ORDER BY 1, 2, 5"
 HELD = "SELECT genai.unread_spans(%s, %s, %s, %s, %s)"
-
-
-@pytest.fixture
-def writer(migrated_database: str) -> Iterator[Writer]:
-    made = Writer(migrated_database)
-    yield made
-    made.close()
 
 
 def sighting(name: str, at_ns: int = NOON_NS, parent: str = "", **place: str) -> UncountedSpan:

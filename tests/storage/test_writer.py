@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -29,13 +28,6 @@ from tests.storage.ledger import (
 pytestmark = pytest.mark.both_servers
 
 STRONG = "resp_67ccd2bed1ec8190b14f964abc054267"
-
-
-@pytest.fixture
-def writer(migrated_database: str) -> Iterator[Writer]:
-    made = Writer(migrated_database)
-    yield made
-    made.close()
 
 
 def test_a_call_is_stored_as_the_schema_names_its_fields(migrated_database: str, writer: Writer) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
 
@@ -26,13 +24,6 @@ from tests.storage.ledger import (
 pytestmark = pytest.mark.both_servers
 
 STRONG = "resp_67ccd2bed1ec8190b14f964abc054267"
-
-
-@pytest.fixture
-def writer(migrated_database: str) -> Iterator[Writer]:
-    made = Writer(migrated_database)
-    yield made
-    made.close()
 
 
 # Bad data costs only itself (LEDGER §15)
