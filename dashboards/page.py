@@ -80,7 +80,7 @@ class Page:
         return [
             build.DashboardLink(title)
             .type(model.DashboardLinkType.LINK)
-            .icon("external link")
+            .icon("dashboard")
             .tooltip(f"{title}, with this range, selection and focus")
             .url(dashboard_url(uid, self.has_focus))
             .as_dropdown(False)

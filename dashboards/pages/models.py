@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards import common_panels as shared
-from dashboards.first_screen import hidden, money, notes, per_unit, signed
+from dashboards.first_screen import Headline, hidden, money, notes, per_unit, signed
 from dashboards.page import Page
 from dashboards.panels import (
     COUNT,
@@ -16,11 +16,11 @@ from dashboards.panels import (
     YELLOW,
     Chart,
     Column,
-    Stats,
     Table,
 )
 from dashboards.styles import (
     MODEL_STATES,
+    SAMPLES,
     SOME_STEPS,
     UNCERTAIN_STEPS,
     calls_of,
@@ -28,6 +28,7 @@ from dashboards.styles import (
     named,
     share,
 )
+from dashboards.widths import column_width
 
 UID = "spanledger-models"
 
@@ -35,14 +36,14 @@ PRICING = Table(
     id=2,
     title="Which prices are in use?",
     sql="models/state",
-    width=14,
+    width=24,
     height=4,
     description=(
         "The price list the service loaded, your own map on top, and how many models of the selection have "
         "no price. Next: `spanledger unpriced` prints the entries to add to the map."
     ),
     columns={
-        "base": Column("Price list"),
+        "base": Column("Price list", sample="genai-prices 0.2.3"),
         "own_map": Column("Own map"),
         "loaded_at": Column("Loaded", MINUTE),
         "unpriced_models": Column("Unpriced models", COUNT, 0, steps=SOME_STEPS),
@@ -51,12 +52,11 @@ PRICING = Table(
     empty="No prices have been loaded yet.",
 )
 
-UNCOUNTED = Stats(
+UNCOUNTED = Headline(
     id=3,
     title="What is not included in the spend?",
     sql="models/uncounted",
-    width=10,
-    height=4,
+    width=24,
     description=(
         "Calls of unknown cost (no price, or no certain usage), and spans whose usage no rule reads, "
         "whatever else is selected. They make the spend a lower bound. Next: complete the map, then run "
@@ -74,7 +74,7 @@ UNCOUNTED = Stats(
         "unpriced_calls": Column("Calls without a price", COUNT, 0, steps=SOME_STEPS),
         "uncertain_share": Column("Uncertain usage", SHARE, 1, steps=UNCERTAIN_STEPS),
         "unread_spans": Column("Unread spans", COUNT, 0, steps=SOME_STEPS),
-        "error_without_usage_calls": count("Refused calls"),
+        **hidden("error_without_usage_calls"),
     },
 )
 
@@ -164,15 +164,15 @@ PRICES = Table(
         "days since each was last checked. Next: update the price list if they are old."
     ),
     columns={
-        "model": Column("Model"),
-        "priced_as": Column("Priced as"),
-        "service_tier": Column("Tier"),
-        "input_usd": Column("Input", USD, 2),
-        "cache_read_usd": Column("Cache read", USD, 3),
-        "output_usd": Column("Output", USD, 2),
+        "model": Column("Model", sample=SAMPLES["model"]),
+        "priced_as": Column("Priced as", sample="openai/text-embedding-3-small"),
+        "service_tier": Column("Tier", width=column_width("Tier", "standard")),
+        "input_usd": Column("Input", USD, 2, width=75),
+        "cache_read_usd": Column("Cached", USD, 3, width=80),
+        "output_usd": Column("Output", USD, 2, width=80),
         "calls": count("Calls"),
-        "source": Column("Source"),
-        "age_days": Column("Days since check", "none", 0, steps=[(None, GREEN), (30, YELLOW), (90, ORANGE)]),
+        "source": Column("Source", width=column_width("Source", "genai-prices 0.2.3")),
+        "age_days": Column("Days old", "none", 0, steps=[(None, GREEN), (30, YELLOW), (90, ORANGE)]),
     },
     empty="No priced calls before the end of this range.",
 )
@@ -244,8 +244,9 @@ PAGE = Page(
     UID,
     "Which models spend, and is every price known and fresh?",
     [
+        [UNCOUNTED],
         [notes(1)],
-        [PRICING, UNCOUNTED],
+        [PRICING],
         [MODELS],
         [UNPRICED],
         [UNREAD],

@@ -11,6 +11,7 @@ from dashboards.styles import (
     SAMPLES,
     STATUSES,
     SUCCESS_STEPS,
+    count,
     milliseconds,
     named,
 )
@@ -155,7 +156,25 @@ TOKENS = shared.of_selection(
     "Input and output tokens per request. Next: a rise means a longer context or longer answers.",
     "tokens_per_request",
     Column("tokens per request"),
-    width=24,
+)
+
+FIRST_TOKEN = Table(
+    id=10,
+    title="How soon does an answer begin?",
+    sql="requests/first_token",
+    width=12,
+    height=9,
+    empty="No call of this selection says when its first token came; only streamed ones can.",
+    description=(
+        "Time to the first token of streamed calls, among the newest 20,000 of the selection: half of them, "
+        "and 95 of 100, waited at most as long. Next: a slow model opens Models and Pricing."
+    ),
+    columns={
+        "model": named("model"),
+        "calls": count("Calls"),
+        "p50_ms": milliseconds("p50"),
+        "p95_ms": milliseconds("p95"),
+    },
 )
 
 SUCCESS = shared.of_selection(
@@ -180,6 +199,6 @@ PAGE = Page(
         [LISTED],
         [CALLS, SUCCESS],
         [ENDINGS, LATENCY],
-        [TOKENS],
+        [TOKENS, FIRST_TOKEN],
     ],
 )

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from dashboards import common_panels as shared
 from dashboards.first_screen import hidden, money, notes, per_unit, signed
+from dashboards.links import dashboard_url, data_link, field
 from dashboards.page import Page
 from dashboards.panels import SHARE, Column, Table
 from dashboards.styles import (
     CONCENTRATION_STEPS,
     IDENTITY_STATES,
+    SAMPLES,
     SUCCESS_STEPS,
     calls_of,
     count,
+    milliseconds,
     named,
     share_bar,
 )
+from dashboards.widths import column_width
 
 UID = "spanledger-users"
+CALLS_OF_A_CONVERSATION = data_link(
+    "List its calls", dashboard_url("spanledger-requests", True, conversation=field("conversation"))
+)
 NO_IDENTITY = "No calls in this selection. An identity with a prompt version needs single calls."
 
 FIGURES = shared.selection(
@@ -142,20 +149,48 @@ MODELS = shared.models(
     height=9,
 )
 
-CALLS = shared.counts(
-    10,
-    "users/calls",
-    "Counts per bucket of the selection. Many failing calls of one identity suggest abuse. Next: Requests.",
+REPOSITORY = column_width("Repository", SAMPLES["endpoint"])
+NO_CONVERSATION = "No call of this selection names a conversation (gen_ai.conversation.id or a session)."
+
+CONVERSATIONS = Table(
+    id=10,
+    title="Which conversations?",
+    sql="users/conversations",
+    width=12,
+    height=9,
+    empty=NO_CONVERSATION,
+    description=(
+        "Conversations of the newest 20,000 calls of the selection, the most expensive first; a click on the "
+        "title of a column sorts by calls or length. Next: an id lists its calls."
+    ),
+    columns={
+        "name": Column("Conversation", link=CALLS_OF_A_CONVERSATION, sample="0a1b2c3d4e5f"),
+        "user_name": named("user"),
+        "calls": count("Calls"),
+        "duration_ms": milliseconds("Lasted"),
+        "spend": money("Spend"),
+        **hidden("conversation", "user", "cost_usd"),
+    },
 )
 
-SUCCESS = shared.over_time(
-    11,
-    shared.SUCCESS,
-    "Success by tenant",
-    "users/success",
-    "Successes divided by successes and errors, for the five most expensive tenants. Next: if only one "
-    "falls, the cause is that tenant.",
-    series="tenant",
+AGENTS = Table(
+    id=11,
+    title="Which coding agents?",
+    sql="users/agents",
+    width=12,
+    height=9,
+    empty="No coding agent among the calls of this selection: docs/coding-agents.md says how they report.",
+    description=(
+        "Claude Code, Codex, Gemini CLI and Copilot among the newest 20,000 calls of the selection, by "
+        "developer and repository. Next: a repository opens Top Endpoints."
+    ),
+    columns={
+        "user_name": Column("Developer", link=named("user").link, sample=SAMPLES["user"]),
+        "endpoint": Column("Repository", link=named("endpoint").link, width=REPOSITORY),
+        "agent": Column("Agent", width=column_width("Agent", "claude_code")),
+        "spend": money("Spend"),
+        **hidden("user", "calls", "cost_usd"),
+    },
 )
 
 PAGE = Page(
@@ -170,6 +205,6 @@ PAGE = Page(
         [USERS],
         [BY_TENANT, BY_USER],
         [ENDPOINTS, MODELS],
-        [CALLS, SUCCESS],
+        [CONVERSATIONS, AGENTS],
     ],
 )

@@ -42,6 +42,7 @@ def fill_day(dsn: str) -> None:
         for n in range(3)
     ]
     fill(dsn, [*calls, *extra])
+    _name_sessions(dsn)
     _send_unread(dsn)
     _send_alerts(dsn)
 
@@ -63,6 +64,29 @@ def _send_alerts(dsn: str) -> None:
         explain_due(connection)
         open_incident(connection, found.deliveries[1].episode_id, "ada")
         connection.execute("UPDATE _genai.incident SET opened_at = %s", [ANCHOR - timedelta(minutes=20)])
+
+
+SESSIONS = 3
+
+
+def _name_sessions(dsn: str) -> None:
+    """Let the last thirty answers be streamed by a coding agent, ten to a session."""
+    with psycopg.connect(dsn) as connection:
+        connection.execute("INSERT INTO _genai.reading VALUES (77, 'claude_code', '{}')")
+        connection.execute("INSERT INTO _genai.shape VALUES (77, 77, NULL, true, false, 'chat')")
+        connection.execute(
+            """
+            UPDATE _genai.model_call m SET shape_id = 77, conversation_id = 'session-' || n.place %% %s,
+                time_to_first_token_us = 100000 + n.place * 1000
+            FROM (
+                SELECT c.time, c.call_key, row_number() OVER (ORDER BY c.time DESC) AS place
+                FROM genai.model_call c WHERE c.endpoint_tag = 'support.answer' AND c.status = 'success'
+                ORDER BY c.time DESC LIMIT 30
+            ) n
+            WHERE m.time = n.time AND m.call_key = n.call_key
+            """,
+            (SESSIONS,),
+        )
 
 
 def _send_unread(dsn: str) -> None:

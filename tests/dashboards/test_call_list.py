@@ -11,6 +11,7 @@ import pytest
 from dashboards.links import LIST
 from tests.dashboards.files import DEFAULTS
 from tests.dashboards.macros import Value
+from tests.dashboards.shop import SESSIONS
 from tests.dashboards.test_queries import DAY
 from tests.dashboards.test_values import click, rows
 
@@ -94,3 +95,28 @@ def test_a_number_of_calls_elsewhere_begins_a_fresh_list(reader: psycopg.Connect
     assert dashboard == "requests"
     assert (values["endpoint"], values["prompt_version"]) == (first["endpoint"], "*")
     assert {name: values[name] for name in LIST} == LIST
+
+
+def test_a_conversation_lists_exactly_its_calls(reader: psycopg.Connection[Any]) -> None:
+    conversations = rows(reader, "users", "Which conversations?", DEFAULTS, DAY)
+    assert len(conversations) == SESSIONS
+    costs = [conversation["cost_usd"] for conversation in conversations]
+    assert costs == sorted(costs, reverse=True)
+    for conversation in conversations:
+        dashboard, values, _ = click("users", "Which conversations?", "name", conversation, DEFAULTS)
+        calls = listed(reader, values)
+        assert (dashboard, len(calls)) == ("requests", conversation["calls"])
+        assert sum(call["cost_usd"] for call in calls) == conversation["cost_usd"]
+
+
+def test_coding_agents_are_told_by_developer_and_repository(reader: psycopg.Connection[Any]) -> None:
+    agents = rows(reader, "users", "Which coding agents?", DEFAULTS, DAY)
+    assert {(a["agent"], a["endpoint"]) for a in agents} == {("claude_code", "support.answer")}
+    assert sum(a["calls"] for a in agents) == 30
+
+
+def test_the_time_to_the_first_token_is_that_of_streamed_calls(reader: psycopg.Connection[Any]) -> None:
+    (row,) = rows(reader, "requests", "How soon does an answer begin?", DEFAULTS, DAY)
+    assert row["calls"] == 30
+    assert row["p50_ms"] == pytest.approx(115.5)
+    assert row["p95_ms"] == pytest.approx(128.55)

@@ -26,8 +26,9 @@ ROW = {
     "service": "other & service", "baseline": "24 h",
     "time": "1777888800000", "until_ms.numeric": "1777892400000",
     "from_ms.numeric": "1777888800000",
-    "focus": "se&ries", "status": "err&or", "error": "a=b", "price_status": "no usage", "next_page": "3",
-    "previous_page": "1",
+    "focus": "se&ries",
+    "conversation": "ses&sion", "status": "err&or", "error": "a=b", "price_status": "no usage",
+    "next_page": "3", "previous_page": "1",
     "environments": "var-env=prod&var-env=staging%20%26%20co",
     **{name: f"row {AWKWARD} {name}" for name in FOCUS},
 }  # fmt: skip

@@ -1,8 +1,0 @@
--- Requests, calls and errors of every bucket.
-SELECT u."time", u.requests, u.calls, u.errors, u.until_ms
-FROM genai.usage_chart(
-    $__timeFrom()::timestamptz, $__timeTo()::timestamptz, array_to_string(ARRAY[$env]::text[], ','), '$data_mode',
-    '', genai.panel_focus('$endpoint'), genai.panel_focus('$prompt_version'), genai.panel_focus('$user'),
-    genai.panel_focus('$tenant'), genai.panel_focus('$model'),
-    genai.panel_focus('$service')) u
-ORDER BY 1

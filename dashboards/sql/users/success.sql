@@ -1,8 +1,0 @@
--- Success ratio by tenant: abuse shows as calls that fail.
-SELECT u."time", u.segment, u.focus, u.success_ratio, u.until_ms
-FROM genai.unit_chart(
-    $__timeFrom()::timestamptz, $__timeTo()::timestamptz, array_to_string(ARRAY[$env]::text[], ','), '$data_mode',
-    'tenant', genai.panel_focus('$endpoint'), '*', genai.panel_focus('$user'),
-    genai.panel_focus('$tenant'), genai.panel_focus('$model'),
-    genai.panel_focus('$service'), 5) u
-ORDER BY 1
