@@ -43,6 +43,8 @@ COMMANDS = (
     Entry("budgets", ASK, "List budgets with their states, judge them, list their events", "budgets"),
     Entry("inbox", ASK, "List alerts that were delivered, show what explains one", "inbox"),
     Entry("incidents", ASK, "List incidents, show what contains one, close it", "incidents"),
+    Entry("report", ASK, "Report a month for finance, or the last seven days", "report"),
+    Entry("export", ASK, "Export usage by day as CSV, JSON or Parquet, with a manifest", "export"),
     Entry("tail", LOOK, "Show each call as it is counted", "tail"),
     Entry("explain", LOOK, "Show a call's bill: usage, price with its source, the sum", "explain"),
     Entry("first-call", LOOK, "Wait for the next call and report missing tags", "first_call"),

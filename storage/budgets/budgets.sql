@@ -84,6 +84,21 @@ FROM (
 ON CONFLICT (id) DO UPDATE SET in_use = true
 
 
+-- analyze_budgets --
+-- How many there are: without it the planner takes them for a handful, and nests loops over thousands.
+ANALYZE _genai.budget_scope, _genai.budget, _genai.budget_threshold
+
+
+-- analyze_budget_days --
+-- The same of days that were summed for many scopes at once.
+ANALYZE _genai.budget_day
+
+
+-- analyze_budget_spend --
+-- The same of what this run judges.
+ANALYZE budget_spent
+
+
 -- try_budget_lock --
 -- One judge at a time, whoever asks for it.
 SELECT pg_try_advisory_xact_lock(hashtext('spanledger.budgets'))

@@ -16,6 +16,9 @@ from psycopg.rows import dict_row
 
 from storage.statements import query
 
+MANY_DAYS = 7
+"""Days summed at once from which on the table has changed so much that the planner must look at it again."""
+
 Connection = psycopg.Connection[Any]
 Row = Mapping[str, Any]
 
@@ -74,6 +77,8 @@ class _Pass:
         self._kinds = {_place(kind): kind for kind in self._rows("budget_kinds", self._now)}
         for kind in self._kinds.values():
             self._sum(kind)
+        if self._days > MANY_DAYS:
+            self._do("analyze_budget_days")
         self._spend()
         raised = self._do("raise_budget_events", self._now)
         cleared = self._do("clear_budget_events", self._now)
@@ -88,7 +93,7 @@ class _Pass:
         """Put the file's budgets in force; one keeps its history while its scope stays."""
         for step in ("retire_budgets", "put_budget_scopes", "put_budgets", "put_budget_thresholds"):
             self._do(step, file)
-        for step in ("retire_budget_scopes", "put_folded_scopes", "forget_budget_states"):
+        for step in ("retire_budget_scopes", "put_folded_scopes", "forget_budget_states", "analyze_budgets"):
             self._do(step)
 
     def _sum(self, kind: Row) -> None:
@@ -105,6 +110,7 @@ class _Pass:
         for row in self._rows("budget_hour_days"):
             self._do("sum_budget_hours", self._kinds[_place(row)] | {"day": row["day"], "every": True})
         self._do("spend_of_budget_hours", self._now)
+        self._do("analyze_budget_spend")
         self._do("doubt_budget_spend")
 
     def _cross(self) -> None:

@@ -1,0 +1,1 @@
+"""Reports for finance and management: a month, a week, and every row behind them."""
