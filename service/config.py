@@ -280,6 +280,9 @@ class Config(_Section):
     public_url: str = Field(
         "", description="Address of the pages as seen by a browser. If empty, there are no links."
     )
+    grafana_url: str = Field(
+        "", description="Address of Grafana as seen by a browser. If empty, pages do not link to dashboards."
+    )
     trace_url: str = Field(
         "", description="Trace viewer address with `{traceId}` and `{spanId}`. If empty, there are no links."
     )

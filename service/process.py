@@ -160,7 +160,7 @@ def _identities(config: Config) -> IdentityMap:
 def _write_down(dsn: str, config: Config, people: IdentityMap, files: Sequence[OperatorFile]) -> None:
     """Tell the ledger the settings and files that its readers need."""
     with _connection(dsn) as connection:
-        for name in ("public_url", "trace_url"):
+        for name in ("public_url", "grafana_url", "trace_url"):
             connection.execute(ledger.query("put_setting"), {"key": name, "value": getattr(config, name)})
         identities.use(connection, people)
         put_in_force(connection, files)

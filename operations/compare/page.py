@@ -26,17 +26,20 @@ def compare_page(
     links: Links,
     service: Service | None = None,
     limit: int = SEGMENTS,
+    failed: bool = False,
 ) -> str:
     """The page as HTML that needs nothing else.
 
     Args:
         links: where names lead; without a root the page stands alone.
         limit: segments at most; the total counts all.
+        failed: list the newest calls that failed instead of the newest.
     """
     answer = ask(connection, question, limit)
     with queries.snapshot(connection):
         chart, step = queries.burn(connection, question)
-        calls = queries.calls(connection, question, CALLS)
+        calls = queries.calls(connection, question, CALLS, failed)
+        grafana = queries.grafana(connection, question)
         state = queries.rows(connection, "state", question)[0]
         outside = [] if answer.total else queries.rows(connection, "outside", question)
         alerts = queries.rows(connection, "alerts_within", question)
@@ -45,7 +48,7 @@ def compare_page(
         "compare/page.html", service=service, links=links, question=question, total=total,
         answer=answer, waterfall=waterfall(total) if total else None, drivers=answer.drivers,
         chart=chart, step=step,
-        alerts=alerts, calls=calls, state=state, outside=outside,
+        alerts=alerts, calls=calls, failed=failed, grafana=grafana, state=state, outside=outside,
         doubts=words.doubts(question, total) if total else [],
         evidence=_evidence(answer), focus_of=lambda row: focus(question, row.segment), dimensions=DIMENSIONS,
         baselines=BASELINES, command=command(question), refresh=None,

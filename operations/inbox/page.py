@@ -11,9 +11,9 @@ from operations import format as words
 from operations.compare.model import Change, Comparison, Question
 from operations.inbox import lifecycle, story
 from operations.inbox.frozen import Story
-from operations.inbox.links import GrafanaLinks
 from operations.inbox.receive import rows
 from operations.incidents import model as incidents
+from operations.web.grafana import GrafanaLinks
 from operations.web.parameters import BadParameter, Links
 from operations.web.queries import Connection
 from operations.web.render import Service, render

@@ -11,13 +11,13 @@ from operations import format as words
 from operations.compare.drivers import Driver
 from operations.compare.model import Change
 from operations.inbox.frozen import Story
-from operations.inbox.links import GrafanaLinks
 from operations.inbox.receive import rows as inbox_rows
 from operations.inbox.story import question_of, stored
 from operations.incidents import model
 from operations.incidents.burn import SETTLING, SHORTEST
 from operations.incidents.containment import Containment, Facts, containment
 from operations.incidents.model import CLASSES, Connection, rows
+from operations.web.grafana import GrafanaLinks
 from operations.web.parameters import BadParameter, Links
 from operations.web.render import Service, render
 

@@ -16,13 +16,20 @@ CALLS = 10
 
 
 def home_page(
-    connection: Connection, question: Question, links: Links, service: Service, now: datetime, is_live: bool
+    connection: Connection,
+    question: Question,
+    links: Links,
+    service: Service,
+    now: datetime,
+    is_live: bool,
+    failed: bool = False,
 ) -> str:
     """The page as HTML.
 
     Args:
         question: the window of tables and chart; the spend of today, a day and a month ends at `now`.
         is_live: the window ends now, so that the page may load itself again.
+        failed: list the newest calls that failed instead of the newest.
     """
     answer = ask(connection, question, 0)
     with queries.snapshot(connection):
@@ -38,7 +45,8 @@ def home_page(
             state=queries.rows(connection, "state", question)[0],
             outside=queries.rows(connection, "outside", question),
             problems=_worst_first(queries.rows(connection, "problems", question)),
-            calls=queries.calls(connection, question, CALLS), now=now, refresh=60 if is_live else None,
+            calls=queries.calls(connection, question, CALLS, failed), failed=failed,
+            grafana=queries.grafana(connection, question), now=now, refresh=60 if is_live else None,
         )  # fmt: skip
 
 

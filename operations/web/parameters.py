@@ -57,6 +57,19 @@ def question_of(parameters: Iterable[tuple[str, str]], now: datetime) -> Questio
     return Question(start, end, baseline, environment, data_mode, dimension, focus)
 
 
+def calls_shown(parameters: Iterable[tuple[str, str]]) -> tuple[list[tuple[str, str]], bool]:
+    """The parameters of the question, and whether the page lists failed calls only (`calls=failed`).
+
+    Raises:
+        BadParameter: another list is asked for.
+    """
+    rest = list(parameters)
+    asked = [value for name, value in rest if name == "calls"]
+    if set(asked) - {"all", "failed"}:
+        raise BadParameter("calls", "all or failed")
+    return [pair for pair in rest if pair[0] != "calls"], asked[-1:] == ["failed"]
+
+
 def _gathered(parameters: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The parameters by name; several environments become one list, as Grafana sends them."""
     known = {"from", "to", "baseline", "env", "data_mode", "by", *Focus._fields}

@@ -11,6 +11,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from operations.compare.model import Question
+from operations.web.grafana import GrafanaLinks
 from operations.web.svg import Chart, Point, chart
 from storage.statements import statements_of
 
@@ -55,9 +56,14 @@ def points(connection: Connection, question: Question) -> tuple[dict[str, list[P
 _STEPS = {60: "minute", 300: "five minutes", 3600: "hour", 86400: "day"}
 
 
-def calls(connection: Connection, question: Question, limit: int) -> list[Row]:
-    """The newest single calls of a question."""
-    return rows(connection, "calls", question, limit=limit)
+def calls(connection: Connection, question: Question, limit: int, failed: bool = False) -> list[Row]:
+    """The newest single calls of a question, or the newest that failed."""
+    return rows(connection, "calls", question, limit=limit, status="error" if failed else "*")
+
+
+def grafana(connection: Connection, question: Question) -> GrafanaLinks:
+    """Links into the configured Grafana; without one there are none."""
+    return GrafanaLinks(rows(connection, "grafana", question)[0]["root"].rstrip("/"))
 
 
 def query(name: str) -> bytes:

@@ -79,7 +79,12 @@ SELECT c.time, c.call_key, c.endpoint, c.prompt_version, c.model, c.tenant, c."u
 FROM genai.calls_of(
     %(start)s, %(end)s, %(environment)s, %(data_mode)s, coalesce(%(endpoint)s, '*'), coalesce(%(prompt_version)s, '*'),
     coalesce(%(user)s, '*'), coalesce(%(tenant)s, '*'), coalesce(%(model)s, '*'), coalesce(%(service)s, '*'),
-    %(limit)s, coalesce(%(provider)s, '*')) c
+    %(limit)s, coalesce(%(provider)s, '*'), %(status)s) c
+
+
+-- grafana --
+-- Where Grafana is, as a browser sees it; empty where no one said.
+SELECT coalesce((SELECT s.value FROM genai.setting s WHERE s.key = 'grafana_url'), '') AS root
 
 
 -- end_old_sessions --
@@ -156,8 +161,8 @@ FROM (
     SELECT u.endpoint_tag AS endpoint, CASE WHEN %(by_version)s THEN u.prompt_version END AS prompt_version,
         sum(u.cost_pico_usd * u.side) AS k1, sum(u.cost_pico_usd * (1 - u.side)) AS k0, sum(u.calls * u.side) AS c1,
         genai.at_least(sum(u.unpriced_calls * u.side), sum(u.uncertain_calls * u.side), 0) AS at_least,
-        sum(CASE WHEN genai.judged_per_call('endpoint', %(model)s, %(provider)s) THEN u.calls ELSE u.requests END
-            * u.side) AS judged_by
+        sum(genai.unit_count(genai.judged_per_call('endpoint', %(model)s, %(provider)s), u.requests, u.calls,
+            u.unpriced_calls, u.error_without_usage_calls) * u.side) AS judged_by
     FROM genai.usage_of_both(
         %(start)s, %(end)s, %(baseline)s, %(environment)s, %(data_mode)s, 'endpoint', %(endpoint)s, %(prompt_version)s,
         %(user)s, %(tenant)s, %(model)s, %(provider)s, %(service)s) u

@@ -12,7 +12,7 @@ from operations.alerts.runbooks import runbooks_page
 from operations.compare.page import compare_page
 from operations.explain.page import call_page
 from operations.spend.page import home_page
-from operations.web.parameters import BadParameter, Links, question_of
+from operations.web.parameters import BadParameter, Links, calls_shown, question_of
 from operations.web.queries import Connection
 from operations.web.render import Service
 from service.web import inbox_handlers
@@ -26,21 +26,23 @@ def home(connection: Connection, request: Request, service: Service) -> HTMLResp
     now = datetime.now(UTC)
     links = Links("./")
     try:
-        question = question_of(request.query_params.multi_items(), now)
+        asked, failed = calls_shown(request.query_params.multi_items())
+        question = question_of(asked, now)
     except BadParameter as error:
         return refused(error, links, service)
     is_live = question.end == now
-    return HTMLResponse(home_page(connection, question, links, service, now, is_live))
+    return HTMLResponse(home_page(connection, question, links, service, now, is_live, failed))
 
 
 def comparison(connection: Connection, request: Request, service: Service) -> HTMLResponse:
     """`/compare`: the story of one window."""
     links = Links("./")
     try:
-        question = question_of(request.query_params.multi_items(), datetime.now(UTC))
+        asked, failed = calls_shown(request.query_params.multi_items())
+        question = question_of(asked, datetime.now(UTC))
     except BadParameter as error:
         return refused(error, links, service)
-    return HTMLResponse(compare_page(connection, question, links, service))
+    return HTMLResponse(compare_page(connection, question, links, service, failed=failed))
 
 
 def call(connection: Connection, request: Request, service: Service) -> HTMLResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -220,3 +221,64 @@ def test_a_baseline_may_be_typed_and_nonsense_is_the_window_before(
     assert totals["baseline_cost_usd"] == usd(spend(start, end))
     _, used = rows(reader, "compare", "Which windows?", values)
     assert (used["from_used"], used["to_used"]) == (start, end)
+
+
+MONEY = re.compile(r"^(≥ )?[+-]?\$[\d,.]+( \([+-].*\))?$|^unknown$|^–$|^no data$|^nothing$|^no full day yet$")
+UNPRICED = {"endpoint": "catalog.describe", "prompt_version": "describe_v1", "model": "gpt-oss-20b-catalog"}
+
+
+@pytest.mark.parametrize("uid", sorted(dashboards()))
+def test_the_cost_of_a_model_without_a_price_is_nowhere_zero(reader: Reader, uid: str) -> None:
+    """In no table that shows it, by whatever name, in text or number."""
+    for panel in panels(dashboards()[uid]):
+        if panel["type"] not in ("table", "stat"):
+            continue
+        shown = {
+            override["matcher"]["options"]
+            for override in panel["fieldConfig"]["overrides"]
+            if override["properties"] and not any(p["id"] == "custom.hidden" for p in override["properties"])
+        }
+        for row in rows(reader, uid.removeprefix("spanledger-"), name_of(panel)):
+            if not any(row.get(name) == value for name, value in UNPRICED.items()):
+                continue
+            for name in shown:
+                assert row.get(name) != "$0.00", (panel["title"], name, row)
+                assert not (name.endswith("_usd") and row[name] == 0), (panel["title"], name, row)
+
+
+@pytest.mark.parametrize("values", [DEFAULTS, {**DEFAULTS, "endpoint": "no such endpoint"}])
+def test_money_in_words_reads_alike_everywhere(reader: Reader, values: Mapping[str, Value]) -> None:
+    names = {"spend", "before", "now", "change", "unit_cost", "spent", "projected", "last_month", "amount"}
+    seen = 0
+    for uid, dashboard in dashboards().items():
+        for panel in panels(dashboard):
+            if panel["type"] in ("table", "stat"):
+                for row in rows(reader, uid.removeprefix("spanledger-"), name_of(panel), values):
+                    for name in names & set(row):
+                        if isinstance(row[name], str) and row[name]:
+                            assert MONEY.match(row[name]), (panel["title"], name, row[name])
+                            assert row[name] != "-$0.00"
+                            seen += 1
+    assert seen > 50
+
+
+def test_a_choice_that_empties_the_view_is_named_and_its_link_shows_the_rest(reader: Reader) -> None:
+    values = {**DEFAULTS, "endpoint": "product.qa", "prompt_version": "answer_v8", "baseline": "yesterday"}
+    (note,) = rows(reader, "endpoints", "Notes", values)
+    assert note["state"] == "no calls"
+    assert "because of prompt version answer_v8" in note["note"]
+    assert '"yesterday" (Against) is not understood' in note["note"]
+    page, cleared, window = click("endpoints", "Notes", "name", note, values)
+    assert (page, window) == ("endpoints", SINCE)
+    assert {**values, "prompt_version": "*", "env": ["prod"]} == cleared
+    (elsewhere,) = rows(reader, "overview", "Notes", {**DEFAULTS, "data_mode": "test", "env": ["dev"]})
+    assert elsewhere["state"] == "no calls"
+    page, found, _ = click("overview", "Notes", "name", elsewhere, DEFAULTS)
+    assert (found["env"], found["data_mode"]) == (["prod"], "real")
+
+
+def test_the_strip_says_nothing_where_nothing_is_missing(reader: Reader) -> None:
+    values = {**DEFAULTS, "endpoint": "product.qa"}
+    quiet = (ANCHOR - timedelta(hours=16), ANCHOR - timedelta(hours=14))
+    notes = rows(reader, "endpoints", "Notes", values, quiet)
+    assert [note["note"] for note in notes if "lower bounds" in note["note"]] == []

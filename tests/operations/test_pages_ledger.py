@@ -22,7 +22,7 @@ from operations.compare.model import TERMS, Focus, Question
 from operations.compare.page import compare_page
 from operations.explain.page import call_page
 from operations.spend.page import home_page
-from operations.web.parameters import WINDOWS, Links
+from operations.web.parameters import WINDOWS, BadParameter, Links, calls_shown
 from operations.web.render import Service
 from operations.web.svg import waterfall
 from tests.operations.ledger import NO_USAGE, UNPRICED, Call, fill
@@ -292,6 +292,49 @@ def test_the_first_page_says_what_is_spent_and_what_is_not_in_it(
     assert "v2 of checkout" in page.text
     top = [link for link in page.links() if "endpoint=checkout" in link]
     assert any("prompt_version=v2" in link for link in top)
+
+
+def test_failed_calls_can_be_listed_alone(incident: tuple[str, psycopg.Connection[Any]]) -> None:
+    _, connection = incident
+    ask = (connection, QUESTION, LINKS, SERVICE)
+    assert "No call of this selection failed." in compare_page(*ask, failed=True)
+    connection.execute(
+        "UPDATE _genai.model_call SET status = 2 WHERE call_key IN"
+        " (SELECT m.call_key FROM _genai.model_call m WHERE m.time >= %s AND m.status = 1 LIMIT 3)",
+        (NOW,),
+    )
+    for page in (
+        home_page(*ask, NOW + HOUR, is_live=False, failed=True),
+        compare_page(*ask, failed=True),
+    ):
+        assert page.count('<td class="bad">error') == 3
+        assert "<td>success</td>" not in page
+    for page in (
+        home_page(connection, QUESTION, LINKS, SERVICE, NOW + HOUR, is_live=False),
+        compare_page(connection, QUESTION, LINKS, SERVICE),
+    ):
+        assert any("calls=failed" in link for link in read(page).links())
+    assert calls_shown([("env", "prod"), ("calls", "failed")]) == ([("env", "prod")], True)
+    with pytest.raises(BadParameter, match="all or failed"):
+        calls_shown([("calls", "most")])
+
+
+def test_pages_lead_into_the_grafana_that_is_configured_with_all_of_their_selection(
+    incident: tuple[str, psycopg.Connection[Any]],
+) -> None:
+    dsn, connection = incident
+    question = QUESTION._replace(environment="prod,staging & co", focus=Focus(endpoint="checkout"))
+    assert "Grafana" not in compare_page(connection, question, LINKS, SERVICE)
+    with psycopg.connect(dsn, autocommit=True) as owner:
+        owner.execute(
+            "INSERT INTO _genai.setting (key, value) VALUES ('grafana_url', 'https://grafana.example/')"
+        )
+    page = read(compare_page(connection, question, LINKS, SERVICE))
+    (compare,) = [link for link in page.links() if "/d/spanledger-compare?" in link]
+    assert compare.startswith("https://grafana.example/d/")
+    assert "var-env=prod&var-env=staging%20%26%20co&" in compare
+    assert "var-endpoint=checkout" in compare
+    assert f"from={round(question.start.timestamp() * 1000)}&" in compare
 
 
 def test_the_spend_of_the_tables_is_that_of_the_comparison(

@@ -54,7 +54,7 @@ def test_every_setting_has_its_environment_variable(path: tuple[str, ...]) -> No
     with pytest.raises(ConfigError) as error:
         load_config(environment={variable(path): "[not: a, value]"})
 
-    if path not in (("public_url",), ("trace_url",)):
+    if path not in (("public_url",), ("grafana_url",), ("trace_url",)):
         assert f"environment {variable(path)}: {'.'.join(path)}" in str(error.value)
 
 

@@ -1,11 +1,11 @@
 -- Single calls for the last hop of the drill-down.
 
--- The newest calls of a selection, at most `p_limit`. `trace_url` is the configured template (genai.setting trace_url)
+-- The newest calls of a selection, at most `p_limit`; of one `p_status` or of all. `trace_url` is the configured template (genai.setting trace_url)
 -- with the call's ids, empty where there is none.
 CREATE FUNCTION genai.calls_of(
     p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text, p_prompt_version text,
     p_user text, p_tenant text, p_model text, p_service text, p_limit integer DEFAULT 50,
-    p_provider text DEFAULT '*'
+    p_provider text DEFAULT '*', p_status text DEFAULT '*'
 ) RETURNS TABLE (
     "time" timestamptz, status text, endpoint text, prompt_version text, model text, tenant text, "user" text,
     cost_usd numeric, price_status text, input_tokens bigint, cache_read_tokens bigint, output_tokens bigint,
@@ -31,7 +31,7 @@ CREATE FUNCTION genai.calls_of(
         AND (p_prompt_version = '*' OR m.prompt_version = p_prompt_version)
         AND (p_user = '*' OR m.user_id = p_user) AND (p_tenant = '*' OR m.tenant_id = p_tenant)
         AND (p_model = '*' OR m.model = p_model) AND (p_service = '*' OR m.service_name = p_service)
-        AND (p_provider = '*' OR m.provider = p_provider)
+        AND (p_provider = '*' OR m.provider = p_provider) AND (p_status = '*' OR m.status = p_status)
     ORDER BY m.time DESC
     LIMIT p_limit
 $$;

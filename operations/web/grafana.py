@@ -1,4 +1,4 @@
-"""Links from an alert into the Grafana that sent it: its own window, selection, baseline and focus."""
+"""Links from a page or an alert into Grafana: the same window, selection, baseline and focus."""
 
 from __future__ import annotations
 
@@ -39,10 +39,11 @@ class GrafanaLinks(NamedTuple):
             return None
         start, end = (round(moment.timestamp() * 1000) for moment in (question.start, question.end))
         values = {
-            "env": question.environment, "data_mode": question.data_mode, "baseline": question.baseline,
+            "data_mode": question.data_mode, "baseline": question.baseline,
             "service": focus.get("service", "*"), **{name: focus.get(name, "*") for name in _FOCUS},
         }  # fmt: skip
         parts = [f"from={start}", f"to={end}", "timezone=utc"]
+        parts += [f"var-env={quote(name, safe='')}" for name in question.environment.split(",")]
         parts += [f"var-{name}={quote(value, safe='')}" for name, value in values.items()]
         return f"{self.root}/d/{uid}?{'&'.join(parts)}"
 
@@ -52,7 +53,11 @@ class GrafanaLinks(NamedTuple):
         name = next((name for name in order if name in focus), None)
         return self.dashboard(DASHBOARDS[name] if name else "spanledger-compare", question, focus)
 
-    def compare(self, question: Question) -> str | None:
-        """Compare, with the alert's own focus."""
+    def of_question(self, uid: str, question: Question) -> str | None:
+        """A dashboard with the question's own focus."""
         focus = {name: value for name, value in question.focus._asdict().items() if value is not None}
-        return self.dashboard("spanledger-compare", question, focus)
+        return self.dashboard(uid, question, focus)
+
+    def compare(self, question: Question) -> str | None:
+        """Compare, with the question's own focus."""
+        return self.of_question("spanledger-compare", question)
