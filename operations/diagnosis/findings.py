@@ -81,7 +81,7 @@ class Facts(NamedTuple):
 CAUSES: Final[dict[str, Cause]] = {
     "database_away": Cause(
         "The database does not answer", "critical",
-        "See that it runs and that this machine reaches it (`spanledger config check`). Senders are told to "
+        "See that it runs and that this machine reaches it (`spanledger check`). Senders are told to "
         "retry; nothing that was acknowledged is lost.",
     ),
     "database_cannot_commit": Cause(

@@ -94,6 +94,7 @@ def keep(dsn: str, periods: Periods, now: datetime | None = None) -> Kept:
         )
         keys = _in_slices(conn, query("delete_keys"))
         sightings = conn.execute(query("delete_sightings")).rowcount
+        conn.execute(query("sum_freshness"))
         conn.execute(query("delete_old_traces"), {"days": periods.traces})
         with conn.transaction():
             # A source is only gone when no open transaction is about to count on it.

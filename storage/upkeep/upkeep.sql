@@ -128,6 +128,21 @@ DELETE FROM _genai.call_key k WHERE k.ctid = ANY (ARRAY(
 DELETE FROM _genai.sighting s WHERE s.received_at < now() - interval '1 day'
 
 
+-- sum_freshness --
+-- The freshness of finished days from their minutes, an hour after their end; and no day of more than a year ago.
+WITH gone AS (
+    DELETE FROM _genai.freshness_day d WHERE d.day < current_date - 366
+)
+INSERT INTO _genai.freshness_day (day, bucket, calls)
+SELECT (f.minute AT TIME ZONE 'UTC')::date, f.bucket, sum(f.calls)
+FROM _genai.freshness_minute f
+WHERE f.minute < date_bin('1 day', now() - interval '1 hour', 'epoch')
+    AND f.minute >= coalesce(
+        (SELECT (max(d.day) + 1)::timestamp AT TIME ZONE 'UTC' FROM _genai.freshness_day d), '-infinity')
+GROUP BY 1, 2
+ON CONFLICT DO NOTHING
+
+
 -- delete_old_traces --
 -- What only the last hours and days need. Parameter: days of quarantine and freshness.
 WITH opened AS (

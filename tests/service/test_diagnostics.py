@@ -148,7 +148,7 @@ def test_a_database_that_is_away_is_named_and_nothing_is_lost(
     finally:
         for process in frozen:
             process.resume()
-    assert "spanledger config check" in found["remedy"]
+    assert "spanledger check" in found["remedy"]
     over(service, "database_away")
     assert post(service.http, {**REPORT, "externalRequestId": "after"})[0] == 200
 
