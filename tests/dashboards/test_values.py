@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from dashboards.links import FOCUS
 from operations.compare.model import Focus, Question, compare
 from tests.dashboards.browser import follow
 from tests.dashboards.files import DEFAULTS, dashboards, name_of, panels
@@ -271,7 +272,8 @@ def test_a_choice_that_empties_the_view_is_named_and_its_link_shows_the_rest(rea
     page, cleared, window = click("endpoints", "Notes", "name", note, values)
     assert (page, window) == ("endpoints", SINCE)
     wanted = {**values, "prompt_version": "*"}
-    assert {name: cleared[name] for name in wanted} == wanted
+    assert cleared == {name: wanted[name] for name in cleared}
+    assert {"env", "data_mode", "baseline", "service", *FOCUS} == set(cleared)
     (elsewhere,) = rows(reader, "overview", "Notes", {**DEFAULTS, "data_mode": "test", "env": ["dev"]})
     assert elsewhere["state"] == "no calls"
     page, found, _ = click("overview", "Notes", "name", elsewhere, DEFAULTS)
