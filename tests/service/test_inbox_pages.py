@@ -12,9 +12,7 @@ from operations.inbox.story import explain_due
 from service import keys
 from service.config import SignInConfig
 from tests.operations.alert_documents import alert, grafana, test_alert
-from tests.operations.ledger import fill
-from tests.operations.test_classify import BEFORE, NOW, V2, tokens, traffic
-from tests.operations.test_inbox_story import drifted
+from tests.operations.test_classify import NOW
 from tests.operations.test_pages_ledger import UNNERVING
 from tests.service.inbox import Browser
 from tests.service.test_ops import status
@@ -24,14 +22,6 @@ def arrive(dsn: str, *alerts: dict[str, Any]) -> None:
     with psycopg.connect(dsn, autocommit=True, options="-c timezone=UTC") as connection:
         receive(connection, grafana(*alerts))
         explain_due(connection)
-
-
-@pytest.fixture
-def explained(migrated_database: str) -> str:
-    """A ledger with the planted incident and its alert, explained."""
-    fill(migrated_database, [*traffic(BEFORE, 200), *traffic(NOW, 220, tokens(1.6, like=V2))])
-    arrive(migrated_database, drifted())
-    return migrated_database
 
 
 async def test_one_walks_from_the_inbox_to_the_closed_incident(explained: str) -> None:

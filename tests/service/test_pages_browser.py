@@ -18,8 +18,6 @@ import uvicorn
 from operations.compare.model import Question
 from operations.web.parameters import Links
 from service.web.ops import ops_app
-from tests import machine
-from tests.machine import require
 from tests.operations.ledger import fill
 from tests.operations.test_classify import BEFORE, NOW, V2, tokens, traffic
 from tests.operations.test_pages_ledger import HOUR
@@ -29,12 +27,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 WIDE, NARROW = (1200, 1800), (500, 2400)
 """Chromium makes no window narrower than 500 pixels."""
-
-
-@pytest.fixture
-def chromium(request: pytest.FixtureRequest) -> str:
-    require(request.config, "chromium")
-    return machine.chromium() or ""
 
 
 @contextmanager
