@@ -14,13 +14,16 @@ FAST = not postgres and not timescale and not grafana and not browser and not sl
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak proto lock up down lint fmt migrate timescale clean
+.PHONY: help demo pictures test check bench soak proto lock up down lint fmt migrate timescale clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(DEMO) ## everything on this machine, with data to look at (ARGS=--keep, GRAFANA=/path/to/grafana)
 	@$(RUN) -m spanledger demo $(if $(GRAFANA),--grafana '$(GRAFANA)') $(ARGS)
+
+pictures: $(DEMO) ## the dashboards' pictures in docs/images anew, from the demo in the Grafana at GRAFANA_URL
+	@$(RUN) -m demo.pictures docs/images
 
 test: $(DEV) timescale ## the whole test suite, on PostgreSQL and TimescaleDB (ARGS=tests/storage)
 	@$(RUN) -m pytest -n 2 --dist worksteal --durations=25 $(ARGS)
