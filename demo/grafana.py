@@ -53,12 +53,13 @@ def find(path: Path) -> Program:
 
 
 @contextmanager
-def running(program: Program, dsn: str, directory: Path, port: int) -> Iterator[str]:
+def running(program: Program, dsn: str, directory: Path, port: int, pages: str) -> Iterator[str]:
     """Run Grafana on 127.0.0.1 with our data source and dashboards while the block runs.
 
     Args:
         dsn: the demo's ledger, as its owner: Grafana itself logs in as the reader.
         directory: gets a folder with everything that Grafana writes.
+        pages: address of the service's pages, where Grafana's alerts go.
 
     Yields:
         The address of the Overview with the demo's data.
@@ -69,7 +70,7 @@ def running(program: Program, dsn: str, directory: Path, port: int) -> Iterator[
     place = directory / "grafana"
     (place / "plugins").mkdir(parents=True)  # else it says that it cannot open it
     log = place / "grafana.log"
-    environment = os.environ | _settings(place, port) | _reader(dsn)
+    environment = os.environ | _settings(place, port, pages) | _reader(dsn)
     with log.open("wb") as output:
         child = subprocess.Popen(
             [program.path, "server", "--homepath", program.home], cwd=place, env=environment, stdout=output,
@@ -84,7 +85,7 @@ def running(program: Program, dsn: str, directory: Path, port: int) -> Iterator[
         _stop(child)
 
 
-def _settings(place: Path, port: int) -> dict[str, str]:
+def _settings(place: Path, port: int, inbox: str = "http://127.0.0.1:4319") -> dict[str, str]:
     """Grafana's settings: its own folder, our files, everybody may look, nothing calls home."""
     return {
         "GF_SERVER_HTTP_ADDR": "127.0.0.1",
@@ -105,7 +106,7 @@ def _settings(place: Path, port: int) -> dict[str, str]:
         "GF_PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED": "true",
         "GF_LOG_LEVEL": "warn",
         "LEDGER_DASHBOARDS": str(GENERATED),
-        "LEDGER_INBOX_URL": "http://127.0.0.1:4319/v1/alerts",
+        "LEDGER_INBOX_URL": f"{inbox}/v1/alerts",
         "LEDGER_INBOX_TOKEN": "",  # on this machine nobody asks for one
     }
 

@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from demo.alerts import Alert
 from demo.findings import Told
 from demo.plan import Plan
 from demo.screen import section
@@ -26,6 +27,13 @@ def _story(told: Told) -> RenderableType:
     asked = finding.question
     head = Text.assemble((finding.name, "bold cyan"), (f"  {span(asked.start, asked.end)}", "dim"))
     return Group(head, Padding(Text(printable(spike.sentence)), (0, 0, 0, 2), expand=False))
+
+
+def alerts(raised: Sequence[Alert], pages: str) -> RenderableType:
+    """What the alert rules said of the incidents in their own minutes, and where one goes on from there."""
+    lines = [Text.assemble((each.title, "bold cyan"), f"  {printable(each.summary)}") for each in raised]
+    inbox = Text.assemble("From here to the closed incident: ", (f"{pages}/inbox", "bold blue"))
+    return section("Alerts that these incidents raised, in the inbox", Group(*lines, inbox))
 
 
 def suggestions(plan: Plan, told: Sequence[Told], directory: Path, program: str, ops: str | None) -> Text:

@@ -33,6 +33,7 @@ from rich.progress import (
 )
 
 from demo import agent, findings, history, next_steps, questions, screen
+from demo.alerts import raised
 from demo.grafana import Program, find, running
 from demo.plan import Draw, Plan, make_plan
 from demo.stage import RESOURCE, Ports, Stage, StageError, choose_ports, directory
@@ -95,9 +96,11 @@ def _play(
         figures = sum(len(answer) for answer in wanted.values()) * len(Totals.__dataclass_fields__)
         delivered = screen.Delivery(*delivery, figures)
         told = findings.told(connection, plan)
+        alerts = raised(connection, plan, stage.pages)
         if not as_json:
             console.print(screen.report(plan, answers, delivered))
             console.print(next_steps.stories(told))
+            console.print(next_steps.alerts(alerts, stage.pages), soft_wrap=True)
         customers = Customers(stage.service_ports)
         live = _live(connection, stage, customers, plan.anchor)
     if as_json:
@@ -115,7 +118,7 @@ def _play(
         if grafana:
             console.print("Starting Grafana.", style="dim")
             port = choose_ports(Ports(0, 0, 0)).ops
-            dashboards = stack.enter_context(running(grafana, stage.dsn, stage.directory, port))
+            dashboards = stack.enter_context(running(grafana, stage.dsn, stage.directory, port, stage.pages))
         console.print(screen.doors(stage.ports, dashboards), soft_wrap=True)
         if not once:
             ops = f"http://127.0.0.1:{stage.ports.ops}"

@@ -120,6 +120,11 @@ class Stage:
         self.provider_port = 0
         self.service_ports: dict[str, int] = {}
 
+    @property
+    def pages(self) -> str:
+        """Where the service's pages are."""
+        return f"http://127.0.0.1:{self.ports.ops}"
+
     def close(self) -> None:
         """Stop everything in the order of the data's way, and clean up."""
         for process in self._services:
@@ -139,7 +144,8 @@ class Stage:
         settings = {
             "DATABASE_URL": self.dsn,
             "SPANLEDGER_DATA_DIR": str(self.directory),
-            "SPANLEDGER_PUBLIC_URL": f"http://127.0.0.1:{ports.ops}",  # dashboards link calls to their page
+            "SPANLEDGER_PUBLIC_URL": self.pages,  # dashboards link calls to their page
+            "SPANLEDGER_ALERTING__EVALUATE": "builtin",
         }
         service = self._start(self._ledger, ["spanledger", "serve", *flags], settings, listens=False)
         deadline = time.monotonic() + READY_SECONDS

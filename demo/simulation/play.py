@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import islice
 
@@ -43,7 +43,7 @@ def play(
     Raises:
         StorageUnavailable: the database is away; what was committed stays.
     """
-    calls, accepted = (_call(draft, environment, data_mode) for draft in made), 0
+    calls, accepted = (model_call(draft, environment, data_mode) for draft in made), 0
     while some := list(islice(calls, _BATCH)):
         charges = [price_call(call, book) for call in some]
         (outcome,) = writer.write([(Batch(calls=some, spans=len(some)), charges)])
@@ -51,7 +51,8 @@ def play(
     return accepted
 
 
-def _call(draft: Draft, environment: str, data_mode: str) -> ModelCall:
+def model_call(draft: Draft, environment: str = "prod", data_mode: str = "real") -> ModelCall:
+    """The draft as a call with tokens; alike for the same draft."""
     feature = draft.feature
     name = f"{draft.time.isoformat()} {feature.endpoint} {draft.user} {draft.request_id}"
     digest = hashlib.blake2b(f"{environment} {data_mode} {name}".encode(), digest_size=24).digest()
@@ -81,13 +82,3 @@ def _tokens(rng: random.Random, mean: float, size: float) -> int:
 
 def _nanoseconds(moment: datetime) -> int:
     return int(moment.timestamp()) * 1_000_000_000 + moment.microsecond * 1000
-
-
-def batches(spans: Iterable[tuple[datetime, datetime]]) -> Iterator[tuple[datetime, datetime]]:
-    """Spans of time in order, without what they have in common."""
-    last: datetime | None = None
-    for start, end in sorted(spans):
-        begin = start if last is None else max(start, last)
-        if begin < end:
-            yield begin, end
-        last = end if last is None else max(last, end)

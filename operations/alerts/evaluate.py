@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from operations.alerts import document as documents
 from operations.alerts.document import Json
 from operations.alerts.model import Asked, Connection, Row, ask_all, detail
-from processor.alerting.catalogue import BY_ID, RULES, Place, Rule, Severity
+from processor.alerting.catalogue import RULES, Place, Rule, Severity
 from processor.alerting.states import Instance, Labels, State, advance
 from storage.statements import statements_of
 
@@ -69,13 +69,13 @@ def evaluate(
     """
     asked = ask_all(connection, now, rules)
     with connection.transaction():
-        before = _read(connection)
+        before = _read(connection, rules)
         turned = Evaluated([], [])
         after: dict[Key, tuple[_Kept, dict[Labels, Row]]] = {}
         for each in asked:
             kept = before.get((each.rule.id, each.place), _Kept({}, {}))
             after[each.rule.id, each.place] = _advance(connection, each, kept, now, public_url, turned)
-        _write(connection, after)
+        _write(connection, rules, after)
         _tell(connection, [*turned.fired, *turned.resolved], now, tell, channels, public_url)
     return turned
 
@@ -125,11 +125,11 @@ def _severity(told: Mapping[str, Any]) -> int:
     return _SEVERITIES.index(Severity(told["labels"]["severity"]))
 
 
-def _read(connection: Connection) -> dict[Key, _Kept]:
+def _read(connection: Connection, rules: Sequence[Rule]) -> dict[Key, _Kept]:
     found: dict[Key, _Kept] = {}
-    for rule, place, text, state, since, started, seen, told in connection.execute(_query("states")):
-        if rule not in BY_ID:
-            continue  # of a version that had this rule
+    for rule, place, text, state, since, started, seen, told in connection.execute(
+        _query("states"), _ids(rules)
+    ):
         kept = found.setdefault((rule, Place(place)), _Kept({}, {}))
         labels = tuple(sorted(json.loads(text).items()))
         kept.instances[labels] = Instance(State(state), since, started, seen)
@@ -138,8 +138,10 @@ def _read(connection: Connection) -> dict[Key, _Kept]:
     return found
 
 
-def _write(connection: Connection, after: Mapping[Key, tuple[_Kept, Mapping[Labels, Row]]]) -> None:
-    connection.execute(_query("forget_states"))
+def _write(
+    connection: Connection, rules: Sequence[Rule], after: Mapping[Key, tuple[_Kept, Mapping[Labels, Row]]]
+) -> None:
+    connection.execute(_query("forget_states"), _ids(rules))
     values = [
         _values(rule, place, labels, instance, kept.alerts.get(labels), rows.get(labels))
         for (rule, place), (kept, rows) in after.items()
@@ -147,6 +149,10 @@ def _write(connection: Connection, after: Mapping[Key, tuple[_Kept, Mapping[Labe
     ]
     with connection.cursor() as cursor:
         cursor.executemany(_query("put_state"), values)
+
+
+def _ids(rules: Sequence[Rule]) -> dict[str, list[str]]:
+    return {"rules": [rule.id for rule in rules]}
 
 
 def _values(

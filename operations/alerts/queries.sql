@@ -13,11 +13,14 @@ FROM genai.alert_detail(%(rule)s, ROW(%(env)s, %(data_mode)s, %(service)s, %(end
 
 -- states --
 -- The instances that were not normal after the last evaluation.
-SELECT s.rule, s.place, s.labels, s.state, s.since, s.started_at, s.seen_at, s.alert FROM _genai.alert_state s FOR UPDATE
+SELECT s.rule, s.place, s.labels, s.state, s.since, s.started_at, s.seen_at, s.alert
+FROM _genai.alert_state s
+WHERE s.rule = ANY (%(rules)s)
+FOR UPDATE
 
 -- forget_states --
--- Before the instances of an evaluation are written: the whole state is replaced.
-DELETE FROM _genai.alert_state
+-- Before the instances of an evaluation are written: the whole state of its rules is replaced.
+DELETE FROM _genai.alert_state WHERE rule = ANY (%(rules)s)
 
 -- put_state --
 -- One instance that is not normal.

@@ -11,6 +11,7 @@ import statistics
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,6 @@ from urllib.parse import parse_qs
 
 import psycopg
 
-from demo.simulation.play import history_writer, play
 from demo.simulation.scenarios import SCENARIOS, Scenario
 from demo.simulation.world import drafts, make_world
 from processor.alerting.catalogue import BY_ID, Severity
@@ -26,12 +26,13 @@ from processor.pricing.load import load_price_book
 from service.postgres.server import EmbeddedPostgres
 from storage.schema.migrate import migrate
 from tests.benchmarks.figure import AT_LEAST, Figure
-from tests.operations.alert_harness import HOUR, MINUTE, Fired, fill, watch
+from tests.operations.alert_harness import MINUTE, Fired, around, calls, watch
+from tests.operations.ledger import fill
 
 SEED = "release 1"
 ROUNDS, QUIET_DAYS = 4, 6
-"""Of a run in `make bench`; docs/detection.md has those of 25 rounds and 30 days."""
-LASTS, STEP = 100 * MINUTE, 4 * MINUTE
+"""Of a run in `make bench`; docs/detection.md has those of more rounds and 30 days."""
+LASTS, STEP, QUIET_STEP = 90 * MINUTE, 6 * MINUTE, 15 * MINUTE
 FIRST = datetime(2020, 1, 6, tzinfo=UTC)
 
 
@@ -40,6 +41,7 @@ class Case(NamedTuple):
 
     scenario: Scenario
     begin: datetime
+    per_hour: int
 
 
 class Outcome(NamedTuple):
@@ -58,53 +60,55 @@ class Outcome(NamedTuple):
 
 
 def measure() -> Iterator[Figure]:
-    """On an embedded server of its own."""
+    """On embedded servers of their own."""
+    with _ledger() as dsn:
+        yield from figures(play_cases(dsn, SEED, ROUNDS))
+    with _ledger() as dsn:
+        paged, told = quiet_weeks(dsn, SEED, QUIET_DAYS)
+    yield Figure(f"alerts: pages in {QUIET_DAYS} quiet days", paged, "", 0)
+    yield Figure(f"alerts: warnings in {QUIET_DAYS} quiet days", told, "")
+
+
+@contextmanager
+def _ledger() -> Iterator[str]:
     directory = Path(tempfile.mkdtemp(prefix="spanledger-bench-"))
     directory.chmod(0o755)
     server = EmbeddedPostgres(directory)
     try:
         dsn = server.start()
         migrate(dsn)
-        yield from measure_on(dsn, SEED, ROUNDS, QUIET_DAYS)
+        yield dsn
     finally:
         server.destroy()
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def measure_on(dsn: str, seed: str, rounds: int, quiet_days: int) -> Iterator[Figure]:
-    """On this server, in an empty database."""
-    outcomes = play_cases(dsn, seed, rounds)
-    yield from figures(outcomes)
-    paged, told = quiet_weeks(dsn, seed, quiet_days)
-    yield Figure(f"alerts: pages in {quiet_days} quiet days", paged, "", 0)
-    yield Figure(f"alerts: warnings in {quiet_days} quiet days", told, "")
-
-
 def play_cases(dsn: str, seed: str, rounds: int) -> list[Outcome]:
     """Every scenario `rounds` times."""
-    cases = list(_cases(dsn, seed, rounds))
+    book = load_price_book(None)
+    cases = list(_cases(seed, rounds))
+    worlds = [make_world(f"{seed} {number}", case.per_hour, features=3) for number, case in enumerate(cases)]
+    made = zip(worlds, cases, strict=True)
+    fill(
+        dsn, (call for world, case in made for call in around(world, case.scenario, case.begin, LASTS, book))
+    )
     with psycopg.connect(dsn, autocommit=True, options="-c timezone=UTC") as connection:
         connection.execute("VACUUM ANALYZE")
         return [
-            Outcome(case, watch(connection, case.begin - 20 * MINUTE, case.begin + LASTS, STEP))
+            Outcome(case, watch(connection, case.begin - 2 * STEP, case.begin + LASTS, STEP))
             for case in cases
         ]
 
 
-def _cases(dsn: str, seed: str, rounds: int) -> Iterator[Case]:
-    writer, book = history_writer(dsn), load_price_book(None)
-    try:
-        for number in range(rounds * len(SCENARIOS)):
-            kind = list(SCENARIOS)[number % len(SCENARIOS)]
-            rng = random.Random(f"{seed} {number}")
-            begin = FIRST + timedelta(days=10 * (number + 1), minutes=rng.randrange(24 * 60))
-            # At night and on Sundays a feature still has a hundred requests an hour, of some dollars.
-            world = make_world(f"{seed} {number}", per_hour=rng.choice((2500, 4000)))
-            scenario = SCENARIOS[kind](rng, world, begin)
-            fill(writer, book, world, scenario, begin, LASTS)
-            yield Case(scenario, begin)
-    finally:
-        writer.close()
+def _cases(seed: str, rounds: int) -> Iterator[Case]:
+    for number in range(rounds * len(SCENARIOS)):
+        kind = list(SCENARIOS)[number % len(SCENARIOS)]
+        rng = random.Random(f"{seed} {number}")
+        begin = FIRST + timedelta(days=10 * (number + 1), minutes=rng.randrange(24 * 60))
+        # At night and on Sundays a feature still has a hundred requests an hour, of some dollars.
+        per_hour = rng.choice((1200, 1800))
+        world = make_world(f"{seed} {number}", per_hour, features=3)
+        yield Case(SCENARIOS[kind](rng, world, begin), begin, per_hour)
 
 
 def figures(outcomes: list[Outcome]) -> Iterator[Figure]:
@@ -138,18 +142,13 @@ def has_right_driver(fired: Fired, scenario: Scenario) -> bool:
 
 
 def quiet_weeks(dsn: str, seed: str, days: int) -> tuple[int, int]:
-    """Pages and warnings in days in which nothing happens, after eight days of the same."""
-    world = make_world(f"{seed} quiet", per_hour=1200)
-    start = datetime(2018, 3, 1, tzinfo=UTC)
-    writer, book = history_writer(dsn), load_price_book(None)
-    try:
-        play(writer, book, drafts(world, start, start + timedelta(days=8 + days)), "prod", "real")
-    finally:
-        writer.close()
+    """Pages and warnings in days in which nothing happens, after eight such days; in an empty database."""
+    world, start = make_world(f"{seed} quiet", per_hour=600, features=3), datetime(2018, 3, 1, tzinfo=UTC)
+    fill(dsn, calls(drafts(world, start, start + timedelta(days=8 + days)), load_price_book(None)))
     first = start + timedelta(days=8)
     with psycopg.connect(dsn, autocommit=True, options="-c timezone=UTC") as connection:
         connection.execute("VACUUM ANALYZE")
-        fired = watch(connection, first, first + timedelta(days=days) - HOUR, 10 * MINUTE)
+        fired = watch(connection, first, first + timedelta(days=days), QUIET_STEP)
     return _count(fired, Severity.CRITICAL), _count(fired, Severity.WARNING)
 
 

@@ -69,7 +69,7 @@ def test_it_reads_the_ledger_as_the_reader_and_ends_with_the_block(
     program: Program, migrated_database: str, tmp_path: Path
 ) -> None:
     port = choose_ports(Ports(0, 0, 0)).ops
-    with running(program, migrated_database, tmp_path, port) as address:
+    with running(program, migrated_database, tmp_path, port, "http://127.0.0.1:9") as address:
         parts = urlsplit(address)
         assert (parts.hostname, parts.port, parts.path) == ("127.0.0.1", port, "/d/spanledger-overview")
         frame = ask(port, "SELECT current_user AS who, count(*) AS calls FROM genai.model_call")

@@ -74,6 +74,7 @@ def test_without_a_terminal_it_ends_by_itself_and_is_right(surroundings: dict[st
         "of the calls have no price",
         "figures asked of the ledger equal the plan",
         "Ledger and provider's bill agree",
+        "in the inbox Request burst with falling success product.qa",
     ):
         assert finding in " ".join(done.stdout.split()), done.stdout
     assert done.stderr == ""

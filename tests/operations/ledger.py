@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 CLASSES = ("input", "cache_read", "cache_write", "output", "other")
+_AT_ONCE = 50_000
 STATUS = {"success": 1, "error": 2, "cancelled": 3}
 PRICED, UNPRICED, NO_USAGE, ERROR_WITHOUT_USAGE = 1, 4, 5, 7
 
@@ -50,7 +51,10 @@ def fill(dsn: str, calls: Iterable[Call]) -> None:
         ledger = _Filler(connection)
         for call in calls:
             ledger.add(call)
-        ledger.store()
+            if len(ledger.rows) >= _AT_ONCE:
+                ledger.copy()
+        ledger.copy()
+        ledger.name()
         book(connection)
 
 
@@ -58,7 +62,7 @@ class _Filler:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
         self._ids: dict[tuple[str, ...], int] = {}
-        self._rows: list[tuple[object, ...]] = []
+        self.rows: list[tuple[object, ...]] = []
 
     def add(self, call: Call) -> None:
         series = self._id(
@@ -68,7 +72,7 @@ class _Filler:
         identity = self._id("identity", call.tenant, call.user)
         no_cost = (None,) * 6
         costs = no_cost if call.costs is None else (call.cost, *call.costs)
-        self._rows.append(
+        self.rows.append(
             (
                 call.time, call.time, uuid.uuid4(), series, identity, 0, 0, 0, STATUS[call.status], 1,
                 call.price_status, call.requests, call.input_tokens, call.output_tokens,
@@ -77,7 +81,8 @@ class _Filler:
             )
         )  # fmt: skip
 
-    def store(self) -> None:
+    def name(self) -> None:
+        """Store what the ids of the rows stand for."""
         cursor = self._connection.cursor()
         for (kind, *texts), number in self._ids.items():
             if kind == "series":
@@ -85,6 +90,10 @@ class _Filler:
                 cursor.execute("INSERT INTO _genai.series VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s)", values)
             else:
                 cursor.execute("INSERT INTO _genai.identity VALUES (%s,%s,%s)", [number, *texts])
+
+    def copy(self) -> None:
+        """Write the rows that wait."""
+        cursor = self._connection.cursor()
         with cursor.copy(
             "COPY _genai.model_call (time, received_at, call_key, series_id, identity_id, shape_id, flags,"
             " folded, status, usage_source, price_status, requests, input_tokens, output_tokens,"
@@ -92,8 +101,9 @@ class _Filler:
             " cache_read_cost_pico_usd, cache_write_cost_pico_usd, output_cost_pico_usd,"
             " other_cost_pico_usd) FROM STDIN"
         ) as copy:
-            for row in self._rows:
+            for row in self.rows:
                 copy.write_row(row)
+        self.rows.clear()
 
     def _id(self, kind: str, *texts: str) -> int:
         return self._ids.setdefault((kind, *texts), len(self._ids) + 1)

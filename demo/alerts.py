@@ -1,0 +1,56 @@
+"""The alerts that the planted incidents raise, as of their own minutes, in the demo's own inbox."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, NamedTuple
+
+import psycopg
+
+from demo import shop
+from demo.plan import Plan
+from operations.alerts.document import Json
+from operations.alerts.evaluate import INTERVAL, evaluate
+from operations.inbox.receive import receive
+from processor.alerting.catalogue import BY_ID
+
+
+class Alert(NamedTuple):
+    """What one alert says in a list."""
+
+    title: str
+    summary: str
+
+
+class Watch(NamedTuple):
+    """A rule, and when it is evaluated: minute by minute until its breach has lasted."""
+
+    rule: str
+    hours_ago: float
+
+
+WATCHED = (
+    Watch("burst_failing", shop.STORM_FROM_HOURS_AGO - 1),
+    Watch("cost_drift_prompt", shop.DEPLOY_HOURS_AGO - 1.25),
+    Watch("unpriced_model", shop.OWN_MODEL_HOURS_AGO - 0.5),
+)
+"""The retry storm an hour after its begin, the deploy when its first hour is full, the unpriced model."""
+
+
+def raised(connection: psycopg.Connection[Any], plan: Plan, public_url: str) -> list[Alert]:
+    """Evaluate the rules as of those minutes; then what the demo's data raised, as the inbox holds it."""
+    for watch in WATCHED:
+        rule = BY_ID[watch.rule]
+        start = plan.anchor - timedelta(hours=watch.hours_ago)
+        for minute in range(rule.pending // INTERVAL + 1):
+            now = start + minute * INTERVAL
+            evaluate(connection, now, partial(_tell, now), public_url=public_url, rules=[rule])
+    query = (
+        "SELECT title, summary FROM genai.alert_episode WHERE data_mode = 'demo' ORDER BY starts_at, title"
+    )
+    return [Alert(*row) for row in connection.execute(query).fetchall()]
+
+
+def _tell(now: datetime, connection: psycopg.Connection[Any], document: Json) -> None:
+    receive(connection, document, source="builtin", now=now)
