@@ -24,6 +24,7 @@ TITLES = {
     "spanledger-users": "Top Users and Tenants",
     "spanledger-models": "Models and Pricing",
     "spanledger-month": "Month",
+    "spanledger-budgets": "Budgets",
     "spanledger-requests": "Requests",
     "spanledger-alerts-inbox": "Alerts Inbox",
     "spanledger-incidents": "Incidents",

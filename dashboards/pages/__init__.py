@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dashboards.pages import (
+    budgets,
     compare,
     endpoints,
     inbox,
@@ -23,6 +24,7 @@ PAGES = (
     users.PAGE,
     models.PAGE,
     month.PAGE,
+    budgets.PAGE,
     requests.PAGE,
     inbox.PAGE,
     incidents.PAGE,

@@ -6,6 +6,7 @@ from dashboards import common_panels as shared
 from dashboards.first_screen import Details, Headline, hidden, money, notes, signed, story
 from dashboards.links import dashboard_url, data_link, focus_link
 from dashboards.page import Page
+from dashboards.pages.budgets import POSTURE
 from dashboards.panels import (
     BLUE,
     COUNT,
@@ -265,6 +266,7 @@ PAGE = Page(
         [STORY],
         [BY_ENDPOINT, NOW_AND_BEFORE],
         [ENDPOINTS, TENANTS],
+        [POSTURE],
         [CALLS, UNIT_COST],
         [WORK],
         [UNCOUNTED, FRESHNESS],

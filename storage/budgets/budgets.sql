@@ -225,6 +225,7 @@ CREATE TEMP TABLE budget_hour (
     scope_id bigint, hour timestamptz, calls bigint, requests bigint, unpriced_calls bigint, uncertain_calls bigint,
     cost_pico_usd numeric
 ) ON COMMIT DROP;
+CREATE INDEX ON budget_hour (scope_id, hour);
 CREATE TEMP TABLE budget_search (
     event_id bigint, scope_id bigint, needed numeric, day timestamptz, day_mark text, hour timestamptz, hour_mark text,
     crossed_at timestamptz

@@ -13,7 +13,11 @@ from demo.truth import cost_of
 from operations.inbox.receive import receive
 from operations.inbox.story import explain_due
 from operations.incidents.model import open_incident
+from operations.operator_files.model import OperatorFile, put_in_force
+from processor.alerting.budgets_file import read_budgets
 from processor.calls.call import Batch, UncountedSpan, Unread
+from processor.calls.strict_yaml import read_yaml
+from storage.budgets.judge import judge
 from storage.ingest.writer import Writer
 from tests.operations.alert_documents import alert, grafana, milliseconds
 from tests.operations.ledger import ERROR_WITHOUT_USAGE, NO_USAGE, PRICED, UNPRICED, Call, fill
@@ -45,6 +49,25 @@ def fill_day(dsn: str) -> None:
     _name_sessions(dsn)
     _send_unread(dsn)
     _send_alerts(dsn)
+    _judge_budgets(dsn)
+
+
+BUDGETS = """
+version: 1
+budgets:
+  - {name: everything, owner: platform, daily: "0.01", monthly: "900"}
+  - {name: support, scope: {endpoint: support.answer}, daily: "5", spend_alerts: [{daily: "0.01"}]}
+"""
+
+
+def _judge_budgets(dsn: str) -> None:
+    """One limit is exceeded, one is far, and a spend-alert was reached."""
+    root = read_yaml(BUDGETS.encode(), "budgets.yaml")
+    assert root is not None
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        put_in_force(connection, OperatorFile("budgets", "1", BUDGETS, read_budgets(root)))
+        connection.execute("UPDATE _genai.operator_file SET loaded_at = %s", [ANCHOR - timedelta(days=1)])
+        judge(connection, ANCHOR - timedelta(minutes=1))
 
 
 def _send_alerts(dsn: str) -> None:
