@@ -18,14 +18,16 @@ CREATE FUNCTION genai.calls_of(
         m.call_key::text, coalesce(m.trace_id, ''),
         CASE WHEN m.trace_id IS NULL THEN '' ELSE t.template_of END,
         CASE WHEN m.trace_id IS NULL OR t.template_of = '' THEN '' ELSE 'open trace' END
-    FROM genai.model_call m
+    FROM (
+        -- Newest first out of the index, as genai.calls_matching has it.
+        SELECT m.* FROM genai.model_call m WHERE m.time >= p_from AND m.time < p_to ORDER BY m.time DESC OFFSET 0
+    ) m
     CROSS JOIN LATERAL (
         SELECT coalesce(replace(replace(
             (SELECT s.value FROM genai.setting s WHERE s.key = 'trace_url'), '{traceId}', m.trace_id),
             '{spanId}', coalesce(m.span_id, '')), '') AS template_of
     ) t
-    WHERE m.time >= p_from AND m.time < p_to
-        AND (p_env = '*' OR m.environment = ANY (string_to_array(p_env, ',')))
+    WHERE (p_env = '*' OR m.environment = ANY (string_to_array(p_env, ',')))
         AND (p_data_mode = '*' OR m.data_mode = p_data_mode)
         AND (p_endpoint = '*' OR m.endpoint_tag = p_endpoint)
         AND (p_prompt_version = '*' OR m.prompt_version = p_prompt_version)

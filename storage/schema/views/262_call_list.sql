@@ -5,16 +5,18 @@ CREATE FUNCTION genai.page_number(p_page text) RETURNS integer LANGUAGE sql IMMU
     SELECT CASE WHEN p_page ~ '^[1-9][0-9]{0,5}$' THEN p_page::integer ELSE 1 END
 $$;
 
--- Calls of a selection, narrowed by how they ended and how their price was found ('*': any).
+-- Calls of a selection, narrowed by how they ended and how their price was found ('*': any). They come newest first
+-- out of the index: the planner takes a selection for a few calls, and would sort all calls of the range to find them.
 CREATE FUNCTION genai.calls_matching(
     p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text, p_prompt_version text,
     p_user text, p_tenant text, p_model text, p_service text, p_status text, p_error text, p_price_status text,
     p_conversation text
 ) RETURNS SETOF genai.model_call LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT m.*
-    FROM genai.model_call m
-    WHERE m.time >= p_from AND m.time < p_to
-        AND (p_env = '*' OR m.environment = ANY (string_to_array(p_env, ',')))
+    FROM (
+        SELECT m.* FROM genai.model_call m WHERE m.time >= p_from AND m.time < p_to ORDER BY m.time DESC OFFSET 0
+    ) m
+    WHERE (p_env = '*' OR m.environment = ANY (string_to_array(p_env, ',')))
         AND (p_data_mode = '*' OR m.data_mode = p_data_mode)
         AND (p_endpoint = '*' OR m.endpoint_tag = p_endpoint)
         AND (p_prompt_version = '*' OR m.prompt_version = p_prompt_version)
@@ -96,6 +98,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                     p_from, p_to, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service,
                     p_status, p_error, p_price_status, p_conversation) m
                 LIMIT greatest(p_counted, genai.page_number(p_page) * p_size) + 1) c) AS calls
+        OFFSET 0  -- else the calls are counted for each mention of their number
     ) n
 $$;
 
