@@ -30,6 +30,14 @@ TITLES = {
     "spanledger-incidents": "Incidents",
 }
 """Every dashboard by uid, in the order of the path."""
+BUTTONS = {
+    "spanledger-endpoints": "Endpoints",
+    "spanledger-prompts": "Prompts",
+    "spanledger-users": "Users",
+    "spanledger-models": "Models",
+    "spanledger-alerts-inbox": "Inbox",
+}
+"""Short words for the buttons, where the title is long: all of them are to stand in one line at 1,440."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,7 @@ class Page:
 
     def _links(self) -> list[Any]:
         return [
-            build.DashboardLink(title)
+            build.DashboardLink(BUTTONS.get(uid, title))
             .type(model.DashboardLinkType.LINK)
             .icon("dashboard")
             .tooltip(f"{title}, with this range, selection and focus")

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from cli.__main__ import build
 from dashboards.links import FOCUS, LIST
+from dashboards.page import BUTTONS
 from operations.terminal import camel
 from tests.dashboards.browser import follow
 from tests.dashboards.files import DEFAULTS, dashboards, panels
@@ -165,7 +166,7 @@ def test_from_any_dashboard_every_link_above_keeps_the_place(overview: Place) ->
         name = uid.removeprefix("spanledger-")
         if name != place.dashboard:
             title = dashboards()[uid]["title"].removeprefix("Spanledger: ")
-            there = place.click_above(title)
+            there = place.click_above(BUTTONS.get(uid, title))
             month = ANCHOR.replace(day=1, hour=0, minute=0)
             window = (month, place.window[1]) if name == "month" else place.window
             assert (there.dashboard, there.window) == (name, window)
