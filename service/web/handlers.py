@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from operations.alerts.runbooks import runbooks_page
+from operations.budgets.page import budgets_page
 from operations.compare.page import compare_page
 from operations.explain.page import call_page
 from operations.spend.page import home_page
@@ -66,10 +67,16 @@ def runbooks(connection: Connection, request: Request, service: Service) -> HTML
     return HTMLResponse(runbooks_page(Links("./"), service))
 
 
+def budgets(connection: Connection, request: Request, service: Service) -> HTMLResponse:
+    """`/budgets`: how much of each limit is used."""
+    return HTMLResponse(budgets_page(connection, Links("./"), service, datetime.now(UTC)))
+
+
 PAGES: dict[str, Answer] = {
     "/": home,
     "/compare": comparison,
     "/call/{key}": call,
+    "/budgets": budgets,
     "/inbox": inbox_handlers.inbox,
     "/alert/{id:int}": inbox_handlers.alert,
     "/incidents": inbox_handlers.incidents,

@@ -99,6 +99,16 @@ ANALYZE _genai.budget_day
 ANALYZE budget_spent
 
 
+-- join_by_hash --
+-- Thousands meet thousands: a nested loop that a wrong guess chooses would take minutes.
+SET LOCAL enable_nestloop = off
+
+
+-- join_as_planned --
+-- Few are searched, by index.
+SET LOCAL enable_nestloop = on
+
+
 -- try_budget_lock --
 -- One judge at a time, whoever asks for it.
 SELECT pg_try_advisory_xact_lock(hashtext('spanledger.budgets'))

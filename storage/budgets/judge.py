@@ -74,6 +74,7 @@ class _Pass:
         for news in self._rows("budget_file_news"):
             self._follow_file(news)
         self._do("create_budget_tables")
+        self._do("join_by_hash")
         self._kinds = {_place(kind): kind for kind in self._rows("budget_kinds", self._now)}
         for kind in self._kinds.values():
             self._sum(kind)
@@ -115,6 +116,7 @@ class _Pass:
 
     def _cross(self) -> None:
         """Find when sums crossed: the day, its hour, the call."""
+        self._do("join_as_planned")
         self._do("search_budget_days")
         self._do("forget_budget_hours")
         for row in self._rows("budget_search_days"):

@@ -15,6 +15,8 @@ from typer.testing import CliRunner, Result
 
 from cli.__main__ import build
 from operations.alerts.model import Row
+from operations.budgets.page import budgets_page
+from operations.web.parameters import Links
 from storage.budgets.judge import acknowledge, judge
 from storage.schema.grafana_role import READER
 from tests.operations.ledger import UNPRICED, Call, fill
@@ -73,6 +75,17 @@ def test_check_tells_what_is_wrong_with_the_file(ledger: Ledger, tmp_path: Any, 
     monkeypatch.setenv("SPANLEDGER_ALERTING__BUDGETS", str(file))
     with pytest.raises(Exception, match=r"budgets\.yaml:3: budgets\[0\]\.dayly: unknown key"):
         run(ledger, "check")
+
+
+def test_the_page_shows_limits_and_events(ledger: Ledger) -> None:
+    page = budgets_page(ledger.connection, Links("./"), None, NOW + MINUTE)
+
+    places = [page.index(f"{name}</bdi>") for name in ("acme", "all", "search")]
+    assert places == sorted(places), "the most used first"
+    assert "≥ $0.04" in page
+    assert "tenant=acme" in page
+    assert "Spend-alert of <bdi>acme</bdi>: $0.03 in the hour" in page
+    assert page.count(">warning<") >= 3
 
 
 def test_events_list_transitions_with_their_limit(ledger: Ledger) -> None:
