@@ -103,7 +103,8 @@ def test_a_ledger_that_counts_wrong_fails_the_demo(surroundings: dict[str, str],
     # The shop's price list, changed by one pico-dollar: the service no longer agrees with the plan's truth.
     program = (
         "import sys\n"
-        "from demo import shop, truth\n"
+        "from demo import plan, run, shop, truth\n"
+        "run.make_plan = lambda *given, **named: plan.make_plan(*given, **named, scale=0.2)\n"
         "right = truth.cost_of\n"
         "truth.cost_of = lambda model, usage: (\n"
         "    None if right(model, usage) is None else right(model, usage) + (model is shop.SONNET)\n"

@@ -25,7 +25,8 @@ from demo.shop import Feature
 from demo.stage import Process, telemetry
 from tests.service.otlp_sink import otlp_sink
 
-REQUESTS = 200
+REQUESTS = 120
+"""Of each service in a round: enough for a 99th percentile that one slow request does not decide."""
 ROUNDS = 8
 """On a busy machine a round may be spoiled by its neighbours; a harmful exporter spoils every round."""
 ALLOWED_MS = 5.0
