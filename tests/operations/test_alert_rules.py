@@ -204,3 +204,26 @@ def test_thresholds_follow_the_file_in_force(module_database: str, answers: obje
     override(module_database)
     assert {row.threshold for row in rows} == {4.0}
     assert max(row.score for row in rows) < 1
+
+
+LATE_CALLS = """
+    WITH late AS (
+        UPDATE _genai.model_call SET received_at = %(now)s - interval '1 minute'
+        WHERE time >= %(now)s - interval '20 minutes'
+        RETURNING call_key, time, received_at
+    )
+    INSERT INTO _genai.call_key SELECT call_key, call_key, time, received_at FROM late
+"""
+
+
+def test_while_calls_come_late_bursts_and_drifts_hold(migrated_database: str) -> None:
+    fill(migrated_database, CASES["burst-that-fails"].calls)
+    rules = [BY_ID[name] for name in ("burst_failing", "cost_drift_endpoint", "sender_lag")]
+    with psycopg.connect(migrated_database, autocommit=True, options="-c timezone=UTC") as connection:
+        before = [ask(connection, rule, Place.PROD, NOW).rows for rule in rules]
+        connection.execute(LATE_CALLS, {"now": NOW})
+        burst, drift, lag = (ask(connection, rule, Place.PROD, NOW).rows for rule in rules)
+    assert before[0][0].score >= 1
+    assert {row.score for row in (*burst, *drift)} == {0.9}
+    assert lag[0].service == "shop"
+    assert lag[0].score >= 1

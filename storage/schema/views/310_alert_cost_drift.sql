@@ -46,11 +46,13 @@ $$;
 -- A request of an endpoint costs more than on the costlier of yesterday and a week ago at this time.
 CREATE FUNCTION genai.alert_cost_drift_endpoint(p_now timestamptz DEFAULT now(), p_place text DEFAULT 'prod')
 RETURNS SETOF genai.alert_row LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    WITH unit AS MATERIALIZED (SELECT u.* FROM genai.alert_unit_costs(genai.alert_end(p_now), p_place, false) u)
+    WITH unit AS MATERIALIZED (SELECT u.* FROM genai.alert_unit_costs(genai.alert_end(p_now), p_place, false) u),
+    late AS MATERIALIZED (SELECT g.* FROM genai.late_senders(p_now) g)
     SELECT r.*
     FROM genai.alert_rows(ARRAY(
         SELECT ROW(n.env, n.data_mode, '', n.endpoint, '', '', '', '', '', coalesce(o.owner, ''),
-            CASE WHEN l.enabled AND b.unit > 0 THEN genai.alert_number(genai.drift_score(
+            CASE WHEN (n.env, n.data_mode, n.service) IN (SELECT g.env, g.data_mode, g.service FROM late g) THEN 0.9
+                WHEN l.enabled AND b.unit > 0 THEN genai.alert_number(genai.drift_score(
                 n.unit / b.unit, (n.unit - b.unit) / nullif(sqrt(n.variance + b.variance), 0), n.usd - n.requests * b.unit,
                 n.requests, l.threshold, l.minimum_usd, l.minimum)) ELSE 0 END,
             genai.alert_number(n.unit / nullif(b.unit, 0)), l.threshold, coalesce(b.hours, -1),
@@ -75,11 +77,12 @@ RETURNS SETOF genai.alert_row LANGUAGE sql STABLE PARALLEL SAFE AS $$
         SELECT u.*, true AS is_version FROM genai.alert_unit_costs(genai.alert_end(p_now), p_place, true) u
         UNION ALL
         SELECT u.*, false FROM genai.alert_unit_costs(genai.alert_end(p_now), p_place, false) u
-    )
+    ), late AS MATERIALIZED (SELECT g.* FROM genai.late_senders(p_now) g)
     SELECT r.*
     FROM genai.alert_rows(ARRAY(
         SELECT ROW(n.env, n.data_mode, '', n.endpoint, n.prompt_version, '', '', '', '', coalesce(o.owner, ''),
-            CASE WHEN l.enabled AND b.unit > 0 THEN genai.alert_number(genai.drift_score(
+            CASE WHEN (n.env, n.data_mode, n.service) IN (SELECT g.env, g.data_mode, g.service FROM late g) THEN 0.9
+                WHEN l.enabled AND b.unit > 0 THEN genai.alert_number(genai.drift_score(
                 n.unit / b.unit, (n.unit - b.unit) / nullif(sqrt(n.variance + b.variance), 0), n.usd - n.requests * b.unit,
                 n.requests, l.threshold, l.minimum_usd, l.minimum)) ELSE 0 END,
             genai.alert_number(n.unit / nullif(b.unit, 0)), l.threshold, coalesce(b.hours, -1),

@@ -21,14 +21,16 @@ $$;
 
 -- The least of: calls against the busier baseline and their threshold; the share of failing calls against the worse
 -- baseline and a tenth more; both differences against four deviations; calls against their minimum. While calls come late,
--- nothing new fires and nothing resolves: the rule on sender lag speaks.
+-- it holds.
 CREATE FUNCTION genai.alert_burst_failing(p_now timestamptz DEFAULT now(), p_place text DEFAULT 'prod')
 RETURNS SETOF genai.alert_row LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    WITH ending AS MATERIALIZED (SELECT u.* FROM genai.alert_endings(genai.alert_end(p_now), p_place) u)
+    WITH ending AS MATERIALIZED (SELECT u.* FROM genai.alert_endings(genai.alert_end(p_now), p_place) u),
+    late AS MATERIALIZED (SELECT g.* FROM genai.late_senders(p_now) g)
     SELECT r.*
     FROM genai.alert_rows(ARRAY(
         SELECT ROW(n.env, n.data_mode, '', n.endpoint, '', '', '', '', '', coalesce(o.owner, ''),
-            CASE WHEN l.enabled AND b.calls > 0 THEN genai.alert_number(greatest(0, least(
+            CASE WHEN (n.env, n.data_mode, n.service) IN (SELECT g.env, g.data_mode, g.service FROM late g) THEN 0.9
+                WHEN l.enabled AND b.calls > 0 THEN genai.alert_number(greatest(0, least(
                 n.calls / b.calls / l.threshold,
                 (n.calls - b.calls) / sqrt(2 * (n.calls + b.calls)) / 4,
                 (coalesce(n.failing, 0) - b.failing) / 0.1,

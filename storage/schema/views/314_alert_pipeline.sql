@@ -29,22 +29,7 @@ RETURNS SETOF genai.alert_row LANGUAGE sql STABLE PARALLEL SAFE AS $$
     ), p_now - interval '15 minutes', p_now) r
 $$;
 
--- From the end of a call to its receipt: of a sample of what came in the last two minutes, seconds by service.
-CREATE FUNCTION genai.sender_lag(p_now timestamptz)
-RETURNS TABLE (env text, data_mode text, service text, calls bigint, p95_seconds double precision)
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT m.environment, m.data_mode, m.service_name, count(*),
-        percentile_cont(0.95) WITHIN GROUP (ORDER BY greatest(0,
-            extract(epoch FROM m.received_at - m.time) - coalesce(m.latency_ms, 0) / 1e3))
-    FROM (
-        SELECT DISTINCT k.call, k.time FROM genai.call_key k
-        WHERE k.received_at >= p_now - interval '2 minutes' AND k.received_at < p_now
-        LIMIT 2000
-    ) k
-    JOIN genai.model_call m ON m.time = k.time AND m.call_key = k.call
-    GROUP BY m.environment, m.data_mode, m.service_name
-$$;
-
+-- Calls of a service arrive minutes after their end.
 CREATE FUNCTION genai.alert_sender_lag(p_now timestamptz DEFAULT now(), p_place text DEFAULT 'prod')
 RETURNS SETOF genai.alert_row LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT r.*
