@@ -23,7 +23,7 @@ from storage.budgets.judge import judge
 from storage.journal.erasure import erase_again
 from storage.upkeep.day_sums import sum_days
 from storage.upkeep.retention import Periods, end_long_reads, keep
-from storage.upkeep.rollup_check import Slice, compare_due, count_differences
+from storage.upkeep.rollup_check import Checker, Slice, count_differences
 from storage.upkeep.sizes import sample_size
 
 log = logging.getLogger("spanledger.housekeeping")
@@ -32,7 +32,7 @@ _LOOK_SECONDS = 5.0
 _NOTE_SECONDS = 5.0
 """Tasks that run more often are noted this often, unless they begin or cease to fail."""
 _COMPARE_SECONDS = 1.0
-"""Time for one comparison of sums: with its 15 s of rest at most 6 % of a core."""
+"""Time for looks at sums at once; the checker then rests by itself."""
 
 Connection = psycopg.Connection[Any]
 
@@ -186,13 +186,14 @@ def _erase_again(dsn: str) -> str | None:
 
 
 class _Rollups:
-    """Compares sums with calls continuously, one second per run, and reports each difference once."""
+    """Compares sums with calls continuously, and reports each difference once."""
 
     def __init__(self) -> None:
+        self._checker = Checker()
         self._told: set[Slice] = set()
 
     def compare(self, connection: Connection) -> None:
-        for finding in compare_due(connection, datetime.now(UTC), _COMPARE_SECONDS):
+        for finding in self._checker.run(connection, datetime.now(UTC), _COMPARE_SECONDS):
             if finding.slice not in self._told:
                 self._told.add(finding.slice)
                 log.error(

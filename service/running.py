@@ -12,13 +12,14 @@ from typing import Self
 
 from processor.pricing.book import PriceBook
 from service.alerting import alerting
+from service.collector import collecting, is_idle
 from service.config import Config
 from service.housekeeping import Housekeeper, tasks
 from service.inbox_jobs import inbox_jobs
 from service.late_binding import binding
 from service.supervisor import Supervisor
 from service.tally import Tally
-from service.worker import Assignment, caps_of, spare_collector, working
+from service.worker import Assignment, caps_of, working
 from service.worker_status import RecentTroubles, Restarts, WorkerState
 
 States = Callable[[], Sequence[WorkerState]]
@@ -85,8 +86,10 @@ class Running:
 
     async def _keep_up(self) -> None:
         """Start what goes on beside receiving."""
-        spare_collector()
         first, self._upkeep = self.assignment, AsyncExitStack()
+        is_alone = first.config.workers == 1  # else every worker is a process that collects for itself
+        idle = collecting(lambda: not is_alone or all(map(is_idle, self.states())))
+        await self._upkeep.enter_async_context(idle)
         await self._upkeep.enter_async_context(
             Housekeeper(first.dsn, tasks(first.config, first.dsn)).running()
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import logging
 import os
@@ -33,6 +32,7 @@ from receiver.intake import Decode, Intake
 from receiver.otlp.decode import decode, decode_options
 from service import metrics
 from service.beside import beside
+from service.collector import collecting, is_idle
 from service.config import Config
 from service.erasures_and_tenants import KnownPeople
 from service.estimating import Estimating
@@ -49,8 +49,6 @@ from storage.ingest.batcher import Batcher
 log = logging.getLogger("spanledger.worker")
 
 HEARTBEAT_SECONDS = 1.0
-_OBJECTS_PER_COLLECTION = 100_000
-"""Some 60 requests of 512 calls lie between two looks at the young objects."""
 DRAIN_SECONDS = 20.0
 """Time for requests in flight to finish after SIGTERM."""
 LAST_SECONDS = 28.0
@@ -212,25 +210,12 @@ async def _child(assignment: Assignment, troubles: RecentTroubles) -> None:
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)
     book = load_price_book(assignment.config.prices.file)
     noted = Tally()
-    async with working(assignment, book, troubles, noted) as state:
-        spare_collector()
+    async with working(assignment, book, troubles, noted) as state, collecting(lambda: is_idle(state())):
         while not stop.is_set():
             _report(state(), noted.drain())
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), HEARTBEAT_SECONDS)
     _report(state(), noted.drain())  # what the last requests brought
-
-
-def spare_collector() -> None:
-    """Keep what is loaded by now out of garbage collection, and collect rarely; for a process of our own.
-
-    Calls hold no cycles, so there is next to nothing to find, and by default every 700 new objects start a
-    search that ends up walking the whole price list: a fifth of the service's CPU per call, measured.
-    """
-    gc.unfreeze()  # what a reload has replaced
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_OBJECTS_PER_COLLECTION, 50, 100)
 
 
 def _report(state: WorkerState, news: News) -> None:

@@ -98,7 +98,11 @@ def decode(body: bytes, received_ns: int, options: DecodeOptions = DEFAULT) -> B
     Raises:
         BadData: `body` is no such message.
     """
-    return _Decoder(Frame(body), received_ns, tables_of(options)).batch(len(body))
+    decoder = _Decoder(Frame(body), received_ns, tables_of(options))
+    try:
+        return decoder.batch(len(body))
+    finally:
+        decoder.release()
 
 
 def decode_message(
@@ -148,6 +152,14 @@ class _Decoder:
         if not (calls or sightings or self._rejections):
             batch.origins = self._origins()
         return batch
+
+    def release(self) -> None:
+        """Leave no reference cycle: nothing collects one while calls come in (service/collector.py)."""
+        for seen in self._seen.values():
+            if seen is not None and seen.group:
+                seen.group = ()
+        self._seen.clear()
+        del self._context
 
     def _origins(self) -> list[tuple[str, tuple[str, ...]]]:
         """Services and scopes of a request of which nothing is read, for the operator to find the sender."""

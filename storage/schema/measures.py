@@ -1,7 +1,8 @@
 """The measures of a summary row: named and defined once; SQL files write ranges of them.
 
 `{requests..errors: u.#}` in a statement or a view stands for `u.requests, u.successes, u.errors`: the
-measures from the one to the other, in their order, each in place of `#`. With `+` for `:` they are added up.
+measures from the one to the other, in their order, each in place of `#`. With `+` for `:` they are added up;
+`@` is then a number that every measure has its own of (`_genai.rollup_uneven`).
 `{calls..errors= s sum}` stands for their definitions, each `… AS calls`, summed over the rows of `s`;
 `{calls..errors= m row}` for what the one row `m` adds.
 """
@@ -92,5 +93,11 @@ def _written_out(found: re.Match[str]) -> str:
     if found[5]:
         defined = (getattr(_DEFINITIONS[name], found[6]).replace("@", found[5]) for name in names)
         return ", ".join(f"{sql} AS {name}" for sql, name in zip(defined, names, strict=True))
-    between = {":": ", ", "+": " + "}[found[3]]
-    return between.join(found[4].replace("#", measure) for measure in names)
+    if found[3] == ":":
+        return ", ".join(found[4].replace("#", measure) for measure in names)
+    return " + ".join(found[4].replace("#", name).replace("@", str(_factor(name))) for name in names)
+
+
+def _factor(name: str) -> int:
+    """What a measure is multiplied by in a checksum; below 2²⁰, and none a small multiple of another."""
+    return (MEASURES.index(name) + 1) * 611_953 % 1_048_573

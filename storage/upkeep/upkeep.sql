@@ -43,6 +43,30 @@ ORDER BY d.bucket, d.level, d.series_id, d.identity_id
 LIMIT 1
 
 
+-- find_uneven --
+-- Whether the sums of a slice, or of the day that ends with it, differ from their calls at all. Parameters: start, end.
+SELECT d.level FROM _genai.rollup_uneven(%(start)s, %(end)s) d
+UNION ALL
+SELECT d.level FROM _genai.day_sum_difference(%(start)s, %(end)s) d
+LIMIT 1
+
+
+-- written_slices --
+-- Compared slices that calls or amendments have reached since: a key bears its receipt, and an amendment the day that it
+-- changes. Parameters: since (NULL: the last look at anything), margin.
+WITH since AS (
+    SELECT coalesce(%(since)s::timestamptz, max(c.checked_at) - %(margin)s::interval) AS time FROM _genai.rollup_check c
+), reached AS (
+    SELECT DISTINCT date_bin('1 hour', k.time, 'epoch') AS first, date_bin('1 hour', k.time, 'epoch') AS last
+    FROM since s JOIN _genai.call_key k ON k.received_at > s.time
+    UNION ALL
+    SELECT DISTINCT l.day::timestamptz, l.day::timestamptz + interval '24 hours'
+    FROM since s JOIN _genai.ledger_run r ON r.finished_at IS NULL OR r.finished_at > s.time
+    JOIN _genai.ledger_line l ON l.run_id = r.id AND l.at > s.time
+)
+SELECT DISTINCT c.from_time FROM _genai.rollup_check c JOIN reached r ON c.from_time <= r.last AND c.to_time > r.first
+
+
 -- note_rollup_check --
 -- What a look at a slice found. Parameters: start, end, differences, level, bucket, series_id, identity_id, difference.
 INSERT INTO _genai.rollup_check AS c (

@@ -3,6 +3,26 @@
 -- rows have more. One statement, so one snapshot. Only buckets that lie wholly in [from_time, to_time) and above
 -- the floors of both sides are compared; give whole days to have every level compared.
 
+DROP FUNCTION IF EXISTS _genai.rollup_bound(timestamptz, timestamptz);
+
+-- Which buckets of a level lie wholly in the time and above the floors of both sides.
+CREATE FUNCTION _genai.rollup_bound(from_time timestamptz, to_time timestamptz)
+RETURNS TABLE (level text, low timestamptz, high timestamptz)
+LANGUAGE sql STABLE AS $$
+    SELECT l.level,
+        greatest(
+            date_bin(l.width, from_time + l.width - interval '0.000001 seconds', 'epoch'),
+            date_bin(l.width, greatest(raw.time, '2000-01-01') + l.width - interval '0.000001 seconds', 'epoch'),
+            f.time),
+        CASE WHEN l.level = 'identity_day' THEN least(ih.time, date_bin(l.width, to_time, 'epoch'))
+            ELSE date_bin(l.width, to_time, 'epoch') END
+    FROM (VALUES ('minute', interval '1 minute'), ('hour', interval '1 hour'),
+            ('identity_hour', interval '1 hour'), ('identity_day', interval '1 day')) AS l (level, width)
+    JOIN _genai.floor f ON f.level = l.level
+    JOIN _genai.floor raw ON raw.level = 'raw'
+    JOIN _genai.floor ih ON ih.level = 'identity_hour'
+$$;
+
 DROP FUNCTION IF EXISTS _genai.rollup_difference(timestamptz, timestamptz);
 
 CREATE FUNCTION _genai.rollup_difference(from_time timestamptz, to_time timestamptz)
@@ -47,18 +67,7 @@ LANGUAGE sql STABLE AS $$
             {calls..latency_b23: -u.#}
         FROM _genai.usage_identity_day u WHERE u.bucket >= from_time AND u.bucket < to_time
     ), bound AS MATERIALIZED (
-        SELECT l.level, l.width,
-            greatest(
-                date_bin(l.width, from_time + l.width - interval '0.000001 seconds', 'epoch'),
-                date_bin(l.width, greatest(raw.time, '2000-01-01') + l.width - interval '0.000001 seconds', 'epoch'),
-                f.time) AS low,
-            CASE WHEN l.level = 'identity_day' THEN least(ih.time, date_bin(l.width, to_time, 'epoch'))
-                ELSE date_bin(l.width, to_time, 'epoch') END AS high
-        FROM (VALUES ('minute', interval '1 minute'), ('hour', interval '1 hour'),
-                ('identity_hour', interval '1 hour'), ('identity_day', interval '1 day')) AS l (level, width)
-        JOIN _genai.floor f ON f.level = l.level
-        JOIN _genai.floor raw ON raw.level = 'raw'
-        JOIN _genai.floor ih ON ih.level = 'identity_hour'
+        SELECT * FROM _genai.rollup_bound(from_time, to_time)
     ), uneven AS (
         SELECT d.level, d.bucket, d.series_id, d.identity_id,
             {calls..latency_b23: coalesce(sum(d.#), 0) AS #}
