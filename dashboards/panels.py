@@ -199,6 +199,8 @@ class Chart(Panel):
         )
         if self.stacked:
             panel = panel.stacking(common.StackingConfig().mode(shape.StackingMode.NORMAL).group("A"))
+        # A series without calls in a bucket: the words of an empty panel would stand there.
+        panel = panel.override_by_field_type("number", [_value("noValue", NOTHING)])
         if self.by_segment:
             panel = panel.display_name("${__field.labels.segment}")
         if self.zero:

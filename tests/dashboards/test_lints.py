@@ -119,6 +119,20 @@ def test_a_null_is_a_dash_and_not_the_words_of_an_empty_panel(uid: str) -> None:
                 assert not shown or values["noValue"] == "–", (panel["title"], override)
 
 
+def test_a_series_without_calls_in_a_bucket_is_a_dash_there() -> None:
+    for dashboard in dashboards().values():
+        for panel in panels(dashboard):
+            if panel["type"] == "timeseries":
+                of_numbers = [
+                    setting["value"]
+                    for override in panel["fieldConfig"]["overrides"]
+                    if override["matcher"] == {"id": "byType", "options": "number"}
+                    for setting in override["properties"]
+                    if setting["id"] == "noValue"
+                ]
+                assert of_numbers == ["–"], panel["title"]
+
+
 def test_columns_have_titles_of_their_own() -> None:
     """Grafana's table knows columns by title: of two alike it shows the last one's values twice."""
     for dashboard in dashboards().values():
