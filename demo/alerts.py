@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -46,6 +46,8 @@ def raised(connection: psycopg.Connection[Any], plan: Plan, public_url: str) -> 
         for minute in range(rule.pending // INTERVAL + 1):
             now = start + minute * INTERVAL
             evaluate(connection, now, partial(_tell, now), public_url=public_url, rules=[rule])
+    now = datetime.now(UTC)  # of a budget's state its own event tells when it was noticed
+    evaluate(connection, now, partial(_tell, now), public_url=public_url, rules=[BY_ID["budget_warning"]])
     query = (
         "SELECT title, summary FROM genai.alert_episode WHERE data_mode = 'demo' ORDER BY starts_at, title"
     )

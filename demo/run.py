@@ -32,7 +32,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from demo import agent, findings, history, next_steps, questions, screen
+from demo import agent, budgets, findings, history, next_steps, questions, screen
 from demo.alerts import raised
 from demo.grafana import Program, find, running
 from demo.plan import Draw, Plan, make_plan
@@ -96,6 +96,7 @@ def _play(
         figures = sum(len(answer) for answer in wanted.values()) * len(Totals.__dataclass_fields__)
         delivered = screen.Delivery(*delivery, figures)
         told = findings.told(connection, plan)
+        budgets.run_to_warning(connection)
         alerts = raised(connection, plan, stage.pages)
         if not as_json:
             console.print(screen.report(plan, answers, delivered))
@@ -144,8 +145,13 @@ def _start(console: Console, stage: Stage, draw: Draw) -> tuple[Plan, tuple[int,
             return pool.submit(do)
 
         shop = step("the shop, its provider and their SDKs", stage.start_shop)
-        service = step("PostgreSQL and the service", stage.start_postgres, stage.start_service)
         planned = pool.submit(make_plan, datetime.now(UTC), draw.seed, days=draw.days)
+        service = step(
+            "PostgreSQL and the service",
+            stage.start_postgres,
+            lambda: budgets.write(planned.result(), stage.directory),
+            stage.start_service,
+        )
         plan = planned.result()
         due = sum(history.span_count(plan, service) for service in history.SERVICES)
         due += agent.event_count(plan)

@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from demo import budgets
 from service.postgres.server import EmbeddedPostgres
 from service.safe_path import without_current_directory
 
@@ -146,6 +147,7 @@ class Stage:
             "SPANLEDGER_DATA_DIR": str(self.directory),
             "SPANLEDGER_PUBLIC_URL": self.pages,  # dashboards link calls to their page
             "SPANLEDGER_ALERTING__EVALUATE": "builtin",
+            "SPANLEDGER_ALERTING__BUDGETS": str(self.directory / budgets.FILE),
         }
         service = self._start(self._ledger, ["spanledger", "serve", *flags], settings, listens=False)
         deadline = time.monotonic() + READY_SECONDS
