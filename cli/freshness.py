@@ -16,9 +16,9 @@ from operations.terminal import Column, console, print_json, public, show_table
 _COLUMNS = (
     Column("time (UTC)", style="bold"),
     Column("calls", figures=True),
-    Column("50 of 100 within", figures=True),
-    Column("95 of 100 within", figures=True),
-    Column("99 of 100 within", figures=True, rank=1),
+    Column("50% within", figures=True),
+    Column("95% within", figures=True),
+    Column("99% within", figures=True, rank=1),
 )
 _FORMS = {"minute": "%Y-%m-%d %H:%M", "hour": "%Y-%m-%d %H:%M", "day": "%Y-%m-%d"}
 

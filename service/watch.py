@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 import psycopg
 
-from operations.diagnosis.database import Connect, Fault, Probe, State, look, probe
+from operations.diagnosis.database import Connect, Fault, Probe, Sizes, State, look, probe
 from operations.diagnosis.findings import CAUSES, Disk, Facts, Finding, Process, SenderClock, findings
 from receiver.status import log_fault
 from service import database, metrics
@@ -28,6 +28,7 @@ from service.worker_status import Restarts, WorkerState
 log = logging.getLogger("spanledger.watch")
 
 _LOOK_SECONDS: Final = 5.0
+_SIZES_SECONDS: Final = 60.0
 _PATIENCE_SECONDS: Final = 4.0
 """Readiness is asked for by those who wait five seconds for an answer."""
 _NAMELESS: Final = "a service without a name"
@@ -78,6 +79,7 @@ class Watch:
         self._open: dict[tuple[str, str], Trouble] = {}
         self._lock = threading.Lock()
         self._bounded = Bounded(_PATIENCE_SECONDS)
+        self._sizes: tuple[float, Sizes] | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -124,9 +126,18 @@ class Watch:
 
     def _state(self) -> State | None:
         try:
-            return self._bounded.ask(partial(_state, self.sources.connect))
+            state = self._bounded.ask(partial(_state, self.sources.connect, self._sizes_of_late()))
         except TimeoutError:
             return None
+        if state is not None and self._sizes_of_late() is None:
+            self._sizes = time.monotonic(), Sizes(state.tables, state.growth)
+        return state
+
+    def _sizes_of_late(self) -> Sizes | None:
+        """Sizes, if they were measured within the last minute."""
+        if self._sizes is None or time.monotonic() - self._sizes[0] > _SIZES_SECONDS:
+            return None
+        return self._sizes[1]
 
     def _compare(self, found: Sequence[Finding], now: float) -> None:
         """Troubles are told apart by cause and subject; their words change as they grow."""
@@ -169,10 +180,10 @@ def _processes(
         )
 
 
-def _state(connect: Connect) -> State | None:
+def _state(connect: Connect, sizes: Sizes | None) -> State | None:
     try:
         with connect() as connection:
-            return look(connection)
+            return look(connection, sizes)
     except psycopg.Error as error:
         log.debug("no diagnostics of the database: %s", database.reason(error))
         return None

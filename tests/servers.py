@@ -34,7 +34,13 @@ from tests.timescale_root import TimescaleServer, why_unavailable
 
 KINDS = ("postgres", "timescale")
 
-FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
+FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "128MB",
+    "jit": "off",  # as everywhere in production: docker-compose.yml, docs/operating.md
+}
 """Test databases need not survive a power cut."""
 
 _START_SECONDS = 120.0

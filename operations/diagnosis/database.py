@@ -95,8 +95,27 @@ def lag(connection: Connection) -> Row:
     return _rows(connection, "lag")[0]
 
 
-def look(connection: Connection) -> State:
+class Sizes(NamedTuple):
+    """The largest tables, and the growth of the whole: costly to ask, for the server looks at every file."""
+
+    tables: list[Row]
+    growth: Row
+
+
+def measure(connection: Connection) -> Sizes:
+    """How large the database is.
+
+    Raises:
+        psycopg.Error: the database does not answer, or not in time.
+    """
+    return Sizes(_rows(connection, "table_sizes"), _rows(connection, "growth")[0])
+
+
+def look(connection: Connection, sizes: Sizes | None = None) -> State:
     """Ask for everything at once.
+
+    Args:
+        sizes: as they were measured a moment ago; None measures them.
 
     Raises:
         psycopg.Error: the database does not answer, or not in time.
@@ -106,11 +125,12 @@ def look(connection: Connection) -> State:
     after = time.time()
     waits = (after - before) / 2
     timescale = f" with TimescaleDB {clock['timescaledb']}" if clock["timescaledb"] else ""
-    one = {name: _rows(connection, name)[0] for name in ("lag", "waiting", "growth")}
+    one = {name: _rows(connection, name)[0] for name in ("lag", "waiting")}
+    tables, growth = sizes or measure(connection)
     return State(
         f"PostgreSQL {clock['version'].split()[0]}{timescale}", clock["now"] - before - waits,
         waits, one["lag"], _rows(connection, "jobs"), _rows(connection, "tasks"), one["waiting"],
-        _rows(connection, "table_sizes"), one["growth"],
+        tables, growth,
     )  # fmt: skip
 
 
