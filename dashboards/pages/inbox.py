@@ -46,10 +46,10 @@ def _alerts(panel_id: int, title: str, sql: str, description: str, empty: str) -
         empty=empty,
         columns={
             "severity": Column("Severity", width=85, words=SEVERITIES),
-            "title": Column("Alert", width=165, link=COMPARE, wrap=True),
+            "title": Column("Alert", width=150, link=COMPARE, wrap=True),
             "sentence": Column("In words", wrap=True),
             "began": Column("Began", MINUTE, width=140),
-            "state": Column("State", width=95, wrap=True),
+            "state": Column("State", width=115, wrap=True),
             "change": signed("Change", width=85),
             "driver": Column("Driver", width=110, wrap=True),
             "owner": Column("Owner", width=116),

@@ -11,9 +11,10 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from operations.compare.model import Comparison
+from operations.compare.model import Comparison, Question
+from operations.inbox.frozen import Story
 from operations.inbox.lifecycle import NotAllowed, note, set_state
-from operations.inbox.story import stored
+from operations.inbox.story import stored, tell
 from storage.statements import statements_of
 
 Connection = psycopg.Connection[Any]
@@ -59,12 +60,27 @@ def open_incident(connection: Connection, episode_id: int, actor: str) -> int:
         episode = _episode(connection, episode_id)
         if known := rows(connection, "incident_of", episode_id=episode_id):
             return int(known[0]["incident_id"])
-        values = _opening(connection, episode) | {"actor": actor}
+        values = _opening(connection, episode, stored(connection, episode["id"])) | {"actor": actor}
         (added,) = rows(connection, "open", **values)
         number = int(added["id"])
         note(connection, actor, "incident", number, "open", {}, {"alert": episode_id})
         _join(connection, number, "open", episode, actor)
         return number
+
+
+def open_for(connection: Connection, question: Question, actor: str) -> int:
+    """An incident without an alert: what a person saw in a window, explained as an alert would be."""
+    story = tell(connection, question)  # in a transaction of its own, which changes nothing
+    focus = {name: value for name, value in question.focus._asdict().items() if value is not None}
+    seen = {
+        "focus": focus, "rule": "seen", "title": "Seen in Compare", "owner": "", "annotations": {},
+        "severity": "warning", "environment": question.environment, "data_mode": question.data_mode,
+        "window_from": question.start, "window_to": question.end, "baseline": question.baseline,
+    }  # fmt: skip
+    with connection.transaction():
+        (added,) = rows(connection, "open", **_opening(connection, seen, story), actor=actor)
+        note(connection, actor, "incident", int(added["id"]), "open", {}, {"focus": focus})
+    return int(added["id"])
 
 
 def add_alert(connection: Connection, incident_id: int, episode_id: int, actor: str) -> None:
@@ -156,9 +172,8 @@ def _check(action: str, incident: Row) -> None:
         )
 
 
-def _opening(connection: Connection, episode: Row) -> Row:
+def _opening(connection: Connection, episode: Row, story: Story | None) -> Row:
     """What is known of the incident when it opens."""
-    story = stored(connection, episode["id"])
     spike = story.answer.spike if story else None
     focus = common_driver(story.answer) if story else {}
     focus = focus or episode["focus"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from starlette.requests import Request
 
 from operations.inbox import lifecycle
 from operations.inbox.lifecycle import NotAllowed
 from operations.incidents import model
+from operations.web.parameters import BadParameter, question_of
 from operations.web.queries import Connection
 from service.web.forms import Act, Form
 from service.web.sign_in import Person
@@ -27,6 +29,15 @@ def change_alert(connection: Connection, request: Request, person: Person, form:
         return f"../../incident/{chosen}"
     lifecycle.move(connection, number, action, person.name)
     return f"../{number}"
+
+
+def open_incident(connection: Connection, request: Request, person: Person, form: Form) -> str:
+    """`/incident/open`: an incident for the window, selection and focus of the address, without an alert."""
+    try:
+        question = question_of(request.query_params.multi_items(), datetime.now(UTC))
+    except BadParameter as error:
+        raise NotAllowed(error.sentence.rstrip(".")) from None
+    return f"{model.open_for(connection, question, person.name)}"
 
 
 def change_incident(connection: Connection, request: Request, person: Person, form: Form) -> str:
@@ -51,6 +62,7 @@ def number_of(request: Request) -> int:
 
 FORMS: Mapping[str, Act] = {
     "/alert/{id:int}/{action}": change_alert,
+    "/incident/open": open_incident,
     "/incident/{id:int}/{action}": change_incident,
 }
 """The addresses of forms, and what they do."""

@@ -11,8 +11,10 @@ from operations.inbox.receive import receive
 from operations.inbox.story import explain_due
 from service import keys
 from service.config import SignInConfig
-from tests.operations.alert_documents import alert, grafana, test_alert
-from tests.operations.test_classify import NOW
+from tests.operations.alert_documents import alert, grafana, milliseconds, test_alert
+from tests.operations.ledger import fill
+from tests.operations.test_classify import BEFORE, NOW, V2, tokens, traffic
+from tests.operations.test_inbox_story import HOUR
 from tests.operations.test_pages_ledger import UNNERVING
 from tests.service.inbox import Browser
 from tests.service.test_ops import status
@@ -95,6 +97,23 @@ async def test_later_figures_stand_beside_those_of_the_night(explained: str) -> 
     assert "repricing: 0 calls" in page.text
     assert "by ada" in page.text
     assert "new list" in page.text
+
+
+async def test_what_no_alert_told_becomes_an_incident_of_its_window(migrated_database: str) -> None:
+    fill(migrated_database, [*traffic(BEFORE, 200), *traffic(NOW, 220, tokens(1.6, like=V2))])
+    browser = Browser(status(migrated_database))
+    window = f"from={milliseconds(NOW)}&to={milliseconds(NOW + HOUR)}&endpoint=checkout"
+    seen = await browser.open(f"/compare?{window}")
+
+    incident = await browser.send(seen, "Open an incident for this window")
+
+    assert incident.address.endswith("/incident/1")
+    assert "deploy: endpoint checkout, prompt version v2" in incident.text.replace(" :", ":")
+    assert "alerts none" in incident.text
+    refused = await browser.client.post(
+        "/incident/open?from=x", data={"form_token": seen.forms[-1].fields["form_token"]}
+    )
+    assert refused.status_code == 409
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ CREATE FUNCTION genai.panel_alerts(
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT e.severity, e.title, coalesce(s.sentence, e.sentence, e.summary, ''), e.starts_at,
         CASE WHEN e.state <> 'resolved' AND e.ended_at IS NOT NULL THEN e.state || ', ended' ELSE e.state END,
-        coalesce(genai.change_text(s.delta_usd), '–'), coalesce(s.class, ''), coalesce(s.driver, ''), e.owner, p.word, p.url,
+        CASE WHEN s.delta_usd IS NULL THEN '–' ELSE genai.change_text(s.delta_usd) END, coalesce(s.class, ''), coalesce(s.driver, ''), e.owner, p.word, p.url,
         (extract(epoch FROM e.window_from) * 1000)::bigint, (extract(epoch FROM e.window_to) * 1000)::bigint, e.environment,
         e.data_mode, e.baseline, coalesce(e.service_name, '*'), coalesce(e.endpoint_tag, '*'), coalesce(e.prompt_version, '*'),
         coalesce(e.user_id, '*'), coalesce(e.tenant_id, '*'), coalesce(e.model, '*')
@@ -62,7 +62,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         FROM genai.alert_delivery d WHERE d.episode_id = e.id
     ) d
     WHERE e.starts_at >= p_from AND e.starts_at < p_to AND NOT e.is_test
-        AND genai.is_selected(p_env, p_data_mode, e.environment, e.data_mode)
+        AND e.rule <> 'watchdog' AND genai.is_selected(p_env, p_data_mode, e.environment, e.data_mode)
     GROUP BY e.rule
     ORDER BY count(*) DESC, e.rule
     LIMIT 20
