@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from operations.format import iso
 from operations.terminal import exact_usd
 from processor.calls.admission import Admission, admit
 from processor.calls.call import Batch, Flag, ModelCall
@@ -200,7 +201,7 @@ def _public(name: str, field: str, value: object) -> object:
     if isinstance(value, bytes):
         return value.hex()
     if field == "time_ns" and isinstance(value, int):
-        return datetime.fromtimestamp(value / 1e9, UTC).isoformat().replace("+00:00", "Z")
+        return iso(datetime.fromtimestamp(value / 1e9, UTC))
     if field in _UNITS and isinstance(value, int):
         return value / _UNITS[field]
     if field == "reported_cost_pico_usd" and isinstance(value, int):

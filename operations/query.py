@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
 
+from operations.format import iso
 from operations.terminal import public
 from storage.statements import statements_of
 
@@ -30,8 +31,4 @@ def rows(connection: psycopg.Connection[Any], name: str, **values: object) -> li
 
 def call_json(row: Row) -> dict[str, object]:
     """A call in the public names of the telemetry schema; money as text with every digit."""
-    return {key: _iso(value) if isinstance(value, datetime) else value for key, value in public(row).items()}
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return {key: iso(value) if isinstance(value, datetime) else value for key, value in public(row).items()}

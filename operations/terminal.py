@@ -220,5 +220,5 @@ def print_json(value: Any) -> None:
 
 def _json(value: Any) -> str:
     if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
+        return words.iso(value)
     return str(value)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+from operations.format import iso
+
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _LONGEST = timedelta(days=3660)
 """Ten years: a window twice as far back is still a date for Python and PostgreSQL."""
@@ -101,4 +103,4 @@ def baseline(text: str, now: datetime) -> str:
     if not found:
         raise ValueError(f"expected previous, 24h, 168h or FROM..TO, not {text!r}")
     bounds = window(None, instant(first, now), instant(last, now), now)
-    return "..".join(moment.isoformat().replace("+00:00", "Z") for moment in bounds)
+    return "..".join(map(iso, bounds))

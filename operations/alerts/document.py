@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from operations.alerts.model import Detail, Row, summary
+from operations.format import iso
 from processor.alerting.catalogue import Place, Rule
 
 Json = dict[str, Any]
@@ -41,14 +42,14 @@ def alert(rule: Rule, place: Place, row: Row, told: Detail, started: datetime, p
     }  # fmt: skip
     return {
         "status": "firing", "labels": labels, "annotations": {k: v for k, v in annotations.items() if v},
-        "startsAt": _text(started), "endsAt": _NOT_ENDED, "generatorURL": "", "values": values,
+        "startsAt": iso(started), "endsAt": _NOT_ENDED, "generatorURL": "", "values": values,
         "fingerprint": fingerprint(labels),
     }  # fmt: skip
 
 
 def resolved(firing: Mapping[str, Any], ended: datetime) -> Json:
     """The same alert, ended."""
-    return {**firing, "status": "resolved", "endsAt": _text(ended)}
+    return {**firing, "status": "resolved", "endsAt": iso(ended)}
 
 
 def document(alerts: Sequence[Json], receiver: str, public_url: str) -> Json:
@@ -95,7 +96,3 @@ def _line(told: Mapping[str, Any]) -> str:
 def _common(maps: Sequence[Mapping[str, str]]) -> dict[str, str]:
     first, *rest = maps
     return {name: value for name, value in first.items() if all(each.get(name) == value for each in rest)}
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

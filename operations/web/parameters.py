@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 from operations import times
 from operations.compare.model import DIMENSIONS, Focus, Question
+from operations.format import iso
 
 _LONGEST_VALUE = 1024
 _GRAFANAS_OWN = {"timezone", "orgId", "refresh", "kiosk", "theme", "viewPanel", "editPanel", "tab"}
@@ -115,10 +116,6 @@ def _baseline(text: str, now: datetime) -> str:
         ) from None
 
 
-def _text(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")
-
-
 WINDOWS = (
     ("1 hour", "now-1h", timedelta(hours=1)),
     ("6 hours", "now-6h", timedelta(hours=6)),
@@ -151,7 +148,7 @@ def parameters_of(question: Question) -> dict[str, str]:
 def _address(moment: datetime) -> str:
     """Milliseconds, as Grafana writes them, unless that would move the window."""
     milliseconds, rest = divmod(moment - datetime.fromtimestamp(0, UTC), timedelta(milliseconds=1))
-    return _text(moment) if rest else str(milliseconds)
+    return iso(moment) if rest else str(milliseconds)
 
 
 class Links:
@@ -172,7 +169,7 @@ class Links:
         """One call, explained; with its time, which finds it without reading other days."""
         if self._root is None:
             return None
-        at = urlencode({"at": _text(call["time"])})
+        at = urlencode({"at": iso(call["time"])})
         return f"{self._root}call/{quote(str(call['call_key']), safe='')}?{at}"
 
     def to(self, path: str, question: Question, **changes: object) -> str | None:
