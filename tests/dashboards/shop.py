@@ -30,7 +30,7 @@ HOSTILE_TENANT = """a&b #c+d/e "f" 'g' ü % \\ ${env} *"""
 
 def fill_day(dsn: str) -> None:
     """Store the day: in prod and real data, with a trickle of staging and test data, and one hostile name."""
-    calls = list(_calls())
+    calls = list(calls_of(PLAN))
     odd = calls[len(calls) // 10]  # some twenty hours ago: out of the windows that are compared
     extra = [
         Call(odd.time + timedelta(seconds=n), environment="staging", data_mode="test", prompt_version="v0")
@@ -145,8 +145,9 @@ def _time(call: PlannedCall) -> datetime:
     return datetime.fromtimestamp(call.start_ns // 1_000 / 1e6, UTC)
 
 
-def _calls() -> Iterator[Call]:
-    for request, call in PLAN.calls():
+def calls_of(plan: Plan) -> Iterator[Call]:
+    """The calls of a plan as the ledger keeps them."""
+    for request, call in plan.calls():
         usage, model = call.usage, request.model
         cost = cost_of(model, usage)
         failed = call.outcome not in (OK, INTERRUPTED)

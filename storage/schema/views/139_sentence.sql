@@ -124,7 +124,8 @@ CREATE FUNCTION genai.unit_sentence(p_class text, e jsonb) RETURNS text LANGUAGE
             || CASE WHEN genai.unit_text(v.u0) <> genai.unit_text(v.u1) THEN ' → ' || genai.unit_text(v.u1) ELSE '' END || ').'
         ELSE ' Each ' || v.noun || ' costs ' || CASE WHEN v.u0 = 0 THEN 'more' ELSE genai.factor_text(v.u1 / v.u0) END
             || ' (' || genai.unit_text(v.u0) || ' → ' || genai.unit_text(v.u1) || ')' || coalesce(', because ' || CASE
-            WHEN p_class = 'retry_storm' THEN 'calls for one success went from '
+            WHEN p_class = 'retry_storm' AND (v.u1 - v.u0) * ((e ->> 'attempts_per_success')::numeric
+                - (e ->> 'baseline_attempts_per_success')::numeric) > 0 THEN 'calls for one success went from '
                 || coalesce(to_char((e ->> 'baseline_attempts_per_success')::numeric, 'FM9990.00'), 'none') || ' to '
                 || coalesce(to_char((e ->> 'attempts_per_success')::numeric, 'FM9990.00'), 'none')
             WHEN p_class = 'deploy' THEN coalesce(

@@ -6,8 +6,32 @@ CREATE FUNCTION genai.combination_text(p_driver jsonb) RETURNS text LANGUAGE sql
         p_driver ->> 'tenant', p_driver ->> 'service', genai.short_name('user', p_driver ->> 'user')), '')
 $$;
 
--- The sentences of a classified change, at most three: whom or what the class names (dollars only where they are its own),
--- then how many and how much each, the larger first; these two add up to the change. `driver` is a combination (json) or
+-- What the requests of a new version cost more than at its endpoint's cost before.
+CREATE FUNCTION genai.deploy_excess(p_deploy jsonb) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT round(((p_deploy ->> 'new_unit_usd')::numeric - (p_deploy ->> 'unit_usd')::numeric) * (p_deploy ->> 'n1')::numeric, 12)
+$$;
+
+-- Whether a new version moved the cost of its requests beyond three standard errors (`confidence_of`), and is a quarter of the
+-- change: told beside a larger cause that hides it in the whole.
+CREATE FUNCTION genai.is_sure_deploy(p_deploy jsonb, p_unit_usd numeric) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce((p_deploy ->> 'n1')::numeric >= 50 AND (p_deploy ->> 'unit_usd')::numeric > 0
+        AND (p_deploy ->> 'new_unit_usd')::numeric > 0
+        AND abs(ln((p_deploy ->> 'new_unit_usd')::numeric / (p_deploy ->> 'unit_usd')::numeric))
+            >= 3 / sqrt((p_deploy ->> 'n1')::numeric)
+        AND abs(genai.deploy_excess(p_deploy)) >= 0.25 * abs(p_unit_usd), false)
+$$;
+
+-- `A request of support.answer costs 30% more ($0.0061 → $0.0079), because answer_v8 writes twice as much.`
+CREATE FUNCTION genai.deploy_line(p_deploy jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT 'A request of ' || (p_deploy ->> 'endpoint_tag') || ' costs '
+        || genai.factor_text((p_deploy ->> 'new_unit_usd')::numeric / (p_deploy ->> 'unit_usd')::numeric) || ' ('
+        || genai.unit_text((p_deploy ->> 'unit_usd')::numeric) || ' → '
+        || genai.unit_text((p_deploy ->> 'new_unit_usd')::numeric) || '), because '
+        || coalesce(genai.deploy_reason(p_deploy), (p_deploy ->> 'prompt_version') || ' is new') || '.'
+$$;
+
+-- The sentences of a classified change, at most four: whom or what the class names and a new version that a larger cause hides
+-- (`place` 0, dollars only where they are its own), then how many and how much each, the larger first; these two add up to the change. `driver` is a combination (json) or
 -- NULL. A change that cannot be judged has one sentence.
 CREATE FUNCTION genai.story_lines(p_class text, p_subject text, p_sentence text, e jsonb, p_delta numeric)
 RETURNS TABLE (place integer, kind text, sentence text, usd numeric, driver jsonb)
@@ -21,8 +45,8 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
             (e ->> 'more_usd')::numeric AS more_usd, (e ->> 'unit_usd')::numeric AS unit_usd
         FROM (
             -- A new version that drives the cost of a request is told as such, whatever the whole is called.
-            SELECT p_class = 'deploy' OR p_class <> 'retry_storm' AND (e ->> 'unit_moved')::boolean
-                AND (e -> 'deploy' ->> 'share')::numeric >= 0.5
+            SELECT p_class = 'deploy' OR (e ->> 'unit_moved')::boolean
+                AND (p_class <> 'retry_storm' OR (e ->> 'attempts_usd')::numeric * (e ->> 'unit_usd')::numeric < 0)
                 AND e -> 'unit_driver' ->> 'endpoint' = e -> 'deploy' ->> 'endpoint_tag'
                 AND e -> 'unit_driver' ->> 'prompt_version' = e -> 'deploy' ->> 'prompt_version' IS TRUE AS is_deploy
         ) c
@@ -41,6 +65,11 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                 WHEN 'abuse' THEN jsonb_build_object(e -> 'added_calls_by' ->> 'kind', p_subject)
                 ELSE jsonb_build_object(e -> 'cost_by' ->> 'kind', p_subject) END AS driver
         WHERE s.is_named
+        UNION ALL
+        SELECT 0, 'deploy', genai.deploy_line(e -> 'deploy'), genai.deploy_excess(e -> 'deploy'),
+            jsonb_build_object('endpoint', e -> 'deploy' ->> 'endpoint_tag', 'prompt_version', e -> 'deploy' ->> 'prompt_version')
+        WHERE NOT s.is_deploy AND p_class NOT IN ('no_baseline', 'too_little_data', 'steady')
+            AND genai.is_sure_deploy(e -> 'deploy', s.unit_usd)
         UNION ALL
         SELECT CASE WHEN abs(s.more_usd) >= abs(s.unit_usd) THEN 1 ELSE 3 END,
             CASE WHEN s.is_named OR s.is_about_each THEN 'requests' ELSE p_class END,
