@@ -176,7 +176,7 @@ def test_data_outside_the_selection_is_what_a_click_selects(reader: Reader) -> N
 
 
 def test_the_deploy_is_an_annotation_at_its_first_minute(reader: Reader) -> None:
-    (annotation,) = dashboards()["spanledger-overview"]["annotations"]["list"]
+    annotation, *_ = dashboards()["spanledger-overview"]["annotations"]["list"]
     day = Range(ANCHOR - timedelta(hours=24), ANCHOR)
     found = reader.execute(expand(fill(annotation["target"]["rawSql"], DEFAULTS), day).encode()).fetchall()
     first = min(c.start_ns for r, c in PLAN.calls() if r.prompt.version == "answer_v8") // 60_000_000_000
@@ -184,6 +184,14 @@ def test_the_deploy_is_an_annotation_at_its_first_minute(reader: Reader) -> None
     assert at["Prompt version answer_v8 of support.answer first seen"].timestamp() == first * 60
     assert "Prompt version answer_v7 of support.answer first seen" not in at  # was there from the beginning
     assert len(found) <= 20
+
+
+def test_a_deploy_before_the_range_stands_at_its_beginning(reader: Reader) -> None:
+    annotation, *_ = dashboards()["spanledger-overview"]["annotations"]["list"]
+    last = Range(ANCHOR - timedelta(hours=1), ANCHOR)
+    found = reader.execute(expand(fill(annotation["target"]["rawSql"], DEFAULTS), last).encode()).fetchall()
+    (at,) = [time for time, _, text, _ in found if "answer_v8" in text and "before this range" in text]
+    assert at == last.start
 
 
 def test_month_to_date_is_the_sum_of_the_month(reader: Reader) -> None:
