@@ -22,18 +22,20 @@ from service import database
 from service.operator_files import read_operator_files
 from storage.budgets.judge import acknowledge, judge
 
-_STYLES = {"ok": "green", "warning": "yellow", "exceeded": "red", "spend_alert": "red"}
+_SHOWN = 50
 
 app = options.app(help="Where budgets stand, and the events when a state was reached (docs/budgets.md).")
 
 
 @app.command("list")
 @options.grouped
-def list_budgets(*, as_json: options.AsJson = False, given: options.Settings) -> None:
-    """List every budget with its limit, as it was judged last; the service judges every minute."""
+def list_budgets(
+    *, limit: options.Limit = 50, as_json: options.AsJson = False, given: options.Settings
+) -> None:
+    """List every limit with its spend, the most used first; the service judges them every minute."""
     with given.connected() as connection:
         found = posture(connection, datetime.now(UTC))
-    _print_json(found) if as_json else _print(console(), found)
+    _print_json(found) if as_json else _print(console(), found, limit)
 
 
 @app.command()
@@ -57,7 +59,7 @@ def check(
         judge(connection)
         found = posture(connection, datetime.now(UTC))
         other = checked is not None and checked.sha256 and not is_in_force(connection, checked)
-    _print_json(found) if as_json else _print(console(), found)
+    _print_json(found) if as_json else _print(console(), found, _SHOWN)
     if other:
         file = settings.alerting.budgets
         print(f"{file} is not in force yet: reload the service (SIGHUP).", file=sys.stderr)
@@ -110,7 +112,7 @@ def acknowledge_event(
     console().print(f"Event {event} is acknowledged by {by}.", markup=False)
 
 
-def _print(out: Console, found: Posture) -> None:
+def _print(out: Console, found: Posture, limit: int) -> None:
     if not found.states and not found.alerts:
         out.print("There are no budgets: `alerting.budgets` names their file (docs/budgets.md).")
         return
@@ -121,7 +123,9 @@ def _print(out: Console, found: Posture) -> None:
         Column("projected", figures=True, rank=1), Column("owner", rank=4),
     )  # fmt: skip
     if found.states:
-        show_table(out, columns, [_cells(state) for state in found.states])
+        show_table(out, columns, [_cells(state) for state in found.states[:limit]])
+    if len(found.states) > limit:
+        out.print(f"{counted(len(found.states) - limit, 'limit')} not shown: --limit", style="dim")
     for row in found.calling:
         if row["state"] == "spend_alert":
             out.print(_spend_alert(row), style="red", markup=False)

@@ -10,16 +10,16 @@ from operations.compare.model import Focus, Question
 from operations.web.parameters import Links
 from operations.web.render import Service, render
 
-EVENTS = 50
+SHOWN, EVENTS = 200, 50
 RECENT = timedelta(days=31)
 
 
 def budgets_page(connection: Connection, links: Links, service: Service | None, now: datetime) -> str:
     """The page as HTML: every limit, the most used first, and the transitions of the last month."""
     found = posture(connection, now)
-    states = sorted(found.states, key=lambda state: (-state.used_ratio, state.place))
     return render(
-        "budgets/page.html", service=service, links=links, states=states, posture=found,
+        "budgets/page.html", service=service, links=links, states=found.states[:SHOWN],
+        not_shown=max(0, len(found.states) - SHOWN), posture=found,
         events=events(connection, now - RECENT, now + timedelta(minutes=1), limit=EVENTS),
         question_of=_question, now=now, refresh=60,
     )  # fmt: skip

@@ -1,8 +1,8 @@
 -- Budgets, read from the views.
 
 -- states --
--- The running period of every budget with a limit, in the order of the file.
-SELECT s.* FROM genai.budget_state s ORDER BY s.place, s.period
+-- The running period of every budget with a limit, the most used first.
+SELECT s.* FROM genai.budget_state s ORDER BY s.used_ratio DESC, s.place, s.period
 
 
 -- alerts --

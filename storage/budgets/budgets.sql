@@ -267,11 +267,11 @@ CROSS JOIN LATERAL (SELECT date_trunc('month', o.month + interval '32 days', 'UT
 JOIN _genai.budget_scope s ON (s.environment, s.data_mode, s.dimension) = (o.environment, o.data_mode, o.dimension)
 JOIN _genai.budget b ON b.scope_id = s.id
 LEFT JOIN (
-    SELECT d.scope_id, date_trunc('month', d.day, 'UTC') AS month, sum(d.calls)::bigint AS calls,
-        sum(d.requests)::bigint AS requests, sum(d.unpriced_calls)::bigint AS unpriced_calls,
-        sum(d.uncertain_calls)::bigint AS uncertain_calls, sum(d.cost_pico_usd) AS cost_pico_usd
-    FROM _genai.budget_day d
-    WHERE d.day >= (SELECT date_trunc('month', min(o.day), 'UTC') FROM budget_open_day o)
+    SELECT d.scope_id, m.month, genai.total(d.calls) AS calls, genai.total(d.requests) AS requests,
+        genai.total(d.unpriced_calls) AS unpriced_calls, genai.total(d.uncertain_calls) AS uncertain_calls,
+        sum(d.cost_pico_usd) AS cost_pico_usd
+    FROM (SELECT DISTINCT date_trunc('month', o.day, 'UTC') AS month FROM budget_open_day o) m
+    JOIN _genai.budget_day d ON d.day >= m.month AND d.day < date_trunc('month', m.month + interval '32 days', 'UTC')
     GROUP BY 1, 2
 ) d ON d.scope_id = s.id AND d.month = o.month
 WHERE e.month_end > b.since
@@ -398,18 +398,19 @@ SELECT p.budget, p.scope_id, p.period, p.period_start, p.calls, p.requests, p.un
     p.is_folded, p.cost_pico_usd, w.cost_pico_usd, w.full_days
 FROM budget_spent p
 LEFT JOIN (
-    SELECT d.scope_id, (extract(epoch FROM t.today - f.begun) / 86400)::integer AS full_days,
-        sum(d.cost_pico_usd) FILTER (WHERE d.day >= f.begun) AS cost_pico_usd
-    FROM (SELECT date_bin('1 day', %(now)s::timestamptz, 'epoch') AS today) t
-    JOIN _genai.budget_day d ON d.day < t.today AND d.day >= t.today - interval '14 days'
-    JOIN (
-        SELECT d.scope_id, greatest(min(d.day) + interval '24 hours',
-            date_bin('1 day', %(now)s::timestamptz, 'epoch') - interval '7 days') AS begun
-        FROM _genai.budget_day d
-        WHERE d.calls > 0 AND d.day >= date_bin('1 day', %(now)s::timestamptz, 'epoch') - interval '14 days'
-        GROUP BY d.scope_id
-    ) f ON f.scope_id = d.scope_id
-    GROUP BY d.scope_id, t.today, f.begun
+    SELECT w.scope_id, w.cost_pico_usd - coalesce(f.cost_pico_usd, 0) AS cost_pico_usd,
+        (extract(epoch FROM w.today - greatest(w.first + interval '24 hours', w.today - interval '7 days')) / 86400)::integer
+            AS full_days
+    FROM (
+        SELECT d.scope_id, t.today, min(d.day) AS first, sum(d.cost_pico_usd) FILTER (WHERE d.day >= t.today - interval '7 days')
+            AS cost_pico_usd
+        FROM (SELECT date_bin('1 day', %(now)s::timestamptz, 'epoch') AS today) t
+        JOIN _genai.budget_day d ON d.day < t.today AND d.day >= t.today - interval '14 days'
+        GROUP BY d.scope_id, t.today
+    ) w
+    -- The first day of a scope is seldom a full one.
+    LEFT JOIN _genai.budget_day f ON f.scope_id = w.scope_id AND f.day = w.first AND w.first >= w.today - interval '7 days'
+        AND f.day >= date_bin('1 day', %(now)s::timestamptz, 'epoch') - interval '7 days'
 ) w ON w.scope_id = p.scope_id AND p.period = 'month'
 WHERE p.period_start <= %(now)s AND p.period_end > %(now)s
 ON CONFLICT (budget, period) DO UPDATE SET scope_id = excluded.scope_id, period_start = excluded.period_start, calls = excluded.calls,

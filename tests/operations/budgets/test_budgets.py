@@ -55,9 +55,10 @@ def test_list_shows_every_limit_with_its_state(ledger: Ledger) -> None:
 
     assert told["state"] == "exceeded"
     assert [(row["budget"], row["period"], row["state"], row["atLeast"]) for row in told["budgets"]] == [
-        ("all", "day", "warning", True), ("all", "month", "ok", True), ("acme", "day", "exceeded", False),
+        ("acme", "day", "exceeded", False), ("all", "day", "warning", True), ("all", "month", "ok", True),
         ("search", "day", "ok", True),
     ]  # fmt: skip
+    assert "3 limits not shown" in run(ledger, "list", "--limit", "1").stdout
     shown = run(ledger, "list").stdout
     assert "≥ $0.04" in shown
     assert "unknown" in shown, "nothing is known of what search spent"
