@@ -106,11 +106,11 @@ DRIVERS = Table(
         "Next: a name opens its dashboard with the whole combination as focus."
     ),
     columns={
-        "kind": Column("Kind", width=110),
+        "kind": Column("Kind", width=118),
         "name": Column("Name", link=driver_link(True), wrap=True),
-        "before": money("Before", width=95),
-        "spend": money("Now", width=95),
-        "change": signed("Change", width=95),
+        "before": money("Before", width=99),
+        "spend": money("Now", width=99),
+        "change": signed("Change", width=108),
         **hidden(
             *(
                 "baseline_cost_usd",
@@ -139,11 +139,11 @@ ENDPOINTS = Table(
     ),
     columns={
         "endpoint": named("endpoint"),
-        "spend": money("Now", width=95),
-        "change": signed("Change", width=95),
+        "spend": money("Now", width=99),
+        "change": signed("Change", width=108),
         "top_term": Column("Mostly", width=85),
         **{name: signed(name.capitalize(), width=100) for name in TERM_NAMES},
-        "new_or_gone": signed("New or gone", width=100),
+        "new_or_gone": signed("New or gone", width=112),
         **hidden("baseline_cost_usd", "cost_usd", "delta_usd"),
         **hidden(*(f"{name}_usd" for name in (*TERM_NAMES, *NEW_OR_GONE))),
     },

@@ -114,11 +114,10 @@ def _by(panel_id: int, dimension: str, title: str, link: Column, next_step: str)
         ),
         columns={
             dimension: link,
-            "spend": money("So far", width=95),
+            "spend": money("So far", width=99),
             "cost_share": share("Share"),
-            "before": money("Month before", width=110),
-            "change": signed("Change", width=95),
-            **hidden("cost_usd", "last_month_to_date_usd", "delta_usd", "calls"),
+            "change": signed("Change", width=99),
+            **hidden("before", "cost_usd", "last_month_to_date_usd", "delta_usd", "calls"),
         },
     )
 

@@ -213,10 +213,10 @@ ENDPOINTS = Table(
     ),
     columns={
         "endpoint": named("endpoint", has_focus=False),
-        "spend": money("Spend", width=95),
-        "change": signed("Change", width=95),
+        "spend": money("Spend", width=99),
+        "change": signed("Change", width=108),
         "top_term": Column("Mostly", width=85),
-        "unit_cost": money("Per request", width=95),
+        "unit_cost": money("Per request", width=116),
         **hidden("cost_usd", "baseline_cost_usd", "delta_usd", "cost_per_request_usd", "requests"),
     },
 )
@@ -233,7 +233,7 @@ TENANTS = Table(
     ),
     columns={
         "tenant": named("tenant", has_focus=False),
-        "spend": money("Spend", width=95),
+        "spend": money("Spend", width=99),
         "cost_share": share_bar(CONCENTRATION_STEPS),
         "state": Column("State", words=IDENTITY_STATES, width=110),
         **hidden("cost_usd", "delta_usd", "calls"),

@@ -87,9 +87,9 @@ VERSIONS = Table(
         "endpoint": Column("Endpoint", width=165),
         "prompt_version": named("prompt_version", width=150),
         "first_seen": Column("First seen", MINUTE),
-        "spend": money("Spend", width=95),
+        "spend": money("Spend", width=99),
         "calls": count("Calls"),
-        "unit_cost": money("Per request", width=95),
+        "unit_cost": money("Per request", width=116),
         "ratio": Column("Against others", "none", 2, steps=DRIFT_STEPS),
         "verdict": Column("Verdict", words=VERDICTS, width=115),
         "model_mix": Column(
