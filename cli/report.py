@@ -85,8 +85,9 @@ def _flat(row: object) -> dict[str, object]:
 def _print(report: Report) -> None:
     out = console()
     out.print(Text(report.title, "bold"))
+    width = max(len(name) for name, _ in report.facts) + 2
     for name, text in report.facts:
-        out.print(Text(f"{name:<16}", "bold") + Text(printable(text)))
+        out.print(Text(f"{name:<{width}}", "bold") + Text(printable(text)))
     for table in report.tables:
         out.print()
         show_table(out, list(table.columns), [list(row) for row in table.rows], title=table.title)

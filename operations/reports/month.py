@@ -10,6 +10,7 @@ from operations.dimensions import split
 from operations.exactness import at_least
 from operations.format import counted, instant, iso, number, usd
 from operations.reports.report import Connection, Report, Row, Table, read
+from operations.spend.model import Question
 from operations.spend.month import Month, MonthAnswer
 from operations.spend.month import ask as ask_month
 from operations.terminal import Column, dollars, exact_usd, percent
@@ -17,6 +18,8 @@ from operations.terminal import Column, dollars, exact_usd, percent
 BY = ("tenant", "service", "endpoint", "model")
 """What the real scope is split by."""
 _SHOWN = 15
+_ANY = datetime.min
+"""Of a question that is asked for its columns only."""
 _SCOPES = {"invoice": "invoice scope: real and test, all environments", "real": "real scope: real, {}"}
 
 
@@ -94,13 +97,13 @@ _COUNTS = ("calls", "unpriced_calls", "uncertain_calls", "error_without_usage_ca
 
 def _split_table(name: str, answer: MonthAnswer) -> Table:
     columns = [
-        Column(name, style="bold"), Column("spend", figures=True), Column("share", figures=True),
+        Column(_title(name), style="bold"), Column("spend", figures=True), Column("share", figures=True),
         Column("month before", figures=True), Column("calls", figures=True),
     ]  # fmt: skip
     whole = answer.total.cost_pico_usd
     rows = [
         [
-            row.values[0], usd(dollars(row.cost_pico_usd), at_least=row.at_least),
+            " · ".join(row.values), usd(dollars(row.cost_pico_usd), at_least=row.at_least),
             percent(row.cost_pico_usd, whole), _usd(row.before_pico_usd), number(row.calls),
         ]
         for row in answer.rows[:_SHOWN]
@@ -112,6 +115,11 @@ def _split_table(name: str, answer: MonthAnswer) -> Table:
         calls = number(sum(row.calls for row in rest))
         rows.append([f"{len(rest)} others", _usd(spent), percent(spent, whole), _usd(before), calls])
     return Table(f"Real scope by {name}", columns, rows)
+
+
+def _title(name: str) -> str:
+    """A model is listed beside its provider."""
+    return " · ".join(each.title for each in Question(_ANY, _ANY, split(name)).columns)
 
 
 def _correction_table(rows: Sequence[Row]) -> Table:
@@ -139,9 +147,11 @@ def _scope_json(row: Row) -> dict[str, object]:
 
 
 def _split_json(name: str, answer: MonthAnswer) -> list[dict[str, object]]:
+    names = [each.public for each in Question(_ANY, _ANY, split(name)).columns]
     return [
         {
-            name: row.values[0], "costUsd": exact_usd(row.cost_pico_usd), "atLeast": row.at_least,
+            **dict(zip(names, row.values, strict=True)),
+            "costUsd": exact_usd(row.cost_pico_usd), "atLeast": row.at_least,
             "monthBeforeUsd": exact_usd(row.before_pico_usd), "calls": row.calls,
         }
         for row in answer.rows

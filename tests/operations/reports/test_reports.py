@@ -80,6 +80,9 @@ def test_the_month_is_that_of_the_dashboard(ledger: str) -> None:
     assert scopes["real"]["atLeast"]
     assert (scopes["real"]["unpricedCalls"], scopes["real"]["calls"]) == (1, 4)
     assert scopes["invoice"]["calls"] == 6, "real and test of all environments, no demo"
+    assert {(row["provider"], row["model"]) for row in told["byModel"]} == {
+        ("openai", "small"), ("openai", "large"), ("openai", "new"),
+    }  # fmt: skip
     assert sum(Decimal(row["costUsd"]) for row in told["byTenant"]) == Decimal(scopes["real"]["costUsd"])
 
 
