@@ -175,10 +175,24 @@ def test_data_outside_the_selection_is_what_a_click_selects(reader: Reader) -> N
     assert shown["calls"] == 5
 
 
-def test_the_deploy_is_an_annotation_at_its_first_minute(reader: Reader) -> None:
-    annotation, *_ = dashboards()["spanledger-overview"]["annotations"]["list"]
+def marks(reader: Reader, name: str) -> list[tuple[Any, ...]]:
+    """The annotations of that name on Overview: time, end, text, tags."""
+    listed = dashboards()["spanledger-overview"]["annotations"]["list"]
+    (annotation,) = (each for each in listed if each["name"] == name)
     day = Range(ANCHOR - timedelta(hours=24), ANCHOR)
-    found = reader.execute(expand(fill(annotation["target"]["rawSql"], DEFAULTS), day).encode()).fetchall()
+    return reader.execute(expand(fill(annotation["target"]["rawSql"], DEFAULTS), day).encode()).fetchall()
+
+
+def test_incidents_and_the_alerts_in_none_are_annotations_from_their_window(reader: Reader) -> None:
+    found = marks(reader, "Alerts and incidents")
+
+    assert sorted(tags for _, _, _, tags in found) == ["alert,critical", "alert,warning", "incident,warning"]
+    assert {time for time, _, _, _ in found} == {ANCHOR - timedelta(minutes=90)}
+    assert [text[:10] for _, _, text, tags in found if tags.startswith("incident")] == ["Incident 1"]
+
+
+def test_the_deploy_is_an_annotation_at_its_first_minute(reader: Reader) -> None:
+    found = marks(reader, "Prompt versions first seen")
     first = min(c.start_ns for r, c in PLAN.calls() if r.prompt.version == "answer_v8") // 60_000_000_000
     at = {text: time for time, _, text, _ in found}
     assert at["Prompt version answer_v8 of support.answer first seen"].timestamp() == first * 60
