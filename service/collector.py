@@ -11,8 +11,9 @@ import asyncio
 import gc
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
+from service.beside import beside
 from service.worker_status import WorkerState
 
 LOOK_SECONDS = 1.0
@@ -48,13 +49,10 @@ async def collecting(is_idle: Callable[[], bool]) -> AsyncIterator[None]:
     gc.collect()
     gc.freeze()
     gc.disable()
-    task = asyncio.create_task(_collect(Collections(is_idle)))
     try:
-        yield
+        async with beside(_collect(Collections(is_idle))):
+            yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
         gc.unfreeze()  # a reload replaces much of it
         gc.enable()
 

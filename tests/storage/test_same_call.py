@@ -260,6 +260,46 @@ def test_a_nearer_partner_is_found_when_another_row_stands_for_it(deliveries: De
     assert ends(deliveries, [[first, second], [third]]) == []
 
 
+@pytest.mark.parametrize("limit", ["storage.late.alike.MAX_ALIKE", "storage.late.binder.MAX_REACH"])
+def test_a_burst_beyond_what_is_searched_loses_no_call(
+    deliveries: Deliveries, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    """Then some calls stay counted twice; within the limits none does."""
+    calls = 6
+    ones = [Made(dict(CHAT), n, trace=b"1", start=n * 100, end=n * 100 + 900) for n in range(1, calls + 1)]
+    others = [
+        replace(one, span_id=one.span_id + calls, trace=b"2", start=one.start + 1, scope=ESTIMATING)
+        for one in ones
+    ]
+    counted = []
+    for _ in range(2):
+        deliveries.begin()
+        deliveries.send(ones, 0, 0)
+        deliveries.send(others, 0, 1)
+        deliveries.settle()
+        counted.append(len(deliveries.state()) - 1)
+        monkeypatch.setattr(limit, 2 if limit.endswith("ALIKE") else 1)
+    assert counted[0] == calls
+    assert calls <= counted[1] <= 2 * calls
+
+
+def test_spans_told_side_by_side_are_not_counted_again_when_they_are_resent_alone(
+    deliveries: Deliveries,
+) -> None:
+    """Long after the window nothing is known of a duplicate; the row of its partner is found."""
+    one = Made(dict(CHAT), 1, trace=b"1", end=10_000)
+    other = Made(dict(CHAT), 2, trace=b"2", start=10, end=9_000, scope=ESTIMATING)
+    for requests in ([[one, other]], [[one], [other]]):
+        deliveries.begin()
+        for spans in requests:
+            deliveries.send(spans, 0, 0)
+        deliveries.settle()
+        for again in (one, other):
+            deliveries.send([again], 500, 0)
+            deliveries.late.bind(501)
+        assert len(deliveries.state()) - 1 == 1
+
+
 def ends(
     deliveries: Deliveries, requests: Sequence[Sequence[Made]], bound: Sequence[int] = range(99)
 ) -> list[Any]:

@@ -1,5 +1,5 @@
 -- ranges: storage/schema/measures.py
--- At which levels sums and rows differ, told by one number for each level and side: a quarter of what it costs to compare
+-- At which levels sums and rows differ, told by one number for each level and side: half of what it costs to compare
 -- every bucket (`rollup_difference`, which says where). Each measure counts times a number of its own, each bucket times
 -- one made of its ids and its time, all modulo 2³¹ - 1. That is linear, so rows and their sums give the same; a difference
 -- goes unseen once in two thousand million. Ids are hashes already. One statement, so one snapshot.
