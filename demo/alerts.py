@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,6 +17,8 @@ from operations.alerts.document import Json
 from operations.alerts.evaluate import INTERVAL, evaluate
 from operations.inbox.receive import receive
 from processor.alerting.catalogue import BY_ID
+from service.alerting import Evaluator
+from service.config import load_config
 
 
 class Alert(NamedTuple):
@@ -52,6 +57,25 @@ def raised(connection: psycopg.Connection[Any], plan: Plan, public_url: str) -> 
         "SELECT title, summary FROM genai.alert_episode WHERE data_mode = 'demo' ORDER BY starts_at, title"
     )
     return [Alert(*row) for row in connection.execute(query).fetchall()]
+
+
+@contextmanager
+def evaluating(dsn: str, public_url: str) -> Iterator[None]:
+    """Evaluate all rules every minute while the block runs, as a service with an embedded database does."""
+    settings = {("alerting", "evaluate"): ("demo", "builtin"), ("public_url",): ("demo", public_url)}
+    evaluator, stop = Evaluator(load_config(None, settings, {}), dsn), threading.Event()
+
+    def run() -> None:
+        while not stop.wait(INTERVAL.total_seconds()):
+            evaluator.run(datetime.now(UTC))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def _tell(now: datetime, connection: psycopg.Connection[Any], document: Json) -> None:

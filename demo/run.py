@@ -33,7 +33,7 @@ from rich.progress import (
 )
 
 from demo import agent, budgets, findings, history, next_steps, questions, screen
-from demo.alerts import raised
+from demo.alerts import evaluating, raised
 from demo.grafana import Program, find, running
 from demo.plan import Draw, Plan, make_plan
 from demo.stage import RESOURCE, Ports, Stage, StageError, choose_ports, directory
@@ -122,6 +122,8 @@ def _play(
             dashboards = stack.enter_context(running(grafana, stage.dsn, stage.directory, port, stage.pages))
         console.print(screen.doors(stage.ports, dashboards), soft_wrap=True)
         if not once:
+            if grafana is None:
+                stack.enter_context(evaluating(stage.dsn, stage.pages))
             ops = f"http://127.0.0.1:{stage.ports.ops}"
             lines = next_steps.suggestions(plan, told, stage.directory, _program(), ops)
             console.print(lines, soft_wrap=True)

@@ -57,7 +57,7 @@ RETURNS SETOF genai.alert_row LANGUAGE sql STABLE PARALLEL SAFE AS $$
                 n.requests, l.threshold, l.minimum_usd, l.minimum)) ELSE 0 END,
             genai.alert_number(n.unit / nullif(b.unit, 0)), l.threshold, coalesce(b.hours, -1),
             genai.alert_end(p_now) - interval '1 hour', genai.alert_end(p_now))::genai.alert_row
-        FROM unit n
+        FROM (SELECT n.* FROM unit n WHERE n.hours = 0 ORDER BY n.usd DESC LIMIT 400) n
         CROSS JOIN LATERAL genai.alert_limit('cost_drift_endpoint', p_endpoint => n.endpoint) l
         LEFT JOIN LATERAL (
             SELECT b.* FROM unit b
@@ -65,7 +65,6 @@ RETURNS SETOF genai.alert_row LANGUAGE sql STABLE PARALLEL SAFE AS $$
             ORDER BY b.unit DESC LIMIT 1
         ) b ON true
         LEFT JOIN LATERAL genai.owner_of(n.service, n.endpoint) o ON true
-        WHERE n.hours = 0
     ), genai.alert_end(p_now) - interval '1 hour', genai.alert_end(p_now)) r
 $$;
 
@@ -87,7 +86,10 @@ RETURNS SETOF genai.alert_row LANGUAGE sql STABLE PARALLEL SAFE AS $$
                 n.requests, l.threshold, l.minimum_usd, l.minimum)) ELSE 0 END,
             genai.alert_number(n.unit / nullif(b.unit, 0)), l.threshold, coalesce(b.hours, -1),
             genai.alert_end(p_now) - interval '1 hour', genai.alert_end(p_now))::genai.alert_row
-        FROM unit n
+        FROM (
+            SELECT n.* FROM unit n WHERE n.hours = 0 AND n.is_version AND genai.is_named(n.prompt_version)
+            ORDER BY n.usd DESC LIMIT 400
+        ) n
         CROSS JOIN LATERAL genai.alert_limit(
             'cost_drift_prompt', p_endpoint => n.endpoint, p_prompt_version => n.prompt_version) l
         LEFT JOIN LATERAL (
@@ -97,6 +99,5 @@ RETURNS SETOF genai.alert_row LANGUAGE sql STABLE PARALLEL SAFE AS $$
             ORDER BY b.unit DESC LIMIT 1
         ) b ON true
         LEFT JOIN LATERAL genai.owner_of(n.service, n.endpoint) o ON true
-        WHERE n.hours = 0 AND n.is_version AND genai.is_named(n.prompt_version)
     ), genai.alert_end(p_now) - interval '1 hour', genai.alert_end(p_now)) r
 $$;

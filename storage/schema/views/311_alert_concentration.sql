@@ -45,15 +45,18 @@ RETURNS SETOF genai.alert_row LANGUAGE sql STABLE PARALLEL SAFE AS $$
         SELECT s.hours, s.env, s.data_mode, sum(s.calls) AS calls, sum(s.usd) AS usd,
             count(*) FILTER (WHERE genai.is_named(s.name)) AS names
         FROM spend s GROUP BY s.hours, s.env, s.data_mode
+    ), candidate AS MATERIALIZED (
+        -- Who spends little is no large share: of fifty thousand users these are looked at.
+        SELECT n.* FROM spend n WHERE n.hours = 0 AND genai.is_named(n.name) ORDER BY n.usd DESC LIMIT 200
     ), usual AS MATERIALIZED (
         -- Of everybody seen now, the baseline with the larger share; 0 for who was not there.
         SELECT DISTINCT ON (n.env, n.data_mode, n.name) n.env, n.data_mode, n.name, w.hours,
             coalesce(b.usd / nullif(w.usd, 0), 0) AS share, coalesce(b.calls, 0) AS calls, coalesce(b.usd, 0) AS usd
-        FROM spend n
+        FROM candidate n
         JOIN whole w ON w.hours > 0 AND (w.env, w.data_mode) = (n.env, n.data_mode)
         CROSS JOIN LATERAL genai.alert_limit('concentration_' || p_kind) l
         LEFT JOIN spend b ON (b.hours, b.env, b.data_mode, b.name) = (w.hours, n.env, n.data_mode, n.name)
-        WHERE n.hours = 0 AND w.calls >= l.minimum AND w.names >= 3
+        WHERE w.calls >= l.minimum AND w.names >= 3
         ORDER BY n.env, n.data_mode, n.name, b.usd / nullif(w.usd, 0) DESC NULLS LAST, w.hours
     )
     SELECT r.*
@@ -65,7 +68,7 @@ RETURNS SETOF genai.alert_row LANGUAGE sql STABLE PARALLEL SAFE AS $$
                     (n.usd - u.usd) / nullif(l.minimum_usd, 0)))) ELSE 0 END,
             genai.alert_number(n.usd / nullif(w.usd, 0)), t.share, u.hours,
             date_bin('1 hour', genai.alert_end(p_now), 'epoch') - interval '1 hour', n.window_to)::genai.alert_row
-        FROM spend n
+        FROM candidate n
         JOIN whole w ON w.hours = 0 AND (w.env, w.data_mode) = (n.env, n.data_mode)
         JOIN usual u ON (u.env, u.data_mode, u.name) = (n.env, n.data_mode, n.name)
         CROSS JOIN LATERAL genai.alert_limit('concentration_' || p_kind,
@@ -74,7 +77,6 @@ RETURNS SETOF genai.alert_row LANGUAGE sql STABLE PARALLEL SAFE AS $$
             SELECT greatest(l.threshold, least(2 * u.share, u.share + (1 - u.share) / 2)) AS share
         ) t
         LEFT JOIN LATERAL genai.owner_of('', '') o ON true
-        WHERE n.hours = 0 AND genai.is_named(n.name)
     ), date_bin('1 hour', genai.alert_end(p_now), 'epoch') - interval '1 hour', genai.alert_end(p_now)) r
 $$;
 
