@@ -207,7 +207,7 @@ WHERE e.id = %(id)s
 -- Alerts: those that nobody has taken on first, then the newest.
 SELECT e.id, e.title, e.rule, e.severity, e.environment, e.data_mode, e.owner, e.focus, e.starts_at, e.ended_at,
     e.first_seen, e.deliveries, e.state, e.state_by, e.is_test, e.score,
-    coalesce(s.sentence, e.annotations ->> 'sentence', e.annotations ->> 'summary', '') AS sentence, s.delta_usd, s.class,
+    coalesce(e.annotations ->> 'summary', s.sentence, e.annotations ->> 'sentence', '') AS sentence, s.delta_usd, s.class,
     s.driver, i.incident_id
 FROM _genai.alert_episode e
 LEFT JOIN _genai.alert_story s ON s.episode_id = e.id

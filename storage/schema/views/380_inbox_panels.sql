@@ -21,7 +21,7 @@ CREATE FUNCTION genai.panel_alerts(
     page text, page_url text, from_ms bigint, until_ms bigint, environment text, data_mode text, baseline text, service text,
     endpoint text, prompt_version text, "user" text, tenant text, model text
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT e.severity, e.title, coalesce(s.sentence, e.sentence, e.summary, ''), e.starts_at,
+    SELECT e.severity, e.title, coalesce(e.summary, s.sentence, e.sentence, ''), e.starts_at,
         CASE WHEN e.state <> 'resolved' AND e.ended_at IS NOT NULL THEN e.state || ', ended' ELSE e.state END,
         CASE WHEN s.delta_usd IS NULL THEN '–' ELSE genai.change_text(s.delta_usd) END, coalesce(s.class, ''), coalesce(s.driver, ''), e.owner, p.word, p.url,
         (extract(epoch FROM e.window_from) * 1000)::bigint, (extract(epoch FROM e.window_to) * 1000)::bigint, e.environment,
