@@ -33,7 +33,9 @@ QUESTIONS = (
     " FROM genai.spend_of_both("
     "%(from)s, %(to)s, '24h', '*', '*', 'tenant', NULL, NULL, 'h:1', NULL, NULL, NULL) u GROUP BY 1, 2",
     "SELECT u.* FROM genai.usage_by_step(%(from)s, %(to)s, '1 day', 'prod', '*', 'model', {all}) u",
-    "SELECT u.* FROM genai.usage_by_step(%(from)s, %(to)s, '1 day', 'prod', '*', 'user', {all}) u",
+    "SELECT u.time, u.segment, u.calls, u.requests, u.successes, u.errors, u.input_tokens, u.output_tokens,"
+    " u.cost_pico_usd, u.priced FROM genai.usage_by_step("
+    "%(from)s, %(to)s, '1 day', 'prod', '*', 'user', {all}) u",
 )
 WINDOWS = [
     (START + timedelta(hours=a), START + timedelta(hours=b))

@@ -93,7 +93,8 @@ CREATE FUNCTION genai.rows_by_step(
     WHERE p.level = 'call' AND p_source = 'calls'
 $$;
 
--- The usage of a range by steps and segments.
+-- The usage of a range by steps and segments. Classes of tokens and of cost are whole by series only: a person's summed day
+-- has its cost as `other_cost_pico_usd`, so ask for them with the dimension `model`.
 CREATE FUNCTION genai.usage_by_step(
     p_from timestamptz, p_to timestamptz, p_step interval, p_env text, p_data_mode text, p_dimension text,
     p_endpoint text, p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text,
@@ -112,9 +113,11 @@ CREATE FUNCTION genai.usage_by_step(
         sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(u.#, 0)}),
         CASE WHEN genai.judged_per_call(p_dimension, p_model, p_provider) THEN genai.unit_count(true, 0, genai.total(u.calls),
                 genai.total(u.unpriced_calls), genai.total(u.error_without_usage_calls))
-            ELSE coalesce(genai.total(u.requests) FILTER (WHERE u.unpriced_calls IS NULL), 0)
-                + coalesce(sum(genai.unit_count(false, u.requests, u.calls, u.unpriced_calls, u.error_without_usage_calls))
-                    FILTER (WHERE u.unpriced_calls IS NOT NULL), 0) END,
+            -- A person's day has neither series nor refused calls: from its totals, so that hours say the same.
+            WHEN genai.spend_source(
+                p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) = 'person' THEN genai.unit_count(
+                false, genai.total(u.requests), genai.total(u.calls), genai.total(u.unpriced_calls), 0)
+            ELSE sum(genai.unit_count(false, u.requests, u.calls, u.unpriced_calls, u.error_without_usage_calls)) END,
         genai.total(u.cache_read_tokens), genai.total(u.cache_write_tokens), genai.total(u.reasoning_tokens),
         {input_cost_pico_usd..other_cost_pico_usd: sum(u.#)}
     FROM genai.rows_by_step(p_from, p_to, p_step, p_env, p_data_mode, genai.spend_source(
