@@ -113,6 +113,14 @@ CASES: dict[str, Case] = {
         usual() + traffic() + traffic(3, replace(CALL, model="orion", costs=None, price_status=UNPRICED)),
         {"unpriced_model": [{"model": "orion", "scope": "openai"}]},
     ),
+    "dearer-and-half-without-a-price": Case(
+        usual() + traffic(100, dearer(2))
+        + traffic(100, replace(CALL, model="orion", costs=None, price_status=UNPRICED)),
+        {
+            "cost_drift_endpoint": [ENDPOINT], "cost_drift_prompt": [ENDPOINT | {"prompt_version": "v1"}],
+            "unpriced_model": [{"model": "orion", "scope": "openai"}],
+        },
+    ),
     "no-usage": Case(
         usual() + traffic() + traffic(40, replace(CALL, costs=None, price_status=NO_USAGE)),
         {"uncertain_usage": [{"service": "shop"}]},

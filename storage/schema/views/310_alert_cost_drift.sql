@@ -2,7 +2,7 @@
 -- Cost per request against a day and a week before (DESIGN §8).
 
 -- What a request cost in the window (`hours` 0) and the same window 24 and 168 hours before, by endpoint and, where asked,
--- prompt version: requests, USD, and the variance of the cost per request, from how its minutes scatter.
+-- prompt version: requests with a price, USD, and the variance of the cost per request, from how its minutes scatter.
 CREATE FUNCTION genai.alert_unit_costs(p_to timestamptz, p_place text, p_by_version boolean)
 RETURNS TABLE (
     hours integer, env text, data_mode text, service text, endpoint text, prompt_version text, requests double precision,
@@ -11,7 +11,8 @@ RETURNS TABLE (
     WITH minute AS (
         SELECT v.hours, s.environment, s.data_mode, min(s.service_name) AS service, s.endpoint_tag,
             CASE WHEN p_by_version THEN s.prompt_version ELSE '' END AS version, m.bucket,
-            coalesce(sum(m.requests), 0)::float8 AS n,
+            coalesce(sum(genai.unit_count(
+                false, m.requests, m.calls, m.unpriced_calls, m.error_without_usage_calls)), 0)::float8 AS n,
             sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)})::float8 * 1e-12 AS k
         FROM (VALUES (0), (24), (168)) v (hours)
         CROSS JOIN LATERAL (
