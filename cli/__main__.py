@@ -39,6 +39,7 @@ COMMANDS = (
     Entry("month", ASK, "Show a calendar month, against the one before, and where it is heading", "month"),
     Entry("unpriced", ASK, "List the models without a known price", "unpriced"),
     Entry("unread", ASK, "List the emitters whose usage no rule reads", "unread"),
+    Entry("quality", ASK, "Show what calls lack that figures need, where, and a score", "quality"),
     Entry("alerts", ASK, "Evaluate the alert rules, and list them", "alerts"),
     Entry("budgets", ASK, "List budgets with their states, judge them, list their events", "budgets"),
     Entry("inbox", ASK, "List alerts that were delivered, show what explains one", "inbox"),

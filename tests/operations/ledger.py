@@ -39,6 +39,7 @@ class Call:
     costs: tuple[int, int, int, int, int] | None = (1_000_000, 0, 0, 800_000, 0)
     price_status: int = PRICED
     latency_ms: int | None = 500
+    flags: int = 0
 
     @property
     def cost(self) -> int:
@@ -74,8 +75,8 @@ class _Filler:
         costs = no_cost if call.costs is None else (call.cost, *call.costs)
         self.rows.append(
             (
-                call.time, call.time, uuid.uuid4(), series, identity, 0, 0, 0, STATUS[call.status], 1,
-                call.price_status, call.requests, call.input_tokens, call.output_tokens,
+                call.time, call.time, uuid.uuid4(), series, identity, 0, call.flags, 0, STATUS[call.status],
+                1, call.price_status, call.requests, call.input_tokens, call.output_tokens,
                 call.cache_read_tokens, call.cache_write_tokens,
                 None if call.latency_ms is None else call.latency_ms * 1_000, *costs,
             )
