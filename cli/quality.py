@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
+from math import ceil
 from typing import Annotated
 
 import typer
@@ -81,10 +82,16 @@ def _cells(item: Item) -> Sequence[str]:
         number(item.calls),
         number(item.failed),
         percent(item.failed, item.calls),
-        f"-{float(item.lost):.1f}" if item.failed else "0",
+        _lost(item),
         str(item.weight),
         ADVICE[item.name].remedy if item.failed else "",
     ]
+
+
+def _lost(item: Item) -> str:
+    """The points that it takes, rounded up as the score is rounded down: a fault never reads as nothing."""
+    tenths = ceil(item.lost * 10)
+    return f"-{tenths // 10}.{tenths % 10}" if item.failed else "0"
 
 
 def _print_offenders(out: Console, item: Item, grafana: str, selection: Selection, limit: int) -> None:

@@ -75,7 +75,8 @@ def listing(item: Item, offender: Offender, selection: Selection, now: datetime)
     if advice.command == "tail":
         hours = ceil((now - selection.start).total_seconds() / 3600)
         words += ["--since", f"{hours}h"]
-    words += ["--env", selection.environment, "--data-mode", _data_mode(item, offender, selection)]
+    environment, mode = _place(item, offender, selection)
+    words += ["--env", environment, "--data-mode", mode]
     if advice.command == "tail":
         for name, value in sorted(_focus(item, offender, selection).items()):
             words += [f"--{name.replace('_', '-')}", value]
@@ -84,15 +85,18 @@ def listing(item: Item, offender: Offender, selection: Selection, now: datetime)
 
 def link(item: Item, offender: Offender, selection: Selection, root: str) -> str | None:
     """The Requests dashboard with the same calls; None where no Grafana is known."""
-    mode = _data_mode(item, offender, selection)
-    question = Question(selection.start, selection.end, environment=selection.environment, data_mode=mode)
+    environment, mode = _place(item, offender, selection)
+    question = Question(selection.start, selection.end, environment=environment, data_mode=mode)
     focus = _focus(item, offender, selection)
     url = GrafanaLinks(root).dashboard("spanledger-requests", question, focus)
     return f"{url}&var-price=unpriced_model" if url and item.name == "model" else url
 
 
-def _data_mode(item: Item, offender: Offender, selection: Selection) -> str:
-    return offender.value if item.name == "test_in_prod" else selection.data_mode
+def _place(item: Item, offender: Offender, selection: Selection) -> tuple[str, str]:
+    """Environment and data mode of the calls."""
+    if item.name == "test_in_prod":
+        return "prod", offender.value
+    return selection.environment, selection.data_mode
 
 
 def _focus(item: Item, offender: Offender, selection: Selection) -> dict[str, str]:

@@ -169,6 +169,15 @@ def test_offenders_come_with_a_command_and_a_link() -> None:
     assert window | focus <= set(query.split("&"))
 
 
+def test_test_data_in_prod_are_listed_in_prod_alone() -> None:
+    selection = Selection(DAY, DAY + timedelta(hours=3), "*", "real")
+    item = Item("test_in_prod", 10, 4, 1, [offender := Offender("shop", "checkout", "demo", 1)])
+
+    assert "--env prod --data-mode demo" in listing(item, offender, selection, selection.end)
+    url = link(item, offender, selection, "https://grafana.example") or ""
+    assert {"var-env=prod", "var-data_mode=demo"} <= set(url.split("&"))
+
+
 def run(dsn: str, start: datetime, *arguments: str) -> Result:
     window = ["--from", start.isoformat(), "--to", (start + timedelta(days=1)).isoformat()]
     return CliRunner().invoke(build(), ["quality", "--database-url", dsn, *window, *arguments])

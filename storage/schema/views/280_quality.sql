@@ -34,14 +34,15 @@ CREATE FUNCTION genai.tag_form(p_tag text) RETURNS text LANGUAGE sql IMMUTABLE P
     SELECT coalesce(nullif(btrim(regexp_replace(lower(p_tag), '[[:space:]._/:-]+', '.', 'g'), '.'), ''), p_tag)
 $$;
 
--- The less usual spellings of services, endpoints and versions of an endpoint, each with the usual one: that of most calls.
+-- The less usual spellings of services, endpoints and versions of an endpoint, each with the usual one: that of most calls,
+-- of as many the one in small letters.
 CREATE FUNCTION genai.spellings(p_cells genai.quality_cell[])
 RETURNS TABLE (kind text, within text, tag text, usual text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT s.kind, s.within, s.tag, s.usual
     FROM (
         SELECT t.kind, t.within, t.tag,
             first_value(t.tag) OVER (
-                PARTITION BY t.kind, t.within, genai.tag_form(t.tag) ORDER BY sum(c.calls) DESC, t.tag COLLATE "C"
+                PARTITION BY t.kind, t.within, genai.tag_form(t.tag) ORDER BY sum(c.calls) DESC, t.tag COLLATE "C" DESC
             ) AS usual
         FROM unnest(p_cells) c
         CROSS JOIN LATERAL (VALUES
