@@ -173,6 +173,8 @@ class ModelCall:
     """Its line of ancestors does not reach a root inside its request: one that comes later may name it."""
     span_response_ids: tuple[str, ...] | None = None
     """If several spans report it: the response ids they have themselves; one may come again alone."""
+    other_spans: tuple[tuple[bytes, bytes, int], ...] = ()
+    """If several spans report it: trace id, span id and claimed start (ns) of those that are not counted."""
 
     def __copy__(self) -> ModelCall:
         """What `copy.copy` answers, in a third of its time."""

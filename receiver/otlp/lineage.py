@@ -158,6 +158,7 @@ class Context:
         line = dict.fromkeys(a for m in members for a in self.lineage(m.trace_id, m.parent_span_id))
         take(call, offers(map(self.tagged, line)))
         call.span_response_ids = _response_ids(members)
+        call.other_spans = _other_spans(seen, members)
         call.sources = _shared(call.dialect, call.sources)
         set_request_label(call, _label(seen))
         return call
@@ -217,6 +218,12 @@ def _calls(spans: Sequence[ReadSpan]) -> list[ModelCall]:
 
 def _response_ids(spans: Sequence[ReadSpan]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(call.response_id for call in _calls(spans) if call.response_id))
+
+
+def _other_spans(counted: ReadSpan, members: Sequence[ReadSpan]) -> tuple[tuple[bytes, bytes, int], ...]:
+    """What the own keys of the spans are made of that are one call with the counted one."""
+    others = _calls([m for m in (*members, *counted.details) if m is not counted])
+    return tuple((call.trace_id, call.span_id, call.time_ns) for call in others if call.time_ns > 0)
 
 
 def _environment(seen: ReadSpan, home: ResourceTags) -> tuple[str, Source] | None:

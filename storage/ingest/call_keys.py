@@ -49,6 +49,12 @@ def own_key(call: ModelCall, at_ms: int) -> bytes:
     return at_ms.to_bytes(6, "big") + hash128(call.trace_id + call.span_id, OWN)[:10]
 
 
+def own_keys_of_others(call: ModelCall) -> Keys:
+    """The own keys of the spans that are one call with this one, as each would claim its own."""
+    others = ((trace_id + span_id, start_ns // _MS) for trace_id, span_id, start_ns in call.other_spans)
+    return tuple(min(at, _MAX_MS).to_bytes(6, "big") + hash128(ids, OWN)[:10] for ids, at in others)
+
+
 @lru_cache(maxsize=4096)
 def _prefixes(slot: int, slots_per_bucket: int) -> Keys:
     """First two bytes of the keys of an id at reach-sized time slot `slot`: one per bucket within reach."""

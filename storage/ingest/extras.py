@@ -50,10 +50,11 @@ def joined_spans(
     spots: dict[tuple[bytes, bytes] | None, Spot] = {}
     if joined:
         for index, call in enumerate(calls):
-            twin = claims.twins.get(index)
+            twin = claims.twins.get(index) or claims.told_before.get(index)
             own = claims.own[index], claims.times_us[index]
             spots[call.trace_id, call.span_id] = own if twin is None else twin.spot
-    counted_before = {(calls[index].trace_id, calls[index].span_id) for index in claims.twins}
+    before = (*claims.twins, *claims.told_before)
+    counted_before = {(calls[index].trace_id, calls[index].span_id) for index in before}
     read = {sighting.of for sighting, _ in joined if sighting.part == OWN}
     rows = [
         sighting_row(
@@ -62,6 +63,7 @@ def joined_spans(
             None if _is_itself(sighting) and sighting.of not in counted_before else spots.get(sighting.of),
         )
         for sighting, received_ns in joined
+        if (sighting.trace_id, sighting.span_id) not in claims.known_spans
     ]
     for index, twin in claims.twins.items():
         call = calls[index]

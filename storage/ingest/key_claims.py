@@ -20,6 +20,7 @@ from storage.ingest.call_keys import (
     is_strong,
     keys_of_spans,
     own_key,
+    own_keys_of_others,
     repeat_keys,
     request_keys,
     response_keys,
@@ -87,6 +88,8 @@ class KeyClaims:
         times_us: `time` per call as stored.
         is_accepted: False for a resend or a duplicate.
         twins: call index → the counted call it is a duplicate of (resends are not in it).
+        told_before: index of a resend → the counted call that its span came together with.
+        known_spans: (trace id, span id) of resent spans of which nothing has to be kept again.
         repeated: indexes of calls whose response id was seen before without overlap.
         further: index of an accepted call → the first counted call whose response id it has as well.
         requests: 1 where the call counts a logical request, else 0.
@@ -98,10 +101,13 @@ class KeyClaims:
         self.times_us: list[int] = []
         self.is_accepted = [True] * len(calls)
         self.twins: dict[int, Twin] = {}
+        self.told_before: dict[int, Twin] = {}
+        self.known_spans: set[tuple[bytes, bytes]] = set()
         self.repeated: set[int] = set()
         self.further: dict[int, Twin] = {}
         self.requests = [1] * len(calls)
         self._keys: list[tuple[bytes, ...]] = []
+        self._of_others: dict[int, tuple[bytes, ...]] = {}
         self._request_keys: list[tuple[bytes, ...]] = []
         self._owners: dict[bytes, int] = {}
         self._collided = False
@@ -116,10 +122,10 @@ class KeyClaims:
             at_ms = (call.claimed_time_ns if call.flags & 1 else call.claimed_time_ns or time_ns) // 1_000_000
             key = own_key(call, at_ms)
             keys = response_keys(call, at_ms) if call.response_id or call.dialect in TELLINGS else ()
-            if not keys or call.report_key:
+            if call.span_response_ids is not None:
+                keys = self._keys_of_spans(index, key, at_ms)
+            elif not keys or call.report_key:
                 keys = (key, *keys)
-            elif call.span_response_ids is not None:
-                keys = keys_of_spans(key, call, at_ms)
             for claimed in keys:
                 if owners.setdefault(claimed, index) != index:
                     self._collided = True
@@ -127,6 +133,15 @@ class KeyClaims:
             times_us.append(time_ns // 1000 - POSTGRES_EPOCH_US)
             all_keys.append(keys)
             request.append(request_keys(call, at_ms) if call.request_id_given else ())
+
+    def _keys_of_spans(self, index: int, own: bytes, at_ms: int) -> tuple[bytes, ...]:
+        """What a call of several spans is found by; the own keys of the others are claimed beside it."""
+        call = self.calls[index]
+        others = self._of_others[index] = own_keys_of_others(call)
+        for key in others:
+            if self._owners.setdefault(key, index) != index:
+                self._collided = True
+        return keys_of_spans(own, call, at_ms)
 
     def settle(self, conn: Connection, care: ConflictForecast) -> None:
         """Claim the keys and decide about every call, inside the caller's transaction.
@@ -195,10 +210,12 @@ class _Conflicts:
         self.claims = claims
         self.accepted_by_key: dict[bytes, list[Twin]] = {}
         self.accepted_own: set[bytes] = set()
+        self.stood_for: dict[bytes, Twin] = {}
+        """Own keys of spans of this batch that came together with the call that counts."""
 
     def decide(self, conn: Connection, care: ConflictForecast) -> None:
         claims = self.claims
-        asked = {key for keys in claims._keys for key in keys}
+        asked = {key for keys in (*claims._keys, *claims._of_others.values()) for key in keys}
         stored = find_owners(conn, asked)
         further: list[int] = []
         for index in sorted(range(len(claims.calls)), key=self._rank):
@@ -216,13 +233,23 @@ class _Conflicts:
         own, keys, mine = claims.own[index], claims._keys[index], self._as_twin(index)
         known = [stored[key] for key in keys if key in stored]
         known += [twin for key in keys for twin in self.accepted_by_key.get(key, ())]
-        if own in self.accepted_own or any(twin.call == own for twin in known):
+        told = stored.get(own) or self.stood_for.get(own)
+        if own in self.accepted_own or any(t.call == own for t in (*known, told) if t is not None):
             claims.is_accepted[index] = False
+            self._note_known(index, stored)
+            return
+        if told is not None:
+            claims.is_accepted[index] = False
+            claims.told_before[index] = told
+            claims._request_keys[index] = ()
+            self._note_known(index, stored)
+            self._stand_for(index, told)
             return
         same = next((twin for twin in known if self._is_same(index, mine, twin)), None)
         if same is not None:
             claims.is_accepted[index] = False
             claims.twins[index] = same
+            self._stand_for(index, same)
             return
         if known:
             further.append(index)
@@ -232,6 +259,21 @@ class _Conflicts:
         self.accepted_own.add(own)
         for key in keys:
             self.accepted_by_key.setdefault(key, []).append(mine)
+        self._stand_for(index, mine)
+
+    def _note_known(self, index: int, stored: dict[bytes, Twin]) -> None:
+        """Spans of a resend that all came before; of one that another call stands for, each that did."""
+        claims = self.claims
+        call = claims.calls[index]
+        ids = [(call.trace_id, call.span_id), *(other[:2] for other in call.other_spans)]
+        keys = claims.own[index], *claims._of_others.get(index, ())
+        known = {span for span, key in zip(ids, keys, strict=True) if key in stored}
+        if index in claims.told_before or len(known) == len(ids):
+            claims.known_spans |= known
+
+    def _stand_for(self, index: int, counted: Twin) -> None:
+        for key in self.claims._of_others.get(index, ()):
+            self.stood_for.setdefault(key, counted)
 
     def _is_same(self, index: int, mine: Twin, twin: Twin) -> bool:
         """Overlap joins a strong id; a weak one (within its trace) needs the same tokens too."""
@@ -278,7 +320,8 @@ class _Conflicts:
         claims = self.claims
         moved: dict[bytes, Twin] = {}
         for key, index in claims._owners.items():
-            first = claims.twins.get(index) or next(iter(self.accepted_by_key.get(key, ())), None)
+            first = claims.twins.get(index) or claims.told_before.get(index)
+            first = first or next(iter(self.accepted_by_key.get(key, ())), None)
             if key not in stored and first is not None and first.call != claims.own[index]:
                 moved[key] = first
         self._point(conn, moved)

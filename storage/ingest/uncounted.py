@@ -14,7 +14,8 @@ from storage.pgwire import COPY_HEADER, COPY_TRAILER, LENGTH, NULL, pack_int8, t
 
 _TRUE, _FALSE = LENGTH[1] + b"\1", LENGTH[1] + b"\0"
 _TWELVE, _SIX = (12).to_bytes(2, "big"), (6).to_bytes(2, "big")
-_CALL_FIELDS = tuple((f.name, f.default) for f in fields(ModelCall) if f.name not in ("sources", "dialect"))
+_APART = ("sources", "dialect", "other_spans")
+_CALL_FIELDS = tuple((f.name, f.default) for f in fields(ModelCall) if f.name not in _APART)
 _pack_mark = Struct("!h i16s i8s i i i iq").pack
 MAX_TEXT = 500
 """Names, reasons and details are for reading; longer ones are cut."""

@@ -100,7 +100,7 @@ WITH begun AS (
 )
 INSERT INTO _genai.call_key (key, call, time, received_at)
 SELECT b.call_key, b.call_key, b.time, now() FROM begun b
-ON CONFLICT (key) DO NOTHING
+ON CONFLICT (key) DO UPDATE SET call = excluded.call, time = excluded.time
 
 
 -- add_amended_identity_hours --

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.dimensions.cardinality import SERVICE
-from tests.receiver.spans import CHAT, Made
+from tests.receiver.spans import CHAT, Made, request
 from tests.sizes import examples
 from tests.storage.deliveries import State, differences, new_number, settle, state, stored
 from tests.storage.late import Late, late_ledger
@@ -298,6 +298,60 @@ def test_spans_told_side_by_side_are_not_counted_again_when_they_are_resent_alon
             deliveries.send([again], 500, 0)
             deliveries.late.bind(501)
         assert len(deliveries.state()) - 1 == 1
+
+
+INNER = Made({**CHAT, "gen_ai.response.id": STRONG}, 4, 2, trace=b"1", start=5, end=900)
+OUTERMOST = Made({**CHAT, "user.id": "x"}, 1, trace=b"1", end=1_500)
+BARE = {key: value for key, value in CHAT.items() if key not in NO_USAGE}
+OUTERS = {
+    "no id": Made(dict(CHAT), 2, 1, trace=b"1"),
+    "no usage": Made(BARE, 2, 1, trace=b"1"),
+    "same id": Made({**CHAT, **CACHED, "gen_ai.response.id": STRONG}, 2, 1, trace=b"1"),
+    "weak id": Made({**CHAT, "gen_ai.response.id": WEAK}, 2, 1, trace=b"1"),
+}
+
+
+@pytest.mark.parametrize("outer", OUTERS.values(), ids=OUTERS)
+@pytest.mark.parametrize("minute", [1, 500], ids=["within the window", "after the window"])
+def test_a_span_that_came_with_its_inner_call_is_not_counted_when_it_is_resent(
+    deliveries: Deliveries, outer: Made, minute: int
+) -> None:
+    inner = INNER
+    if outer.attributes.get("gen_ai.response.id") == WEAK:
+        inner = replace(INNER, attributes=dict(CHAT))
+    for again in ([outer], [OUTERMOST], [outer, OUTERMOST], [inner, outer], [inner]):
+        deliveries.begin()
+        deliveries.send([inner, outer, OUTERMOST], 0, 0)
+        deliveries.late.bind(minute)
+        whole = deliveries.state()
+        if minute > 1:
+            deliveries.settle()
+            assert differences(whole, deliveries.state()) == []
+        deliveries.send(again, minute, 1)
+        deliveries.settle()
+        deliveries.late.bind(minute + 401)
+        assert [name for name in whole if name != "all"] == [f"{'74' * 11}31/{4:016x}"]
+        assert differences(whole, deliveries.state()) == []
+
+
+@pytest.mark.parametrize("requests", ["IO O", "O IO", "IO IO O", "OX IO", "IO OX"])
+def test_requests_of_one_transaction_count_a_span_with_its_inner_call_once(
+    deliveries: Deliveries, requests: str
+) -> None:
+    made = {"I": INNER, "O": replace(OUTERS["no id"], parent=0), "X": replace(OUTERMOST, span_id=6, parent=2)}
+    made["X"].start, made["X"].end = 10, 800
+    deliveries.begin()
+    deliveries.send([made[name] for name in sorted({*requests} - {" "})], 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    deliveries.begin()
+    bodies = [[deliveries.own(made[name]) for name in one] for one in requests.split()]
+    deliveries.late.send_bodies(request(*spans).SerializeToString() for spans in bodies)
+    deliveries.settle()
+    assert differences(whole, deliveries.state()) == []
+    deliveries.send([made["O"]], 500, 1)
+    deliveries.late.bind(501)
+    assert differences(whole, deliveries.state()) == []
 
 
 def ends(
