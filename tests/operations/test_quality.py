@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from typing import Any
 
 import psycopg
 import pytest
@@ -129,6 +131,52 @@ def test_versions_are_compared_within_their_endpoint(migrated_database: str) -> 
 
     spelling = next(item for item in ask(migrated_database, DAY).items if item.name == "spelling")
     assert spelling.offenders == [Offender("shop", "a", "prompt version V1 beside v1", 1)]
+
+
+def test_every_count_is_that_of_the_calls_in_windows_with_ragged_ends(migrated_database: str) -> None:
+    draw = random.Random(7)
+    calls = [
+        Call(
+            DAY + timedelta(seconds=draw.randrange(6 * 3600)), endpoint=draw.choice(("a", "b", UNKNOWN)),
+            prompt_version=draw.choice(("v1", UNKNOWN)), tenant=draw.choice(("acme", UNKNOWN)),
+            user=draw.choice(("u1", UNKNOWN)), flags=draw.choice((0, 0, int(Flag.RAW_IDENTITY))),
+            service=draw.choice(("shop", "api")), environment=draw.choice(("prod", "prod", "staging")),
+            data_mode=draw.choice(("real", "real", "test", "demo")), **draw.choice(PRICES),
+        )
+        for _ in range(400)
+    ]  # fmt: skip
+    fill(migrated_database, calls)
+
+    for minutes, service in ((7, "*"), (95, "shop"), (240, "*")):
+        start, end = DAY + timedelta(minutes=61, seconds=5), DAY + timedelta(minutes=61 + minutes, seconds=40)
+        with psycopg.connect(migrated_database) as connection:
+            found = quality(connection, Selection(start, end, filters={"service": service}))
+        there = [call for call in calls if start <= call.time < end and service in ("*", call.service)]
+        assert {item.name: (item.calls, item.failed) for item in found.items} == _counted(there)
+
+
+PRICES: tuple[dict[str, Any], ...] = (
+    {},
+    {"costs": None, "price_status": UNPRICED},
+    {"costs": None, "price_status": NO_USAGE},
+)
+
+
+def _counted(calls: list[Call]) -> dict[str, tuple[int, int]]:
+    """The counts of real calls of prod, one by one."""
+    prod = [call for call in calls if call.environment == "prod"]
+    real = [call for call in prod if call.data_mode == "real"]
+    fails: dict[str, Callable[[Call], bool]] = {
+        "endpoint": lambda call: call.endpoint == UNKNOWN,
+        "prompt_version": lambda call: call.prompt_version == UNKNOWN,
+        "identity": lambda call: call.tenant == call.user == UNKNOWN,
+        "raw_identity": lambda call: call.flags != 0,
+        "spelling": lambda call: False,
+        "usage": lambda call: call.price_status == NO_USAGE,
+        "model": lambda call: call.price_status == UNPRICED,
+    }
+    counts = {name: (len(real), sum(map(fault, real))) for name, fault in fails.items()}
+    return counts | {"test_in_prod": (len(prod), len(prod) - len(real))}
 
 
 ROWS = st.lists(
