@@ -17,6 +17,7 @@ COPY dashboards dashboards
 COPY service service
 COPY cli cli
 COPY demo demo
+COPY docs docs
 COPY spanledger.py .
 RUN pip install --no-cache-dir --no-deps --no-build-isolation .
 

@@ -45,7 +45,7 @@ lock: ## resolve pyproject.toml again into the lock files (needs uv)
 	@UV="uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(ARGS)"; \
 	$$UV --extra build pyproject.toml -o requirements.lock && \
 	$$UV --extra build --extra demo -c requirements.lock pyproject.toml -o requirements-demo.lock && \
-	$$UV --extra build --extra demo --extra dev --extra estimate --extra grafana -c requirements-demo.lock pyproject.toml \
+	$$UV --extra build --extra demo --extra dev --extra estimate --extra grafana --extra parquet -c requirements-demo.lock pyproject.toml \
 		-o requirements-dev.lock
 
 up: ## TimescaleDB, the service and Grafana in containers (secrets from the environment or .env)

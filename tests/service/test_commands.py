@@ -342,7 +342,7 @@ def test_a_scope_that_does_not_exist_is_refused(migrated_database: str) -> None:
     done = run("keys", "create", "x", "--scope", "write", "--database-url", migrated_database)
 
     assert done.exit_code == 2
-    assert "Choose from ingest, inbox, read, admin" in " ".join(done.output.split())
+    assert "Choose from ingest, inbox, read, operate, admin" in " ".join(done.output.split())
 
 
 def test_check_is_green_on_a_migrated_database(migrated_database: str, tmp_path: Path) -> None:

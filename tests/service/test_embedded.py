@@ -21,6 +21,7 @@ import pytest
 from service.postgres.place import find_place
 from service.postgres.server import EmbeddedError, EmbeddedPostgres, running_dsn
 from service.postgres.state import Postmaster, configuration, last_progress, read_postmaster
+from tests.patience import PATIENCE_SECONDS
 
 FAST = {"fsync": "off", "shared_buffers": "16MB"}
 ROOT = Path(__file__).parents[2]
@@ -167,7 +168,7 @@ def test_a_second_owner_is_refused_by_name_and_harms_nothing(
 def test_ctrl_c_leaves_no_server(owner: tuple[subprocess.Popen[str], psutil.Process], data_dir: Path) -> None:
     process, running = owner
     process.send_signal(signal.SIGINT)
-    process.wait(30)
+    process.wait(PATIENCE_SECONDS)
 
     assert not running.is_running()
     assert running_dsn(data_dir) is None

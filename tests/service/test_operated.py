@@ -15,7 +15,7 @@ import pytest
 
 from service.config import Config
 from service.running import with_fixed
-from tests.patience import until
+from tests.patience import PATIENCE_SECONDS, until
 from tests.running import ROOT, RunningService
 from tests.service.test_serve import REPORT, calls, get, post, rows
 
@@ -178,5 +178,5 @@ def test_a_closed_terminal_stops_the_service_and_its_postgresql(tmp_path: Path) 
         assert any("postgres" in process.name() for process in processes)
         terminal.stdin.close()
 
-    assert psutil.wait_procs(processes, timeout=60)[1] == []
+    assert psutil.wait_procs(processes, timeout=PATIENCE_SECONDS)[1] == []
     assert not list(tmp_path.rglob("postmaster.pid")), "PostgreSQL was stopped in order"
