@@ -23,9 +23,6 @@ from operations.terminal import Column, console, print_json, public, show_table
 app = options.app(help="Alerts that were delivered, and what explains them.")
 
 Number = Annotated[int, typer.Argument(metavar="ALERT", help="The number that `inbox list` shows.", min=1)]
-By = Annotated[
-    str, typer.Option("--by", help="Who does it, for the history. [your user name]", metavar="NAME")
-]
 
 
 @app.command("list")
@@ -129,7 +126,7 @@ def _print(alert: dict[str, Any], night: Story | None, now: Today | None) -> Non
 
 @app.command()
 @options.grouped
-def ack(*, number: Number, by: By = "", given: options.Settings) -> None:
+def ack(*, number: Number, by: options.Actor = "", given: options.Settings) -> None:
     """Acknowledge an alert: from now on it is yours."""
     with given.connected() as connection:
         move(connection, number, "acknowledge", by)
@@ -137,7 +134,7 @@ def ack(*, number: Number, by: By = "", given: options.Settings) -> None:
 
 @app.command()
 @options.grouped
-def resolve(*, number: Number, by: By = "", given: options.Settings) -> None:
+def resolve(*, number: Number, by: options.Actor = "", given: options.Settings) -> None:
     """Resolve an alert that needs nothing more."""
     with given.connected() as connection:
         move(connection, number, "resolve", by)

@@ -22,9 +22,6 @@ app = options.app(help="Incidents: what is in hand, what contains it, and closin
 Number = Annotated[
     int, typer.Argument(metavar="INCIDENT", help="The number that `incidents list` shows.", min=1)
 ]
-By = Annotated[
-    str, typer.Option("--by", help="Who does it, for the history. [your user name]", metavar="NAME")
-]
 
 
 @app.command("list")
@@ -103,7 +100,7 @@ def show(*, number: Number, as_json: options.AsJson = False, given: options.Sett
 def open_(
     *,
     alert: Annotated[int, typer.Argument(metavar="ALERT", help="The number that `inbox list` shows.", min=1)],
-    by: By = "",
+    by: options.Actor = "",
     given: options.Settings,
 ) -> None:
     """Open an incident for an alert."""
@@ -118,7 +115,7 @@ def contain(
     *,
     number: Number,
     done: Annotated[str, typer.Argument(metavar="DONE", help="What was done, in a sentence.")],
-    by: By = "",
+    by: options.Actor = "",
     given: options.Settings,
 ) -> None:
     """Say what contains an incident; the burn is then measured for an hour."""
@@ -135,7 +132,7 @@ def close(
         str, typer.Option(help="The permanent guardrail, as a reviewed change.", metavar="TEXT")
     ] = "",
     waiver: Annotated[str, typer.Option(help="Why it needs none of what is missing.", metavar="TEXT")] = "",
-    by: By = "",
+    by: options.Actor = "",
     given: options.Settings,
 ) -> None:
     """Close an incident. It needs its driver and class, a containment and a guardrail, or a waiver."""

@@ -69,6 +69,9 @@ def moment_option(help: str, *names: str) -> Any:
     return typer.Option(*names, help=help, metavar="TIME", parser=parsed(_moment))
 
 
+Actor = Annotated[
+    str, typer.Option("--by", help="Who does it, for the history. [your user name]", metavar="NAME")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Rows as CSV, with every digit.")]
 Limit = Annotated[

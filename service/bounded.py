@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ class Bounded:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._stuck: _Asked[object] | None = None
+        self._stuck: _Asked[Any] | None = None
 
     def ask(self, question: Callable[[], T]) -> T:
         """The answer.
@@ -54,6 +54,6 @@ class Bounded:
             raise TimeoutError(f"no answer for {time.monotonic() - stuck.begun:.0f} s")
         asked = _Asked(question)
         if not asked.done.wait(self._seconds):
-            self._stuck = asked  # type: ignore[assignment]
+            self._stuck = asked
             raise TimeoutError(f"no answer for {self._seconds:.0f} s")
         return asked.answer()

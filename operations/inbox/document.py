@@ -260,8 +260,9 @@ def _is_number(value: object) -> bool:
 
 
 def _whole(value: object) -> int | None:
-    is_whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
-    return value if is_whole else None  # type: ignore[return-value]
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63:
+        return value
+    return None
 
 
 def _instant(value: object) -> datetime | None:
