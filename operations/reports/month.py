@@ -36,7 +36,7 @@ def month_report(connection: Connection, month: Month, environment: str, now: da
         *(_split_table(name, answer) for name, answer in answers.items() if answer.rows),
         *([_correction_table(corrections)] if corrections else []),
     ]
-    document = {
+    document: dict[str, Any] = {
         "report": "month", "month": month.name, "from": month.start, "to": month.end, "isOver": month.is_over,
         "environment": environment, "generatedAt": now.replace(microsecond=0),
         "scopes": [_scope_json(row) for row in scopes],
@@ -46,7 +46,7 @@ def month_report(connection: Connection, month: Month, environment: str, now: da
         "priceMaps": [_map_json(row) for row in maps],
     }  # fmt: skip
     facts = _facts(month, scopes, late, corrections, maps, now)
-    return Report(f"Spend of {month.name}", facts, tables, document, document["scopes"])  # type: ignore[arg-type]
+    return Report(f"Spend of {month.name}", facts, tables, document, document["scopes"])
 
 
 def _facts(

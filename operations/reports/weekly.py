@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from operations import query as ledger
 from operations.budgets.model import events
@@ -40,7 +41,7 @@ def weekly_report(connection: Connection, environment: str, now: datetime) -> Re
         )
         if table.rows
     ]  # fmt: skip
-    document = {
+    document: dict[str, Any] = {
         "report": "weekly", "from": start, "to": end, "baselineFrom": start - WEEK,
         "environment": environment, "generatedAt": now.replace(microsecond=0),
         "total": _change_json(answer.total),
@@ -59,7 +60,7 @@ def weekly_report(connection: Connection, environment: str, now: datetime) -> Re
         ("open guardrails", number(len(guardrails))),
     ]
     title = f"Week from {start:%Y-%m-%d} to {end - timedelta(days=1):%Y-%m-%d}"
-    return Report(title, facts, tables, document, document["endpoints"])  # type: ignore[arg-type]
+    return Report(title, facts, tables, document, document["endpoints"])
 
 
 def _facts(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operations.inbox.document import Unreadable, parse, read
-from tests.operations.alert_documents import START, WINDOW, alert, alertmanager, grafana, later, test_alert
+from tests.operations.alert_documents import START, WINDOW, alert, alertmanager, button_alert, grafana, later
 
 
 def one(document: dict[str, Any]) -> Any:
@@ -54,7 +54,7 @@ def test_alertmanagers_document_is_told_apart() -> None:
 
 
 def test_grafanas_test_button_is_a_test() -> None:
-    found = one(grafana(test_alert()))
+    found = one(grafana(button_alert()))
 
     assert (found.is_test, found.severity) == (True, "info")
     assert not one(grafana(alert(alertname="TestAlert"))).is_test

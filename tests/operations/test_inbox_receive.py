@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from operations.inbox.receive import Received, receive, rows
-from tests.operations.alert_documents import START, WINDOW, alert, grafana, later, test_alert
+from tests.operations.alert_documents import START, WINDOW, alert, button_alert, grafana, later
 from tests.sizes import examples
 
 EPISODE = """SELECT fingerprint, starts_at, ended_at, has_fired, deliveries, window_from, window_to, score,
@@ -118,7 +118,7 @@ def test_two_alerts_of_one_topic_in_one_document_are_told_once(
 
 
 def test_a_test_alert_is_kept_as_a_test(connection: psycopg.Connection[Any]) -> None:
-    (told,) = tell(connection, test_alert()).deliveries
+    (told,) = tell(connection, button_alert()).deliveries
 
     assert not told.needs_attention
     assert rows(connection, "known", org_ids=[1], fingerprints=["x"], starts=[START]) == []

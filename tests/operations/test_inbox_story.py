@@ -14,7 +14,7 @@ from operations.compare.model import Focus, Question, compare
 from operations.inbox.frozen import from_document, to_document
 from operations.inbox.receive import receive, rows
 from operations.inbox.story import explain_due, question_of, stored, tell, today
-from tests.operations.alert_documents import alert, alertmanager, grafana, milliseconds, test_alert
+from tests.operations.alert_documents import alert, alertmanager, button_alert, grafana, milliseconds
 from tests.operations.ledger import book, fill
 from tests.operations.test_classify import BEFORE, CALL, NOW, V2, tokens, traffic
 
@@ -114,7 +114,7 @@ def test_what_the_journal_changed_is_named_with_its_run(connection: psycopg.Conn
 
 def test_tests_ends_and_foreign_alerts(connection: psycopg.Connection[Any]) -> None:
     ended = drifted(endpoint="other") | {"status": "resolved", "endsAt": "2026-05-04T13:30:00Z"}
-    arrive(connection, test_alert(), ended)
+    arrive(connection, button_alert(), ended)
     receive(connection, alertmanager(alertname="DiskFull", rule="", endpoint="", env="", severity="page"))
 
     assert explain_due(connection) == "explained 1 alert"  # the foreign one, by its own two hours

@@ -11,7 +11,7 @@ from operations.inbox.receive import receive
 from operations.inbox.story import explain_due
 from service import keys
 from service.config import SignInConfig
-from tests.operations.alert_documents import alert, grafana, milliseconds, test_alert
+from tests.operations.alert_documents import alert, button_alert, grafana, milliseconds
 from tests.operations.ledger import fill
 from tests.operations.test_classify import BEFORE, NOW, V2, tokens, traffic
 from tests.operations.test_inbox_story import HOUR
@@ -137,7 +137,7 @@ async def test_the_inbox_is_filtered(migrated_database: str, query: str, shown: 
         over,
         alert("4", alertname="elsewhere", env="dev", rule="r4"),
         alert("5", alertname="Watchdog", rule="watchdog"),
-        test_alert() | {"fingerprint": "6"},
+        button_alert() | {"fingerprint": "6"},
     )
     if query in ("", "?rule=r2&state=active"):
         query = f"{query or '?'}&env=prod&owner=team-checkout"
