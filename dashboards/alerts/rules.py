@@ -69,7 +69,8 @@ def _rule(rule: Rule, place: Place, names: Names) -> Json:
         "noDataState": "Alerting" if speaks_for_errors else "OK",
         "execErrState": "Alerting" if rule.id == "ledger_unreadable" else "KeepLast",
         "labels": {
-            "app": "spanledger", "rule": rule.id, "category": rule.category, "severity": severity.value,
+            "app": "spanledger", "rule": rule.id, "category": rule.category, "about": rule.about,
+            "severity": severity.value,
         },
         "annotations": _annotations(rule, names),
         "notification_settings": {

@@ -29,8 +29,8 @@ def alert(rule: Rule, place: Place, row: Row, told: Detail, started: datetime, p
     """
     labels = {
         "alertname": rule.title, "app": "spanledger", "rule": rule.id, "category": rule.category,
-        "severity": rule.severity_at(place).value, "env": row.env, "data_mode": row.data_mode,
-        "owner": row.owner,
+        "about": rule.about, "severity": rule.severity_at(place).value, "env": row.env,
+        "data_mode": row.data_mode, "owner": row.owner,
         **{name: getattr(row, name) for name in rule.labels},
     }  # fmt: skip
     labels = {name: value for name, value in labels.items() if value}

@@ -48,6 +48,7 @@ class Rule(NamedTuple):
         places: the data that it looks at.
         no_data_fires: no answer is a breach.
         is_tunable: `rules.yaml` may set it; else its limits stand elsewhere.
+        about: `calls`, or `ledger` for what speaks of the whole ledger: a label for routing.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Rule(NamedTuple):
     places: tuple[Place, ...] = (Place.PROD, Place.ELSEWHERE)
     no_data_fires: bool = False
     is_tunable: bool = True
+    about: str = "calls"
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -122,15 +124,15 @@ RULES: Final = (
         "freshness", "Freshness breach", "freshness", Severity.CRITICAL,
         "What was received is not visible within five minutes, or nothing says that it is",
         "The dashboards are {value:.0f} s behind what was received (alerts at {threshold:.0f} s)",
-        ("scope",), Decimal(300), pending=2 * MINUTE, dashboard="overview", places=_ONLY_PROD,
-        no_data_fires=True,
+        ("scope",), Decimal(300), pending=2 * MINUTE, dashboard="overview", no_data_fires=True,
+        about="ledger",
     ),
     Rule(
         "ledger_unreadable", "Ledger cannot be read", "ledger", Severity.CRITICAL,
         "The database does not answer: no other rule can be evaluated",
         "The ledger's database does not answer",
         ("scope",), Decimal(1), pending=2 * MINUTE, dashboard="overview", places=_ONLY_PROD,
-        no_data_fires=True,
+        no_data_fires=True, about="ledger",
     ),
     Rule(
         "cost_drift_endpoint", "Cost per request drift by endpoint", "cost_drift", Severity.WARNING,
@@ -177,7 +179,7 @@ RULES: Final = (
         "ingest_rejects", "Spans rejected", "ingest", Severity.WARNING,
         "Spans or reports were rejected for good",
         "{value:.0f} spans rejected in 15 minutes: {scope} (alerts at {threshold:.0f})",
-        ("scope",), Decimal(10), dashboard="overview", places=_ONLY_PROD,
+        ("scope",), Decimal(10), dashboard="overview", about="ledger",
     ),
     Rule(
         "rollup_mismatch", "Sums differ from their calls", "ledger", Severity.WARNING,
@@ -210,10 +212,16 @@ RULES: Final = (
         ("service",), Decimal(180), minimum=10, pending=5 * MINUTE, dashboard="overview",
     ),
     Rule(
+        "duplicate_deliveries", "Duplicate-delivery surge", "telemetry", Severity.INFO,
+        "Far more calls of a service than usual arrive again although they were counted",
+        "{service}: {value:.0%} of the delivered calls had come before (alerts at {threshold:.0%})",
+        ("service",), Decimal("0.2"), minimum=100, dashboard="overview",
+    ),
+    Rule(
         "watchdog", "Watchdog", "watchdog", Severity.INFO,
         "Always fires: whoever stops hearing it knows that alerts no longer arrive",
         "Alerting works",
-        ("scope",), Decimal(1), dashboard="overview", places=_ONLY_PROD,
+        ("scope",), Decimal(1), dashboard="overview", places=_ONLY_PROD, about="ledger",
     ),
 )  # fmt: skip
 """In the order in which they are listed: those that wake somebody first."""

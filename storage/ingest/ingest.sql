@@ -215,6 +215,15 @@ ORDER BY o.minute, o.bucket
 ON CONFLICT (minute, bucket) DO UPDATE SET calls = f.calls + excluded.calls
 
 
+-- add_resends --
+-- Calls that came again, in the minute of the delivery. Parameters: environments, data modes, services, calls.
+INSERT INTO _genai.resend_minute AS r (minute, environment, data_mode, service_name, calls)
+SELECT date_bin('1 minute', now(), 'epoch'), o.environment, o.data_mode, o.service_name, o.calls
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[]) AS o (environment, data_mode, service_name, calls)
+ORDER BY o.environment, o.data_mode, o.service_name
+ON CONFLICT (minute, environment, data_mode, service_name) DO UPDATE SET calls = r.calls + excluded.calls
+
+
 -- add_unread_sources --
 -- New sources of unread usage while there is room; keys are joined by U+001F.
 -- Parameters: ids, environments, data modes, services, scopes, versions, keys, rows at most.

@@ -24,6 +24,7 @@ from storage.dimensions.dictionary import Dictionary
 from storage.ingest.extras import Extras, duplicates, extras_of, joined_spans
 from storage.ingest.freshness import Freshness
 from storage.ingest.key_claims import ConflictForecast, KeyClaims, SeenBefore
+from storage.ingest.resends import add_resends, resends
 from storage.ingest.staging_row import COPY_STAGING, REQUESTS, pack_row, postgres_us
 from storage.ingest.uncounted import (
     copy_data,
@@ -223,6 +224,7 @@ class Writer:
                 conn.execute(INSERT_ARRIVALS, prepare=True)
                 if any(call.flags & _PROMOTED for call in calls):
                     conn.execute(BOOK_PROMOTIONS)
+            add_resends(conn, resends(calls, claims))
             self._write_signs(conn)
             if accepted:
                 self._add_up(conn, floors, min(claims.times_us[i] for i in accepted))

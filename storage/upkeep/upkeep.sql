@@ -178,6 +178,8 @@ WITH opened AS (
 ), days AS (
     DELETE FROM _genai.dimension_day d
     WHERE d.day < (SELECT greatest(f.time, '2000-01-01') FROM _genai.floor f WHERE f.level = 'raw')::date
+), resent AS (
+    DELETE FROM _genai.resend_minute r WHERE r.minute < now() - %(days)s * interval '1 day'
 ), refused AS (
     DELETE FROM _genai.quarantine q WHERE q.received_at < now() - %(days)s * interval '1 day'
 )

@@ -22,6 +22,7 @@ FROM (VALUES
     ('uncertain_usage', 0.05, 50, NULL),
     ('unknown_data_mode', 1, NULL, NULL),
     ('sender_lag', 180, 10, NULL),
+    ('duplicate_deliveries', 0.2, 100, NULL),
     ('watchdog', 1, NULL, NULL)
 ) v (rule, threshold, minimum, minimum_usd);
 

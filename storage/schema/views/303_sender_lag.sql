@@ -1,20 +1,48 @@
--- How late calls arrive. While a service's calls come later than its windows end, rules on its counts and ratios hold: a
--- score of 0.9 fires nothing new and resolves nothing, and the rule on sender lag speaks (DESIGN §8).
+-- How late calls arrive, and which come again. While a service's calls come later than its windows end, rules on its counts, ratios and shares
+-- hold: a score of 0.9 fires nothing new and resolves nothing, and the rule on sender lag speaks (DESIGN §8).
 
--- From the end of a call to its receipt: of a sample of what came in the last two minutes, seconds by service.
+-- Calls that came again although they were counted, by the minute of the repeated delivery.
+CREATE VIEW genai.resend_minute AS
+SELECT r.minute, r.environment, r.data_mode, r.service_name, r.calls FROM _genai.resend_minute r;
+
+-- From the end of a call to its receipt, in seconds by service, of a sample of what came in [p_from, p_to): a quarter of
+-- `p_calls` keys from each quarter, so that none hides another.
+CREATE FUNCTION genai.arrival_delay(p_from timestamptz, p_to timestamptz, p_calls integer)
+RETURNS TABLE (env text, data_mode text, service text, calls bigint, least_seconds double precision, p95_seconds double precision)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT m.environment, m.data_mode, m.service_name, count(*), min(d.seconds),
+        percentile_cont(0.95) WITHIN GROUP (ORDER BY d.seconds)
+    FROM (
+        SELECT DISTINCT k.call, k.time
+        FROM generate_series(0, 3) q
+        CROSS JOIN LATERAL (
+            SELECT k.call, k.time FROM genai.call_key k
+            WHERE k.received_at >= p_from + (p_to - p_from) * q / 4 AND k.received_at < p_from + (p_to - p_from) * (q + 1) / 4
+            LIMIT p_calls / 4
+        ) k
+    ) k
+    JOIN genai.model_call m ON m.time = k.time AND m.call_key = k.call
+    CROSS JOIN LATERAL (
+        SELECT (extract(epoch FROM m.received_at - m.time) - coalesce(m.latency_ms, 0) / 1e3)::float8 AS seconds
+    ) d
+    GROUP BY m.environment, m.data_mode, m.service_name
+$$;
+
+-- How late the calls of the last two minutes came, by service. A sender's clock that is wrong shifts all of its delays: where
+-- one looks suspicious, the least delay of the hour before is taken off. What always comes equally late is such a shift, too.
 CREATE FUNCTION genai.sender_lag(p_now timestamptz)
 RETURNS TABLE (env text, data_mode text, service text, calls bigint, p95_seconds double precision)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT m.environment, m.data_mode, m.service_name, count(*),
-        percentile_cont(0.95) WITHIN GROUP (ORDER BY greatest(0,
-            extract(epoch FROM m.received_at - m.time) - coalesce(m.latency_ms, 0) / 1e3))
-    FROM (
-        SELECT DISTINCT k.call, k.time FROM genai.call_key k
-        WHERE k.received_at >= p_now - interval '2 minutes' AND k.received_at < p_now
-        LIMIT 2000
-    ) k
-    JOIN genai.model_call m ON m.time = k.time AND m.call_key = k.call
-    GROUP BY m.environment, m.data_mode, m.service_name
+    WITH lately AS MATERIALIZED (SELECT a.* FROM genai.arrival_delay(p_now - interval '2 minutes', p_now, 2000) a),
+    usual AS MATERIALIZED (
+        SELECT a.env, a.data_mode, a.service, a.least_seconds
+        FROM genai.arrival_delay(p_now - interval '62 minutes', p_now - interval '2 minutes', 4000) a
+        WHERE EXISTS (SELECT FROM lately l WHERE l.p95_seconds > 60 OR l.least_seconds < -30)
+    )
+    SELECT l.env, l.data_mode, l.service, l.calls,
+        greatest(0, l.p95_seconds - coalesce(CASE WHEN abs(u.least_seconds) > 30 THEN u.least_seconds END, 0))
+    FROM lately l
+    LEFT JOIN usual u USING (env, data_mode, service)
 $$;
 
 -- The services whose calls come too late to be judged by the newest windows.

@@ -36,8 +36,27 @@ RETURNS TABLE (
     GROUP BY p.hours, s.environment, s.data_mode, 4
 $$;
 
+-- Environments in which services that make at least a tenth of the usual spend send late: shares there say nothing yet.
+CREATE FUNCTION genai.alert_late_parts(p_now timestamptz)
+RETURNS TABLE (env text, data_mode text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    WITH late AS MATERIALIZED (SELECT g.* FROM genai.late_senders(p_now) g)
+    SELECT s.environment, s.data_mode
+    FROM (VALUES (24), (168)) v (hours)
+    CROSS JOIN LATERAL (
+        SELECT h.series_id, {input_cost_pico_usd..other_cost_pico_usd+ coalesce(h.#, 0)} AS cost
+        FROM genai.measured_hour h
+        WHERE h.bucket = date_bin('1 hour', p_now, 'epoch') - make_interval(hours => v.hours) AND EXISTS (SELECT FROM late)
+    ) h
+    JOIN genai.series s ON s.id = h.series_id
+    GROUP BY s.environment, s.data_mode
+    HAVING coalesce(sum(h.cost) FILTER (WHERE (s.environment, s.data_mode, s.service_name) IN (
+        SELECT g.env, g.data_mode, g.service FROM late g)), 0) >= 0.1 * sum(h.cost)
+        AND (s.environment, s.data_mode) IN (SELECT g.env, g.data_mode FROM late g)
+$$;
+
 -- One rule for both kinds. The share must pass the threshold, and twice the usual one or half way from there to all; the
 -- spend must have grown, not the others' shrunk; and there must be at least three names, then and now.
+-- While calls come late, it holds.
 CREATE FUNCTION genai.alert_concentration(p_now timestamptz, p_place text, p_kind text)
 RETURNS SETOF genai.alert_row LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH spend AS MATERIALIZED (SELECT u.* FROM genai.alert_identity_spend(genai.alert_end(p_now), p_place, p_kind) u),
@@ -58,12 +77,13 @@ RETURNS SETOF genai.alert_row LANGUAGE sql STABLE PARALLEL SAFE AS $$
         LEFT JOIN spend b ON (b.hours, b.env, b.data_mode, b.name) = (w.hours, n.env, n.data_mode, n.name)
         WHERE w.calls >= l.minimum AND w.names >= 3
         ORDER BY n.env, n.data_mode, n.name, b.usd / nullif(w.usd, 0) DESC NULLS LAST, w.hours
-    )
+    ), late AS MATERIALIZED (SELECT g.* FROM genai.alert_late_parts(p_now) g)
     SELECT r.*
     FROM genai.alert_rows(ARRAY(
         SELECT ROW(n.env, n.data_mode, '', '', '', CASE p_kind WHEN 'tenant' THEN n.name ELSE '' END,
             CASE p_kind WHEN 'user' THEN n.name ELSE '' END, '', '', coalesce(o.owner, ''),
-            CASE WHEN l.enabled AND w.names >= 3 AND genai.has_moved(u.calls::numeric, n.calls::numeric, u.usd::numeric, n.usd::numeric)
+            CASE WHEN (n.env, n.data_mode) IN (SELECT g.env, g.data_mode FROM late g) THEN 0.9
+                WHEN l.enabled AND w.names >= 3 AND genai.has_moved(u.calls::numeric, n.calls::numeric, u.usd::numeric, n.usd::numeric)
                 THEN genai.alert_number(greatest(0, least(n.usd / nullif(w.usd, 0) / t.share, w.calls / nullif(l.minimum, 0),
                     (n.usd - u.usd) / nullif(l.minimum_usd, 0)))) ELSE 0 END,
             genai.alert_number(n.usd / nullif(w.usd, 0)), t.share, u.hours,

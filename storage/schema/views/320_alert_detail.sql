@@ -5,11 +5,12 @@ CREATE FUNCTION genai.baseline_text(p_hours double precision) RETURNS text LANGU
     SELECT CASE WHEN p_hours IN (24, 168) THEN p_hours::integer || 'h' ELSE 'previous' END
 $$;
 
--- The parameters of a link to a dashboard: the frozen window, environment, data mode, baseline, and the whole focus.
+-- The parameters of a link to a dashboard: the frozen window, environment, data mode, baseline, and the whole focus. What
+-- belongs to no environment leaves the choice to the dashboard.
 CREATE FUNCTION genai.alert_query(p_row genai.alert_row, p_focus jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT 'from=' || (extract(epoch FROM (p_row).window_from) * 1000)::bigint
         || '&to=' || (extract(epoch FROM (p_row).window_to) * 1000)::bigint || '&timezone=utc'
-        || '&var-env=' || genai.url_text((p_row).env) || '&var-data_mode=' || genai.url_text((p_row).data_mode)
+        || CASE WHEN (p_row).env = '*' THEN '' ELSE '&var-env=' || genai.url_text((p_row).env) END || '&var-data_mode=' || genai.url_text((p_row).data_mode)
         || '&var-baseline=' || genai.baseline_text((p_row).baseline)
         || coalesce(string_agg('&var-' || f.name || '=' || genai.url_text(coalesce(nullif(f.own, ''), p_focus ->> f.name)), ''
             ORDER BY f.place), '')
