@@ -90,11 +90,7 @@ def play_cases(dsn: str, seed: str, rounds: int) -> list[Outcome]:
     """Every scenario `rounds` times."""
     book = load_price_book(None)
     cases = list(_cases(seed, rounds))
-    worlds = [make_world(f"{seed} {number}", case.per_hour, features=3) for number, case in enumerate(cases)]
-    made = zip(worlds, cases, strict=True)
-    fill(
-        dsn, (call for world, case in made for call in around(world, case.scenario, case.begin, LASTS, book))
-    )
+    fill(dsn, (call for case in cases for call in around(case.world, case.scenario, case.begin, LASTS, book)))
     with psycopg.connect(dsn, autocommit=True, options="-c timezone=UTC") as connection:
         connection.execute("VACUUM ANALYZE")
         return [
