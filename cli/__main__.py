@@ -64,6 +64,7 @@ COMMANDS = (
     Entry("keys", ADMINISTER, "Create, list and revoke API keys", "keys"),
     Entry("config", ADMINISTER, "Show the effective configuration, or write a commented file", "config"),
     Entry("grafana", ADMINISTER, "Put the dashboards into a Grafana, or write them as files", "grafana"),
+    Entry("dashboards", ADMINISTER, "Pause dashboards to spare the database, and resume them", "dashboards"),
     Entry("version", ADMINISTER, "Print the versions of Spanledger, Python and the price list", "version"),
 )
 OLD_NAMES = {"price": ("prices", "calculate"), "rollups": ("verify",)}

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models import dashboard as model
 
 from dashboards.links import dashboard_url
 from dashboards.panels import Panel
-from dashboards.queries import DATASOURCE, SqlQuery, statement
+from dashboards.queries import DATASOURCE, SqlQuery, panel_statement
 from dashboards.variables import variables
 
 COLUMNS = 24
@@ -117,7 +117,7 @@ def _annotations(uid: str, has_focus: bool) -> Any:
         .enable(True)
         .hide(False)
         .icon_color("blue")
-        .target(SqlQuery(statement(name, uid), ref_id="Anno"))
+        .target(SqlQuery(panel_statement(name, uid), ref_id="Anno"))
     )
 
 
@@ -130,5 +130,5 @@ def _alert_annotations(uid: str, has_focus: bool) -> Any:
         .enable(True)
         .hide(False)
         .icon_color("red")
-        .target(SqlQuery(statement(name, uid), ref_id="Alerts"))
+        .target(SqlQuery(panel_statement(name, uid), ref_id="Alerts"))
     )

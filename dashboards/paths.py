@@ -9,6 +9,11 @@ DASHBOARDS = Path(__file__).parent
 GENERATED = DASHBOARDS / "generated"
 """Has `<dashboard>.json`, what Grafana reads."""
 
+CRITICAL = tuple(
+    f"spanledger-{name}" for name in ("overview", "compare", "alerts-inbox", "incidents", "freshness")
+)
+"""What people work with during an incident: never paused; `genai.is_critical_dashboard` knows them too."""
+
 DATASOURCE_UID = "spanledger"
 FOLDER_UID, FOLDER_TITLE = "spanledger", "Spanledger"
 

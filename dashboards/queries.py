@@ -8,11 +8,9 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.runtime import UnknownDataquery
 from grafana_foundation_sdk.models.common import DataSourceRef
 
-from dashboards.paths import DASHBOARDS, DATASOURCE_UID
+from dashboards.paths import CRITICAL, DASHBOARDS, DATASOURCE_UID
 
 DATASOURCE = DataSourceRef(type_val="grafana-postgresql-datasource", uid=DATASOURCE_UID)
-CRITICAL = ("spanledger-overview", "spanledger-compare")
-"""Never paused; the function `genai.dashboard_on` knows them too."""
 
 
 class SqlQuery(Builder[Any]):
@@ -40,8 +38,17 @@ def statement(name: str, dashboard_uid: str) -> str:
     return "\n".join(lines).strip().replace("${dashboard_uid}", dashboard_uid)
 
 
+def variable_statement(name: str, dashboard_uid: str) -> str:
+    """The same for a variable whose first value is `*`: the only one while its dashboard is paused."""
+    text = panel_statement(name, dashboard_uid)
+    if dashboard_uid in CRITICAL:
+        return text
+    otherwise = f"SELECT 'all', '*' WHERE NOT (SELECT genai.dashboard_on('{dashboard_uid}'))"
+    return f"{text}\nUNION ALL\n{otherwise}"
+
+
 def panel_statement(name: str, dashboard_uid: str) -> str:
-    """The same for a panel; on a dashboard that may be paused it first asks whether it is.
+    """The same for a panel or marks; on a dashboard that may be paused it first asks whether it is.
 
     The question is a scalar subquery, so that the plan puts it before everything else and reads nothing while
     paused. The plan is the statement's own below that filter, so the rows keep their order.

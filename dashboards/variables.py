@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
 
 from dashboards.links import CALLS, FOCUS
-from dashboards.queries import DATASOURCE, statement
+from dashboards.queries import DATASOURCE, statement, variable_statement
 
 ALL = model.VariableOption(selected=True, text="all", value="*")
 PRICE_STATUSES = (
@@ -96,7 +96,7 @@ def _choice(name: str, label: str, values: dict[str, str], description: str = ""
 
 def _one(name: str, label: str, dashboard_uid: str) -> Any:
     """One value for a function's argument; `*`, shown as "all", is no filter."""
-    sql = statement(f"variables/{name}", dashboard_uid)
+    sql = variable_statement(f"variables/{name}", dashboard_uid)
     return (
         build.QueryVariable(name)
         .label(label)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,9 @@ import psycopg
 import pytest
 
 from dashboards.panels import OTHERS
+from dashboards.paths import CRITICAL
 from dashboards.styles import TOKEN_CLASSES
+from operations.pausing.model import pause, resume
 from tests.dashboards.files import DEFAULTS, Query, dashboards, name_of, panels, queries
 from tests.dashboards.macros import Range, Value, expand, fill
 from tests.dashboards.shop import ANCHOR, HOSTILE_TENANT
@@ -149,22 +152,53 @@ def test_a_load_asks_at_most_twenty_questions_of_eight_to_fifteen_panels(uid: st
     assert least <= len(panels(dashboards()[uid])) <= 15
 
 
-def test_a_paused_dashboard_reads_nothing_and_says_so(
+READS = re.compile(r"(Seq|Index|Index Only|Bitmap Heap) Scan .*on (?!setting|dashboard_pause|pg_)\w+")
+
+
+def test_a_paused_dashboard_reads_nothing_and_says_who_paused_it(
     shop_database: str, reader: psycopg.Connection[Any]
 ) -> None:
     with psycopg.connect(shop_database, autocommit=True) as owner:
-        owner.execute("INSERT INTO _genai.setting (key, value) VALUES ('dashboards_paused', 'on')")
+        pause(owner, ["*"], "alice", "backfill", timedelta(minutes=30))
     for query in queries():
-        if query.kind != "panel":
+        if query.where == "$env" or query.dashboard in CRITICAL:
             continue
         text = expand(fill(query.sql, DEFAULTS), Range(*DAY))
+        plan = reader.execute(b"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + text.encode()).fetchall()
+        read = [line for (line,) in plan if READS.search(line) and "never executed" not in line]
+        assert read == [], query
+        found = reader.execute(text.encode()).fetchall()
         if query.where == "Notes":
-            ((state, note, *_),) = reader.execute(text.encode()).fetchall()
-            paused = query.dashboard not in ("spanledger-overview", "spanledger-compare")
-            assert (state == "paused") is paused
-            assert note.startswith("Paused") is paused
-        elif query.dashboard not in ("spanledger-overview", "spanledger-compare"):
-            plan = reader.execute(b"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + text.encode()).fetchall()
-            read = [line for (line,) in plan if " Scan on usage_" in line or " Scan on model_call" in line]
-            assert [line for line in read if "never executed" not in line] == [], query
-            assert reader.execute(text.encode()).fetchall() == [], query
+            ((state, note, *_),) = found
+            assert state == "paused"
+            assert note.startswith("Paused by alice since ")
+            assert "(backfill): the panels below ask nothing. It ends at " in note
+        else:
+            assert found == ([("all", "*")] if query.kind == "variable" else []), query
+
+
+def test_what_an_incident_needs_is_never_paused(shop_database: str, reader: psycopg.Connection[Any]) -> None:
+    known = reader.execute("SELECT d FROM unnest(%s::text[]) d WHERE genai.is_critical_dashboard(d)", (UIDS,))
+    assert {uid for (uid,) in known.fetchall()} == set(CRITICAL) & set(UIDS)
+    with psycopg.connect(shop_database, autocommit=True) as owner:
+        pause(owner, ["*"], "alice")
+    for query in queries():
+        if query.dashboard in CRITICAL and query.where == "Notes":
+            rows = run(reader, query, DEFAULTS)[1]
+            assert not [row for row in rows if row[0] == "paused"], query
+
+
+def test_one_dashboard_is_paused_alone_and_a_pause_ends_by_itself(
+    shop_database: str, reader: psycopg.Connection[Any]
+) -> None:
+    def is_on(uid: str) -> object:
+        (found,) = reader.execute("SELECT genai.dashboard_on(%s)", (uid,)).fetchone() or (None,)
+        return found
+
+    with psycopg.connect(shop_database, autocommit=True) as owner:
+        pause(owner, ["spanledger-month"], "alice")
+        assert (is_on("spanledger-month"), is_on("spanledger-budgets")) == (False, True)
+        assert resume(owner, ["spanledger-month"]) == ["spanledger-month"]
+        pause(owner, ["*"], "bob", duration=timedelta(seconds=-1))
+        assert is_on("spanledger-budgets")
+        assert resume(owner, ["*"]) == []

@@ -1,12 +1,5 @@
 -- What every dashboard shows beside its figures: whether it runs, up to when it is complete, what lies outside.
 
--- False while a dashboard is paused: a row of `genai.setting` with the key `dashboards_paused` and the value `on`.
--- Overview and Compare never ask. Panels put it into a scalar subquery, so that the plan asks once and then reads nothing.
-CREATE FUNCTION genai.dashboard_on(p_uid text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT p_uid IN ('spanledger-overview', 'spanledger-compare') OR NOT EXISTS (
-        SELECT FROM genai.setting s WHERE s.key = 'dashboards_paused' AND s.value = 'on')
-$$;
-
 -- Whether a text is a moment as links and pages write it: a day that exists, a time, a zone.
 CREATE FUNCTION genai.is_moment(p_text text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN p_text
@@ -50,7 +43,7 @@ CREATE FUNCTION genai.data_state(
         END,
         concat_ws(' ', CASE
             WHEN NOT genai.dashboard_on(p_uid)
-                THEN 'Paused to spare the database (genai.setting dashboards_paused); Overview and Compare still run.'
+                THEN genai.pause_text(p_uid)
             WHEN f.hour > p_from THEN 'The range begins before the data: totals are kept from '
                 || to_char(f.hour AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC on.'
             WHEN f.raw > p_from THEN 'The range begins before the single calls: they are kept from '

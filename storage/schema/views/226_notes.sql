@@ -136,9 +136,9 @@ CREATE FUNCTION genai.panel_notes(
                 p_user, p_tenant, p_model, NULL, p_service) u
             WHERE genai.dashboard_on(p_uid)
         ) u
+        WHERE genai.dashboard_on(p_uid)
     ), said AS (
-        SELECT 1 AS place, 'paused' AS state,
-            'Paused to spare the database (genai.setting dashboards_paused); Overview and Compare still run.' AS note,
+        SELECT 1 AS place, 'paused' AS state, genai.pause_text(p_uid) AS note,
             NULL AS name, NULL AS uid, NULL AS environment, NULL AS mode, NULL AS against, NULL AS endpoint,
             NULL AS prompt_version, NULL AS "user", NULL AS tenant, NULL AS model, NULL AS service
         WHERE NOT genai.dashboard_on(p_uid)
@@ -151,11 +151,11 @@ CREATE FUNCTION genai.panel_notes(
         FROM fact f CROSS JOIN LATERAL genai.emptied_by(p_from, p_to, p_env, p_data_mode, genai.panel_focus(p_endpoint),
             genai.panel_focus(p_prompt_version), genai.panel_focus(p_user), genai.panel_focus(p_tenant),
             genai.panel_focus(p_model), genai.panel_focus(p_service)) e
-        WHERE f.calls = 0 AND genai.dashboard_on(p_uid)
+        WHERE f.calls = 0
         UNION ALL
         SELECT 4, 'no calls', o.note, 'Show them', p_uid, o.environment, o.data_mode, NULL, '*', '*', '*', '*', '*', '*'
         FROM fact f CROSS JOIN LATERAL genai.elsewhere(p_from, p_to, p_env, p_data_mode) o
-        WHERE f.calls = 0 AND genai.dashboard_on(p_uid)
+        WHERE f.calls = 0
         UNION ALL
         SELECT 5, 'baseline', b.note, NULL, NULL, NULL, NULL, genai.panel_baseline(p_baseline), NULL, NULL, NULL, NULL, NULL,
             NULL
@@ -174,7 +174,8 @@ CREATE FUNCTION genai.panel_notes(
         FROM fact f WHERE genai.at_least(f.unpriced_before, f.uncertain_before, 0)
         UNION ALL
         SELECT 8, 'range', n.note, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-        FROM (SELECT CASE WHEN p_env <> '*' THEN genai.folded_notice(p_from, p_to, p_env, p_data_mode) END AS note) n
+        FROM (SELECT CASE WHEN p_env <> '*' AND genai.dashboard_on(p_uid)
+            THEN genai.folded_notice(p_from, p_to, p_env, p_data_mode) END AS note) n
         WHERE n.note IS NOT NULL
     )
     SELECT w.state, w.note, l.name, coalesce(l.uid, p_uid),
