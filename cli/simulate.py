@@ -9,11 +9,13 @@ from typing import Annotated
 import typer
 
 from cli import options
+from demo.simulation.budgets import Limits, limits
 from demo.simulation.play import history_writer, play
-from demo.simulation.scenarios import SCENARIOS, Scenario
-from demo.simulation.world import drafts, make_world
+from demo.simulation.scenarios import SCENARIOS, Budget, Scenario
+from demo.simulation.world import World, drafts, make_world
 from operations.terminal import console, number, print_json
 from processor.calls.errors import ConfigError
+from processor.pricing.book import PriceBook
 from processor.pricing.load import load_price_book
 from service import database
 
@@ -69,13 +71,20 @@ def simulate(
         raise ConfigError(
             f"--days: must be shorter than retention.late_limit ({config.retention.late_limit})"
         )
+    book = load_price_book(config.prices.file)
     writer = history_writer(database.database_url(config))
     try:
         made = drafts(world, end - timedelta(days=days), end, drawn.incident)
-        written = play(writer, load_price_book(config.prices.file), made, environment, data_mode)
+        written = play(writer, book, made, environment, data_mode)
     finally:
         writer.close()
-    _print_json(drawn, begin, written) if as_json else _print(drawn, begin, written)
+    found = _limits(world, drawn, begin, end, book)
+    if as_json:
+        _print_json(drawn, begin, written, found)
+    else:
+        _print(drawn, begin, written)
+        if drawn.budget and found and data_mode == "demo":  # test calls move no budget
+            _print_budget(drawn.budget, found)
 
 
 def _print(drawn: Scenario, begin: datetime, written: int) -> None:
@@ -87,8 +96,24 @@ def _print(drawn: Scenario, begin: datetime, written: int) -> None:
     out.print(f"Rules that must fire: {spoken}. See `spanledger alerts check --everywhere`.")
 
 
-def _print_json(drawn: Scenario, begin: datetime, written: int) -> None:
+def _limits(world: World, drawn: Scenario, begin: datetime, end: datetime, book: PriceBook) -> Limits | None:
+    if drawn.budget is None:
+        return None
+    midnight = end.replace(hour=0, minute=0)
+    return limits(world, drawn.budget, min(midnight, begin), begin, end, book)
+
+
+def _print_budget(budget: Budget, found: Limits) -> None:
+    """An entry of `budgets.yaml`; only a budget of demo data counts them."""
+    scope = ", ".join(f"{name}: {value}" for name, value in budget.scope.items())
+    print("Its rules need this entry in the budgets.yaml in force:")
+    print(f"  - name: simulated\n    scope: {{{scope}}}\n    data_mode: demo")
+    print(f'    daily: "{found.daily}"\n    spend_alerts:\n      - {{hourly: "{found.hourly}"}}')
+
+
+def _print_json(drawn: Scenario, begin: datetime, written: int, found: Limits | None) -> None:
     print_json({
         "scenario": drawn.kind, "calls": written, "begin": begin, "truth": drawn.truth,
         "rules": sorted(drawn.rules), "allowed": sorted(drawn.allowed),
+        "budget": drawn.budget.scope | found._asdict() if drawn.budget and found else None,
     })  # fmt: skip

@@ -61,15 +61,16 @@ def model_call(draft: Draft, environment: str = "prod", data_mode: str = "real")
         _tokens(rng, mean, draft.size) for mean in (feature.input_tokens, feature.output_tokens)
     )
     time_ns = _nanoseconds(draft.time)
+    tells = draft.tells_usage and not draft.failed
     latency_us = int(rng.lognormvariate(13.8, 0.5))
     return ModelCall(
         trace_id=digest[:16], span_id=digest[16:], time_ns=time_ns, claimed_time_ns=time_ns,
         received_ns=time_ns + latency_us * 1000, latency_us=latency_us, provider=feature.provider,
         model=feature.model, endpoint_tag=feature.endpoint, prompt_version=feature.version,
         user_id=draft.user, tenant_id=draft.tenant, environment=environment, data_mode=data_mode,
-        service_name=feature.service, input_tokens=None if draft.failed else tokens_in,
-        output_tokens=None if draft.failed else tokens_out,
-        usage_source=MISSING if draft.failed else PROVIDER,
+        service_name=feature.service, input_tokens=tokens_in if tells else None,
+        output_tokens=tokens_out if tells else None,
+        usage_source=PROVIDER if tells else MISSING,
         status=ERROR if draft.failed else SUCCESS, error_type="rate_limited" if draft.failed else None,
         external_request_id=draft.request_id, request_id_given=draft.request_id is not None,
         dialect="otel_genai", sources=_SOURCES,

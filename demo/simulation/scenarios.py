@@ -16,6 +16,20 @@ UNKNOWN_MODEL: Final = "orion-9-preview"
 NEW_VERSION: Final = "v99"
 
 
+class Budget(NamedTuple):
+    """A budget that goes with an incident.
+
+    Attributes:
+        scope: as in `budgets.yaml`.
+        daily: what the day's limit leaves above the usual, as a part of what is usually spent while it lasts.
+        hourly: the spend-alert by the hour, as a multiple of an hour's usual spend.
+    """
+
+    scope: dict[str, str]
+    daily: float
+    hourly: float
+
+
 class Scenario(NamedTuple):
     """An incident drawn for a world.
 
@@ -23,6 +37,7 @@ class Scenario(NamedTuple):
         rules: those that must fire.
         allowed: those that may fire beside them, for what they say is true.
         truth: the combination behind it, by the names of dimensions.
+        budget: what must be in force for its rules to speak.
     """
 
     kind: str
@@ -30,6 +45,7 @@ class Scenario(NamedTuple):
     rules: frozenset[str] = frozenset()
     allowed: frozenset[str] = frozenset()
     truth: dict[str, str] = {}  # noqa: RUF012 - never changed
+    budget: Budget | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +194,56 @@ def unknown_model(rng: random.Random, world: World, begin: datetime) -> Scenario
     return Scenario("unknown model", During(begin, change), rules, truth={"model": UNKNOWN_MODEL})
 
 
+def silence(rng: random.Random, world: World, begin: datetime) -> Scenario:
+    """A service ceases to send."""
+    weights: dict[str, float] = {}
+    for feature in world.features:
+        weights[feature.service] = weights.get(feature.service, 0) + feature.weight
+    service = max(weights, key=weights.__getitem__)
+
+    def change(_: random.Random, __: World, ___: datetime, usual: list[Draft]) -> list[Draft]:
+        return [d for d in usual if d.feature.service != service]
+
+    return Scenario(
+        "silence", During(begin, change), frozenset({"telemetry_silent"}), truth={"service": service}
+    )
+
+
+def lost_usage(rng: random.Random, world: World, begin: datetime) -> Scenario:
+    """A part of a service's calls no longer tells its usage."""
+    service, share = _feature(rng, world).service, rng.uniform(0.15, 0.6)
+
+    def change(draw: random.Random, _: World, __: datetime, usual: list[Draft]) -> list[Draft]:
+        return [
+            replace(d, tells_usage=False) if d.feature.service == service and draw.random() < share else d
+            for d in usual
+        ]
+
+    rules = frozenset({"uncertain_usage"})
+    return Scenario("lost usage", During(begin, change), rules, truth={"service": service})
+
+
+def budget_run_out(rng: random.Random, world: World, begin: datetime) -> Scenario:
+    """An endpoint is asked four to five times as often, until the budget of its day is gone."""
+    feature, factor = _feature(rng, world), rng.uniform(3.0, 4.0)
+
+    def change(draw: random.Random, where: World, minute: datetime, usual: list[Draft]) -> list[Draft]:
+        share = feature.weight / sum(each.weight for each in where.features)
+        return usual + list(some(draw, where, minute, feature, _mean(where, minute, factor * share)))
+
+    rules = frozenset({"budget_warning", "budget_exceeded", "spend_rate"})
+    scope = {"endpoint": feature.endpoint}
+    return Scenario(
+        "budget run-out", During(begin, change), rules, truth=scope, budget=Budget(scope, 1.0, 2.0)
+    )
+
+
+def budget_kept(rng: random.Random, world: World, begin: datetime) -> Scenario:
+    """The same budget, and nothing happens."""
+    scope = {"endpoint": _feature(rng, world).endpoint}
+    return Scenario("budget kept", None, budget=Budget(scope, 1.0, 2.0))
+
+
 def volume(rng: random.Random, world: World, begin: datetime) -> Scenario:
     """Everything is asked twice to four times as often, and nothing fails: no rule speaks of that."""
     factor = rng.uniform(1.0, 3.0)
@@ -221,10 +287,12 @@ def quiet(rng: random.Random, world: World, begin: datetime) -> Scenario:
 INCIDENTS: Final[dict[str, Make]] = {
     "token-growth": token_growth, "deploy": deploy, "model-switch": model_switch,
     "tenant-surge": tenant_surge, "user-surge": user_surge, "abuse": abuse, "retry-storm": retry_storm,
-    "unknown-model": unknown_model,
+    "unknown-model": unknown_model, "silence": silence, "lost-usage": lost_usage,
+    "budget-run-out": budget_run_out,
 }  # fmt: skip
 BYSTANDERS: Final[dict[str, Make]] = {
-    "volume": volume, "outage": outage, "small-change": small_change, "quiet": quiet,
+    "volume": volume, "outage": outage, "small-change": small_change,
+    "budget-kept": budget_kept, "quiet": quiet,
 }  # fmt: skip
 """What must stay quiet: each condition of a rule alone."""
 SCENARIOS: Final = INCIDENTS | BYSTANDERS

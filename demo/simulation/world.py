@@ -40,7 +40,13 @@ class Tenant(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A call before it is one. `size`: factor on its tokens; `attempt`: None for a request's only one."""
+    """A call before it is one.
+
+    Attributes:
+        size: factor on its tokens.
+        request_id: the request that it is an attempt of; None for a request's only one.
+        tells_usage: False where its usage is lost.
+    """
 
     time: datetime
     feature: Feature
@@ -49,6 +55,7 @@ class Draft:
     size: float = 1.0
     failed: bool = False
     request_id: str | None = None
+    tells_usage: bool = True
 
 
 @dataclass(frozen=True, slots=True)

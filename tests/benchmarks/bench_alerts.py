@@ -1,75 +1,60 @@
 """How well the rules detect: simulated incidents with a known truth, what must stay quiet, and quiet weeks.
 
-The seeds are drawn anew for a release and were not looked at while the rules were built (docs/detection.md).
+    python -m tests.benchmarks.bench_alerts FILE [--rounds N] [--seed WORD] [--quiet-days N]
+
+plays so many rounds of every scenario and appends what each case told to FILE, so that an interrupted run
+goes on where it stopped; then it prints the figures of docs/detection.md. `make bench` plays one round. The
+seeds are drawn anew for a release and were not looked at while the rules were built.
 """
 
 from __future__ import annotations
 
-import random
+import argparse
+import json
 import shutil
 import statistics
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import parse_qs
+from typing import Any
 
 import psycopg
 
-from demo.simulation.scenarios import SCENARIOS, Scenario
-from demo.simulation.world import World, drafts, make_world
+from demo.simulation.world import drafts, make_world
 from operations.alerts.model import ask
 from processor.alerting.catalogue import BY_ID, Place, Severity
 from processor.pricing.load import load_price_book
 from service.postgres.server import EmbeddedPostgres
+from storage.budgets.judge import judge
 from storage.schema.migrate import migrate
+from tests.benchmarks.alert_cases import MINUTE, Told, budget_file, play_round, put_budgets
+from tests.benchmarks.alert_faults import begin_case, prepare
 from tests.benchmarks.figure import AT_LEAST, Figure
-from tests.operations.alert_harness import MINUTE, SPEND_RULES, Fired, around, calls, watch
-from tests.operations.ledger import fill
+from tests.operations.alert_harness import ALL_RULES, calls
+from tests.operations.ledger import Call, fill
 
-SEED = "release 1"
-ROUNDS, QUIET_DAYS = 4, 6
-"""Of a run in `make bench`; docs/detection.md has those of more rounds and 30 days."""
-LASTS, STEP = 90 * MINUTE, 6 * MINUTE
+SEED = "release 2"
+QUIET_DAYS = 6
+"""Of a run in `make bench`; docs/detection.md has those of many rounds and 30 days."""
 QUIET_STEPS = {"burst_failing": 15 * MINUTE, "telemetry_silent": 30 * MINUTE}
-FIRST = datetime(2020, 1, 6, tzinfo=UTC)
-
-
-class Case(NamedTuple):
-    """A scenario in a world of its own, ten days from the next one."""
-
-    scenario: Scenario
-    begin: datetime
-    world: World
-
-
-class Outcome(NamedTuple):
-    """What the rules made of a case."""
-
-    case: Case
-    fired: list[Fired]
-
-    @property
-    def names(self) -> set[str]:
-        return {each.rule.id for each in self.fired}
-
-    def first(self, rule: str) -> Fired | None:
-        """The first alert of a rule."""
-        return next((each for each in self.fired if each.rule.id == rule), None)
 
 
 def measure() -> Iterator[Figure]:
     """On embedded servers of their own."""
-    with _ledger() as dsn:
-        yield from figures(play_cases(dsn, SEED, ROUNDS))
-    with _ledger() as dsn:
-        breaches = quiet_weeks(dsn, SEED, QUIET_DAYS)
+    yield from figures(list(one_round(SEED, 0)))
+    breaches = quiet_days(SEED, QUIET_DAYS)
     yield Figure(f"alerts: pages in {QUIET_DAYS} quiet days", breaches[Severity.CRITICAL], "", 0)
     yield Figure(f"alerts: warnings in {QUIET_DAYS} quiet days", breaches[Severity.WARNING], "")
+
+
+def one_round(seed: str, number: int) -> Iterator[Told]:
+    """Every scenario and every fault once."""
+    with _ledger() as dsn:
+        yield from play_round(dsn, seed, number)
 
 
 @contextmanager
@@ -86,92 +71,110 @@ def _ledger() -> Iterator[str]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def play_cases(dsn: str, seed: str, rounds: int) -> list[Outcome]:
-    """Every scenario `rounds` times."""
-    book = load_price_book(None)
-    cases = list(_cases(seed, rounds))
-    fill(dsn, (call for case in cases for call in around(case.world, case.scenario, case.begin, LASTS, book)))
-    with psycopg.connect(dsn, autocommit=True, options="-c timezone=UTC") as connection:
-        connection.execute("VACUUM ANALYZE")
-        return [
-            Outcome(case, watch(connection, case.begin - 2 * STEP, case.begin + LASTS, STEP))
-            for case in cases
-        ]
-
-
-def _cases(seed: str, rounds: int) -> Iterator[Case]:
-    for number in range(rounds * len(SCENARIOS)):
-        kind = list(SCENARIOS)[number % len(SCENARIOS)]
-        rng = random.Random(f"{seed} {number}")
-        begin = FIRST + timedelta(days=10 * (number + 1), minutes=rng.randrange(24 * 60))
-        world = _world(seed, number)
-        yield Case(SCENARIOS[kind](rng, world, begin), begin, world)
-
-
-def _world(seed: str, number: int) -> World:
-    """A small shop: at night and on Sundays a feature still has 80 requests an hour, of a dollar or more."""
-    return replace(make_world(f"{seed} {number}", 700 + 100 * (number % 4), features=2), weekend=0.8)
-
-
-def figures(outcomes: list[Outcome]) -> Iterator[Figure]:
+def figures(told: Sequence[Told]) -> Iterator[Figure]:
     """Recall, precision, delay and right driver, over all and by rule."""
     wanted, found, false, right = (defaultdict[str, int](int) for _ in range(4))
     delays: dict[str, list[float]] = defaultdict(list)
-    for outcome in outcomes:
-        scenario = outcome.case.scenario
-        for rule in scenario.rules:
+    for case in told:
+        for rule in case.rules:
             wanted[rule] += 1
-            if first := outcome.first(rule):
+            if rule in case.fired:
+                delay, is_right = case.fired[rule]
                 found[rule] += 1
-                right[rule] += has_right_driver(first, scenario)
-                delays[rule].append((first.at - outcome.case.begin) / MINUTE)
-        for rule in outcome.names - scenario.rules - scenario.allowed:
+                right[rule] += is_right
+                delays[rule].append(delay)
+        for rule in case.false:
             false[rule] += 1
     hits, misses = sum(found.values()), sum(wanted.values()) - sum(found.values())
-    yield Figure("alerts: recall", hits / (hits + misses), "", 0.95, AT_LEAST)
+    yield Figure("alerts: recall", hits / max(1, hits + misses), "", 0.95, AT_LEAST)
     yield Figure("alerts: precision", hits / max(1, hits + sum(false.values())), "", 0.95, AT_LEAST)
     yield Figure("alerts: right driver", sum(right.values()) / max(1, hits), "", 0.95, AT_LEAST)
-    for rule in sorted(wanted):
+    for rule in sorted({*wanted, *false}):
         median = statistics.median(delays[rule]) if delays[rule] else float("nan")
         note = f"{found[rule]} of {wanted[rule]} found, {false[rule]} false, {right[rule]} right drivers"
         yield Figure(f"alerts, {rule}: delay, median", median, "min", note=note)
 
 
-def has_right_driver(fired: Fired, scenario: Scenario) -> bool:
-    """Whether the alert's labels and link carry the combination that was planted."""
-    said = {name.removeprefix("var-"): each[0] for name, each in parse_qs(fired.detail.query).items()}
-    return all(said.get(name) == value for name, value in scenario.truth.items())
-
-
-def quiet_weeks(dsn: str, seed: str, days: int) -> dict[Severity, int]:
-    """Breaches in days in which nothing happens, after eight such days; in an empty database.
+def quiet_days(seed: str, days: int) -> dict[Severity, int]:
+    """Breaches in days in which nothing happens, after eight such days; in a ledger of their own.
 
     Each rule looks at windows side by side, so that nothing is left out; one breach counts, however short.
+    Budgets leave a third above the busiest day and hour, and are judged every hour.
     """
     world, start = make_world(f"{seed} quiet", 600, features=3), datetime(2018, 3, 1, tzinfo=UTC)
-    fill(dsn, calls(drafts(world, start, start + timedelta(days=8 + days)), load_price_book(None)))
+    begin, end = start + timedelta(days=8), start + timedelta(days=8 + days)
+    made = list(calls(drafts(world, start, end), load_price_book(None)))
     found = dict.fromkeys(Severity, 0)
-    with psycopg.connect(dsn, autocommit=True, options="-c timezone=UTC") as connection:
-        connection.execute("VACUUM ANALYZE")
-        for rule in (BY_ID[name] for name in SPEND_RULES):
-            step = QUIET_STEPS.get(rule.id, 60 * MINUTE)
-            for number in range(timedelta(days=days) // step):
-                now = start + timedelta(days=8) + number * step + 3 * MINUTE
-                rows = ask(connection, rule, Place.PROD, now).rows
-                found[rule.severity] += sum(row.score >= 1 for row in rows)
+    with _ledger() as dsn:
+        fill(dsn, made)
+        with psycopg.connect(dsn, autocommit=True, options="-c timezone=UTC") as connection:
+            prepare(connection)
+            begin_case(connection, end)
+            connection.execute("VACUUM ANALYZE")
+            put_budgets(connection, _generous(made), begin)
+            for minute in range(0, days * 24 * 60, 15):
+                now = begin + minute * MINUTE
+                if minute % 60 == 0:
+                    judge(connection, now)
+                for rule, row in _breaches(connection, now, minute):
+                    print(f"quiet: {rule} {now:%Y-%m-%d %H:%M} {row}")
+                    found[BY_ID[rule].severity] += 1
     return found
 
 
-def describe(outcomes: list[Outcome]) -> Iterator[str]:
-    """What went wrong, case by case."""
-    for outcome in outcomes:
-        scenario: Any = outcome.case.scenario
-        missed, false = scenario.rules - outcome.names, outcome.names - scenario.rules - scenario.allowed
-        wrong = [
-            f.rule.id
-            for f in outcome.fired
-            if f.rule.id in scenario.rules and not has_right_driver(f, scenario)
-        ]
-        if missed or false or wrong:
-            told = f"missed {sorted(missed)}, false {sorted(false)}, wrong {wrong}"
-            yield f"{scenario.kind} {outcome.case.begin:%Y-%m-%d %H:%M %a}: {told}; {scenario.truth}"
+def _breaches(connection: psycopg.Connection[Any], now: datetime, minute: int) -> Iterator[tuple[str, Any]]:
+    """Of the rules whose next window is complete."""
+    for rule in ALL_RULES:
+        if minute * MINUTE % QUIET_STEPS.get(rule, 60 * MINUTE) == timedelta(0):
+            for row in ask(connection, BY_ID[rule], Place.PROD, now + 3 * MINUTE).rows:
+                if row.score >= 1:
+                    yield rule, row
+
+
+def _generous(made: Sequence[Call]) -> str:
+    """Budgets of everything, and of each endpoint and tenant."""
+    spent: dict[tuple[str, str, int], dict[object, int]] = defaultdict(lambda: defaultdict(int))
+    for call in made:
+        for name, value in (("", ""), ("endpoint", call.endpoint), ("tenant", call.tenant)):
+            spent[name, value, 24][call.time.date()] += call.cost
+            spent[name, value, 1][call.time.replace(minute=0, second=0, microsecond=0)] += call.cost
+    limits: dict[tuple[str, str], dict[int, Decimal]] = defaultdict(dict)
+    for (name, value, hours), sums in spent.items():
+        limits[name, value][hours] = Decimal(max(sums.values())).scaleb(-12) * Decimal("1.34")
+    return budget_file(
+        ({name: value} if name else {}, limit[24], limit[1]) for (name, value), limit in limits.items()
+    )
+
+
+def _lines(file: Path) -> list[Told]:
+    if not file.exists():
+        return []
+    return [Told.of(json.loads(line)) for line in file.read_text().splitlines()]
+
+
+def main() -> None:
+    """Play what FILE lacks, and print the figures of all of it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--rounds", type=int, default=19)
+    parser.add_argument("--seed", default=SEED)
+    parser.add_argument("--quiet-days", type=int, default=0)
+    arguments = parser.parse_args()
+    done = {told.round for told in _lines(arguments.file)}
+    for number in range(arguments.rounds):
+        if number not in done:
+            text = "".join(json.dumps(told._asdict()) + "\n" for told in one_round(arguments.seed, number))
+            with arguments.file.open("a") as file:
+                file.write(text)
+    told = _lines(arguments.file)
+    for figure in figures(told):
+        print(figure.name, round(figure.value, 3), figure.unit, figure.note)
+    for case in told:
+        if case.is_wrong:
+            print(case)
+    if arguments.quiet_days:
+        print("quiet days", dict(quiet_days(arguments.seed, arguments.quiet_days)))
+
+
+if __name__ == "__main__":
+    main()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,11 +13,11 @@ from demo.simulation.play import model_call
 from demo.simulation.scenarios import Scenario
 from demo.simulation.world import Draft, World, drafts
 from operations.alerts.model import Detail, Row, ask, detail
-from processor.alerting.catalogue import BY_ID, Place, Rule
+from processor.alerting.catalogue import BY_ID, RULES, Place, Rule
 from processor.alerting.states import Instance, Labels, advance
 from processor.pricing.book import PriceBook
 from processor.pricing.charge import price_call
-from tests.operations.ledger import ERROR_WITHOUT_USAGE, PRICED, UNPRICED, Call
+from tests.operations.ledger import ERROR_WITHOUT_USAGE, NO_USAGE, PRICED, UNPRICED, Call
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 SPEND_RULES = (
@@ -62,7 +62,8 @@ def calls(made: Iterable[Draft], book: PriceBook) -> Iterator[Call]:
 def _stored(draft: Draft, book: PriceBook, is_request: bool) -> Call:
     feature, call = draft.feature, model_call(draft)
     charge = price_call(call, book)
-    status = {"priced": PRICED, "unpriced_model": UNPRICED}.get(charge.status, ERROR_WITHOUT_USAGE)
+    lost = ERROR_WITHOUT_USAGE if draft.failed else NO_USAGE
+    status = {"priced": PRICED, "unpriced_model": UNPRICED}.get(charge.status, lost)
     costs: Any = None if status != PRICED else charge[2:7]
     return Call(
         draft.time, feature.endpoint, feature.version, feature.provider, feature.model, draft.user,
@@ -72,6 +73,10 @@ def _stored(draft: Draft, book: PriceBook, is_request: bool) -> Call:
     )  # fmt: skip
 
 
+ALL_RULES = tuple(rule.id for rule in RULES if rule.id != "watchdog")
+"""Everything that does not always fire."""
+
+
 def watch(
     connection: psycopg.Connection[Any],
     start: datetime,
@@ -79,37 +84,52 @@ def watch(
     step: timedelta = MINUTE,
     rules: Sequence[str] = SPEND_RULES,
     places: Sequence[Place] = (Place.PROD,),
+    tick: Callable[[datetime], object] | None = None,
 ) -> list[Fired]:
-    """Evaluate rules from `start` to before `end`; every alert that fired, with its end."""
-    fired: list[Fired] = []
-    for rule in (BY_ID[name] for name in rules):
-        for place in (each for each in rule.places if each in places):
-            fired += _watch_one(connection, rule, place, start, end, step)
-    return sorted(fired, key=lambda each: each.at)
+    """Evaluate rules from `start` to before `end`; every alert that fired, with its end.
 
-
-def _watch_one(
-    connection: psycopg.Connection[Any],
-    rule: Rule,
-    place: Place,
-    start: datetime,
-    end: datetime,
-    step: timedelta,
-) -> Iterator[Fired]:
-    instances: dict[Labels, Instance] = {}
-    open_: dict[Labels, Fired] = {}
+    Args:
+        tick: what happens before each evaluation.
+    """
+    watched = [
+        _Watched(connection, rule, place, step)
+        for rule in (BY_ID[name] for name in rules)
+        for place in rule.places
+        if place in places
+    ]
     now = start
     while now < end:
-        rows = {row.labels(rule): row for row in ask(connection, rule, place, now).rows}
+        if tick is not None:
+            tick(now)
+        for each in watched:
+            each.evaluate(now)
+        now += step
+    return sorted((fired for each in watched for fired in each.fired), key=lambda fired: fired.at)
+
+
+class _Watched:
+    """One rule at one place, and what it told."""
+
+    def __init__(
+        self, connection: psycopg.Connection[Any], rule: Rule, place: Place, step: timedelta
+    ) -> None:
+        self._connection, self._rule, self._place, self._step = connection, rule, place, step
+        self._instances: dict[Labels, Instance] = {}
+        self._open: dict[Labels, Fired] = {}
+        self._ended: list[Fired] = []
+
+    @property
+    def fired(self) -> list[Fired]:
+        return [*self._ended, *self._open.values()]
+
+    def evaluate(self, now: datetime) -> None:
+        rule = self._rule
+        rows = {row.labels(rule): row for row in ask(self._connection, rule, self._place, now).rows}
         scores = {labels: row.score for labels, row in rows.items()}
-        instances, turns = advance(instances, scores, rule, now, step)
+        self._instances, turns = advance(self._instances, scores, rule, now, self._step)
         for turn in turns:
             if turn.ended is None:
-                row = rows[turn.labels]
-                told = detail(connection, rule, row)
-                open_[turn.labels] = Fired(rule, place, turn.labels, now, row, told)
+                told = detail(self._connection, rule, rows[turn.labels])
+                self._open[turn.labels] = Fired(rule, self._place, turn.labels, now, rows[turn.labels], told)
             else:
-                one = open_.pop(turn.labels)
-                yield Fired(one.rule, one.place, one.labels, one.at, one.row, one.detail, turn.ended)
-        now += step
-    yield from open_.values()
+                self._ended.append(replace(self._open.pop(turn.labels), ended=turn.ended))

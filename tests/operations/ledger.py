@@ -110,8 +110,16 @@ class _Filler:
         return self._ids.setdefault((kind, *texts), len(self._ids) + 1)
 
 
-def book(connection: psycopg.Connection[Any]) -> None:
-    """Fill minute, hour and identity rollups from `_genai.booked`, which says what each row adds to them."""
+def book(
+    connection: psycopg.Connection[Any],
+    since: datetime | str = "-infinity",
+    until: datetime | str = "infinity",
+) -> None:
+    """Fill minute, hour and identity rollups from `_genai.booked`, which says what each row adds to them.
+
+    Args:
+        since, until: only calls of this time; their sums must not be there yet.
+    """
     measures = [
         str(name)
         for (name,) in connection.execute(
@@ -128,5 +136,7 @@ def book(connection: psycopg.Connection[Any]) -> None:
         connection.execute(
             f"INSERT INTO _genai.{table} (bucket, {ids}, {', '.join(measures)})"  # noqa: S608
             f" SELECT date_trunc('{unit}', b.time, 'UTC'), {ids}, {sums} FROM _genai.booked b"
-            f" GROUP BY date_trunc('{unit}', b.time, 'UTC'), {ids}".encode()
+            " WHERE b.time >= %s AND b.time < %s"
+            f" GROUP BY date_trunc('{unit}', b.time, 'UTC'), {ids}".encode(),
+            (since, until),
         )

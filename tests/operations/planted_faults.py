@@ -203,7 +203,7 @@ FAULTS = {
         ),
         Fault(rule="rollup_mismatch", plant=_damage, mend=_repair, labels={"scope": "hour"}),
         Fault(
-            rule="sender_lag", plant=_delay, mend=_hasten, labels={"service": "batch"}, ends_after=6 * MINUTE
+            rule="sender_lag", plant=_delay, mend=_hasten, labels={"service": "batch"}, ends_after=15 * MINUTE
         ),
         Fault(rule="telemetry_silent", plant=_fall_silent, mend=_speak_again, labels={"service": "nightly"}),
         Fault(

@@ -28,15 +28,15 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     GROUP BY m.environment, m.data_mode, m.service_name
 $$;
 
--- How late the calls of the last two minutes came, by service. A sender's clock that is wrong shifts all of its delays: where
+-- How late the calls of the last ten minutes came, by service: one in twenty is enough, and a small service needs as long. A sender's clock that is wrong shifts all of its delays: where
 -- one looks suspicious, the least delay of the hour before is taken off. What always comes equally late is such a shift, too.
 CREATE FUNCTION genai.sender_lag(p_now timestamptz)
 RETURNS TABLE (env text, data_mode text, service text, calls bigint, p95_seconds double precision)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    WITH lately AS MATERIALIZED (SELECT a.* FROM genai.arrival_delay(p_now - interval '2 minutes', p_now, 2000) a),
+    WITH lately AS MATERIALIZED (SELECT a.* FROM genai.arrival_delay(p_now - interval '10 minutes', p_now, 2000) a),
     usual AS MATERIALIZED (
         SELECT a.env, a.data_mode, a.service, a.least_seconds
-        FROM genai.arrival_delay(p_now - interval '62 minutes', p_now - interval '2 minutes', 4000) a
+        FROM genai.arrival_delay(p_now - interval '70 minutes', p_now - interval '10 minutes', 4000) a
         WHERE EXISTS (SELECT FROM lately l WHERE l.p95_seconds > 60 OR l.least_seconds < -30)
     )
     SELECT l.env, l.data_mode, l.service, l.calls,
