@@ -418,8 +418,10 @@ def _by_span(members: Sequence[_Member]) -> Iterable[Tagged]:
 
 
 def _is_equal(name: str, one: ModelCall, other: ModelCall) -> bool:
-    names = USAGE if name == USAGE_FIELD else (name,)
-    return all(getattr(one, n) == getattr(other, n) for n in names)
+    if name != USAGE_FIELD:
+        return bool(getattr(one, name) == getattr(other, name))
+    is_as_sure = one.usage_source == other.usage_source and not (one.flags ^ other.flags) & USAGE_FLAGS
+    return is_as_sure and all(getattr(one, n) == getattr(other, n) for n in USAGE)
 
 
 def _memory(row: Row, known: _Known) -> ModelCall:

@@ -30,6 +30,10 @@ CLAUDE = {**CHAT, "gen_ai.provider.name": "anthropic", "gen_ai.request.model": "
 INPUT, OUTPUT = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"
 CACHED = {INPUT: 150, "gen_ai.usage.cache_read.input_tokens": 50}
 NO_USAGE = {INPUT: None, OUTPUT: None}
+WRAPPER = {
+    "ai.operationId": "ai.generateText", "ai.model.id": "gpt-4o-mini", "ai.model.provider": "openai.chat",
+    "ai.usage.promptTokens": 100, "ai.usage.completionTokens": 20,
+}  # fmt: skip
 TAGS = ("prompt_version", "tenant.id", "user.id", "session.id", "endpoint_tag")
 
 
@@ -88,12 +92,7 @@ def around(draw: st.DrawFn, span_id: int) -> Made:
         said |= draw(st.sampled_from([{}, {"gen_ai.agent.name": "helper"}, {"genai.environment": "staging"}]))
         return Made(said, span_id, parent, name=f"agent {span_id}", kind=1, **found)
     if kind == "wrapper":
-        said = {
-            "ai.operationId": "ai.generateText", "ai.model.id": "gpt-4o-mini",
-            "ai.model.provider": "openai.chat",
-            "ai.usage.promptTokens": 100, "ai.usage.completionTokens": 20,
-        }  # fmt: skip
-        return Made(said, span_id, parent, name="ai.generateText", scope=("ai", ""), **found)
+        return Made(dict(WRAPPER), span_id, parent, name="ai.generateText", scope=("ai", ""), **found)
     if kind == "litellm":
         said |= {**CHAT, "litellm.call_id": f"call-{span_id}", "llm.request.type": "completion"}
         return Made(said, span_id, parent, name="litellm_request", scope=("litellm", ""), **found)
@@ -252,6 +251,16 @@ def test_a_call_with_a_weak_id_repeats_no_answer_of_a_partner_that_left(deliveri
     assert ends(deliveries, [[raw], [inner], [outer], [weak], [later]], bound=[0, 1, 3, 4]) == []
 
 
+def test_an_estimate_is_one_again_when_the_span_that_measured_it_finds_another_partner(
+    deliveries: Deliveries,
+) -> None:
+    """The first two say the same counts, and only the first has them from the provider."""
+    outer, streamed = Made(dict(CHAT), 1, trace=b"1"), {**CHAT, "gen_ai.request.stream": True}
+    estimate = Made(streamed, 3, 5, trace=b"1", scope=ESTIMATING)
+    inner = Made({**CLAUDE, "gen_ai.response.id": WEAK}, 6, 1, trace=b"1", start=40_000, end=40_400)
+    assert ends(deliveries, [[outer], [estimate], [replace(inner, scope=SDK)]]) == []
+
+
 def test_a_nearer_partner_is_found_when_another_row_stands_for_it(deliveries: Deliveries) -> None:
     """The row of the first two begins eighteen seconds before the third, which is nearest to the second."""
     first = Made(dict(CHAT), 1, trace=b"1", start=0, end=10_000)
@@ -351,6 +360,31 @@ def test_requests_of_one_transaction_count_a_span_with_its_inner_call_once(
     assert differences(whole, deliveries.state()) == []
     deliveries.send([made["O"]], 500, 1)
     deliveries.late.bind(501)
+    assert differences(whole, deliveries.state()) == []
+
+
+@pytest.mark.parametrize("requests", ["WIJ", "W I J", "I J W"])
+@pytest.mark.parametrize("again", ["W", "WI", "W I"])
+def test_a_wrapper_is_not_counted_when_it_is_resent_without_its_inner_call(
+    deliveries: Deliveries, requests: str, again: str
+) -> None:
+    """Long after the window nothing is known of the wrapper; the key of its span is claimed."""
+    said = {**WRAPPER, "ai.usage.promptTokens": 150}  # the sum of what two calls say
+    made = {
+        "W": Made(said, 2, 0, trace=b"1", end=1_900, name="ai.generateText", scope=("ai", "")),
+        "I": replace(INNER, parent=2),
+        "J": Made({**BARE, INPUT: 50, OUTPUT: 0}, 5, 2, trace=b"1", start=910, end=1_800),
+    }
+    deliveries.begin()
+    for spans in requests.split():
+        deliveries.send([made[name] for name in spans], 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    for spans in again.split():
+        deliveries.send([made[name] for name in spans], 500, 1)
+        deliveries.late.bind(501)
+    deliveries.late.bind(901)
+    assert [name for name in whole if name != "all"] == [f"{'74' * 11}31/{n:016x}" for n in (4, 5)]
     assert differences(whole, deliveries.state()) == []
 
 
