@@ -220,6 +220,7 @@ class UncountedSpan(NamedTuple):
         unread: what it carries that no rule reads, if it does.
         part: its part in a call reported by several spans: `OWN`, `DUPLICATE`, `ELSEWHERE`, `DETAIL`, `HALF`.
         of: (trace id, span id) of the counted span that it is one call with.
+        served_ns: the start that a wrapper claims for which a call below it in its request counts; else 0.
     """
 
     trace_id: bytes
@@ -234,6 +235,7 @@ class UncountedSpan(NamedTuple):
     unread: Unread | None = None
     part: str = ""
     of: tuple[bytes, bytes] | None = None
+    served_ns: int = 0
 
 
 OWN, DUPLICATE, ELSEWHERE, DETAIL, HALF = "own", "duplicate", "elsewhere", "detail", "half"

@@ -13,6 +13,7 @@ from functools import lru_cache
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from processor.calls.admission import YEAR_2015_NS
 from processor.calls.call import (
     DETAIL,
     DUPLICATE,
@@ -274,7 +275,8 @@ class _Decoder:
         return frozenset(links)
 
     def _sighting(self, seen: ReadSpan, is_served: bool) -> UncountedSpan:
-        waits = seen.verdict.wrapper and (not is_served or seen.part == HALF)
+        is_wrapper, is_half = seen.verdict.wrapper, seen.part == HALF
+        waits = is_wrapper and (not is_served or is_half)
         tagged = self._context.tagged(seen)
         unread = self._unread(seen) if seen.verdict is UNREAD else None
         counted = seen.group[0] if seen.group else None
@@ -291,6 +293,7 @@ class _Decoder:
             unread,
             DETAIL if seen.verdict is RAW else seen.part,
             (counted.trace_id, counted.span_id) if counted is not None else None,
+            seen.start if is_wrapper and not waits and seen.start >= YEAR_2015_NS else 0,
         )
 
     def _own_reading(self, seen: ReadSpan) -> UncountedSpan:

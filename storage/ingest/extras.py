@@ -31,6 +31,8 @@ class Extras(NamedTuple):
     marks: Sequence[bytes | None] = ()
     unread: Sequence[tuple[Unread, int]] = ()
     quarantine: bytes | None = None
+    served: Sequence[tuple[bytes, bytes, int]] = ()
+    """Wrappers that calls of their requests stand for: trace id, span id, claimed start in nanoseconds."""
 
 
 def extras_of(batches: list[Batch]) -> Extras:
@@ -40,7 +42,8 @@ def extras_of(batches: list[Batch]) -> Extras:
     marks = [mark_row(s, received(b)) for b in batches for s in b.sightings]
     rejected = [rejection_row(r, received(b)) for b in batches for r in b.rejections[:MAX_QUARANTINED]]
     unread = [(s.unread, received(b)) for b in batches for s in b.sightings if s.unread is not None]
-    return Extras(sightings, joined, marks, unread, copy_data(rejected[:MAX_QUARANTINED]))
+    served = [(s.trace_id, s.span_id, s.served_ns) for b in batches for s in b.sightings if s.served_ns]
+    return Extras(sightings, joined, marks, unread, copy_data(rejected[:MAX_QUARANTINED]), served)
 
 
 def joined_spans(

@@ -6,7 +6,7 @@ nothing is read back. Only else the slower path finds, call by call, what was kn
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import psycopg
@@ -20,6 +20,7 @@ from storage.ingest.call_keys import (
     is_strong,
     keys_of_spans,
     own_key,
+    own_key_of,
     own_keys_of_others,
     repeat_keys,
     request_keys,
@@ -338,6 +339,18 @@ class _Conflicts:
         times = reach(claimed_us, call.latency_us, call.flags)
         tokens, from_log = (call.input_tokens, call.output_tokens), bool(call.flags & _FROM_LOG)
         return Twin(self.claims.own[index], time_us, times, tokens, is_stored=False, from_log=from_log)
+
+
+def claim_served(conn: Connection, spans: Collection[tuple[bytes, bytes, int]]) -> None:
+    """Claim the own keys of wrappers that calls below them stand for: should one come alone, it is a resend.
+
+    Args:
+        spans: trace id, span id and claimed start in nanoseconds of each.
+    """
+    if spans:
+        keys = uuid_array([own_key_of(*span) for span in spans])
+        times = timestamp_array([start_ns // 1000 - POSTGRES_EPOCH_US for *_, start_ns in spans])
+        conn.execute(INSERT_KEYS, (keys, keys, times), prepare=True)
 
 
 def find_owners(conn: Connection, keys: Iterable[bytes]) -> dict[bytes, Twin]:

@@ -23,7 +23,7 @@ from storage.dimensions.cardinality import CardinalityLimit
 from storage.dimensions.dictionary import Dictionary
 from storage.ingest.extras import Extras, duplicates, extras_of, joined_spans
 from storage.ingest.freshness import Freshness
-from storage.ingest.key_claims import ConflictForecast, KeyClaims, SeenBefore
+from storage.ingest.key_claims import ConflictForecast, KeyClaims, SeenBefore, claim_served
 from storage.ingest.resends import add_resends, resends
 from storage.ingest.staging_row import COPY_STAGING, REQUESTS, pack_row, postgres_us
 from storage.ingest.uncounted import (
@@ -206,6 +206,7 @@ class Writer:
         calls = load.calls
         claims = KeyClaims(calls)
         claims.settle(conn, self._care)
+        claim_served(conn, extras.served)
         accepted = [i for i, is_accepted in enumerate(claims.is_accepted) if is_accepted]
         joined = joined_spans(calls, claims, extras.joined)
         if accepted:

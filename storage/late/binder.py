@@ -25,6 +25,7 @@ from processor.calls.call import OWN, Batch, Flag
 from processor.calls.errors import StorageUnavailable
 from processor.calls.tenants import Tenants
 from storage.ingest.call_keys import claimed_ms, own_key
+from storage.ingest.key_claims import claim_served
 from storage.ingest.staging_row import postgres_us
 from storage.ingest.uncounted import call_of
 from storage.ingest.unread import retract_repeated
@@ -212,7 +213,7 @@ class Binder:
         seats = [seat for component in made for seat in component.seats]
         if changed:
             look_again(conn, alike, places_of(seats))
-        _serve(conn, {(s.trace, node.span_id) for s in seats for node in s.session.served_by(s.node)})
+        _serve(conn, {(s.trace, n.span_id): n for s in seats for n in s.session.served_by(s.node)})
         return changed
 
     def _reach_out(self, conn: Connection, nodes: dict[Trace, list[TraceSpan]], alike: Alike) -> None:
@@ -285,14 +286,14 @@ class Binder:
         if not traces:
             return 0
         waiting: list[tuple[Trace, TraceSpan]] = []
-        ended: set[Span] = set()
+        ended: dict[Span, TraceSpan] = {}
         for trace, nodes in self._nodes(conn, dict.fromkeys(traces, ())).items():
             above_later: set[bytes] = set()
             for spans in reversed(list(sessions(nodes))):
                 session = TraceWindow(spans)
                 if is_closed(spans, now_us - GRACE_US):
                     wrappers = [n for n in session.nodes.values() if n.wrapper]
-                    ended |= {(trace, n.span_id) for n in session.nodes.values() if n.document is not None}
+                    ended |= {(trace, n.span_id): n for n in session.nodes.values() if n.document is not None}
                     waiting += [
                         (trace, n) for n in unserved(session, wrappers) if n.span_id not in above_later
                     ]
@@ -435,9 +436,14 @@ def _find_promotions(conn: Connection, asked: Collection[Span]) -> dict[Span, Ro
     }
 
 
-def _serve(conn: Connection, served: Collection[Span]) -> None:
-    if served:
-        conn.execute(SERVE_WRAPPERS, _spans(served))
+def _serve(conn: Connection, served: Mapping[Span, TraceSpan]) -> None:
+    """Let wrappers wait no more; that their spans are known stays when they are forgotten."""
+    if not served:
+        return
+    conn.execute(SERVE_WRAPPERS, _spans(served))
+    nodes = ((span, node) for span, node in served.items() if node.wrapper and not node.is_half)
+    waited = [(span, call_of(node.document)) for span, node in nodes if node.document is not None]
+    claim_served(conn, [(*span, claimed_ms(call) * 1_000_000) for span, call in waited])
 
 
 def _spans(spans: Collection[Span]) -> tuple[UuidArray, list[int]]:

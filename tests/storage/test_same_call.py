@@ -440,3 +440,20 @@ def test_any_split_order_and_repetition_ends_in_the_same_rows(deliveries: Delive
         assert differences(whole, deliveries.state()) == []
 
     check()
+
+
+def test_spans_that_come_again_after_the_window_change_nothing(deliveries: Deliveries) -> None:
+    @settings(max_examples=examples(500, suite=30), suppress_health_check=list(HealthCheck))
+    @given(spans=traces(), data=st.data())
+    def check(spans: list[Made], data: st.DataObject) -> None:
+        deliveries.begin()
+        play(deliveries, spans, data)
+        whole = deliveries.state()
+        for minute in (500, 501):
+            again = [span for span in spans if data.draw(st.booleans())]
+            deliveries.send(again, minute, data.draw(st.integers(0, 1)))
+            deliveries.late.bind(minute + 1)
+        deliveries.late.bind(900)
+        assert differences(whole, deliveries.state()) == []
+
+    check()
