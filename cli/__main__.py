@@ -49,6 +49,7 @@ COMMANDS = (
     Entry("tail", LOOK, "Show each call as it is counted", "tail"),
     Entry("explain", LOOK, "Show a call's bill: usage, price with its source, the sum", "explain"),
     Entry("freshness", LOOK, "Show how soon after their receipt calls are visible", "freshness"),
+    Entry("probe", LOOK, "Send a test request and look for it in a dashboard's figures", "probe"),
     Entry("first-call", LOOK, "Wait for the next call and report missing tags", "first_call"),
     Entry("inspect", LOOK, "Show which calls of a saved OTLP payload would count", "inspect"),
     Entry("prices", ADMINISTER, "List prices, compare price maps, price a CSV file", "prices"),

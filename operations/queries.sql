@@ -26,7 +26,7 @@ SELECT c.call_key, c.time, c.received_at, c.provider, c.model, c.operation, c.en
        c.sources, c.trace_id, c.span_id
 FROM (SELECT DISTINCT call, time FROM _genai.call_key WHERE received_at > %(after)s) AS k
 JOIN genai.model_call AS c ON c.time = k.time AND c.call_key = k.call
-WHERE c.received_at > %(after)s
+WHERE c.received_at > %(after)s AND NOT genai.is_probe(c.environment)
 ORDER BY c.received_at, c.call_key
 LIMIT %(limit)s
 
@@ -67,7 +67,7 @@ FROM (
            sum(errors)::bigint AS errors, sum(cost_pico_usd)::numeric AS cost_pico_usd,
            sum(unpriced_calls)::bigint AS unpriced_calls, sum(uncertain_calls)::bigint AS uncertain_calls
     FROM genai.usage_minute
-    WHERE bucket >= %(from)s
+    WHERE bucket >= %(from)s AND NOT genai.is_probe(environment)
     GROUP BY environment, data_mode
 ) AS counted
 FULL JOIN (
@@ -83,6 +83,7 @@ ORDER BY cost_pico_usd DESC, environment, data_mode
 -- Which environments and data modes the ledger holds, with the hour each was last seen.
 SELECT environment, data_mode, sum(calls)::bigint AS calls, max(bucket) AS last_seen
 FROM genai.usage_hour
+WHERE NOT genai.is_probe(environment)
 GROUP BY environment, data_mode
 ORDER BY last_seen DESC, environment, data_mode
 LIMIT 20
@@ -134,6 +135,7 @@ WHERE last_seen < now() - interval '7 days'
 SELECT time, received_at, provider, model, endpoint_tag, prompt_version, tenant_id, environment, data_mode,
        input_tokens, output_tokens, latency_ms, status, cost_pico_usd, price_status
 FROM genai.model_call
+WHERE NOT genai.is_probe(environment)
 ORDER BY time DESC
 LIMIT %(limit)s
 
@@ -153,7 +155,7 @@ ON CONFLICT (task) DO UPDATE SET
 -- Calls of a span of time by environment and data mode, if the last hour has none of prod and real.
 SELECT u.environment, u.data_mode, sum(u.calls)::bigint AS calls
 FROM genai.usage_minute u
-WHERE u.bucket >= %(start)s AND u.bucket < %(end)s
+WHERE u.bucket >= %(start)s AND u.bucket < %(end)s AND NOT genai.is_probe(u.environment)
     AND NOT EXISTS (
         SELECT FROM genai.usage_minute d
         WHERE d.bucket >= now() - interval '1 hour' AND d.environment = 'prod' AND d.data_mode = 'real'

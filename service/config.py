@@ -267,6 +267,47 @@ class AlertingConfig(_Section):
     )
 
 
+class FreshnessConfig(_Section):
+    """How soon calls have to be visible (docs/monitoring.md)."""
+
+    objective: Duration = Field(
+        timedelta(minutes=5), description="Within this time 95 of 100 calls have to be visible."
+    )
+    target: Duration = Field(
+        timedelta(seconds=1), description="What is usual; a line on the Freshness dashboard."
+    )
+    window: Duration = Field(
+        timedelta(minutes=5), description="The calls of this time are judged, and it is whole minutes."
+    )
+
+
+class ProbeConfig(_Section):
+    """A test request that shows whether calls get through (docs/monitoring.md)."""
+
+    enabled: bool = Field(
+        True, description="Send one from this service; its data mode is `test`, so no real figure has it."
+    )
+    every: Duration = Field(timedelta(minutes=1), description="From one request to the next.")
+    timeout: Duration = Field(
+        timedelta(seconds=30), description="What is not accepted or not visible by then has failed."
+    )
+    endpoint: str = Field(
+        "",
+        pattern=r"^(https?://[^/]+)?$",
+        description="OTLP/gRPC address such as `https://spans.example:4317`. If empty, our own port.",
+    )
+    key: SecretStr | None = Field(
+        None, description="API key for that address; the service's own port needs none."
+    )
+    grafana_url: str = Field(
+        "", description="A Grafana that is asked for the same figures, as the service reaches it."
+    )
+    grafana_token: SecretStr | None = Field(
+        None, description="Token of a service account there that may query the data source."
+    )
+    grafana_datasource: str = Field("spanledger", description="Uid of the data source there.")
+
+
 class Config(_Section):
     """Every setting of Spanledger."""
 
@@ -297,6 +338,8 @@ class Config(_Section):
     limits: LimitsConfig = LimitsConfig()
     estimate: EstimateConfig = EstimateConfig()
     alerting: AlertingConfig = AlertingConfig()
+    freshness: FreshnessConfig = FreshnessConfig()
+    probe: ProbeConfig = ProbeConfig()
     log: LogConfig = LogConfig()
 
     @model_validator(mode="after")

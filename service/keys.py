@@ -87,10 +87,16 @@ def exist(connection: psycopg.Connection) -> bool:
 class KeyRing:
     """The keys in memory, reread every few seconds; while the database is away the last known ones hold."""
 
-    def __init__(self, connect: Connect, always_required: bool = False) -> None:
-        """Args: always_required: refuse all senders while no key exists (a public address)."""
+    def __init__(self, connect: Connect, always_required: bool = False, own: str = "") -> None:
+        """Nothing is read yet.
+
+        Args:
+            always_required: refuse all senders while no key exists (a public address).
+            own: a secret of this process that may ingest: its probe's. It is stored nowhere.
+        """
         self._connect = connect
-        self._holders: dict[bytes, Holder] = {}
+        self._own = {_digest(own): Holder("", "probe", frozenset({"ingest"}))} if own else {}
+        self._holders: dict[bytes, Holder] = dict(self._own)
         self._revoked: dict[bytes, str] = {}
         self._used: set[str] = set()
         self._required = always_required
@@ -113,7 +119,7 @@ class KeyRing:
             rows = connection.execute(
                 "SELECT id, secret_hash, scopes, revoked_at, name FROM _genai.api_key"
             ).fetchall()
-        self._holders = {
+        self._holders = self._own | {
             bytes(row[1]): Holder(row[0], row[4], frozenset(row[2])) for row in rows if row[3] is None
         }
         self._revoked = {bytes(row[1]): row[0] for row in rows if row[3] is not None}
@@ -158,7 +164,8 @@ class KeyRing:
             raise self._no_match(digest, token)
         if not known.may(scope):
             raise Forbidden(f"this key may not do that: it lacks the scope {scope}", f"key {known.id}")
-        self._used.add(known.id)
+        if known.id:
+            self._used.add(known.id)
         return known
 
     def _no_match(self, digest: bytes, token: str) -> Unauthenticated:

@@ -19,6 +19,7 @@ from prometheus_client import (
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from operations.probe.model import SERVICE as PROBE
 from receiver import observe
 from service.refusals import RETRY_LATER, Refusals
 from service.tally import Tally
@@ -145,9 +146,14 @@ class Counted:
 
     def __init__(self, tally: Tally) -> None:
         self.note = tally.note
-        self.counted = tally.counted
-
+        self._tally = tally
         self._lines = Refusals()
+
+    def counted(self, services: Iterable[str]) -> None:
+        """Note whose calls were read; the probe's say nothing about senders."""
+        senders = [service for service in services if service != PROBE]
+        if senders:
+            self._tally.counted(senders)
 
     def count(self, name: str, amount: int = 1, /, **labels: str) -> None:
         """Add `amount` to the counter of that name; the log reports what was refused."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import platform
+import secrets
 import signal
 import sys
 import time
@@ -30,6 +31,7 @@ from receiver.status import log_fault
 from service import database, keys, metrics, ports
 from service.beside import beside
 from service.config import Config
+from service.contract import contract_settings
 from service.hangup import Terminal, on_hangup
 from service.identity_keys import load_identity_rules
 from service.logs import announce, configure_logging
@@ -139,7 +141,8 @@ def _prepare(
     map_id = _register(dsn, book)
     _write_down(dsn, config, _identities(config), read_operator_files(config))
     keys_required = not (doors.grpc.is_loopback and doors.http.is_loopback)
-    return Assignment(0, config, dsn, doors.grpc, doors.http, keys_required, map_id)
+    own_key = secrets.token_urlsafe(32)
+    return Assignment(0, config, dsn, doors.grpc, doors.http, keys_required, map_id, own_key)
 
 
 def _connection(dsn: str) -> psycopg.Connection[Any]:
@@ -162,6 +165,8 @@ def _write_down(dsn: str, config: Config, people: IdentityMap, files: Sequence[O
     with _connection(dsn) as connection:
         for name in ("public_url", "grafana_url", "trace_url"):
             connection.execute(ledger.query("put_setting"), {"key": name, "value": getattr(config, name)})
+        for name, value in contract_settings(config).items():
+            connection.execute(ledger.query("put_setting"), {"key": name, "value": value})
         identities.use(connection, people)
         put_in_force(connection, files)
         is_applied = identities.is_applied(connection)

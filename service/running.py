@@ -17,6 +17,7 @@ from service.config import Config
 from service.housekeeping import Housekeeper, tasks
 from service.inbox_jobs import inbox_jobs
 from service.late_binding import binding
+from service.probe.job import probing
 from service.supervisor import Supervisor
 from service.tally import Tally
 from service.worker import Assignment, caps_of, working
@@ -97,6 +98,7 @@ class Running:
         await self._upkeep.enter_async_context(late)
         await self._upkeep.enter_async_context(inbox_jobs(first.dsn, first.config.retention))
         await self._upkeep.enter_async_context(alerting(first.config, first.dsn))
+        await self._upkeep.enter_async_context(probing(first, self.book))
 
     @asynccontextmanager
     async def _working(self, first: Assignment, book: PriceBook) -> AsyncIterator[tuple[States, Ends]]:

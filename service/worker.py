@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -61,6 +61,7 @@ class Assignment:
 
     Attributes:
         price_map_id: the price map in force, as the ledger numbers it.
+        probe_key: lets the service's own probe in.
         keys_required: refuse all senders while no key exists: other machines can reach the address.
     """
 
@@ -71,6 +72,7 @@ class Assignment:
     http: Address
     keys_required: bool
     price_map_id: int
+    probe_key: str = field(default="", repr=False)
 
 
 @asynccontextmanager
@@ -89,7 +91,7 @@ async def working(
         ConfigError: an address cannot be listened on, or a setting is wrong.
     """
     config, started = assignment.config, time.time()
-    keys = KeyRing(lambda: _connect(assignment.dsn), assignment.keys_required)
+    keys = KeyRing(lambda: _connect(assignment.dsn), assignment.keys_required, assignment.probe_key)
     await asyncio.to_thread(keys.load)
     identities = load_identity_rules(config)
     rules = Admission(identities, late_limit_ns=_nanoseconds(config.retention.late_limit))

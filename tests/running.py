@@ -102,7 +102,8 @@ class RunningService:
         if self._config:
             options += ["--config", str(self._config)]
         # What a killed service leaves in its temporary directory goes away with its data directory.
-        own = {"TMPDIR": str(self._data_dir), **self._environment}
+        # Tests count every call: those about the probe switch it on.
+        own = {"TMPDIR": str(self._data_dir), "SPANLEDGER_PROBE__ENABLED": "false", **self._environment}
         outside = {name: value for name, value in os.environ.items() if not _is_configuration(name)}
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "spanledger", "serve", "--workers", str(self._workers), *options],

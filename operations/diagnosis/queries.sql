@@ -2,7 +2,7 @@
 
 -- probe_commit --
 -- A commit that reaches the disk, on a row of its own.
-INSERT INTO _genai.lease (job, holder, expires_at) VALUES ('probe', 'readyz', now())
+INSERT INTO _genai.lease (job, holder, expires_at) VALUES ('readyz', 'readyz', now())
 ON CONFLICT (job) DO UPDATE SET expires_at = now()
 
 
@@ -46,7 +46,7 @@ FROM running r
 -- jobs --
 -- Who does each job that one process does at a time.
 SELECT l.job, l.holder, l.expires_at > now() AS is_held, l.expires_at
-FROM _genai.lease l WHERE l.job <> 'probe' ORDER BY l.job
+FROM _genai.lease l WHERE l.job NOT IN ('readyz', 'probe_turn') ORDER BY l.job
 
 
 -- tasks --

@@ -1,0 +1,1 @@
+"""Dashboards whose queries are switched off."""

@@ -12,7 +12,7 @@ SELECT v.scope, coalesce(sum(u.calls), 0)::bigint AS calls, coalesce(sum(u.reque
         ELSE genai.unread_spans(%(from)s, %(to)s, %(environment)s, 'real') END AS unread_spans
 FROM (VALUES ('invoice'), ('real')) v (scope)
 LEFT JOIN genai.sums_of(%(from)s, %(to)s, NULL, '*', '*', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'series') u
-    ON CASE v.scope WHEN 'invoice' THEN u.data_mode IN ('real', 'test') ELSE u.data_mode = 'real'
+    ON CASE v.scope WHEN 'invoice' THEN genai.is_billed(u.environment, u.data_mode) ELSE u.data_mode = 'real'
         AND (%(environment)s = '*' OR u.environment = ANY (string_to_array(%(environment)s, ','))) END
 GROUP BY v.scope
 ORDER BY v.scope
@@ -23,7 +23,7 @@ ORDER BY v.scope
 SELECT count(*) AS calls, coalesce(sum(c.cost_pico_usd), 0)::numeric AS cost_pico_usd,
     (SELECT max(f.time) FROM genai.floor f WHERE f.level = 'raw') <= %(from)s AS is_known
 FROM genai.model_call c
-WHERE c.time >= %(from)s AND c.time < %(to)s AND c.received_at >= %(to)s AND c.data_mode IN ('real', 'test')
+WHERE c.time >= %(from)s AND c.time < %(to)s AND c.received_at >= %(to)s AND genai.is_billed(c.environment, c.data_mode)
 
 
 -- corrections --
@@ -33,7 +33,7 @@ SELECT l.kind, sum(l.calls)::bigint AS calls, sum(l.cost_pico_usd)::numeric AS c
     coalesce(sum(l.cost_pico_usd) FILTER (WHERE l.at >= %(to)s), 0)::numeric AS after_pico_usd, max(l.at) AS last_at
 FROM genai.ledger_line l
 WHERE l.day >= (%(from)s::timestamptz AT TIME ZONE 'UTC')::date AND l.day < (%(to)s::timestamptz AT TIME ZONE 'UTC')::date
-    AND l.data_mode IN ('real', 'test')
+    AND genai.is_billed(l.environment, l.data_mode)
 GROUP BY l.kind
 ORDER BY l.kind
 
@@ -62,7 +62,7 @@ SELECT u.environment, u.data_mode,
 FROM genai.sums_of(
     %(from)s, %(to)s, NULL, %(environment)s, CASE %(data_mode)s WHEN 'invoice' THEN '*' ELSE %(data_mode)s END, %(dimension)s, NULL, NULL,
     NULL, NULL, NULL, NULL, NULL, genai.window_source(%(dimension)s, NULL, NULL, NULL, NULL, NULL)) u
-WHERE %(data_mode)s <> 'invoice' OR u.data_mode IN ('real', 'test')
+WHERE %(data_mode)s <> 'invoice' OR genai.is_billed(u.environment, u.data_mode)
 GROUP BY 1, 2, 3, 4
 ORDER BY 1, 2, 3, 4
 

@@ -34,7 +34,7 @@ FROM genai.month_history(%(now)s, %(environment)s, %(data_mode)s) h
 SELECT coalesce(sum(u.cost_pico_usd), 0)::numeric AS cost_pico_usd,
     coalesce(sum(u.unpriced_calls) + sum(u.uncertain_calls), 0) > 0 AS at_least
 FROM genai.sums_of(%(from)s, %(to)s, NULL, '*', '*', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'series') u
-WHERE u.data_mode IN ('real', 'test')
+WHERE genai.is_billed(u.environment, u.data_mode)
 
 
 -- month_projection --

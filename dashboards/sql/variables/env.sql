@@ -1,2 +1,3 @@
 -- The environments of the ledger; prod is there before its first call.
-SELECT 'prod' AS environment UNION SELECT s.environment FROM genai.series s ORDER BY 1
+SELECT 'prod' AS environment UNION SELECT s.environment FROM genai.series s
+WHERE NOT genai.is_probe(s.environment) ORDER BY 1

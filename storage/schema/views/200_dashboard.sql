@@ -71,7 +71,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         WHERE h.bucket >= date_bin('1 hour', p_from, 'epoch') AND h.bucket < p_to
         GROUP BY h.series_id
     ) u ON u.series_id = s.id
-    WHERE NOT ((p_env = '*' OR s.environment = ANY (string_to_array(p_env, ',')))
+    WHERE NOT genai.is_probe(s.environment) AND NOT ((p_env = '*' OR s.environment = ANY (string_to_array(p_env, ',')))
         AND (p_data_mode = '*' OR s.data_mode = p_data_mode))
     GROUP BY s.environment, s.data_mode
     ORDER BY 3 DESC, 4 DESC, 1, 2

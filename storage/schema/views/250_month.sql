@@ -68,7 +68,7 @@ RETURNS TABLE (
             coalesce(sum(h.calls) FILTER (WHERE h.billed AND h.part = 'month'), 0) AS invoice_calls,
             coalesce(sum(h.calls) FILTER (WHERE h.billed AND NOT h.chosen AND h.part = 'month'), 0) AS outside_calls
         FROM (
-            SELECT u.part, u.cost, u.unpriced, u.uncertain, u.calls, u.data_mode IN ('real', 'test') AS billed,
+            SELECT u.part, u.cost, u.unpriced, u.uncertain, u.calls, genai.is_billed(u.environment, u.data_mode) AS billed,
                 (p_env = '*' OR u.environment = ANY (string_to_array(p_env, ',')))
                     AND (p_data_mode = '*' OR u.data_mode = p_data_mode) AS chosen
             FROM (

@@ -1,0 +1,1 @@
+"""Test requests that show whether calls still get through, and how soon."""

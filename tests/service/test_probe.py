@@ -1,0 +1,159 @@
+"""The probe against the real service: it comes through, and fails when any station is stopped."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from typer.testing import CliRunner
+
+from cli.__main__ import build
+from service.postgres.server import EmbeddedPostgres
+from tests.patience import until
+from tests.running import RunningService
+from tests.service.test_diagnostics import changed
+from tests.service.test_serve import REPORT, get, post, rows
+
+pytestmark = pytest.mark.postgres
+
+QUICK = {"SPANLEDGER_PROBE__TIMEOUT": "2s"}
+OFTEN = {"SPANLEDGER_PROBE__ENABLED": "true", "SPANLEDGER_PROBE__EVERY": "1s", **QUICK}
+Outcome = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A server of our own, for it is stopped."""
+    folder = tmp_path_factory.mktemp("database")
+    with EmbeddedPostgres(folder, settings={"fsync": "off"}, stop_signal=signal.SIGQUIT) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def service(server: EmbeddedPostgres) -> Iterator[RunningService]:
+    with RunningService(server.dsn) as running:
+        yield running
+
+
+def probe(dsn: str, grpc: str, *more: str, environment: Mapping[str, str] = QUICK) -> tuple[int, Outcome]:
+    given = ["probe", "--json", "--database-url", dsn, "--endpoint", f"http://{grpc}", *more]
+    done = CliRunner().invoke(build(), given, env=dict(environment))
+    return done.exit_code, json.loads(done.output)
+
+
+def failed(dsn: str, grpc: str, **more: Any) -> str:
+    code, outcome = probe(dsn, grpc, **more)
+    assert code == 1
+    return str(outcome["failure"])
+
+
+def test_a_sound_service_lets_it_through_once_at_the_right_price(
+    service: RunningService, server: EmbeddedPostgres
+) -> None:
+    code, outcome = probe(server.dsn, service.grpc)
+    assert (code, outcome["failure"]) == (0, None)
+    assert outcome["calls"] == 1
+    assert outcome["costUsd"] == outcome["expectedUsd"] == "0.000056"
+    assert 0 < outcome["acceptedSeconds"] <= outcome["visibleSeconds"] < 2
+
+
+def test_its_table_says_how_long_each_stage_took(service: RunningService, server: EmbeddedPostgres) -> None:
+    given = ["probe", "--database-url", server.dsn, "--endpoint", f"http://{service.grpc}"]
+    done = CliRunner().invoke(build(), given)
+    assert done.exit_code == 0
+    assert "The probe came through: visible after " in done.output
+    assert "$0.000056" in done.output
+
+
+def test_without_a_receiver_it_fails_there(server: EmbeddedPostgres, service: RunningService) -> None:
+    assert failed(server.dsn, "127.0.0.1:9") == "receiver"
+
+
+def test_with_sums_that_are_not_written_it_fails(service: RunningService, server: EmbeddedPostgres) -> None:
+    with psycopg.connect(server.dsn) as blocker:
+        blocker.execute("LOCK TABLE _genai.usage_minute IN SHARE MODE")
+        assert failed(server.dsn, service.grpc) in ("receiver", "summaries")
+    assert probe(server.dsn, service.grpc)[0] == 0
+
+
+def test_with_sums_that_cannot_be_read_it_fails(service: RunningService, server: EmbeddedPostgres) -> None:
+    away, back = "usage_hour RENAME TO hidden", "hidden RENAME TO usage_hour"
+    with (
+        changed(server.dsn, f"ALTER TABLE _genai.{away}", f"ALTER TABLE _genai.{back}"),
+        psycopg.connect(server.dsn, autocommit=True) as connection,
+    ):
+        view = "ALTER FUNCTION genai.compare RENAME TO compare_hidden"
+        connection.execute(view)
+        try:
+            assert failed(server.dsn, service.grpc) == "database"
+        finally:
+            connection.execute("ALTER FUNCTION genai.compare_hidden RENAME TO compare")
+
+
+def test_with_another_price_in_the_service_it_fails(
+    server: EmbeddedPostgres, tmp_path: Path, migrated_database: str
+) -> None:
+    prices, settings = tmp_path / "prices.yaml", tmp_path / "spanledger.yaml"
+    prices.write_text(
+        "version: 1\nmodels:\n  - provider: openai\n    model: gpt-4.1-mini\n"
+        '    prices: [{usd_per_mtok: {input: "7", output: "1"}}]\n'
+    )
+    settings.write_text(f"prices: {{file: {prices}}}\n")
+    with RunningService(migrated_database, config=settings) as other:
+        code, outcome = probe(migrated_database, other.grpc)
+    assert (code, outcome["failure"]) == (1, "price")
+    assert outcome["costUsd"] == "0.00071"
+
+
+def test_a_grafana_that_is_away_fails_it(service: RunningService, server: EmbeddedPostgres) -> None:
+    environment = {**QUICK, "SPANLEDGER_PROBE__GRAFANA_URL": "http://127.0.0.1:9"}
+    assert failed(server.dsn, service.grpc, environment=environment) == "grafana"
+
+
+@contextmanager
+def stopped(server: EmbeddedPostgres) -> Iterator[None]:
+    """The database is down for a while."""
+    server.stop()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+def test_without_its_database_it_fails_and_says_so(service: RunningService, server: EmbeddedPostgres) -> None:
+    dsn = server.dsn
+    with stopped(server):
+        assert failed(dsn, service.grpc) == "database"
+    until(lambda: get(service.ops, "/readyz")[0] == 200)
+
+
+def test_the_service_probes_itself_even_behind_keys_and_records_it(migrated_database: str) -> None:
+    created = CliRunner().invoke(
+        build(), ["keys", "create", "app", "--scope", "ingest", "--database-url", migrated_database]
+    )
+    assert created.exit_code == 0
+    query = "SELECT count(*) FROM genai.probe WHERE failure IS NULL AND is_counted_once AND is_priced_right"
+    with RunningService(migrated_database, environment=OFTEN, workers=2) as running:
+        assert post(running.http, REPORT)[0] == 401
+        until(lambda: rows(migrated_database, query)[0][0] >= 2)
+        assert "first calls since the start" not in running.log
+    assert rows(migrated_database, "SELECT DISTINCT failure FROM genai.probe") == [(None,)]
+
+
+def test_it_is_in_no_bill_no_budget_and_no_default_list(migrated_database: str) -> None:
+    with RunningService(migrated_database, environment=OFTEN) as running:
+        until(lambda: rows(migrated_database, "SELECT count(*) FROM genai.probe")[0][0] >= 1)
+        page = json.loads(get(running.ops, "/service", {"accept": "application/json"})[1])
+    assert (page["last24h"], page["lastCalls"]) == ([], [])
+    outside = "SELECT count(*) FROM genai.data_outside(now() - interval '1 day', now(), 'prod', 'real')"
+    assert rows(migrated_database, outside) == [(0,)]
+    billed = "SELECT invoice_usd, spent_usd FROM genai.month_state(now(), 'prod', 'real')"
+    assert rows(migrated_database, billed) == [(0, 0)]
+    listed = CliRunner().invoke(build(), ["top", "endpoint", "--json", "--database-url", migrated_database])
+    assert json.loads(listed.output)["rows"] == []
