@@ -25,7 +25,6 @@ from processor.calls.call import OWN, Batch, Flag
 from processor.calls.errors import StorageUnavailable
 from processor.calls.tenants import Tenants
 from storage.ingest.call_keys import claimed_ms, own_key
-from storage.ingest.key_claims import claim_served
 from storage.ingest.staging_row import postgres_us
 from storage.ingest.uncounted import call_of
 from storage.ingest.unread import retract_repeated
@@ -38,6 +37,7 @@ from storage.late.groups import MergeGroup, Part, Span, Trace, components, unser
 from storage.late.resolve import place_of, places_of, settle
 from storage.late.streams import pair_streams
 from storage.late.trace import LONGEST_US, QUIET_US, TraceSpan, TraceWindow, is_closed, sessions
+from storage.late.wrappers import find_promotions, promoted_above, serve
 from storage.pgwire import (
     TimestampArray,
     TimestampArrayDumper,
@@ -208,12 +208,12 @@ class Binder:
             for trace, found in nodes.items()
             for session, first, last in _sessions(found)
         ]
-        made = components(parts, _promoted(conn, parts), alike.places)
+        made = components(parts, promoted_above(conn, parts), alike.places)
         changed = self._amend(made)
         seats = [seat for component in made for seat in component.seats]
         if changed:
             look_again(conn, alike, places_of(seats))
-        _serve(conn, {(s.trace, n.span_id): n for s in seats for n in s.session.served_by(s.node)})
+        serve(conn, {(s.trace, n.span_id): n for s in seats for n in s.session.served_by(s.node)})
         return changed
 
     def _reach_out(self, conn: Connection, nodes: dict[Trace, list[TraceSpan]], alike: Alike) -> None:
@@ -299,7 +299,7 @@ class Binder:
                     ]
                 above_later |= session.above_calls()
         self._count(conn, waiting)
-        _serve(conn, ended)
+        serve(conn, ended)
         return len(waiting)
 
     def _count(self, conn: Connection, waiting: Sequence[tuple[Trace, TraceSpan]]) -> None:
@@ -357,10 +357,8 @@ class Binder:
 
 READ_ARRIVALS, SETTLE_ARRIVALS = query("read_arrivals"), query("settle_arrivals")
 READ_OPEN_CALLS, READ_SIGHTINGS = query("read_open_calls"), query("read_sightings")
-FIND_PROMOTIONS, ADD_PROMOTIONS = query("find_promotions"), query("add_promotions")
+ADD_PROMOTIONS, FORGET = query("add_promotions"), query("forget_quiet_traces")
 READ_DUPLICATES, READ_PLACES = query("read_duplicates"), query("read_places")
-ANY_PROMOTION = b"SELECT 1 FROM _genai.promotion LIMIT 1"
-SERVE_WRAPPERS, FORGET = query("serve_wrappers"), query("forget_quiet_traces")
 
 
 def _arrival(row: Sequence[Any]) -> Arrival:
@@ -399,7 +397,7 @@ def _drop_lonely(conn: Connection, nodes: dict[Trace, list[TraceSpan]], alike: C
         for trace, found in nodes.items()
         if len(found) == 1 and found[0].place is not None and found[0].place not in alike
     }
-    around = _find_promotions(conn, {span for span in lonely if span[1]})
+    around = find_promotions(conn, {span for span in lonely if span[1]})
     for span in lonely - around.keys():
         del nodes[span[0]]
 
@@ -413,40 +411,3 @@ def _sessions(nodes: Iterable[TraceSpan]) -> Iterable[tuple[TraceWindow, int, in
     """Sessions with their first and last receipt."""
     for spans in sessions(nodes):
         yield TraceWindow(spans), spans[0].received_us, spans[-1].received_us
-
-
-def _promoted(conn: Connection, parts: Iterable[Part]) -> dict[Span, RowKey]:
-    """The promoted wrappers above what has just come."""
-    asked = {
-        (part.trace, above)
-        for part in parts
-        for span in part.arrived
-        if span in part.session.nodes
-        for above in part.session.spans_above(part.session.nodes[span])
-    }
-    return _find_promotions(conn, asked)
-
-
-def _find_promotions(conn: Connection, asked: Collection[Span]) -> dict[Span, RowKey]:
-    if not asked or conn.execute(ANY_PROMOTION).fetchone() is None:
-        return {}
-    return {
-        (trace, span): RowKey(time_us, call)
-        for trace, span, call, time_us in conn.execute(FIND_PROMOTIONS, _spans(asked), binary=True)
-    }
-
-
-def _serve(conn: Connection, served: Mapping[Span, TraceSpan]) -> None:
-    """Let wrappers wait no more; that their spans are known stays when they are forgotten."""
-    if not served:
-        return
-    conn.execute(SERVE_WRAPPERS, _spans(served))
-    nodes = ((span, node) for span, node in served.items() if node.wrapper and not node.is_half)
-    waited = [(span, call_of(node.document)) for span, node in nodes if node.document is not None]
-    claim_served(conn, [(*span, claimed_ms(call) * 1_000_000) for span, call in waited])
-
-
-def _spans(spans: Collection[Span]) -> tuple[UuidArray, list[int]]:
-    return uuid_array([trace for trace, _ in spans]), [
-        int.from_bytes(s, "big", signed=True) for _, s in spans
-    ]

@@ -6,10 +6,14 @@ where its first committed call stands (LEDGER §5).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
+from hypothesis import strategies as st
+
+from tests.receiver.spans import Made
 from tests.storage.late import Late
 
 COLUMNS = (
@@ -81,3 +85,77 @@ def _plain(value: Any, originals: Originals) -> Any:
             value = value.replace(sent, original)
         return value
     return sorted(map(str, value)) if isinstance(value, list) else value
+
+
+class Deliveries:
+    """Deliveries of the same spans side by side in one ledger, apart by trace, response id and service."""
+
+    def __init__(self, late: Late) -> None:
+        self.late = late
+        self._number = 0
+
+    def begin(self) -> None:
+        self._number = new_number()
+
+    def own(self, span: Made) -> Made:
+        """The span as it is sent in this delivery."""
+        number = self._number
+        attributes = dict(span.attributes)
+        if str(attributes.get("gen_ai.response.id", "")).startswith("msg_"):
+            attributes["gen_ai.response.id"] = f"{attributes['gen_ai.response.id']}{number:08x}"
+        if "llm.openai.id" in attributes:
+            attributes["llm.openai.id"] = f"{attributes['llm.openai.id']}{number:08x}"
+        if "external_request_id" in attributes:
+            attributes["external_request_id"] = f"{attributes['external_request_id']}{number:08x}"
+        trace = number.to_bytes(4, "big") + span.trace.rjust(12, b"t")
+        return replace(span, attributes=attributes, trace=trace, resource={"service.name": f"s{number:08x}"})
+
+    def send(self, spans: Sequence[Made], minute: float, receiver: int) -> None:
+        self.late.send(*map(self.own, spans), minute=minute, receiver=receiver)
+
+    def settle(self) -> None:
+        settle(self.late)
+
+    def state(self) -> State:
+        """What the rows say, by span, as every delivery would say it; and the requests in all."""
+        suffix = f"{self._number:08x}"
+        return state(stored(self.late, suffix).get(suffix, ()), [(suffix, "")])
+
+
+def ends(
+    deliveries: Deliveries, requests: Sequence[Sequence[Made]], bound: Sequence[int] = range(99)
+) -> list[Any]:
+    """How these requests end otherwise than all spans in one request.
+
+    Args:
+        bound: numbers of the requests after which late binding runs.
+    """
+    deliveries.begin()
+    deliveries.send([span for spans in requests for span in spans], 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    deliveries.begin()
+    for number, spans in enumerate(requests):
+        deliveries.send(spans, 0, 0)
+        if number in bound:
+            deliveries.late.bind(0)
+    deliveries.settle()
+    return differences(whole, deliveries.state())
+
+
+def play(deliveries: Deliveries, spans: list[Made], data: st.DataObject) -> None:
+    """Send the spans in drawn pieces, each once or twice, within the window, binding now and then."""
+    pieces: list[list[Made]] = []
+    for span in data.draw(st.permutations(spans)):
+        for _ in range(data.draw(st.sampled_from([1, 1, 1, 2]))):
+            if pieces and data.draw(st.booleans()):
+                data.draw(st.sampled_from(pieces)).append(span)
+            else:
+                pieces.append([span])
+    minute = 0
+    for piece in pieces:
+        deliveries.send(piece, minute, data.draw(st.integers(0, 1)))
+        minute += data.draw(st.sampled_from([0, 0, 3]))
+        if data.draw(st.booleans()):
+            deliveries.late.bind(minute)
+    deliveries.settle()

@@ -9,32 +9,26 @@ committed call stands (LEDGER §5).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage.dimensions.cardinality import SERVICE
-from tests.receiver.spans import CHAT, Made, request
+from tests.receiver.spans import CHAT, Made
 from tests.sizes import examples
-from tests.storage.deliveries import State, differences, new_number, settle, state, stored
-from tests.storage.late import Late, late_ledger
-
-STRONG, OTHER, WEAK = "msg_01AbCdEfGhIjKlMn", "msg_02ZyXwVuTsRqPoNm", "chatcmpl-42"
-LOSSY, SDK = ("openinference.instrumentation.anthropic", "0.1.5"), ("com.anthropic.sdk.python", "2")
-ESTIMATING, PLAIN = ("openlit.otel.tracing", "1.34"), ("test", "1")
-CLAUDE = {**CHAT, "gen_ai.provider.name": "anthropic", "gen_ai.request.model": "claude-sonnet-4"}
-INPUT, OUTPUT = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"
-CACHED = {INPUT: 150, "gen_ai.usage.cache_read.input_tokens": 50}
-NO_USAGE = {INPUT: None, OUTPUT: None}
-WRAPPER = {
-    "ai.operationId": "ai.generateText", "ai.model.id": "gpt-4o-mini", "ai.model.provider": "openai.chat",
-    "ai.usage.promptTokens": 100, "ai.usage.completionTokens": 20,
-}  # fmt: skip
-TAGS = ("prompt_version", "tenant.id", "user.id", "session.id", "endpoint_tag")
+from tests.storage.deliveries import Deliveries, differences, ends, play
+from tests.storage.provoking import (
+    CACHED,
+    CLAUDE,
+    ESTIMATING,
+    LOSSY,
+    NO_USAGE,
+    SDK,
+    STRONG,
+    WEAK,
+    traces,
+)
 
 
 def review(reading: str) -> Made:
@@ -43,135 +37,6 @@ def review(reading: str) -> Made:
     if reading == "A":
         return Made(known, span_id=3, parent=2, trace=b"1", start=5, end=900, scope=LOSSY)
     return Made({**known, **CACHED}, span_id=2, trace=b"1", end=1000, scope=SDK)
-
-
-@st.composite
-def calls(draw: st.DrawFn, span_id: int) -> Made:
-    """A call: with a strong, a weak or no id; with the provider's, a part of, estimated or no usage."""
-    attributes: dict[str, object] = {**draw(st.sampled_from([CHAT, CLAUDE]))}
-    response_id = draw(st.sampled_from([None, None, STRONG, STRONG, OTHER, WEAK]))
-    attributes |= {} if response_id is None else {"gen_ai.response.id": response_id}
-    attributes |= draw(
-        st.sampled_from([{}, {}, CACHED, {"gen_ai.usage.reasoning.output_tokens": 7}, {INPUT: 37}, NO_USAGE])
-    )
-    attributes |= draw(
-        st.sampled_from(
-            [{}, {}, {"gen_ai.response.model": "m-2"}, {"gen_ai.request.stream": True},
-             {"gen_ai.response.time_to_first_chunk": 0.25}, {"openai.response.service_tier": "flex"}]
-        )
-    )  # fmt: skip
-    attributes |= draw(tags)
-    trace = draw(st.sampled_from([b"1", b"1", b"2"]))
-    start = draw(st.sampled_from([0, 0, 10, 500, 9_000, 21_000, 40_000, 62_000]))
-    return Made(
-        {key: value for key, value in attributes.items() if value is not None},
-        span_id,
-        draw(st.integers(0, 7)),
-        trace,
-        start=start,
-        end=start + draw(st.sampled_from([400, 1_000, 8_000, 25_000])),
-        failed=draw(st.sampled_from([False, False, False, True])),
-        scope=draw(st.sampled_from([PLAIN, SDK, LOSSY, ESTIMATING])),
-    )
-
-
-tags = st.dictionaries(st.sampled_from(TAGS), st.sampled_from(["x", "y"]), max_size=2)
-
-
-@st.composite
-def around(draw: st.DrawFn, span_id: int) -> Made:
-    """What lies around calls: agents with tags, wrappers, LiteLLM's span and its raw requests."""
-    kind = draw(st.sampled_from(["agent", "agent", "wrapper", "litellm", "raw"]))
-    found: dict[str, Any] = {"trace": draw(st.sampled_from([b"1", b"1", b"2"])), "end": 30_000}
-    if kind in ("litellm", "raw"):
-        found["trace"] = b"1"
-    said = dict(draw(tags))
-    parent = draw(st.integers(0, 7))
-    if kind == "agent":
-        said |= {"gen_ai.operation.name": "invoke_agent"}
-        said |= draw(st.sampled_from([{}, {"gen_ai.agent.name": "helper"}, {"genai.environment": "staging"}]))
-        return Made(said, span_id, parent, name=f"agent {span_id}", kind=1, **found)
-    if kind == "wrapper":
-        return Made(dict(WRAPPER), span_id, parent, name="ai.generateText", scope=("ai", ""), **found)
-    if kind == "litellm":
-        said |= {**CHAT, "litellm.call_id": f"call-{span_id}", "llm.request.type": "completion"}
-        return Made(said, span_id, parent, name="litellm_request", scope=("litellm", ""), **found)
-    raw = {
-        "llm.openai.id": f"chatcmpl-raw{span_id:09x}",
-        "llm.openai.usage": "{'prompt_tokens': 100, 'completion_tokens': 20}",
-    }
-    return Made(raw, span_id, parent, name="raw_gen_ai_request", scope=("litellm", ""), **found)
-
-
-@st.composite
-def traces(draw: st.DrawFn) -> list[Made]:
-    """Up to seven spans in two traces, without a cycle of parents."""
-    size = draw(st.integers(1, 7))
-    spans = [draw(st.one_of(calls(n), calls(n), around(n))) for n in range(1, size + 1)]
-    by_id = {span.span_id: span for span in spans}
-    for span in spans:
-        parent = by_id.get(span.parent)
-        if parent is not None and (parent.trace != span.trace or _is_above(span.span_id, parent, by_id)):
-            span.parent = 0
-    return [span for span in spans if span.name != "raw_gen_ai_request" or _has_call(span, by_id)]
-
-
-def _is_above(span_id: int, span: Made | None, by_id: dict[int, Made]) -> bool:
-    met: set[int] = set()
-    while span is not None and span.span_id not in met:
-        if span.span_id == span_id:
-            return True
-        met.add(span.span_id)
-        span = by_id.get(span.parent)
-    return False
-
-
-def _has_call(raw: Made, by_id: dict[int, Made]) -> bool:
-    """Whether a raw request is below a LiteLLM call; without one it is a wrapper of its own."""
-    parent = by_id.get(raw.parent)
-    return parent is not None and parent.name == "litellm_request"
-
-
-class Deliveries:
-    """Deliveries of the same spans side by side in one ledger, apart by trace, response id and service."""
-
-    def __init__(self, late: Late) -> None:
-        self.late = late
-        self._number = 0
-
-    def begin(self) -> None:
-        self._number = new_number()
-
-    def own(self, span: Made) -> Made:
-        """The span as it is sent in this delivery."""
-        number = self._number
-        attributes = dict(span.attributes)
-        if str(attributes.get("gen_ai.response.id", "")).startswith("msg_"):
-            attributes["gen_ai.response.id"] = f"{attributes['gen_ai.response.id']}{number:08x}"
-        if "llm.openai.id" in attributes:
-            attributes["llm.openai.id"] = f"{attributes['llm.openai.id']}{number:08x}"
-        if "external_request_id" in attributes:
-            attributes["external_request_id"] = f"{attributes['external_request_id']}{number:08x}"
-        trace = number.to_bytes(4, "big") + span.trace.rjust(12, b"t")
-        return replace(span, attributes=attributes, trace=trace, resource={"service.name": f"s{number:08x}"})
-
-    def send(self, spans: Sequence[Made], minute: float, receiver: int) -> None:
-        self.late.send(*map(self.own, spans), minute=minute, receiver=receiver)
-
-    def settle(self) -> None:
-        settle(self.late)
-
-    def state(self) -> State:
-        """What the rows say, by span, as every delivery would say it; and the requests in all."""
-        suffix = f"{self._number:08x}"
-        return state(stored(self.late, suffix).get(suffix, ()), [(suffix, "")])
-
-
-@pytest.fixture
-def deliveries(migrated_database: str) -> Iterator[Deliveries]:
-    caps = {SERVICE: 20}  # most deliveries are booked under `__other__`, which must not show in any row
-    with late_ledger(migrated_database, caps=caps) as late:
-        yield Deliveries(late)
 
 
 @pytest.mark.parametrize("pieces", [["AB"], ["A", "B"], ["B", "A"], ["AB", "A"], ["B", "AB"]], ids=str)
@@ -292,141 +157,6 @@ def test_a_burst_beyond_what_is_searched_loses_no_call(
     assert calls <= counted[1] <= 2 * calls
 
 
-def test_spans_told_side_by_side_are_not_counted_again_when_they_are_resent_alone(
-    deliveries: Deliveries,
-) -> None:
-    """Long after the window nothing is known of a duplicate; the row of its partner is found."""
-    one = Made(dict(CHAT), 1, trace=b"1", end=10_000)
-    other = Made(dict(CHAT), 2, trace=b"2", start=10, end=9_000, scope=ESTIMATING)
-    for requests in ([[one, other]], [[one], [other]]):
-        deliveries.begin()
-        for spans in requests:
-            deliveries.send(spans, 0, 0)
-        deliveries.settle()
-        for again in (one, other):
-            deliveries.send([again], 500, 0)
-            deliveries.late.bind(501)
-        assert len(deliveries.state()) - 1 == 1
-
-
-INNER = Made({**CHAT, "gen_ai.response.id": STRONG}, 4, 2, trace=b"1", start=5, end=900)
-OUTERMOST = Made({**CHAT, "user.id": "x"}, 1, trace=b"1", end=1_500)
-BARE = {key: value for key, value in CHAT.items() if key not in NO_USAGE}
-OUTERS = {
-    "no id": Made(dict(CHAT), 2, 1, trace=b"1"),
-    "no usage": Made(BARE, 2, 1, trace=b"1"),
-    "same id": Made({**CHAT, **CACHED, "gen_ai.response.id": STRONG}, 2, 1, trace=b"1"),
-    "weak id": Made({**CHAT, "gen_ai.response.id": WEAK}, 2, 1, trace=b"1"),
-}
-
-
-@pytest.mark.parametrize("outer", OUTERS.values(), ids=OUTERS)
-@pytest.mark.parametrize("minute", [1, 500], ids=["within the window", "after the window"])
-def test_a_span_that_came_with_its_inner_call_is_not_counted_when_it_is_resent(
-    deliveries: Deliveries, outer: Made, minute: int
-) -> None:
-    inner = INNER
-    if outer.attributes.get("gen_ai.response.id") == WEAK:
-        inner = replace(INNER, attributes=dict(CHAT))
-    for again in ([outer], [OUTERMOST], [outer, OUTERMOST], [inner, outer], [inner]):
-        deliveries.begin()
-        deliveries.send([inner, outer, OUTERMOST], 0, 0)
-        deliveries.late.bind(minute)
-        whole = deliveries.state()
-        if minute > 1:
-            deliveries.settle()
-            assert differences(whole, deliveries.state()) == []
-        deliveries.send(again, minute, 1)
-        deliveries.settle()
-        deliveries.late.bind(minute + 401)
-        assert [name for name in whole if name != "all"] == [f"{'74' * 11}31/{4:016x}"]
-        assert differences(whole, deliveries.state()) == []
-
-
-@pytest.mark.parametrize("requests", ["IO O", "O IO", "IO IO O", "OX IO", "IO OX"])
-def test_requests_of_one_transaction_count_a_span_with_its_inner_call_once(
-    deliveries: Deliveries, requests: str
-) -> None:
-    made = {"I": INNER, "O": replace(OUTERS["no id"], parent=0), "X": replace(OUTERMOST, span_id=6, parent=2)}
-    made["X"].start, made["X"].end = 10, 800
-    deliveries.begin()
-    deliveries.send([made[name] for name in sorted({*requests} - {" "})], 0, 0)
-    deliveries.settle()
-    whole = deliveries.state()
-    deliveries.begin()
-    bodies = [[deliveries.own(made[name]) for name in one] for one in requests.split()]
-    deliveries.late.send_bodies(request(*spans).SerializeToString() for spans in bodies)
-    deliveries.settle()
-    assert differences(whole, deliveries.state()) == []
-    deliveries.send([made["O"]], 500, 1)
-    deliveries.late.bind(501)
-    assert differences(whole, deliveries.state()) == []
-
-
-@pytest.mark.parametrize("requests", ["WIJ", "W I J", "I J W"])
-@pytest.mark.parametrize("again", ["W", "WI", "W I"])
-def test_a_wrapper_is_not_counted_when_it_is_resent_without_its_inner_call(
-    deliveries: Deliveries, requests: str, again: str
-) -> None:
-    """Long after the window nothing is known of the wrapper; the key of its span is claimed."""
-    said = {**WRAPPER, "ai.usage.promptTokens": 150}  # the sum of what two calls say
-    made = {
-        "W": Made(said, 2, 0, trace=b"1", end=1_900, name="ai.generateText", scope=("ai", "")),
-        "I": replace(INNER, parent=2),
-        "J": Made({**BARE, INPUT: 50, OUTPUT: 0}, 5, 2, trace=b"1", start=910, end=1_800),
-    }
-    deliveries.begin()
-    for spans in requests.split():
-        deliveries.send([made[name] for name in spans], 0, 0)
-    deliveries.settle()
-    whole = deliveries.state()
-    for spans in again.split():
-        deliveries.send([made[name] for name in spans], 500, 1)
-        deliveries.late.bind(501)
-    deliveries.late.bind(901)
-    assert [name for name in whole if name != "all"] == [f"{'74' * 11}31/{n:016x}" for n in (4, 5)]
-    assert differences(whole, deliveries.state()) == []
-
-
-def ends(
-    deliveries: Deliveries, requests: Sequence[Sequence[Made]], bound: Sequence[int] = range(99)
-) -> list[Any]:
-    """How these requests end otherwise than all spans in one request.
-
-    Args:
-        bound: numbers of the requests after which late binding runs.
-    """
-    deliveries.begin()
-    deliveries.send([span for spans in requests for span in spans], 0, 0)
-    deliveries.settle()
-    whole = deliveries.state()
-    deliveries.begin()
-    for number, spans in enumerate(requests):
-        deliveries.send(spans, 0, 0)
-        if number in bound:
-            deliveries.late.bind(0)
-    deliveries.settle()
-    return differences(whole, deliveries.state())
-
-
-def play(deliveries: Deliveries, spans: list[Made], data: st.DataObject) -> None:
-    """Send the spans in drawn pieces, each once or twice, within the window, binding now and then."""
-    pieces: list[list[Made]] = []
-    for span in data.draw(st.permutations(spans)):
-        for _ in range(data.draw(st.sampled_from([1, 1, 1, 2]))):
-            if pieces and data.draw(st.booleans()):
-                data.draw(st.sampled_from(pieces)).append(span)
-            else:
-                pieces.append([span])
-    minute = 0
-    for piece in pieces:
-        deliveries.send(piece, minute, data.draw(st.integers(0, 1)))
-        minute += data.draw(st.sampled_from([0, 0, 3]))
-        if data.draw(st.booleans()):
-            deliveries.late.bind(minute)
-    deliveries.settle()
-
-
 def test_any_split_order_and_repetition_ends_in_the_same_rows(deliveries: Deliveries) -> None:
     @settings(max_examples=examples(2_000, suite=100), suppress_health_check=list(HealthCheck))
     @given(spans=traces(), data=st.data())
@@ -437,23 +167,6 @@ def test_any_split_order_and_repetition_ends_in_the_same_rows(deliveries: Delive
         whole = deliveries.state()
         deliveries.begin()
         play(deliveries, spans, data)
-        assert differences(whole, deliveries.state()) == []
-
-    check()
-
-
-def test_spans_that_come_again_after_the_window_change_nothing(deliveries: Deliveries) -> None:
-    @settings(max_examples=examples(500, suite=30), suppress_health_check=list(HealthCheck))
-    @given(spans=traces(), data=st.data())
-    def check(spans: list[Made], data: st.DataObject) -> None:
-        deliveries.begin()
-        play(deliveries, spans, data)
-        whole = deliveries.state()
-        for minute in (500, 501):
-            again = [span for span in spans if data.draw(st.booleans())]
-            deliveries.send(again, minute, data.draw(st.integers(0, 1)))
-            deliveries.late.bind(minute + 1)
-        deliveries.late.bind(900)
         assert differences(whole, deliveries.state()) == []
 
     check()

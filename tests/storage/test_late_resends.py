@@ -1,0 +1,136 @@
+"""Spans that come again, within the window of late binding or long after it: they change nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.receiver.spans import CHAT, Made, request
+from tests.sizes import examples
+from tests.storage.deliveries import Deliveries, differences, play
+from tests.storage.provoking import (
+    BARE,
+    CACHED,
+    ESTIMATING,
+    INPUT,
+    OUTPUT,
+    STRONG,
+    WEAK,
+    WRAPPER,
+    traces,
+)
+
+
+def test_spans_told_side_by_side_are_not_counted_again_when_they_are_resent_alone(
+    deliveries: Deliveries,
+) -> None:
+    """Long after the window nothing is known of a duplicate; the row of its partner is found."""
+    one = Made(dict(CHAT), 1, trace=b"1", end=10_000)
+    other = Made(dict(CHAT), 2, trace=b"2", start=10, end=9_000, scope=ESTIMATING)
+    for requests in ([[one, other]], [[one], [other]]):
+        deliveries.begin()
+        for spans in requests:
+            deliveries.send(spans, 0, 0)
+        deliveries.settle()
+        for again in (one, other):
+            deliveries.send([again], 500, 0)
+            deliveries.late.bind(501)
+        assert len(deliveries.state()) - 1 == 1
+
+
+INNER = Made({**CHAT, "gen_ai.response.id": STRONG}, 4, 2, trace=b"1", start=5, end=900)
+OUTERMOST = Made({**CHAT, "user.id": "x"}, 1, trace=b"1", end=1_500)
+OUTERS = {
+    "no id": Made(dict(CHAT), 2, 1, trace=b"1"),
+    "no usage": Made(BARE, 2, 1, trace=b"1"),
+    "same id": Made({**CHAT, **CACHED, "gen_ai.response.id": STRONG}, 2, 1, trace=b"1"),
+    "weak id": Made({**CHAT, "gen_ai.response.id": WEAK}, 2, 1, trace=b"1"),
+}
+
+
+@pytest.mark.parametrize("outer", OUTERS.values(), ids=OUTERS)
+@pytest.mark.parametrize("minute", [1, 500], ids=["within the window", "after the window"])
+def test_a_span_that_came_with_its_inner_call_is_not_counted_when_it_is_resent(
+    deliveries: Deliveries, outer: Made, minute: int
+) -> None:
+    inner = INNER
+    if outer.attributes.get("gen_ai.response.id") == WEAK:
+        inner = replace(INNER, attributes=dict(CHAT))
+    for again in ([outer], [OUTERMOST], [outer, OUTERMOST], [inner, outer], [inner]):
+        deliveries.begin()
+        deliveries.send([inner, outer, OUTERMOST], 0, 0)
+        deliveries.late.bind(minute)
+        whole = deliveries.state()
+        if minute > 1:
+            deliveries.settle()
+            assert differences(whole, deliveries.state()) == []
+        deliveries.send(again, minute, 1)
+        deliveries.settle()
+        deliveries.late.bind(minute + 401)
+        assert [name for name in whole if name != "all"] == [f"{'74' * 11}31/{4:016x}"]
+        assert differences(whole, deliveries.state()) == []
+
+
+@pytest.mark.parametrize("requests", ["IO O", "O IO", "IO IO O", "OX IO", "IO OX"])
+def test_requests_of_one_transaction_count_a_span_with_its_inner_call_once(
+    deliveries: Deliveries, requests: str
+) -> None:
+    made = {"I": INNER, "O": replace(OUTERS["no id"], parent=0), "X": replace(OUTERMOST, span_id=6, parent=2)}
+    made["X"].start, made["X"].end = 10, 800
+    deliveries.begin()
+    deliveries.send([made[name] for name in sorted({*requests} - {" "})], 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    deliveries.begin()
+    bodies = [[deliveries.own(made[name]) for name in one] for one in requests.split()]
+    deliveries.late.send_bodies(request(*spans).SerializeToString() for spans in bodies)
+    deliveries.settle()
+    assert differences(whole, deliveries.state()) == []
+    deliveries.send([made["O"]], 500, 1)
+    deliveries.late.bind(501)
+    assert differences(whole, deliveries.state()) == []
+
+
+@pytest.mark.parametrize("requests", ["WIJ", "W I J", "I J W"])
+@pytest.mark.parametrize("again", ["W", "WI", "W I"])
+def test_a_wrapper_is_not_counted_when_it_is_resent_without_its_inner_call(
+    deliveries: Deliveries, requests: str, again: str
+) -> None:
+    """Long after the window nothing is known of the wrapper; the key of its span is claimed."""
+    said = {**WRAPPER, "ai.usage.promptTokens": 150}  # the sum of what two calls say
+    made = {
+        "W": Made(said, 2, 0, trace=b"1", end=1_900, name="ai.generateText", scope=("ai", "")),
+        "I": replace(INNER, parent=2),
+        "J": Made({**BARE, INPUT: 50, OUTPUT: 0}, 5, 2, trace=b"1", start=910, end=1_800),
+    }
+    deliveries.begin()
+    for spans in requests.split():
+        deliveries.send([made[name] for name in spans], 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    for spans in again.split():
+        deliveries.send([made[name] for name in spans], 500, 1)
+        deliveries.late.bind(501)
+    deliveries.late.bind(901)
+    assert [name for name in whole if name != "all"] == [f"{'74' * 11}31/{n:016x}" for n in (4, 5)]
+    assert differences(whole, deliveries.state()) == []
+
+
+def test_spans_that_come_again_after_the_window_change_nothing(deliveries: Deliveries) -> None:
+    @settings(max_examples=examples(500, suite=30), suppress_health_check=list(HealthCheck))
+    @given(spans=traces(), data=st.data())
+    def check(spans: list[Made], data: st.DataObject) -> None:
+        deliveries.begin()
+        play(deliveries, spans, data)
+        whole = deliveries.state()
+        for minute in (500, 501):
+            again = [span for span in spans if data.draw(st.booleans())]
+            deliveries.send(again, minute, data.draw(st.integers(0, 1)))
+            deliveries.late.bind(minute + 1)
+        deliveries.late.bind(900)
+        assert differences(whole, deliveries.state()) == []
+
+    check()
