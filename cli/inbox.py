@@ -29,13 +29,7 @@ Number = Annotated[int, typer.Argument(metavar="ALERT", help="The number that `i
 @options.grouped
 def list_(
     *,
-    state: Annotated[
-        str,
-        typer.Option(
-            help="active (not resolved), open, acknowledged, contained, resolved or *.",
-            parser=options.one_of("state", *STATES),
-        ),
-    ] = "active",
+    state: Annotated[str, options.state_of("not resolved", *STATES)] = STATES[0],
     limit: options.Limit = 20,
     as_json: options.AsJson = False,
     given: options.Settings,

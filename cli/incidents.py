@@ -28,13 +28,7 @@ Number = Annotated[
 @options.grouped
 def list_(
     *,
-    state: Annotated[
-        str,
-        typer.Option(
-            help="active (not closed), open, acknowledged, contained, closed or *.",
-            parser=options.one_of("state", *STATES),
-        ),
-    ] = "active",
+    state: Annotated[str, options.state_of("not closed", *STATES)] = STATES[0],
     limit: options.Limit = 20,
     as_json: options.AsJson = False,
     given: options.Settings,

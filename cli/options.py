@@ -72,6 +72,22 @@ def moment_option(help: str, *names: str) -> Any:
 Actor = Annotated[
     str, typer.Option("--by", help="Who does it, for the history. [your user name]", metavar="NAME")
 ]
+
+
+def state_of(what: str, *states: str) -> Any:
+    """The option `--state` of a list; the first state is the default, `*` all.
+
+    Args:
+        what: what the first state means.
+    """
+    return typer.Option(
+        "--state",
+        help=f"{states[0]} ({what}), {', '.join(states[1:-1])} or *.",
+        metavar="STATE",
+        parser=one_of("state", *states),
+    )
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Rows as CSV, with every digit.")]
 Limit = Annotated[

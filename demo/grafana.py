@@ -58,7 +58,7 @@ def running(program: Program, dsn: str, directory: Path, port: int, pages: str) 
 
     Args:
         dsn: the demo's ledger, as its owner: Grafana itself logs in as the reader.
-        directory: gets a folder with everything that Grafana writes.
+        directory: gets a folder with everything that Grafana writes; one that it wrote before goes on.
         pages: address of the service's pages, where Grafana's alerts go.
 
     Yields:
@@ -68,10 +68,10 @@ def running(program: Program, dsn: str, directory: Path, port: int, pages: str) 
         StageError: it did not start; the text ends with what it printed.
     """
     place = directory / "grafana"
-    (place / "plugins").mkdir(parents=True)  # else it says that it cannot open it
+    (place / "plugins").mkdir(parents=True, exist_ok=True)  # else it says that it cannot open it
     log = place / "grafana.log"
     environment = os.environ | _settings(place, port, pages) | _reader(dsn)
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         child = subprocess.Popen(
             [program.path, "server", "--homepath", program.home], cwd=place, env=environment, stdout=output,
             stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,

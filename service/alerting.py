@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
-import socket
 import time
 import urllib.request
 from collections.abc import AsyncIterator
@@ -17,7 +15,6 @@ from typing import Any, Final
 import psycopg
 from pydantic import SecretStr
 
-from operations import query as ledger
 from operations.alerts import document as documents
 from operations.alerts.document import Json
 from operations.alerts.evaluate import INTERVAL, Channel, Evaluated, deliver, evaluate
@@ -28,10 +25,11 @@ from receiver.status import log_fault
 from service import database, metrics
 from service.beside import beside
 from service.config import Config
+from service.lease import Lease
 
 log = logging.getLogger("spanledger.alerting")
 
-_LEASE_SECONDS: Final = 150
+_LEASE_SECONDS: Final = 150.0
 """Two evaluations may fail to come before another process takes over."""
 _POST_SECONDS: Final = 10.0
 _UNREADABLE: Final = BY_ID["ledger_unreadable"]
@@ -60,7 +58,8 @@ async def alerting(config: Config, dsn: str) -> AsyncIterator[None]:
     if not is_builtin(config):
         yield
         return
-    async with beside(_keep_evaluating(Evaluator(config, dsn))):
+    evaluator = Evaluator(config, dsn)
+    async with evaluator.lease.kept(), beside(_keep_evaluating(evaluator)):
         yield
 
 
@@ -79,15 +78,15 @@ class Evaluator:
     def __init__(self, config: Config, dsn: str) -> None:
         self._config, self._dsn = config, dsn
         self._channels = channels(config)
-        self._holder = f"{socket.gethostname()}:{os.getpid()}"
+        self.lease = Lease(dsn, "alerting", _LEASE_SECONDS)
         self._failing_since: datetime | None = None
         self._told: Json | None = None
 
     def run(self, now: datetime) -> Evaluated | None:
         """One evaluation, and the posts that are due; None where another process holds the lease."""
         try:
-            with self._connected() as connection:
-                if not self._has_lease(connection):
+            with self.lease.used(), self._connected() as connection:
+                if not self.lease.take(connection):
                     return None
                 turned = self._evaluate(connection, now)
                 for failure in deliver(connection, now, self._post):
@@ -107,10 +106,6 @@ class Evaluator:
             self._dsn, autocommit=True, connect_timeout=5, application_name="spanledger alerting",
             options="-c timezone=UTC -c statement_timeout=30s -c lock_timeout=5s",
         )  # fmt: skip
-
-    def _has_lease(self, connection: Connection) -> bool:
-        values = {"job": "alerting", "holder": self._holder, "seconds": _LEASE_SECONDS}
-        return connection.execute(ledger.query("take_lease"), values).fetchone() is not None
 
     def _evaluate(self, connection: Connection, now: datetime) -> Evaluated:
         cooldown = self._config.inbox.cooldown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
@@ -14,7 +14,7 @@ from operations.inbox.frozen import Story
 from operations.inbox.receive import rows
 from operations.incidents import model as incidents
 from operations.web.grafana import GrafanaLinks
-from operations.web.parameters import BadParameter, Links
+from operations.web.parameters import Links
 from operations.web.queries import Connection
 from operations.web.render import Service, render
 from operations.web.svg import chart, waterfall
@@ -35,25 +35,7 @@ class Filters(NamedTuple):
     owner: str = "*"
 
 
-def filters_of(parameters: Iterable[tuple[str, str]]) -> Filters:
-    """The filters of an address.
-
-    Raises:
-        BadParameter: a name that is unknown, or a value that cannot be.
-    """
-    given: dict[str, str] = {}
-    for name, value in parameters:
-        if name not in Filters._fields:
-            names = ", ".join(Filters._fields)
-            raise BadParameter(name[:80], names, f"Unknown parameter {name[:80]}. This page reads {names}.")
-        if "\x00" in value or len(value) > 1024:
-            raise BadParameter(name, "a text of at most 1024 characters without NUL")
-        given[name] = value or "*"
-    filters = Filters(**given)
-    for name, known in (("state", STATES), ("severity", SEVERITIES)):
-        if getattr(filters, name) not in known:
-            raise BadParameter(name, f"one of {', '.join(known)}")
-    return filters
+CHOICES: Final = {"state": STATES, "severity": SEVERITIES}
 
 
 def inbox_page(connection: Connection, filters: Filters, links: Links, service: Service | None) -> str:

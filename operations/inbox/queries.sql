@@ -1,11 +1,13 @@
 -- The inbox: alerts as they arrive (operations/inbox/receive.py).
 
 -- add_deliveries --
--- The deliveries of a document, each with its flags.
+-- The deliveries of a document, each with its flags; their episodes are there.
 INSERT INTO _genai.alert_delivery (episode_id, received_at, topic, status, severity, dedupe_applied, cooldown_applied)
-SELECT d.id, %(now)s, d.topic, d.status, d.severity, d.dedupe, d.cooldown
-FROM unnest(%(ids)s::bigint[], %(topics)s::text[], %(statuses)s::text[], %(severities)s::text[], %(dedupes)s::boolean[],
-    %(cooldowns)s::boolean[]) d (id, topic, status, severity, dedupe, cooldown)
+SELECT e.id, %(now)s, d.topic, d.status, d.severity, d.dedupe, d.cooldown
+FROM unnest(%(org_ids)s::bigint[], %(fingerprints)s::text[], %(starts)s::timestamptz[], %(topics)s::text[],
+    %(statuses)s::text[], %(severities)s::text[], %(dedupes)s::boolean[], %(cooldowns)s::boolean[]) d (
+    org_id, fingerprint, starts_at, topic, status, severity, dedupe, cooldown)
+JOIN _genai.alert_episode e USING (org_id, fingerprint, starts_at)
 
 
 -- forget --

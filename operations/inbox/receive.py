@@ -74,15 +74,16 @@ def receive(
     """
     told = read(document)
     now = now or datetime.now(UTC)
-    deliveries: list[Delivery] = []
-    with connection.transaction():
+    stored: list[_Stored] = []
+    # In two round trips: what is known, then all that is written, with the commit.
+    with connection.pipeline(), connection.transaction():
         # One document at a time: two that tell the same alert must not both find its topic silent.
         connection.execute(query("lock"))
         for alerts in _rounds(told.alerts):
-            deliveries += _store(connection, alerts, source or told.source, now, cooldown)
+            stored.append(_store(connection, alerts, source or told.source, now, cooldown))
         for fault in told.faults:
             connection.execute(query("quarantine"), {"now": now, "fault": fault})
-    return Received(deliveries, told.faults)
+    return Received([delivery for each in stored for delivery in each.deliveries()], told.faults)
 
 
 def _rounds(alerts: Sequence[Alert]) -> Iterator[list[Alert]]:
@@ -97,22 +98,42 @@ def _rounds(alerts: Sequence[Alert]) -> Iterator[list[Alert]]:
         yield list(part.values())
 
 
+class _Flagged(NamedTuple):
+    """An alert with what becomes of its delivery."""
+
+    alert: Alert
+    is_new: bool
+    dedupe_applied: bool
+    cooldown_applied: bool
+
+
+class _Stored(NamedTuple):
+    """Alerts on their way into the ledger; their numbers come with the answer to what was written."""
+
+    flagged: list[_Flagged]
+    upserted: psycopg.Cursor[tuple[Any, ...]]
+
+    def deliveries(self) -> list[Delivery]:
+        ids = {(row[1], row[2], row[3].astimezone(UTC)): row[0] for row in self.upserted}
+        return [Delivery(ids[each.alert.key], *each) for each in self.flagged]
+
+
 def _store(
     connection: Connection, alerts: list[Alert], source: str, now: datetime, cooldown: timedelta
-) -> list[Delivery]:
-    known = _statuses(connection, alerts)
-    told = _told(connection, alerts, now - cooldown)
-    ids = _upsert(connection, alerts, source, now)
-    found = []
+) -> _Stored:
+    known, told = _known(connection, alerts, now - cooldown)
+    flagged = []
     for alert in alerts:
         is_repeated = alert.status in known.get(alert.key, ())
         is_silent = not is_repeated and in_cooldown(alert, told.get(alert.topic), now, cooldown)
-        delivery = Delivery(ids[alert.key], alert, alert.key not in known, is_repeated, is_silent)
-        if alert.ended_at is None and delivery.needs_attention:
+        each = _Flagged(alert, alert.key not in known, is_repeated, is_silent)
+        if alert.ended_at is None and not (is_repeated or is_silent or alert.is_test):
             told[alert.topic] = _Told(now, alert.severity)
-        found.append(delivery)
-    _write_deliveries(connection, found, now)
-    return found
+        flagged.append(each)
+    values = {"alerts": Jsonb([_row(alert) for alert in alerts]), "source": source, "now": now}
+    upserted = connection.execute(query("upsert"), values)
+    _write_deliveries(connection, flagged, now)
+    return _Stored(flagged, upserted)
 
 
 def in_cooldown(alert: Alert, told: _Told | None, now: datetime, cooldown: timedelta) -> bool:
@@ -122,22 +143,17 @@ def in_cooldown(alert: Alert, told: _Told | None, now: datetime, cooldown: timed
     return SEVERITIES.index(alert.severity) <= SEVERITIES.index(told.severity)
 
 
-def _statuses(connection: Connection, alerts: Sequence[Alert]) -> dict[tuple[int, str, datetime], list[str]]:
-    rows = connection.execute(query("known"), _keys(alerts)).fetchall()
-    return {(row[0], row[1], row[2].astimezone(UTC)): row[3] for row in rows}
-
-
-def _told(connection: Connection, alerts: Sequence[Alert], since: datetime) -> dict[str, _Told]:
+def _known(
+    connection: Connection, alerts: Sequence[Alert], since: datetime
+) -> tuple[dict[tuple[int, str, datetime], list[str]], dict[str, _Told]]:
+    """In which status these episodes were told before, and when their topics were, to people."""
+    episodes = connection.execute(query("known"), _keys(alerts))
     values = {"topics": sorted({alert.topic for alert in alerts}), "since": since}
-    return {row[0]: _Told(row[1], row[2]) for row in connection.execute(query("told"), values).fetchall()}
-
-
-def _upsert(
-    connection: Connection, alerts: Sequence[Alert], source: str, now: datetime
-) -> dict[tuple[int, str, datetime], int]:
-    values = {"alerts": Jsonb([_row(alert) for alert in alerts]), "source": source, "now": now}
-    rows = connection.execute(query("upsert"), values).fetchall()
-    return {(row[1], row[2], row[3].astimezone(UTC)): row[0] for row in rows}
+    topics = connection.execute(query("told"), values)
+    return (
+        {(row[0], row[1], row[2].astimezone(UTC)): row[3] for row in episodes},
+        {row[0]: _Told(row[1], row[2]) for row in topics},
+    )
 
 
 def _row(alert: Alert) -> dict[str, object]:
@@ -156,15 +172,14 @@ def _keys(alerts: Sequence[Alert]) -> dict[str, object]:
     }
 
 
-def _write_deliveries(connection: Connection, deliveries: Sequence[Delivery], now: datetime) -> None:
-    values = {
+def _write_deliveries(connection: Connection, flagged: Sequence[_Flagged], now: datetime) -> None:
+    values = _keys([each.alert for each in flagged]) | {
         "now": now,
-        "ids": [each.episode_id for each in deliveries],
-        "topics": [each.alert.topic for each in deliveries],
-        "statuses": [each.alert.status for each in deliveries],
-        "severities": [each.alert.severity for each in deliveries],
-        "dedupes": [each.dedupe_applied for each in deliveries],
-        "cooldowns": [each.cooldown_applied for each in deliveries],
+        "topics": [each.alert.topic for each in flagged],
+        "statuses": [each.alert.status for each in flagged],
+        "severities": [each.alert.severity for each in flagged],
+        "dedupes": [each.dedupe_applied for each in flagged],
+        "cooldowns": [each.cooldown_applied for each in flagged],
     }
     connection.execute(query("add_deliveries"), values)
 

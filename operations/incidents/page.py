@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -18,7 +18,7 @@ from operations.incidents.burn import SETTLING, SHORTEST
 from operations.incidents.containment import Containment, Facts, containment
 from operations.incidents.model import CLASSES, Connection, rows
 from operations.web.grafana import GrafanaLinks
-from operations.web.parameters import BadParameter, Links
+from operations.web.parameters import Links
 from operations.web.render import Service, render
 
 SHOWN = 200
@@ -30,28 +30,11 @@ class Filters(NamedTuple):
     """What the list shows; `active` is all that is not closed, `*` everything."""
 
     state: str = "active"
-    environment: str = "*"
+    env: str = "*"
     owner: str = "*"
 
 
-def filters_of(parameters: Iterable[tuple[str, str]]) -> Filters:
-    """The filters of an address.
-
-    Raises:
-        BadParameter: a name that is unknown, or a state that is none.
-    """
-    given: dict[str, str] = {}
-    for name, value in parameters:
-        name = {"env": "environment"}.get(name, name)
-        if name not in Filters._fields:
-            raise BadParameter(name[:80], "state, env or owner")
-        if "\x00" in value or len(value) > 1024:
-            raise BadParameter(name, "a text of at most 1024 characters without NUL")
-        given[name] = value or "*"
-    filters = Filters(**given)
-    if filters.state not in STATES:
-        raise BadParameter("state", f"one of {', '.join(STATES)}")
-    return filters
+CHOICES: Final = {"state": STATES}
 
 
 def incidents_page(connection: Connection, filters: Filters, links: Links, service: Service | None) -> str:

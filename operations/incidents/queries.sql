@@ -56,7 +56,7 @@ SELECT i.id, i.title, i.state, i.state_by, i.state_at, i.severity, i.environment
     i.driver_class, i.driver, i.opened_at, i.contained_at, i.closed_at, i.recurrences, i.verdict, i.is_guardrail_open
 FROM genai.incident i
 WHERE (%(state)s = '*' OR i.state = %(state)s OR %(state)s = 'active' AND i.state <> 'closed')
-    AND (%(environment)s = '*' OR i.environment = %(environment)s) AND (%(owner)s = '*' OR i.owner = %(owner)s)
+    AND (%(env)s = '*' OR i.environment = %(env)s) AND (%(owner)s = '*' OR i.owner = %(owner)s)
 ORDER BY i.state = 'closed', i.opened_at DESC, i.id DESC
 LIMIT %(limit)s
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
 from operations import times
 from operations.compare.model import DIMENSIONS, Focus, Question
 from operations.format import iso
+
+F = TypeVar("F", bound=NamedTuple)
 
 _LONGEST_VALUE = 1024
 _GRAFANAS_OWN = {"timezone", "orgId", "refresh", "kiosk", "theme", "viewPanel", "editPanel", "tab"}
@@ -58,6 +60,33 @@ def question_of(parameters: Iterable[tuple[str, str]], now: datetime) -> Questio
     return Question(start, end, baseline, environment, data_mode, dimension, focus)
 
 
+def filters_of(parameters: Iterable[tuple[str, str]], usual: F, choices: Mapping[str, Sequence[str]]) -> F:
+    """The filters of a list's address; an empty value is `*`, everything.
+
+    Args:
+        usual: the filters of an address without any.
+        choices: filter → the only values that it can have.
+
+    Raises:
+        BadParameter: a name that is unknown, or a value that cannot be.
+    """
+    given: dict[str, str] = {}
+    for name, value in parameters:
+        if name not in usual._fields:
+            raise _unknown(name[:80], set(usual._fields))
+        given[name] = _checked(name, value) or "*"
+    for name, known in choices.items():
+        if name in given and given[name] not in known:
+            raise BadParameter(name, f"one of {', '.join(known)}")
+    return usual._replace(**given)
+
+
+def _checked(name: str, value: str) -> str:
+    if "\x00" in value or len(value) > _LONGEST_VALUE:
+        raise BadParameter(name, f"a text of at most {_LONGEST_VALUE} characters without NUL")
+    return value
+
+
 def calls_shown(parameters: Iterable[tuple[str, str]]) -> tuple[list[tuple[str, str]], bool]:
     """The parameters of the question, and whether the page lists failed calls only (`calls=failed`).
 
@@ -81,8 +110,7 @@ def _gathered(parameters: Iterable[tuple[str, str]]) -> dict[str, str]:
             continue
         if name not in known:
             raise _unknown(name[:80], known)
-        if "\x00" in value or len(value) > _LONGEST_VALUE:
-            raise BadParameter(name, f"a text of at most {_LONGEST_VALUE} characters without NUL")
+        _checked(name, value)
         if name in given and name != "env":
             raise BadParameter(name, "given once")
         given[name] = f"{given[name]},{value}" if name in given else value

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from demo.simulation.world import drafts, make_world
 from demo.stage import Ports, choose_ports
 from processor.pricing.load import load_price_book
 from tests.machine import require
+from tests.operations.planted_faults import FAULTS, clean, healthy, reject
 from tests.running import RunningService
 from tests.storage.ledger import rows
 
@@ -100,3 +102,67 @@ def assert_links(dsn: str) -> None:
         assert (baseline, is_window_given) == ("24h", True)
         assert investigate.endswith("&var-prompt_version=v99")
         assert runbook == "http://pages/runbooks#cost-drift-prompt"
+
+
+FAULTY = {
+    ("freshness", "critical", "prod"), ("ingest_rejects", "warning", "*"),
+    ("rollup_mismatch", "warning", "prod"), ("sender_lag", "info", "prod"),
+    ("telemetry_silent", "warning", "prod"), ("duplicate_deliveries", "info", "prod"),
+    ("unknown_data_mode", "info", "prod"), ("watchdog", "info", "prod"),
+}  # fmt: skip
+
+
+def test_grafana_tells_faults_of_the_pipeline_and_loses_nothing_when_it_is_restarted(
+    request: pytest.FixtureRequest, migrated_database: str, tmp_path: Path
+) -> None:
+    require(request.config, "grafana program")
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    healthy(migrated_database, now)
+    settings = {"SPANLEDGER_ALERTING__EVALUATE": "builtin", "SPANLEDGER_PUBLIC_URL": "http://pages"}
+    port, program = choose_ports(Ports(0, 0, 0)).ops, find(Path(os.environ["GRAFANA"]))
+    with (
+        psycopg.connect(migrated_database, autocommit=True) as connection,
+        RunningService(migrated_database, environment=settings) as service,
+    ):
+        pages = f"http://{service.ops}"
+        for fault in FAULTS.values():
+            fault.plant(connection, now)
+        with running(program, migrated_database, tmp_path, port, pages):
+            wait_until(lambda: told(migrated_database, "grafana") >= FAULTY, migrated_database)
+            wait_until(lambda: told(migrated_database, "builtin") >= FAULTY, migrated_database)
+            assert told(migrated_database, "grafana") == told(migrated_database, "builtin") == FAULTY
+            with connection.transaction():
+                connection.execute("LOCK TABLE _genai.usage_hour IN ACCESS EXCLUSIVE MODE")
+                unreadable = ("ledger_unreadable", "critical", "prod")
+                wait_until(lambda: unreadable in told(migrated_database, "grafana"), migrated_database)
+        # Grafana is away while everything ends, and while spans are rejected for another reason.
+        for fault in FAULTS.values():
+            fault.mend(connection, datetime.now(UTC))
+        clean(connection, datetime.now(UTC))
+        reject(connection, datetime.now(UTC), "refused_by_ledger")
+        with running(program, migrated_database, tmp_path, port, pages):
+            wait_until(lambda: not firing(migrated_database, "grafana"), migrated_database)
+            wait_until(
+                lambda: ("grafana", "refused_by_ledger") in scopes(migrated_database), migrated_database
+            )
+
+
+def wait_until(holds: Callable[[], bool], dsn: str) -> None:
+    """Wait for what Grafana or our evaluation tells."""
+    deadline = datetime.now(UTC) + PATIENCE
+    while not holds():
+        assert datetime.now(UTC) < deadline, both(dsn)
+        time.sleep(5)
+
+
+def firing(dsn: str, source: str) -> list[tuple[Any, ...]]:
+    """Planted faults that one of the two has not told the end of."""
+    query = (
+        "SELECT rule FROM genai.alert_episode WHERE source = %s AND ended_at IS NULL"
+        " AND rule <> 'watchdog' AND scope <> 'refused_by_ledger'"
+    )
+    return rows(dsn, query, source)
+
+
+def scopes(dsn: str) -> set[tuple[Any, ...]]:
+    return set(rows(dsn, "SELECT source, scope FROM genai.alert_episode"))

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from storage.upkeep.rollup_check import Slice, compare
-from tests.operations.ledger import Call, fill
+from tests.operations.ledger import Call, book, fill
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 EVERY = timedelta(seconds=10)
@@ -21,8 +21,11 @@ Connection = psycopg.Connection[Any]
 Step = Callable[[Connection, datetime], object]
 
 
+_SENDERS = (("shop", "prod"), ("batch", "prod"), ("nightly", "prod"), ("shop", "staging"))
+
+
 def healthy(dsn: str, now: datetime) -> None:
-    """Two services in prod and one in staging send all the time, yesterday and a week ago too."""
+    """Three services in prod and one in staging send all the time, yesterday and a week ago too."""
     fill(dsn, _traffic(now))
     with psycopg.connect(dsn, autocommit=True) as connection:
         # A call has a key, and arrives when it ends.
@@ -49,7 +52,7 @@ def _traffic(now: datetime) -> Iterator[Call]:
     for back in (timedelta(days=7), timedelta(days=1), timedelta(0)):
         moment = now - back - 65 * MINUTE
         while moment < now - back + AHEAD:
-            for service, environment in (("shop", "prod"), ("batch", "prod"), ("shop", "staging")):
+            for service, environment in _SENDERS:
                 number = int(moment.timestamp()) // int(EVERY.total_seconds())
                 yield Call(
                     moment, service=service, environment=environment, endpoint=f"{service}.ask",
@@ -98,11 +101,12 @@ def _unhang(connection: Connection, now: datetime) -> None:
     connection.execute("DELETE FROM _genai.writer_mark WHERE holds_from IS NOT NULL")
 
 
-def _reject(connection: Connection, now: datetime) -> None:
+def reject(connection: Connection, now: datetime, reason: str = "too_late") -> None:
+    """Twelve spans were rejected within two minutes."""
     connection.execute(
         "INSERT INTO _genai.quarantine (received_at, name, reason, detail)"
-        " SELECT %s - n * interval '10 seconds', 'chat', 'too_late', 'planted' FROM generate_series(1, 12) n",
-        (now,),
+        " SELECT %s - n * interval '10 seconds', 'chat', %s, 'planted' FROM generate_series(1, 12) n",
+        (now, reason),
     )
 
 
@@ -152,27 +156,30 @@ def _hasten(connection: Connection, now: datetime) -> None:
 
 
 def _fall_silent(connection: Connection, now: datetime) -> None:
-    """A service that sent yesterday and a week ago sends nothing: `batch`, by another name then."""
-    for days in (1, 7):
-        connection.execute(_COPY_SERVICE, {"day": now - timedelta(days=days), "service": "nightly"})
-
-
-_COPY_SERVICE = """
-    WITH made AS (
-        INSERT INTO _genai.series
-        SELECT 900, 900, 900, 'prod', 'real', %(service)s, %(service)s || '.ask', s.prompt_version,
-            s.provider, s.model
-        FROM _genai.series s WHERE s.environment = 'prod' AND s.service_name = 'shop'
-        ON CONFLICT DO NOTHING RETURNING id
+    """`nightly` has sent nothing for forty minutes."""
+    start = now - 40 * MINUTE
+    connection.execute("CREATE TABLE planted_silence AS TABLE _genai.model_call WITH NO DATA")
+    connection.execute(
+        "WITH gone AS (DELETE FROM _genai.model_call m USING _genai.series s WHERE s.id = m.series_id"
+        " AND s.service_name = 'nightly' AND m.time >= %s RETURNING m.*)"
+        " INSERT INTO planted_silence SELECT * FROM gone",
+        (start,),
     )
-    INSERT INTO _genai.usage_minute (bucket, series_id, calls, requests)
-    SELECT date_bin('1 minute', %(day)s, 'epoch') - n * interval '1 minute', 900, 5, 5
-    FROM generate_series(0, 40) n
-"""
+    _sum_again(connection, start)
 
 
 def _speak_again(connection: Connection, now: datetime) -> None:
-    connection.execute("DELETE FROM _genai.usage_minute WHERE series_id = 900")
+    connection.execute("INSERT INTO _genai.model_call SELECT * FROM planted_silence")
+    connection.execute("DROP TABLE planted_silence")
+    _sum_again(connection, now - 60 * MINUTE)
+
+
+def _sum_again(connection: Connection, start: datetime) -> None:
+    """Rollups from the hour of a moment on, from the calls."""
+    hour = start.replace(minute=0, second=0, microsecond=0)
+    for table in ("usage_minute", "usage_hour", "usage_identity_hour"):
+        connection.execute(f"DELETE FROM _genai.{table} WHERE bucket >= %s", (hour,))  # noqa: S608
+    book(connection, hour)
 
 
 def _resend(connection: Connection, now: datetime) -> None:
@@ -198,7 +205,7 @@ FAULTS = {
     for fault in (
         Fault(rule="freshness", plant=_hang, mend=_unhang, labels={"scope": "ledger"}),
         Fault(
-            rule="ingest_rejects", plant=_reject, mend=_time_passes, env="*", data_mode="*",
+            rule="ingest_rejects", plant=reject, mend=_time_passes, env="*", data_mode="*",
             labels={"scope": "too_late"}, ends_after=15 * MINUTE,
         ),
         Fault(rule="rollup_mismatch", plant=_damage, mend=_repair, labels={"scope": "hour"}),

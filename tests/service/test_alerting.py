@@ -97,7 +97,7 @@ def test_a_simulated_deploy_reaches_the_inbox_and_demo_data_wake_nobody(
 
 def test_only_one_process_evaluates(migrated_database: str) -> None:
     one, other = (Evaluator(config(), migrated_database) for _ in range(2))
-    other._holder = "another machine"
+    other.lease.holder = "another machine"
     assert one.run(datetime.now(UTC)) is not None
     assert other.run(datetime.now(UTC)) is None
 
