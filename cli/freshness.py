@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Annotated, cast
 
 import typer
 
 from cli import options
 from operations import times
-from operations.format import number
+from operations.format import instant, number
+from operations.freshness import breach
 from operations.freshness.model import Answer, Freshness, Step, bound, freshness, missed
-from operations.terminal import Column, console, print_json, public, show_table
+from operations.query import Row, call_json
+from operations.terminal import Column, ago, console, print_json, public, show_table
 
 _COLUMNS = (
     Column("time (UTC)", style="bold"),
@@ -22,13 +26,16 @@ _COLUMNS = (
 )
 _FORMS = {"minute": "%Y-%m-%d %H:%M", "hour": "%Y-%m-%d %H:%M", "day": "%Y-%m-%d"}
 
-app = options.app()
+app = options.app(name="freshness", no_args_is_help=False)
+breach_app = options.app(help="Breaches of the freshness contract: when, how bad, and why.")
+app.add_typer(breach_app, name="breach")
 
 
-@app.command(name="freshness")
+@app.callback(invoke_without_command=True)
 @options.grouped
 def show(
     *,
+    context: typer.Context,
     step: Annotated[
         str,
         typer.Option(
@@ -40,8 +47,11 @@ def show(
         bool, typer.Option("--gate", help="Exit with 1 if the window misses the objective, or has no calls.")
     ] = False,
     objective: Annotated[
-        str, typer.Option("--objective", metavar="TIME", help="What 95 of 100 calls have to stay within.")
-    ] = "5m",
+        str | None,
+        typer.Option(
+            "--objective", metavar="TIME", help="What 95 of 100 calls have to stay within. [as configured]"
+        ),
+    ] = None,
     span: options.Window,
     as_json: options.AsJson = False,
     given: options.Settings,
@@ -50,18 +60,83 @@ def show(
 
     Each figure is an upper bound from a histogram whose bounds grow by 41%.
     """
-    limit = options.parsed(times.duration)(objective).total_seconds()
+    if context.invoked_subcommand:
+        return
+    asked = options.parsed(times.duration)(objective).total_seconds() if objective else None
     start, end = span.bounds()
     with given.connected() as connection:
         answer = freshness(connection, start, end, cast(Step, step))
-    miss = missed(answer, limit)
+        budget = breach.budget(connection)
+    miss = missed(answer, asked or budget["objective_seconds"])
     if as_json:
         steps, whole = map(_document, answer.steps), _document(answer.whole) if answer.whole else None
-        print_json({"from": start, "to": end, "steps": list(steps), "whole": whole, "missed": miss})
+        found = {"from": start, "to": end, "steps": list(steps), "whole": whole, "missed": miss}
+        print_json(found | {"errorBudget": public(budget)})
     else:
         _print(answer, step, miss if gate else None)
+        console().print(_budget_line(budget), style="dim", markup=False)
     if gate and miss:
         raise typer.Exit(1)
+
+
+@breach_app.command("list")
+@options.grouped
+def list_breaches(
+    *, window: options.LongWindow, as_json: options.AsJson = False, given: options.Settings
+) -> None:
+    """List the breaches of a window, the latest first."""
+    start, end = window.bounds()
+    with given.connected() as connection:
+        found = breach.breaches(connection, start, end)
+    if as_json:
+        print_json([call_json(row) for row in found])
+        return
+    columns = (
+        Column("id", figures=True), Column("opened (UTC)", style="bold"), Column("lasted", figures=True),
+        Column("worst", figures=True, rank=1), Column("cause"), Column("detail", rank=3, wraps=True),
+        Column("note", rank=2, wraps=True),
+    )  # fmt: skip
+    if found:
+        show_table(console(), columns, [_breach_cells(row) for row in found])
+    else:
+        console().print("No breach of the freshness contract in this window.", style="dim")
+
+
+@breach_app.command("note")
+@options.grouped
+def note_breach(
+    *,
+    identity: Annotated[int, typer.Argument(metavar="ID", help="As `breach list` shows it.")],
+    text: Annotated[str, typer.Argument(metavar="NOTE", help="What was wrong, and what was done.")],
+    by: options.Actor = "",
+    given: options.Settings,
+) -> None:
+    """Note what a breach was about; a later note takes the place of this one."""
+    with given.connected() as connection:
+        done = breach.note(connection, identity, text, by or getpass.getuser())
+    if not done:
+        raise typer.BadParameter(f"{identity} is no breach", param_hint="ID")
+    console().print(f"Breach {identity}: noted.", markup=False)
+
+
+def _breach_cells(row: Row) -> list[str]:
+    lasted = ago(timedelta(seconds=row["lasted_seconds"]))
+    return [
+        str(row["id"]), instant(row["opened_at"]), lasted if row["closed_at"] else f"{lasted}, open",
+        bound(row["peak_seconds"]), row["cause"].replace("_", " "), row["detail"], row["note"],
+    ]  # fmt: skip
+
+
+def _budget_line(budget: Row) -> str:
+    """The error budget in a sentence."""
+    if not budget["calls"]:
+        return "Error budget of 30 days: no calls yet."
+    burn = "no calls" if budget["burn_1h"] is None else f"{budget['burn_1h']:.1f}"
+    return (
+        f"Error budget of 30 days: {budget['used']:.1%} is used ({number(budget['late'])} of "
+        f"{number(budget['calls'])} calls took longer than {bound(budget['objective_seconds'])}; 5% may). "
+        f"Burn rate of the last hour: {burn}."
+    )
 
 
 def _print(answer: Answer, step: str, miss: str | None) -> None:

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import psycopg
+
+from operations.freshness import breach
 from service.config import Config
+from service.housekeeping import Housekeeper, Task
+from service.watch import Trouble, Watch
+
+_JUDGE_SECONDS: Final = 5.0
+_FORGET_SECONDS: Final = 3600.0
 
 
 def contract_settings(config: Config) -> dict[str, str]:
@@ -14,3 +27,29 @@ def contract_settings(config: Config) -> dict[str, str]:
         "freshness_window_seconds": f"{freshness.window.total_seconds():g}",
         "probe_every_seconds": f"{probe.every.total_seconds():g}" if probe.enabled else "",
     }
+
+
+class BreachKeeper:
+    """Keeps the record of breaches, explained by what the watch of this service knows."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._forgotten = 0.0
+
+    def judge(self, connection: psycopg.Connection[Any]) -> str | None:
+        """Open, worsen or close; returns what began or ended."""
+        if time.monotonic() - self._forgotten > _FORGET_SECONDS:
+            breach.forget(connection)
+            self._forgotten = time.monotonic()
+        return breach.judge(connection, [_known(trouble) for trouble in self._watch.known()])
+
+
+def _known(trouble: Trouble) -> breach.Known:
+    until = None if trouble.until is None else datetime.fromtimestamp(trouble.until, UTC)
+    return breach.Known(trouble.cause, trouble.detail, datetime.fromtimestamp(trouble.since, UTC), until)
+
+
+def keeping_contract(dsn: str, watch: Watch) -> AbstractAsyncContextManager[None]:
+    """Judge the contract every few seconds while the block runs, in one process of all."""
+    task = Task("freshness", _JUDGE_SECONDS, BreachKeeper(watch).judge)
+    return Housekeeper(dsn, [task], job="freshness", look_seconds=_JUDGE_SECONDS).running()

@@ -31,7 +31,7 @@ from receiver.status import log_fault
 from service import database, keys, metrics, ports
 from service.beside import beside
 from service.config import Config
-from service.contract import contract_settings
+from service.contract import contract_settings, keeping_contract
 from service.hangup import Terminal, on_hangup
 from service.identity_keys import load_identity_rules
 from service.logs import announce, configure_logging
@@ -214,6 +214,7 @@ async def _serve(
             Sources(pool.connection, running.states, running.restarts, running.prices_checked, ours)
         )
         await stack.enter_async_context(watch.running())
+        await stack.enter_async_context(keeping_contract(first.dsn, watch))
 
         def pages() -> Starlette:
             config, book, loaded = running.assignment.config, running.book, running.loaded

@@ -103,6 +103,11 @@ class Watch:
             self._compare(findings(facts), time.time())
             return Report(facts, restarts, list(self._open.values()))
 
+    def known(self) -> list[Trouble]:
+        """What is wrong as of the last look, and what is over."""
+        with self._lock:
+            return [*self._open.values(), *self.past]
+
     def probe(self) -> Probe:
         """Whether the database commits and can be read, known after a few seconds even when it hangs."""
         try:

@@ -47,6 +47,7 @@ class State(NamedTuple):
         ahead_seconds: by how much its clock is ahead of ours.
         doubt_seconds: half of the time that asking took: the figure is no better than this.
         lag: from receipt to visible (`queries.sql: lag`).
+        contract: how the freshness contract stands (`queries.sql: contract`).
         growth: its size in bytes, bytes more a day (None before two hours of samples), and since when.
     """
 
@@ -59,6 +60,7 @@ class State(NamedTuple):
     waiting: Row
     tables: list[Row]
     growth: Row
+    contract: Row = {}  # noqa: RUF012 - never changed
 
 
 def probe(connect: Connect, reason: Callable[[psycopg.Error], str]) -> Probe:
@@ -125,12 +127,12 @@ def look(connection: Connection, sizes: Sizes | None = None) -> State:
     after = time.time()
     waits = (after - before) / 2
     timescale = f" with TimescaleDB {clock['timescaledb']}" if clock["timescaledb"] else ""
-    one = {name: _rows(connection, name)[0] for name in ("lag", "waiting")}
+    one = {name: _rows(connection, name)[0] for name in ("lag", "waiting", "contract")}
     tables, growth = sizes or measure(connection)
     return State(
         f"PostgreSQL {clock['version'].split()[0]}{timescale}", clock["now"] - before - waits,
         waits, one["lag"], _rows(connection, "jobs"), _rows(connection, "tasks"), one["waiting"],
-        tables, growth,
+        tables, growth, one["contract"],
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Final, Literal, NamedTuple
 
-from operations.diagnosis.database import Probe, State
+from operations.diagnosis.database import Probe, Row, State
 
 Severity = Literal["critical", "warning"]
 
@@ -117,6 +117,10 @@ CAUSES: Final[dict[str, Cause]] = {
         "Calls become visible late", "warning",
         "A receiver holds calls that it could not commit: see `/diagnostics` of each."
     ),
+    "probe_failing": Cause(
+        "The probe does not come through", "critical",
+        "`spanledger probe` sends one now and says which stage fails: receiver, sums, price or Grafana.",
+    ),
     "task_failing": Cause(
         "Periodic maintenance fails", "warning", "The log of the service that runs it has the whole error."
     ),
@@ -222,6 +226,7 @@ def _database(state: State) -> Iterator[Finding]:
         yield Finding(
             "counted_late", f"what was received is counted up to {state.lag['behind_seconds']:.0f} s ago only"
         )
+    yield from _contract(state.contract)
     for task in state.tasks:
         if task["error"] is not None:
             yield Finding("task_failing", f"{task['task']}: {task['error']}", task["task"])
@@ -232,6 +237,19 @@ def _database(state: State) -> Iterator[Finding]:
             )
     if state.waiting["rollup_differences"]:
         yield Finding("sums_differ", f"{state.waiting['rollup_differences']} buckets")
+
+
+def _contract(contract: Row) -> Iterator[Finding]:
+    """What the probe and the calls say of how soon they are visible; `contract` is empty where unknown."""
+    if contract.get("probe_failure"):
+        yield Finding("probe_failing", f"{contract['probe_failure']}: {contract['probe_detail']}")
+    elif contract.get("probe_is_missing"):
+        last = contract["probe_sent_at"]
+        since = f"none since {last:%Y-%m-%d %H:%M:%S} UTC" if last else "none was ever sent"
+        yield Finding("probe_failing", since)
+    if contract and contract["p95_seconds"] > contract["objective_seconds"]:
+        late = f"95 of 100 calls of the last minutes took up to {contract['p95_seconds']:.0f} s"
+        yield Finding("counted_late", late, "p95")
 
 
 def _disk(state: State, disk: Disk | None) -> Iterator[Finding]:

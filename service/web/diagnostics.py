@@ -67,6 +67,7 @@ def report_json(status: Status, watch: Watch, fault: str | None) -> dict[str, An
         "senderProblems": [described(problem, status.endpoints) for problem in status.problems()],
         "senderClocks": [_clock(clock) for clock in report.facts.clocks],
         "freshness": ledger.call_json(report.facts.state.lag) if report.facts.state else {},
+        "contract": ledger.call_json(report.facts.state.contract) if report.facts.state else {},
         "database": _database(report),
         "prices": status.prices(),
         "settings": status.settings,

@@ -33,7 +33,7 @@ $$;
 -- From receipt to visible: seconds below which 95 of 100 calls of ten minutes stayed, or how long nothing has been known to
 -- be complete, whichever is more. No figures at all are a breach.
 CREATE FUNCTION genai.seconds_behind(p_now timestamptz) RETURNS double precision LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT greatest(behind.seconds, p95.seconds)
+    SELECT greatest(behind.seconds, p95.seconds, probe.seconds)
     FROM (
         SELECT coalesce(max(extract(epoch FROM p_now - w.complete_to)), 1e6)::float8 AS seconds FROM genai.watermark w
     ) behind
@@ -48,6 +48,11 @@ CREATE FUNCTION genai.seconds_behind(p_now timestamptz) RETURNS double precision
             ) b
         ) f
     ) p95
+    CROSS JOIN (
+        SELECT CASE WHEN s.is_missing OR s.failure IS NOT NULL
+            THEN extract(epoch FROM p_now - coalesce(s.good_at, s.sent_at, p_now))::float8 ELSE 0 END AS seconds
+        FROM genai.probe_state(p_now) s
+    ) probe
 $$;
 
 -- What was received is not visible in time.
