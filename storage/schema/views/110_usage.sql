@@ -115,21 +115,9 @@ RETURNS TABLE (id bigint, tenant_id text, user_id text) LANGUAGE sql STABLE PARA
         AND (coalesce(p_tenant, '*') = '*' OR i.tenant_id = p_tenant)
 $$;
 
--- Which level a question is read from that asks for spend and counts only: `person` stands for `identity` where no model
--- narrows it, for then a person's days are one row each.
-CREATE FUNCTION genai.spend_source(
-    p_dimension text, p_endpoint text, p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text
-) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE
-        WHEN genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service) = 'identity'
-            AND string_to_array(p_dimension, ',') <@ '{user,tenant}' AND coalesce(p_model, '*') = '*' THEN 'person'
-        ELSE genai.window_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_service)
-    END
-$$;
-
 -- The pieces that answer a window (`side` 1) and its baseline (0; none where it is NULL), and the level that each is read
 -- from: a whole day from its sums where these are not stale, else from its hours.
-CREATE FUNCTION genai.window_pieces(p_from timestamptz, p_to timestamptz, p_baseline text, p_source text)
+CREATE FUNCTION genai.level_pieces(p_from timestamptz, p_to timestamptz, p_baseline text, p_source text)
 RETURNS TABLE (side integer, level text, from_time timestamptz, to_time timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT r.side, x.level, x.from_time, x.to_time
@@ -160,6 +148,22 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
             AND s.level = CASE p_source WHEN 'series' THEN 'hour' WHEN 'person' THEN 'identity_hour' END
     ) x (level, from_time, to_time)
     WHERE x.from_time < x.to_time
+$$;
+
+-- The same with neighbours of one level as one piece: each is a scan of its own.
+CREATE FUNCTION genai.window_pieces(p_from timestamptz, p_to timestamptz, p_baseline text, p_source text)
+RETURNS TABLE (side integer, level text, from_time timestamptz, to_time timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT i.side, i.level, min(i.from_time), max(i.to_time)
+    FROM (
+        SELECT w.*, count(*) FILTER (WHERE w.from_time <> w.reached) OVER (
+            PARTITION BY w.side, w.level ORDER BY w.from_time) AS island
+        FROM (
+            SELECT w.*, lag(w.to_time) OVER (PARTITION BY w.side, w.level ORDER BY w.from_time) AS reached
+            FROM genai.level_pieces(p_from, p_to, p_baseline, p_source) w
+        ) w
+    ) i
+    GROUP BY i.side, i.level, i.island
 $$;
 
 -- The value of one dimension.
@@ -197,8 +201,7 @@ $$;
 -- in numeric: in bigint a window of nine million dollars would be an error. Filters stand in a CASE: hashed once, not
 -- joined. OFFSET 0 keeps the rows of a piece a scan of their own: else the planner may read a whole table and throw away
 -- what is in no piece. The keys say as much as they can (a boolean has two values, a CASE of constants none): guessing too
--- many groups, the planner would sort on disk what it can hash. `p_source` is what `window_source` says, or
--- `spend_source`: then only the columns of `spend_of_both` hold.
+-- many groups, the planner would sort on disk what it can hash. `p_source` is what `window_source` says.
 CREATE FUNCTION genai.sums_of(
     p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_dimension text,
     p_endpoint text, p_prompt_version text, p_user text, p_tenant text, p_model text, p_provider text, p_service text,
@@ -217,7 +220,7 @@ CREATE FUNCTION genai.sums_of(
         s.environment, s.data_mode, s.endpoint_tag, s.prompt_version, s.provider, s.model, s.service_name, i.tenant_id,
         i.user_id, {calls..latency_b23: coalesce(t.#, 0)}, t.cost_pico_usd
     FROM (
-        SELECT u.side = 1 AS is_window, CASE WHEN p_source <> 'person' THEN u.series_id END AS series_id,
+        SELECT u.side = 1 AS is_window, u.series_id,
             CASE WHEN p_source <> 'series' THEN u.identity_id END AS identity_id,
             {calls..output_image_tokens: genai.total(u.#) AS #},
             {input_cost_pico_usd..wasted_cost_pico_usd: sum(u.#) AS #},
@@ -239,13 +242,6 @@ CREATE FUNCTION genai.sums_of(
                 SELECT m.* FROM genai.measured_minute m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
             WHERE p.level = 'minute' AND p_source = 'series'
             UNION ALL
-            SELECT p.side, NULL, m.identity_id, {calls..latency_b23: m.#}
-            FROM piece p CROSS JOIN LATERAL (
-                SELECT m.* FROM genai.measured_person_day m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
-            WHERE p.level = 'day' AND p_source = 'person'
-                AND ((SELECT coalesce(p_env, '*') = '*') OR m.environment = ANY ((SELECT string_to_array(p_env, ','))::text[]))
-                AND (coalesce(p_data_mode, '*') = '*' OR m.data_mode = p_data_mode)
-            UNION ALL
             SELECT p.side, m.series_id, m.identity_id, {calls..latency_b23: m.#}
             FROM piece p CROSS JOIN LATERAL (
                 SELECT m.* FROM genai.measured_identity_hour m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
@@ -263,7 +259,7 @@ CREATE FUNCTION genai.sums_of(
         ) u
         WHERE CASE WHEN u.series_id IS NOT NULL
                 THEN u.series_id IN (SELECT s.id FROM genai.series_of(
-                    p_env, p_data_mode, p_endpoint, p_prompt_version, p_model, p_provider, p_service) s) ELSE true END
+                    p_env, p_data_mode, p_endpoint, p_prompt_version, p_model, p_provider, p_service) s) END
             AND CASE WHEN coalesce(p_user, '*') <> '*' OR coalesce(p_tenant, '*') <> '*'
                 THEN u.identity_id IN (SELECT i.id FROM genai.identity_of(p_user, p_tenant) i) ELSE true END
         GROUP BY 1, 2, 3
@@ -300,21 +296,4 @@ CREATE FUNCTION genai.usage_of(
     FROM genai.usage_of_both(
         p_from, p_to, NULL, p_env, p_data_mode, p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model,
         p_provider, p_service) u
-$$;
-
--- Spend and counts of a window and its baseline; by the dimensions user and tenant the other labels may be NULL.
-CREATE FUNCTION genai.spend_of_both(
-    p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_dimension text,
-    p_endpoint text, p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text
-) RETURNS TABLE (
-    side integer, segment text, endpoint_tag text, prompt_version text, provider text, model text, tenant_id text,
-    user_id text, calls numeric, requests numeric, successes numeric, errors numeric, unpriced_calls numeric,
-    cost_pico_usd numeric
-) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT u.side, u.segment, u.endpoint_tag, u.prompt_version, u.provider, u.model, u.tenant_id, u.user_id, u.calls,
-        u.requests, u.successes, u.errors, u.unpriced_calls, u.cost_pico_usd
-    FROM genai.sums_of(
-        p_from, p_to, p_baseline, p_env, p_data_mode, p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant,
-        p_model, NULL, p_service,
-        genai.spend_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service)) u
 $$;

@@ -128,7 +128,7 @@ RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 
 -- The sums by tenant of both windows, from the hours by identity and the calls beside these; several rows per tenant, endpoint
--- and model. Summed by tenant at once: by identity it would be ten times the groups.
+-- and model. Summed by tenant where they are read: by identity it would be ten times the groups.
 CREATE FUNCTION genai.sums_by_tenant(
     p_from timestamptz, p_to timestamptz, p_before timestamptz, p_before_to timestamptz, p_env text, p_data_mode text,
     p_endpoint text, p_model text, p_provider text
@@ -140,30 +140,34 @@ CREATE FUNCTION genai.sums_by_tenant(
     WITH piece AS MATERIALIZED (
         SELECT w.* FROM genai.window_pieces(
             p_from, p_to, p_before::text || '..' || p_before_to::text, 'identity_hour') w
+    ), wanted AS MATERIALIZED (
+        SELECT s.* FROM genai.series_of(p_env, p_data_mode, p_endpoint, NULL, p_model, p_provider, NULL) s
+    ), summed AS MATERIALIZED (
+        SELECT p.side, m.* FROM piece p CROSS JOIN LATERAL (
+            SELECT m.series_id, i.tenant_id, {calls..errors: genai.total(m.#) AS #},
+                {input_tokens..cache_write_tokens: genai.total(m.#) AS #}, genai.total(m.unpriced_calls) AS unpriced_calls,
+                {input_cost_pico_usd..other_cost_pico_usd: sum(m.#) AS #}
+            FROM genai.measured_identity_hour m LEFT JOIN genai.identity i ON i.id = m.identity_id
+            WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND m.series_id IN (SELECT w.id FROM wanted w)
+            GROUP BY m.series_id, i.tenant_id
+        ) m
+        WHERE p.level = 'hour'
+        UNION ALL
+        SELECT p.side, m.* FROM piece p CROSS JOIN LATERAL (
+            SELECT m.series_id, i.tenant_id, {calls..errors: genai.total(m.#) AS #},
+                {input_tokens..cache_write_tokens: genai.total(m.#) AS #}, genai.total(m.unpriced_calls) AS unpriced_calls,
+                {input_cost_pico_usd..other_cost_pico_usd: sum(m.#) AS #}
+            FROM genai.measured_call m LEFT JOIN genai.identity i ON i.id = m.identity_id
+            WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND m.series_id IN (SELECT w.id FROM wanted w)
+            GROUP BY m.series_id, i.tenant_id
+        ) m
+        WHERE p.level = 'call'
     )
-    SELECT t.side, s.endpoint_tag, s.provider, s.model, t.tenant_id, {calls..errors: coalesce(t.#, 0)},
+    SELECT t.side, w.endpoint_tag, w.provider, w.model, t.tenant_id, {calls..errors: coalesce(t.#, 0)},
         {input_tokens..cache_write_tokens: coalesce(t.#, 0)}, coalesce(t.unpriced_calls, 0),
         {input_cost_pico_usd..other_cost_pico_usd: coalesce(t.#, 0)},
         {input_cost_pico_usd..other_cost_pico_usd+ coalesce(t.#, 0)}
-    FROM (
-        SELECT u.side, u.series_id, i.tenant_id, {calls..errors: genai.total(u.#) AS #},
-            {input_tokens..cache_write_tokens: genai.total(u.#) AS #}, genai.total(u.unpriced_calls) AS unpriced_calls,
-            {input_cost_pico_usd..other_cost_pico_usd: sum(u.#) AS #}
-        FROM (
-            SELECT p.side, m.* FROM piece p CROSS JOIN LATERAL (
-                SELECT m.* FROM genai.measured_identity_hour m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
-            WHERE p.level = 'hour'
-            UNION ALL
-            SELECT p.side, m.* FROM piece p CROSS JOIN LATERAL (
-                SELECT m.* FROM genai.measured_call m WHERE m.bucket >= p.from_time AND m.bucket < p.to_time OFFSET 0) m
-            WHERE p.level = 'call'
-        ) u
-        LEFT JOIN genai.identity i ON i.id = u.identity_id
-        WHERE u.series_id IN (SELECT s.id FROM genai.series_of(
-            p_env, p_data_mode, p_endpoint, NULL, p_model, p_provider, NULL) s)
-        GROUP BY u.side, u.series_id, i.tenant_id
-    ) t
-    LEFT JOIN genai.series s ON s.id = t.series_id
+    FROM summed t JOIN wanted w ON w.id = t.series_id
 $$;
 
 -- The same from rollups, by the dimensions that they have. Without a filter on user or tenant two of them meet: sums by

@@ -22,18 +22,23 @@ CREATE FUNCTION genai.identities_of_change(
     p_prompt_version text, p_user text, p_tenant text, p_model text, p_provider text, p_service text,
     p_delta numeric, p_cost numeric, p_before numeric, p_added numeric, p_share numeric, p_growth numeric
 ) RETURNS TABLE (added_calls_by jsonb, cost_by jsonb) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    WITH identity AS MATERIALIZED (
-        SELECT
-            i.kind, i.value, sum(u.calls * (1 - u.side)) AS c0, sum(u.calls * u.side) AS c1,
-            sum(u.cost_pico_usd * (1 - u.side)) * 1e-12 AS k0, sum(u.cost_pico_usd * u.side) * 1e-12 AS k1
-        FROM genai.sums_of(
+    WITH person AS MATERIALIZED (
+        SELECT u.user_id, u.tenant_id, sum(u.calls) FILTER (WHERE u.side = 0) AS c0, sum(u.calls) FILTER (WHERE u.side = 1) AS c1,
+            sum(u.cost_pico_usd) FILTER (WHERE u.side = 0) AS k0, sum(u.cost_pico_usd) FILTER (WHERE u.side = 1) AS k1
+        FROM genai.spend_of_both(
             p_from, p_to, p_baseline, p_env, p_data_mode, 'user', p_endpoint, p_prompt_version, p_user, p_tenant,
-            p_model, p_provider, p_service, CASE WHEN coalesce(p_provider, '*') = '*' THEN genai.spend_source(
-                'user', p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service)
-                ELSE genai.window_source('user', p_endpoint, p_prompt_version, p_user, p_tenant, p_service) END) u
-        CROSS JOIN LATERAL (VALUES ('user', u.user_id), ('tenant', u.tenant_id)) i (kind, value)
+            p_model, p_service, p_provider) u
+        GROUP BY u.user_id, u.tenant_id
+    ), identity AS MATERIALIZED (
+        SELECT i.kind, i.value, coalesce(i.c0, 0) AS c0, coalesce(i.c1, 0) AS c1, coalesce(i.k0, 0) * 1e-12 AS k0,
+            coalesce(i.k1, 0) * 1e-12 AS k1
+        FROM (
+            SELECT CASE WHEN grouping(p.user_id) = 0 THEN 'user' ELSE 'tenant' END AS kind, coalesce(p.user_id, p.tenant_id) AS value,
+                sum(p.c0) AS c0, sum(p.c1) AS c1, sum(p.k0) AS k0, sum(p.k1) AS k1
+            FROM person p
+            GROUP BY GROUPING SETS ((p.user_id), (p.tenant_id))
+        ) i
         WHERE genai.is_named(i.value)
-        GROUP BY i.kind, i.value
     ), busiest AS (
         SELECT i.kind, i.value, i.c0, i.c1, (i.c1 - i.c0) / nullif(p_added, 0) AS share,
             genai.beyond_counts(i.c0, i.c1) AS moved

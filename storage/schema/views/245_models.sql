@@ -65,10 +65,10 @@ RETURNS TABLE (
         SELECT n.model, n.price_vector_id, count(*) AS calls
         FROM (
             SELECT m.model, m.price_vector_id, m.environment, m.data_mode FROM genai.model_call m
-            WHERE m.time < p_to AND m.price_vector_id IS NOT NULL
+            WHERE m.time < p_to
             ORDER BY m.time DESC LIMIT 2000
         ) n
-        WHERE (p_env = '*' OR n.environment = ANY (string_to_array(p_env, ',')))
+        WHERE n.price_vector_id IS NOT NULL AND (p_env = '*' OR n.environment = ANY (string_to_array(p_env, ',')))
             AND (p_data_mode = '*' OR n.data_mode = p_data_mode) AND (p_model = '*' OR n.model = p_model)
         GROUP BY n.model, n.price_vector_id
     ) c
