@@ -66,7 +66,7 @@ def answers(conn: psycopg.Connection[Any]) -> list[list[str]]:
 
 def read_from_days(conn: psycopg.Connection[Any]) -> int:
     """Days that the longest window takes from sums."""
-    query = "SELECT count(*) FROM genai.window_pieces(%s, %s, NULL, %s) p WHERE p.level = 'day'"
+    query = "SELECT count(*) FROM genai.level_pieces(%s, %s, NULL, %s) p WHERE p.level = 'day'"
     counts = [conn.execute(query, (*WINDOWS[0], source)).fetchone() for source in ("series", "person")]
     return sum(int(row[0]) for row in counts if row)
 

@@ -127,27 +127,64 @@ RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN p_share IS NULL OR p_sum = 0 THEN p_sum ELSE p_sum * coalesce(p_part / nullif(p_whole, 0), p_share) END
 $$;
 
--- The sums by tenant of both windows, from the hours by identity and the calls beside these; several rows per tenant, endpoint
--- and model. Summed by tenant where they are read: by identity it would be ten times the groups.
-CREATE FUNCTION genai.sums_by_tenant(
+-- What tenants spent in both windows, from the hours by identity and the calls beside these. Two functions: whom to look at
+-- closer needs one sum of all rows, the closer look all sums of a few rows.
+CREATE FUNCTION genai.costs_by_tenant(
     p_from timestamptz, p_to timestamptz, p_before timestamptz, p_before_to timestamptz, p_env text, p_data_mode text,
     p_endpoint text, p_model text, p_provider text
-) RETURNS TABLE (
-    side integer, endpoint_tag text, provider text, model text, tenant_id text, {calls..errors: # numeric},
-    {input_tokens..cache_write_tokens: # numeric}, unpriced_calls numeric,
-    {input_cost_pico_usd..other_cost_pico_usd: # numeric}, cost numeric
-) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+) RETURNS TABLE (tenant_id text, k0 numeric, k1 numeric) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH piece AS MATERIALIZED (
         SELECT w.* FROM genai.window_pieces(
             p_from, p_to, p_before::text || '..' || p_before_to::text, 'identity_hour') w
     ), wanted AS MATERIALIZED (
         SELECT s.* FROM genai.series_of(p_env, p_data_mode, p_endpoint, NULL, p_model, p_provider, NULL) s
-    ), summed AS MATERIALIZED (
+    )
+    SELECT t.tenant_id, coalesce(sum(t.cost) FILTER (WHERE t.side = 0), 0), coalesce(sum(t.cost) FILTER (WHERE t.side = 1), 0)
+    FROM (
+        SELECT p.side, m.tenant_id, m.cost FROM piece p CROSS JOIN LATERAL (
+            SELECT i.tenant_id, sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)}) AS cost
+            FROM genai.measured_identity_hour m LEFT JOIN genai.identity i ON i.id = m.identity_id
+            WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND m.series_id IN (SELECT w.id FROM wanted w)
+            GROUP BY i.tenant_id
+        ) m
+        WHERE p.level = 'hour'
+        UNION ALL
+        SELECT p.side, m.tenant_id, m.cost FROM piece p CROSS JOIN LATERAL (
+            SELECT i.tenant_id, sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)}) AS cost
+            FROM genai.measured_call m LEFT JOIN genai.identity i ON i.id = m.identity_id
+            WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND m.series_id IN (SELECT w.id FROM wanted w)
+            GROUP BY i.tenant_id
+        ) m
+        WHERE p.level = 'call'
+    ) t
+    GROUP BY t.tenant_id
+$$;
+
+-- The sums of some tenants in both windows by endpoint and model. Planned for its arguments each time: a tenth of the rows.
+CREATE FUNCTION genai.sums_by_tenant(
+    p_from timestamptz, p_to timestamptz, p_before timestamptz, p_before_to timestamptz, p_env text, p_data_mode text,
+    p_endpoint text, p_model text, p_provider text, p_tenants text[]
+) RETURNS TABLE (
+    side integer, endpoint_tag text, provider text, model text, tenant_id text, {calls..errors: # numeric},
+    {input_tokens..cache_write_tokens: # numeric}, unpriced_calls numeric, {input_cost_pico_usd..other_cost_pico_usd: # numeric}
+) LANGUAGE sql STABLE PARALLEL SAFE SET plan_cache_mode = force_custom_plan AS $$
+    WITH piece AS MATERIALIZED (
+        SELECT w.* FROM genai.window_pieces(
+            p_from, p_to, p_before::text || '..' || p_before_to::text, 'identity_hour') w
+    ), wanted AS MATERIALIZED (
+        SELECT s.* FROM genai.series_of(p_env, p_data_mode, p_endpoint, NULL, p_model, p_provider, NULL) s
+    ), person AS MATERIALIZED (
+        SELECT i.id, i.tenant_id FROM genai.identity i WHERE i.tenant_id = ANY (p_tenants)
+    )
+    SELECT t.side, w.endpoint_tag, w.provider, w.model, t.tenant_id, {calls..errors: coalesce(sum(t.#), 0)},
+        {input_tokens..cache_write_tokens: coalesce(sum(t.#), 0)}, coalesce(sum(t.unpriced_calls), 0),
+        {input_cost_pico_usd..other_cost_pico_usd: coalesce(sum(t.#), 0)}
+    FROM (
         SELECT p.side, m.* FROM piece p CROSS JOIN LATERAL (
             SELECT m.series_id, i.tenant_id, {calls..errors: genai.total(m.#) AS #},
                 {input_tokens..cache_write_tokens: genai.total(m.#) AS #}, genai.total(m.unpriced_calls) AS unpriced_calls,
                 {input_cost_pico_usd..other_cost_pico_usd: sum(m.#) AS #}
-            FROM genai.measured_identity_hour m LEFT JOIN genai.identity i ON i.id = m.identity_id
+            FROM genai.measured_identity_hour m JOIN person i ON i.id = m.identity_id
             WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND m.series_id IN (SELECT w.id FROM wanted w)
             GROUP BY m.series_id, i.tenant_id
         ) m
@@ -157,23 +194,21 @@ CREATE FUNCTION genai.sums_by_tenant(
             SELECT m.series_id, i.tenant_id, {calls..errors: genai.total(m.#) AS #},
                 {input_tokens..cache_write_tokens: genai.total(m.#) AS #}, genai.total(m.unpriced_calls) AS unpriced_calls,
                 {input_cost_pico_usd..other_cost_pico_usd: sum(m.#) AS #}
-            FROM genai.measured_call m LEFT JOIN genai.identity i ON i.id = m.identity_id
+            FROM genai.measured_call m JOIN person i ON i.id = m.identity_id
             WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND m.series_id IN (SELECT w.id FROM wanted w)
             GROUP BY m.series_id, i.tenant_id
         ) m
         WHERE p.level = 'call'
-    )
-    SELECT t.side, w.endpoint_tag, w.provider, w.model, t.tenant_id, {calls..errors: coalesce(t.#, 0)},
-        {input_tokens..cache_write_tokens: coalesce(t.#, 0)}, coalesce(t.unpriced_calls, 0),
-        {input_cost_pico_usd..other_cost_pico_usd: coalesce(t.#, 0)},
-        {input_cost_pico_usd..other_cost_pico_usd+ coalesce(t.#, 0)}
-    FROM summed t JOIN wanted w ON w.id = t.series_id
+    ) t
+    JOIN wanted w ON w.id = t.series_id
+    GROUP BY t.side, w.endpoint_tag, w.provider, w.model, t.tenant_id
 $$;
 
 -- The same from rollups, by the dimensions that they have. Without a filter on user or tenant two of them meet: sums by
 -- service, endpoint, version and model are divided among tenants as the sums by identity say for the endpoint and model
 -- (the same for all its versions: no combination of both may be named); not in windows of more than four days, whose hours
--- by identity are too many, nor where these are gone. Costs of calls scatter as usual.
+-- by identity are too many, nor where these are gone. Costs of calls scatter as usual. `__other__` is what the tenants
+-- that are looked at leave; where single calls are gone, their windows may reach further than that of the sums.
 CREATE FUNCTION genai.usage_of_sums(
     p_from timestamptz, p_to timestamptz, p_before timestamptz, p_before_to timestamptz, p_env text, p_data_mode text,
     p_endpoint text, p_prompt_version text, p_user text, p_tenant text, p_model text, p_provider text, p_service text
@@ -188,32 +223,49 @@ CREATE FUNCTION genai.usage_of_sums(
         FROM genai.usage_of_both(
             p_from, p_to, p_before::text || '..' || p_before_to::text, p_env, p_data_mode, 'endpoint', p_endpoint,
             p_prompt_version, p_user, p_tenant, p_model, p_provider, p_service) u
-    ), tenant AS MATERIALIZED (
-        SELECT t.* FROM genai.sums_by_tenant(
-            p_from, p_to, p_before, p_before_to, p_env, p_data_mode, p_endpoint, p_model, p_provider) t
-        WHERE coalesce(p_user, '*') = '*' AND coalesce(p_tenant, '*') = '*' AND p_to - p_from <= interval '4 days'
-            AND least(p_from, p_before) >= (SELECT f.time FROM genai.floor f WHERE f.level = 'identity_hour')
     ), kept AS MATERIALIZED (
         SELECT r.tenant_id
         FROM genai.tenants_by_rank((
             SELECT array_agg(ROW(t.tenant_id, t.k0, t.k1)::genai.tenant_change)
-            FROM (
-                SELECT t.tenant_id, sum(t.cost * (1 - t.side)) AS k0, sum(t.cost * t.side) AS k1 FROM tenant t GROUP BY t.tenant_id
-            ) t)) r
+            FROM genai.costs_by_tenant(
+                p_from, p_to, p_before, p_before_to, p_env, p_data_mode, p_endpoint, p_model, p_provider) t
+            WHERE coalesce(p_user, '*') = '*' AND coalesce(p_tenant, '*') = '*' AND p_to - p_from <= interval '4 days'
+                AND least(p_from, p_before) >= (SELECT f.time FROM genai.floor f WHERE f.level = 'identity_hour'))) r
         WHERE r.place <= greatest(genai.least_tenants(), 2 * genai.most_cells() / (SELECT greatest(count(*), 1) FROM usage))
+    ), named AS MATERIALIZED (
+        SELECT t.* FROM genai.sums_by_tenant(p_from, p_to, p_before, p_before_to, p_env, p_data_mode, p_endpoint, p_model,
+            p_provider, ARRAY(SELECT k.tenant_id FROM kept k)) t
+    ), tenant AS (
+        SELECT n.* FROM named n
+        UNION ALL
+        SELECT w.side, w.endpoint_tag, w.provider, w.model, '__other__', {calls..errors: greatest(w.# - coalesce(n.#, 0), 0)},
+            {input_tokens..cache_write_tokens: greatest(w.# - coalesce(n.#, 0), 0)},
+            greatest(w.unpriced_calls - coalesce(n.unpriced_calls, 0), 0),
+            {input_cost_pico_usd..other_cost_pico_usd: greatest(w.# - coalesce(n.#, 0), 0)}
+        FROM (
+            SELECT u.side, u.endpoint_tag, u.provider, u.model, {calls..errors: sum(u.#) AS #},
+                {input_tokens..cache_write_tokens: sum(u.#) AS #}, sum(u.unpriced_calls) AS unpriced_calls,
+                {input_cost_pico_usd..other_cost_pico_usd: sum(u.#) AS #}
+            FROM usage u WHERE EXISTS (SELECT FROM kept) GROUP BY u.side, u.endpoint_tag, u.provider, u.model
+        ) w
+        LEFT JOIN (
+            SELECT n.side, n.endpoint_tag, n.provider, n.model, {calls..errors: sum(n.#) AS #},
+                {input_tokens..cache_write_tokens: sum(n.#) AS #}, sum(n.unpriced_calls) AS unpriced_calls,
+                {input_cost_pico_usd..other_cost_pico_usd: sum(n.#) AS #}
+            FROM named n GROUP BY n.side, n.endpoint_tag, n.provider, n.model
+        ) n ON n.side = w.side AND n.endpoint_tag = w.endpoint_tag AND n.provider = w.provider AND n.model = w.model
+        WHERE w.calls > coalesce(n.calls, 0)
     ), part AS MATERIALIZED (
-        SELECT t.side, t.endpoint_tag, t.provider, t.model, coalesce(k.tenant_id, '__other__') AS tenant_id,
-            sum(t.calls) / nullif(sum(sum(t.calls)) OVER whole, 0) AS share,
-            {calls..errors: sum(t.#) AS #, sum(sum(t.#)) OVER whole AS all_#},
-            {input_cost_pico_usd..other_cost_pico_usd: sum(t.#) AS #, sum(sum(t.#)) OVER whole AS all_#},
-            sum(t.unpriced_calls) AS unpriced, sum(sum(t.unpriced_calls)) OVER whole AS all_unpriced,
-            sum(t.input_tokens - t.cache_read_tokens - t.cache_write_tokens) AS fresh,
-            sum(sum(t.input_tokens - t.cache_read_tokens - t.cache_write_tokens)) OVER whole AS all_fresh,
-            sum(t.cache_read_tokens) AS read, sum(sum(t.cache_read_tokens)) OVER whole AS all_read,
-            sum(t.cache_write_tokens) AS kept, sum(sum(t.cache_write_tokens)) OVER whole AS all_kept,
-            sum(t.output_tokens) AS written, sum(sum(t.output_tokens)) OVER whole AS all_written
-        FROM tenant t LEFT JOIN kept k ON k.tenant_id = t.tenant_id
-        GROUP BY t.side, t.endpoint_tag, t.provider, t.model, k.tenant_id
+        SELECT t.side, t.endpoint_tag, t.provider, t.model, t.tenant_id, t.calls / nullif(sum(t.calls) OVER whole, 0) AS share,
+            {calls..errors: t.#, sum(t.#) OVER whole AS all_#},
+            {input_cost_pico_usd..other_cost_pico_usd: t.#, sum(t.#) OVER whole AS all_#},
+            t.unpriced_calls AS unpriced, sum(t.unpriced_calls) OVER whole AS all_unpriced,
+            t.input_tokens - t.cache_read_tokens - t.cache_write_tokens AS fresh,
+            sum(t.input_tokens - t.cache_read_tokens - t.cache_write_tokens) OVER whole AS all_fresh,
+            t.cache_read_tokens AS read, sum(t.cache_read_tokens) OVER whole AS all_read,
+            t.cache_write_tokens AS kept, sum(t.cache_write_tokens) OVER whole AS all_kept,
+            t.output_tokens AS written, sum(t.output_tokens) OVER whole AS all_written
+        FROM tenant t
         WINDOW whole AS (PARTITION BY t.side, t.endpoint_tag, t.provider, t.model)
     )
     SELECT d.side, d.service_name, d.endpoint_tag, d.prompt_version, d.provider, d.model, d.tenant_id, d.user_id, d.requests,

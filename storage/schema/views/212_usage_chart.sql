@@ -1,3 +1,4 @@
+-- ranges: storage/schema/measures.py
 -- Usage over time as a chart draws it: every segment has every bucket, and every bucket says where it ends, so that a
 -- click on a bar or a point opens exactly its window.
 
@@ -48,4 +49,101 @@ CREATE FUNCTION genai.usage_chart(
     ) s
     LEFT JOIN used u ON u.time = b.time AND u.segment = s.segment
     ORDER BY b.time, s.segment
+$$;
+
+-- What people spent by steps, the `p_keep` most expensive by name; `p_dimension` is user or tenant. People are read twice,
+-- first to find these: a month of people by days is too many groups.
+CREATE FUNCTION genai.people_over_time(
+    p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_dimension text, p_user text, p_tenant text,
+    p_keep integer
+) RETURNS TABLE ("time" timestamptz, segment text, cost_pico_usd numeric) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    WITH span AS MATERIALIZED (
+        SELECT w.level, w.from_time, w.to_time, CASE w.level WHEN 'hour' THEN greatest(s.step, interval '1 hour') ELSE s.step END AS step
+        FROM (SELECT genai.panel_step(p_from, p_to) AS step) s
+        CROSS JOIN LATERAL genai.step_pieces(p_from, p_to, s.step, 'person') w
+    ), wanted AS MATERIALIZED (
+        SELECT s.id FROM genai.series_of(p_env, p_data_mode, NULL, NULL, NULL, NULL, NULL) s
+    ), person AS MATERIALIZED (
+        SELECT i.id, CASE p_dimension WHEN 'user' THEN i.user_id ELSE i.tenant_id END AS segment
+        FROM genai.identity_of(p_user, p_tenant) i
+    ), kept AS MATERIALIZED (
+        SELECT i.segment
+        FROM (
+            SELECT m.* FROM span p CROSS JOIN LATERAL (
+                SELECT m.identity_id, sum(m.other_cost_pico_usd) AS cost, sum(m.calls) AS calls FROM genai.measured_person_day m
+                WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND ((SELECT coalesce(p_env, '*') = '*') OR m.environment = ANY ((SELECT string_to_array(p_env, ','))::text[]))
+                    AND (coalesce(p_data_mode, '*') = '*' OR m.data_mode = p_data_mode)
+                GROUP BY m.identity_id
+            ) m
+            WHERE p.level = 'day'
+            UNION ALL
+            SELECT m.* FROM span p CROSS JOIN LATERAL (
+                SELECT m.identity_id, sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)}) AS cost, sum(m.calls) AS calls FROM genai.measured_identity_hour m
+                WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND m.series_id IN (SELECT w.id FROM wanted w)
+                GROUP BY m.identity_id
+            ) m
+            WHERE p.level = 'hour'
+            UNION ALL
+            SELECT m.* FROM span p CROSS JOIN LATERAL (
+                SELECT m.identity_id, sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)}) AS cost, sum(m.calls) AS calls FROM genai.measured_identity_day m
+                WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND m.series_id IN (SELECT w.id FROM wanted w)
+                GROUP BY m.identity_id
+            ) m
+            WHERE p.level = 'folded'
+        ) t
+        JOIN person i ON i.id = t.identity_id
+        GROUP BY i.segment ORDER BY sum(t.cost) DESC, sum(t.calls) DESC, i.segment LIMIT p_keep
+    )
+    SELECT u.time, coalesce(u.segment, '(others)'), sum(u.cost)
+    FROM (
+        SELECT m.* FROM span p CROSS JOIN LATERAL (
+            SELECT date_bin(p.step, m.bucket, 'epoch') AS time, n.segment, sum(m.other_cost_pico_usd) AS cost
+            FROM genai.measured_person_day m JOIN person i ON i.id = m.identity_id LEFT JOIN kept n ON n.segment = i.segment
+            WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND ((SELECT coalesce(p_env, '*') = '*') OR m.environment = ANY ((SELECT string_to_array(p_env, ','))::text[]))
+                AND (coalesce(p_data_mode, '*') = '*' OR m.data_mode = p_data_mode)
+            GROUP BY 1, n.segment
+        ) m
+        WHERE p.level = 'day'
+        UNION ALL
+        SELECT m.* FROM span p CROSS JOIN LATERAL (
+            SELECT date_bin(p.step, m.bucket, 'epoch') AS time, n.segment, sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)}) AS cost
+            FROM genai.measured_identity_hour m JOIN person i ON i.id = m.identity_id LEFT JOIN kept n ON n.segment = i.segment
+            WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND m.series_id IN (SELECT w.id FROM wanted w)
+            GROUP BY 1, n.segment
+        ) m
+        WHERE p.level = 'hour'
+        UNION ALL
+        SELECT m.* FROM span p CROSS JOIN LATERAL (
+            SELECT date_bin(p.step, m.bucket, 'epoch') AS time, n.segment, sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)}) AS cost
+            FROM genai.measured_identity_day m JOIN person i ON i.id = m.identity_id LEFT JOIN kept n ON n.segment = i.segment
+            WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND m.series_id IN (SELECT w.id FROM wanted w)
+            GROUP BY 1, n.segment
+        ) m
+        WHERE p.level = 'folded'
+    ) u
+    GROUP BY 1, 2
+$$;
+
+-- Spend by user or tenant as `usage_chart` has it: of all they do from `people_over_time`.
+CREATE FUNCTION genai.people_chart(
+    p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_dimension text, p_endpoint text,
+    p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text, p_keep integer DEFAULT 7
+) RETURNS TABLE ("time" timestamptz, segment text, focus text, until_ms bigint, cost_usd numeric)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    WITH used AS MATERIALIZED (
+        SELECT u.* FROM genai.people_over_time(p_from, p_to, p_env, p_data_mode, p_dimension, p_user, p_tenant, p_keep) u
+        WHERE genai.spend_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) = 'person'
+    )
+    SELECT b.time, genai.short_name(p_dimension, s.segment), CASE s.segment WHEN '(others)' THEN '*' ELSE s.segment END,
+        (extract(epoch FROM b.time + greatest(genai.panel_step(p_from, p_to), interval '1 hour')) * 1000)::bigint,
+        u.cost_pico_usd * 1e-12
+    FROM (SELECT DISTINCT u.time FROM used u) b
+    CROSS JOIN (SELECT DISTINCT u.segment FROM used u) s
+    LEFT JOIN used u ON u.time = b.time AND u.segment = s.segment
+    UNION ALL
+    SELECT u.time, u.segment, u.focus, u.until_ms, u.cost_usd
+    FROM genai.usage_chart(p_from, p_to, p_env, p_data_mode, p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant,
+        p_model, p_service, p_keep) u
+    WHERE genai.spend_source(p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) <> 'person'
+    ORDER BY 1, 2
 $$;
