@@ -8,7 +8,8 @@ SELECTION = ("env", "data_mode", "baseline", "service")
 FOCUS = ("endpoint", "prompt_version", "user", "tenant", "model")
 CALLS = "spanledger-requests"
 LIST = {
-    "status": "*", "error": "*", "price": "*", "conversation": "*", "order": "newest", "page": "1",
+    "status": "*", "error": "*", "price": "*", "conversation": "*", "latency": "*", "order": "newest",
+    "page": "1",
 }  # fmt: skip
 """What only the list of calls has (which of them, their order, the page), and how a fresh visit begins."""
 
@@ -17,6 +18,8 @@ Link = dict[str, object]
 WINDOW = ("${__from}", "${__to}")
 BUCKET = ("${__value.time}", "${__data.fields.until_ms.numeric}")
 """The window of a point of a chart: its query names the end of every bucket (`genai.usage_chart`)."""
+BUCKET_BEFORE = ("${__data.fields.before_from_ms.numeric}", "${__data.fields.before_until_ms.numeric}")
+"""The window of a point of the baseline, which a chart draws elsewhere (`genai.now_and_before`)."""
 ROW_WINDOW = ("${__data.fields.from_ms.numeric}", "${__data.fields.until_ms.numeric}")
 """The window that a row names."""
 MONTH = ("${__to:date:YYYYMM}01", "${__to}")
@@ -87,13 +90,15 @@ def place_link(title: str, uid: str) -> Link:
     return row_window_link(title, uid, False, env="environment", **own)
 
 
-def bucket_link(title: str, uid: str, has_focus: bool, series: str | None = None) -> Link:
+def bucket_link(
+    title: str, uid: str, has_focus: bool, series: str | None = None, window: tuple[str, str] = BUCKET
+) -> Link:
     """A link of a chart: the window of the clicked bucket; the clicked series becomes the focus `series`.
 
     The rest of the focus is what narrowed the chart, so all of it travels along.
     """
     values = {series: SERIES} if series else {}
-    return data_link(title, _address(uid, has_focus, BUCKET, values))
+    return data_link(title, _address(uid, has_focus, window, values))
 
 
 def list_link(title: str, **values: str) -> Link:

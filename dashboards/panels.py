@@ -12,7 +12,7 @@ from grafana_foundation_sdk.builders import barchart, common, dashboard, stat, t
 from grafana_foundation_sdk.models import common as shape
 from grafana_foundation_sdk.models import dashboard as model
 
-from dashboards.links import Link, bucket_link
+from dashboards.links import BUCKET_BEFORE, Link, bucket_link
 from dashboards.queries import DATASOURCE, SqlQuery, panel_statement
 from dashboards.widths import column_width
 
@@ -31,6 +31,8 @@ LONGEST_TICK = 16
 OTHERS, OTHERS_COLOUR = "(others)", "#8e8e8e"
 """All series but the named ones (`genai.usage_over_time`), and their grey."""
 BY_NAME = dashboard.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC_BY_NAME)
+BEFORE_MS = ("before_from_ms", "before_until_ms")
+"""Where the buckets of the moved series really begin and end."""
 NOTHING = "–"
 """In place of a NULL: a panel's words for "empty" would stand in every such cell."""
 
@@ -165,6 +167,7 @@ class Chart(Panel):
         series: the focus variable that the clicked series sets; the query names its value, `focus`.
         stacked: bars on each other, for parts of a sum; else lines.
         colours: series → fixed colour.
+        moved: the series that is drawn at another time than its own, which a click opens.
     """
 
     unit: str
@@ -175,6 +178,7 @@ class Chart(Panel):
     leads_to: str | None = None
     leads_how: str = "the calls of this bucket"
     series: str | None = None
+    moved: str | None = None
     zero: bool = True
     height: int = 9
 
@@ -218,7 +222,15 @@ class Chart(Panel):
         what = "${__field.displayName}: " if self.series else ""
         link = bucket_link(f"{what}{self.leads_how}", self.leads_to, has_focus, self.series)
         panel = panel.override_by_name("until_ms", _properties(OFF_THE_CHART, self))
-        return panel.override_by_field_type("number", [_value("links", [link])])
+        panel = panel.override_by_field_type("number", [_value("links", [link])])
+        if self.moved is None:
+            return panel
+        for name in BEFORE_MS:
+            panel = panel.override_by_name(name, _properties(OFF_THE_CHART, self))
+        link = bucket_link(
+            f"{self.moved}: {self.leads_how}", self.leads_to, has_focus, self.series, BUCKET_BEFORE
+        )
+        return panel.override_by_name(self.moved, [_value("links", [link])])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

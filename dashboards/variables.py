@@ -48,6 +48,7 @@ def _list(dashboard_uid: str) -> list[Any]:
         _one("error", "Error", dashboard_uid),
         _choice("price", "Price", _any_of(*PRICE_STATUSES)),
         _choice("conversation", "Conversation", {"all": "*"}, "The id of a conversation; a link sets it."),
+        _choice("latency", "Latency", {"all": "*"}, "Seconds: 0.4-0.8, or 10- for all above; a bar sets it."),
         _choice("order", "Order", {
             "newest": "newest", "most expensive": "most_expensive", "slowest": "slowest",
             "failed first": "failed_first",

@@ -194,10 +194,12 @@ NOW_AND_BEFORE = Chart(
     unit=USD,
     height=7,
     colours={"now": BLUE, "before": NEUTRAL},
+    moved="before",
     leads_to=shared.CALLS_OF_A_BUCKET,
     description=(
-        "Spend per bucket, with the baseline shifted to the same time. The change began where the lines "
-        "part. Next: zoom into the gap, then open Compare."
+        "Spend per bucket, with the baseline shifted to the same time by whole buckets. The change began "
+        "where the lines part. Next: zoom into the gap, then open Compare; a point of `before` opens its own "
+        "time."
     ),
 )
 

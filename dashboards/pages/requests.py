@@ -130,7 +130,7 @@ LATENCY = Bars(
     sql="requests/latency",
     width=12,
     height=9,
-    link=list_link("The slowest calls", order="slowest"),
+    link=list_link("List the calls of this bar", latency=field("latency")),
     x="up_to",
     unit=COUNT,
     decimals=0,
@@ -138,7 +138,7 @@ LATENCY = Bars(
     empty=NO_ROWS,
     description=(
         "The newest 2,000 calls by latency: a bar holds the calls up to its time and above the one before. "
-        "Two peaks are two kinds of request. Next: a click lists the slowest."
+        "Two peaks are two kinds of request. Next: a click lists the calls of a bar."
     ),
 )
 

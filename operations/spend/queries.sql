@@ -27,6 +27,7 @@ ORDER BY 4 DESC, 6 DESC, 2, 3
 -- Spend of each of the last twelve months with data.
 SELECT h.month, h.cost_usd, h.calls
 FROM genai.month_history(%(now)s, %(environment)s, %(data_mode)s) h
+WHERE h.calls IS NOT NULL
 
 
 -- month_invoice --

@@ -75,6 +75,20 @@ def test_a_row_of_the_endings_lists_exactly_these_calls(reader: psycopg.Connecti
         assert values["page"] == "1"
 
 
+def test_a_bar_of_the_latencies_lists_exactly_its_calls(reader: psycopg.Connection[Any]) -> None:
+    bars = rows(reader, "requests", "How long did they take?", FAILED, DAY)
+    assert sum(bar["calls"] for bar in bars) <= 2000
+    for bar in bars:
+        _, values, _ = click("requests", "How long did they take?", "number", bar, {**DEFAULTS, "page": "3"})
+        above, _, up_to = str(values["latency"]).partition("-")
+        latencies = [call["latency_ms"] for call in listed(reader, values)]
+        assert all(float(above) * 1e3 < ms <= float(up_to or "inf") * 1e3 for ms in latencies)
+        assert len(latencies) == min(50, len(latencies) if bar["calls"] else 0)
+        assert bool(latencies) or not bar["calls"]
+        assert values["page"] == "1"
+    assert listed(reader, {**DEFAULTS, "latency": "nonsense"}) == listed(reader, DEFAULTS)
+
+
 def test_a_call_without_a_price_costs_unknown_and_not_nothing(reader: psycopg.Connection[Any]) -> None:
     calls = listed(reader, {**DEFAULTS, "price": "unpriced_model"})
     assert calls

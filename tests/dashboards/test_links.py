@@ -26,6 +26,8 @@ ROW = {
     "service": "other & service", "baseline": "24 h",
     "time": "1777888800000", "until_ms.numeric": "1777892400000",
     "from_ms.numeric": "1777888800000",
+    "before_from_ms.numeric": "1777802400000", "before_until_ms.numeric": "1777806000000",
+    "latency": "0.4-0.8",
     "focus": "se&ries",
     "conversation": "ses&sion", "status": "err&or", "error": "a=b", "price_status": "no usage",
     "next_page": "3", "previous_page": "1",
@@ -70,7 +72,14 @@ def internal() -> list[Link]:
 
 def is_bucket(link: Link) -> bool:
     """Whether it opens the window of a bucket; what narrows the chart travels along, the version too."""
-    return "&to=${__data.fields.until_ms.numeric}&" in link.url
+    return "until_ms.numeric}&" in link.url
+
+
+def window_of(link: Link) -> tuple[str, str]:
+    """Where it leads: a series of the baseline is drawn elsewhere and leads to where it was."""
+    if "&to=${__data.fields.before_until_ms.numeric}&" in link.url:
+        return ("1777802400000", "1777806000000")
+    return ("1777888800000", "1777892400000") if is_bucket(link) else ("1777885200500", "1777896000500")
 
 
 def variables_of(uid: str) -> set[str]:
@@ -92,7 +101,7 @@ def test_a_link_keeps_window_selection_and_focus(link: Link) -> None:
     visit = follow(link.url, WINDOW, {name: value for name, value in CHOSEN.items() if name in has}, ROW)
     _, _, target = visit.path.partition("/d/")
     assert target in dashboards(), link
-    window = ("1777888800000", "1777892400000") if is_bucket(link) else ("1777885200500", "1777896000500")
+    window = window_of(link)
     if target == "spanledger-month":
         window = ("20260501", window[1])
     assert (*visit.parameters["from"], *visit.parameters["to"]) == window

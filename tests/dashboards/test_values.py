@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -84,6 +84,28 @@ def test_spend_over_time_sums_to_the_spend_of_its_hours(reader: Reader) -> None:
     answers = sum(row["cost_usd"] or 0 for row in shown if row["segment"] == "support.answer")
     assert answers == usd(spend(*hours, lambda request: request.feature.tag == "support.answer"))
     assert sum(row["cost_usd"] or 0 for row in shown) == usd(spend(*hours))
+
+
+@pytest.mark.parametrize("baseline", ["previous", "24h", "100h", "7h"])
+def test_a_point_of_the_baseline_is_where_it_was_when_its_click_opens(reader: Reader, baseline: str) -> None:
+    points = rows(reader, "overview", "Spend against the baseline", {**DEFAULTS, "baseline": baseline})
+    assert {point["segment"] for point in points} == (
+        {"now", "before"} if baseline in ("previous", "7h") else {"now"}  # the data begin 24 hours back
+    )
+    for point in points:
+        names = ("before_from_ms", "before_until_ms") if point["segment"] == "before" else ("", "until_ms")
+        start = datetime.fromtimestamp(point[names[0]] / 1000, UTC) if names[0] else point["time"]
+        end = datetime.fromtimestamp(point[names[1]] / 1000, UTC)
+        assert (point["cost_usd"] or 0) == usd(spend(start, end))
+
+
+def test_the_last_twelve_months_are_twelve_also_where_there_was_nothing(reader: Reader) -> None:
+    months = rows(reader, "month", "The last twelve months")
+    assert [month["month"] for month in months] == sorted(
+        f"{2025 if number > 5 else 2026}-{number:02}" for number in range(1, 13)
+    )
+    assert [month["cost_usd"] for month in months[:-1]] == [None] * 11
+    assert months[-1]["cost_usd"] > 0
 
 
 def test_the_terms_of_compare_sum_to_the_change_exactly(reader: Reader) -> None:
@@ -183,11 +205,12 @@ def marks(reader: Reader, name: str) -> list[tuple[Any, ...]]:
     return reader.execute(expand(fill(annotation["target"]["rawSql"], DEFAULTS), day).encode()).fetchall()
 
 
-def test_incidents_and_the_alerts_in_none_are_annotations_from_their_window(reader: Reader) -> None:
+def test_incidents_and_the_alerts_in_none_are_marked_where_they_began(reader: Reader) -> None:
     found = marks(reader, "Alerts and incidents")
 
     assert sorted(tags for _, _, _, tags in found) == ["alert,critical", "alert,warning", "incident,warning"]
-    assert {time for time, _, _, _ in found} == {ANCHOR - timedelta(minutes=90)}
+    assert {end for _, end, _, _ in found} == {None}  # points: windows would colour the chart
+    assert {time.replace(microsecond=0) for time, _, _, _ in found} == {ANCHOR - timedelta(minutes=30)}
     assert [text[:10] for _, _, text, tags in found if tags.startswith("incident")] == ["Incident 1"]
 
 

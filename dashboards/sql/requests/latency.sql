@@ -1,5 +1,5 @@
 -- Latency of the newest two thousand calls, in the bounds of the histogram.
-SELECT l.up_to, l.calls
+SELECT l.up_to, l.calls, l.latency
 FROM genai.latency_shape(
     $__timeFrom()::timestamptz, $__timeTo()::timestamptz, array_to_string(ARRAY[$env]::text[], ','), '$data_mode',
     genai.panel_focus('$endpoint'), genai.panel_focus('$prompt_version'), genai.panel_focus('$user'),

@@ -6,4 +6,4 @@ FROM genai.call_pages(
     genai.panel_focus('$endpoint'), genai.panel_focus('$prompt_version'), genai.panel_focus('$user'),
     genai.panel_focus('$tenant'), genai.panel_focus('$model'), genai.panel_focus('$service'),
     genai.panel_focus('$status'), genai.panel_focus('$error'), genai.panel_focus('$price'),
-    genai.panel_focus('$conversation'), '$order', '$page') c
+    genai.panel_focus('$conversation'), genai.panel_focus('$latency'), '$order', '$page') c

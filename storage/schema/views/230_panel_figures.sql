@@ -6,22 +6,45 @@ RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT round(p_usd * 3600 / nullif(extract(epoch FROM p_to - p_from), 0), 12)
 $$;
 
--- Spend and requests of a window over time beside its baseline's, moved onto the window; `until_ms` as in `usage_chart`.
+-- Milliseconds of the epoch, as addresses have them.
+CREATE FUNCTION genai.milliseconds(p_time timestamptz) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT (extract(epoch FROM p_time) * 1000)::bigint
+$$;
+
+-- Spend and requests of a window over time beside its baseline's, which is moved onto the window by whole buckets, so that
+-- every bucket has both. `until_ms` as in `usage_chart`; `before_from_ms` and `before_until_ms` are where a bucket of the
+-- baseline was before it was moved: what a click on it opens.
 CREATE FUNCTION genai.now_and_before(
     p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
     p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text
-) RETURNS TABLE ("time" timestamptz, segment text, cost_usd numeric, requests bigint, until_ms bigint)
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT u.time, 'now', u.cost_usd, u.requests, u.until_ms
-    FROM genai.usage_chart(
-        p_from, p_to, p_env, p_data_mode, '', p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) u
-    UNION ALL
-    SELECT u.time + b.distance, 'before', u.cost_usd, u.requests,
-        u.until_ms + (extract(epoch FROM b.distance) * 1000)::bigint
-    FROM (SELECT p_from - genai.baseline_from(p_from, p_to, p_baseline) AS distance) b
-    CROSS JOIN genai.usage_chart(
-        genai.baseline_from(p_from, p_to, p_baseline), genai.baseline_to(p_from, p_to, p_baseline), p_env, p_data_mode,
-        '', p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) u
+) RETURNS TABLE (
+    "time" timestamptz, segment text, cost_usd numeric, requests bigint, until_ms bigint, before_from_ms bigint,
+    before_until_ms bigint
+) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    WITH moved AS MATERIALIZED (
+        SELECT w.step, round(extract(epoch FROM p_from - w.before) / extract(epoch FROM w.step)) * w.step AS distance
+        FROM (
+            SELECT genai.baseline_from(p_from, p_to, p_baseline) AS before, genai.chart_step(p_from, p_to, genai.spend_source(
+                '', p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service)) AS step
+        ) w
+    ), bucket AS MATERIALIZED (
+        SELECT u.time, 'now' AS segment, u.cost_usd, u.requests, u.until_ms
+        FROM genai.usage_chart(
+            p_from, p_to, p_env, p_data_mode, '', p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) u
+        UNION ALL
+        SELECT u.time + m.distance, 'before', u.cost_usd, u.requests, u.until_ms
+        FROM moved m CROSS JOIN genai.usage_chart(
+            genai.baseline_from(p_from, p_to, p_baseline), genai.baseline_to(p_from, p_to, p_baseline), p_env, p_data_mode,
+            '', p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) u
+    )
+    SELECT t.time, s.segment, u.cost_usd, u.requests, genai.milliseconds(t.time + m.step), genai.milliseconds(t.time - m.distance),
+        coalesce(b.until_ms, genai.milliseconds(t.time - m.distance + m.step))
+    FROM (SELECT DISTINCT x.time FROM bucket x) t
+    CROSS JOIN (SELECT DISTINCT x.segment FROM bucket x) s
+    CROSS JOIN moved m
+    LEFT JOIN bucket u ON u.time = t.time AND u.segment = s.segment
+    LEFT JOIN bucket b ON b.time = t.time AND b.segment = 'before'
+    ORDER BY t.time, s.segment
 $$;
 
 -- What the spend of a window does not hold, and whether that makes it a lower bound (LEDGER §14). Always one row.

@@ -87,19 +87,26 @@ RETURNS TABLE (
     CROSS JOIN LATERAL (SELECT genai.unread_spans(b.begun, p_to, p_env, p_data_mode) AS unread) r
 $$;
 
--- Spend of each of the last twelve months with data, the current one so far; `from_ms` and `until_ms` are its ends.
+-- Spend of each of the last twelve months, the current one so far, NULL without calls; `from_ms` and `until_ms` are its ends.
 CREATE FUNCTION genai.month_history(p_to timestamptz, p_env text, p_data_mode text)
 RETURNS TABLE (month text, cost_usd numeric, calls bigint, from_ms bigint, until_ms bigint)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT to_char(m.month AT TIME ZONE 'UTC', 'YYYY-MM'), m.cost, m.calls, (extract(epoch FROM m.month) * 1000)::bigint,
+    SELECT to_char(m.month AT TIME ZONE 'UTC', 'YYYY-MM'), u.cost, u.calls, (extract(epoch FROM m.month) * 1000)::bigint,
         (extract(epoch FROM least(date_trunc('month', m.month + interval '32 days', 'UTC'), p_to)) * 1000)::bigint
     FROM (
+        SELECT date_trunc('month', p_to, 'UTC') AS current
+    ) c
+    CROSS JOIN LATERAL (
+        SELECT (c.current AT TIME ZONE 'UTC' - make_interval(months => n.back)) AT TIME ZONE 'UTC' AS month
+        FROM generate_series(0, 11) n (back)
+    ) m
+    LEFT JOIN (
         SELECT date_trunc('month', h.time, 'UTC') AS month, sum(h.cost_pico_usd) * 1e-12 AS cost, sum(h.calls)::bigint AS calls
         FROM genai.usage_by_step(
             date_trunc('month', date_trunc('month', p_to, 'UTC') - interval '330 days', 'UTC'), p_to, interval '1 day', p_env,
             p_data_mode, '', NULL, NULL, NULL, NULL, NULL, NULL) h
         GROUP BY 1
-    ) m
+    ) u ON u.month = m.month
     ORDER BY m.month
 $$;
 

@@ -53,14 +53,16 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     LIMIT 20
 $$;
 
--- The latencies of the newest `p_read` calls of the selection by powers of two.
+-- The latencies of the newest `p_read` calls of the selection by powers of two; `latency` is what lists the calls of a bar.
 CREATE FUNCTION genai.latency_shape(
     p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text, p_prompt_version text,
     p_user text, p_tenant text, p_model text, p_service text, p_read integer DEFAULT 2000
-) RETURNS TABLE (place integer, up_to text, calls bigint) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+) RETURNS TABLE (place integer, up_to text, calls bigint, latency text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT b.place, CASE WHEN b.place = 11 THEN '> 102 s'
             ELSE round(0.1 * power(2, b.place)::numeric, CASE WHEN b.place < 7 THEN 1 ELSE 0 END) || ' s' END,
-        count(c.latency_ms)
+        count(c.latency_ms),
+        CASE b.place WHEN 0 THEN '0-0.1' WHEN 11 THEN '102.4-'
+            ELSE round(0.1 * power(2, b.place - 1)::numeric, 1) || '-' || round(0.1 * power(2, b.place)::numeric, 1) END
     FROM generate_series(0, 11) b (place)
     LEFT JOIN genai.calls_of(
         p_from, p_to, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service, p_read) c

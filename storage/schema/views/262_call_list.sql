@@ -5,12 +5,20 @@ CREATE FUNCTION genai.page_number(p_page text) RETURNS integer LANGUAGE sql IMMU
     SELECT CASE WHEN p_page ~ '^[1-9][0-9]{0,5}$' THEN p_page::integer ELSE 1 END
 $$;
 
--- Calls of a selection, narrowed by how they ended and how their price was found ('*': any). They come newest first
+-- Milliseconds above and up to which calls are listed, from `0.4-0.8` (seconds; without an end all above); anything else is all.
+CREATE FUNCTION genai.latency_bounds(p_latency text)
+RETURNS TABLE (above_ms double precision, up_to_ms double precision) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN v.is_range THEN split_part(p_latency, '-', 1)::float8 * 1000 END,
+        CASE WHEN v.is_range AND split_part(p_latency, '-', 2) <> '' THEN split_part(p_latency, '-', 2)::float8 * 1000 END
+    FROM (SELECT p_latency ~ '^[0-9]{1,6}([.][0-9]{1,3})?-([0-9]{1,6}([.][0-9]{1,3})?)?$' AS is_range) v
+$$;
+
+-- Calls of a selection, narrowed by how they ended, how their price was found and how long they took ('*': any). They come newest first
 -- out of the index: the planner takes a selection for a few calls, and would sort all calls of the range to find them.
 CREATE FUNCTION genai.calls_matching(
     p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text, p_prompt_version text,
     p_user text, p_tenant text, p_model text, p_service text, p_status text, p_error text, p_price_status text,
-    p_conversation text
+    p_conversation text, p_latency text DEFAULT '*'
 ) RETURNS SETOF genai.model_call LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT m.*
     FROM (
@@ -26,13 +34,16 @@ CREATE FUNCTION genai.calls_matching(
         AND (p_error = '*' OR m.status <> 'success' AND coalesce(m.error_type, m.http_status::text, '') = p_error)
         AND (p_price_status = '*' OR m.price_status = p_price_status)
         AND (p_conversation = '*' OR m.conversation_id = p_conversation)
+        AND ((SELECT b.above_ms IS NULL FROM genai.latency_bounds(p_latency) b)
+            OR m.latency_ms > (SELECT CASE b.above_ms WHEN 0 THEN -1 ELSE b.above_ms END FROM genai.latency_bounds(p_latency) b)
+                AND m.latency_ms <= (SELECT coalesce(b.up_to_ms, 'infinity') FROM genai.latency_bounds(p_latency) b))
 $$;
 
 -- One page of them. Only the newest are found without reading all calls of the selection.
 CREATE FUNCTION genai.call_list(
     p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text, p_prompt_version text,
     p_user text, p_tenant text, p_model text, p_service text, p_status text, p_error text, p_price_status text,
-    p_conversation text, p_order text, p_page text, p_size integer DEFAULT 50
+    p_conversation text, p_latency text, p_order text, p_page text, p_size integer DEFAULT 50
 ) RETURNS TABLE (
     place bigint, "time" timestamptz, call_key text, ended text, status text, error text, endpoint text, prompt_version text,
     model text, tenant text, "user" text, cost text, cost_usd numeric, price_status text, tokens text, input_tokens bigint,
@@ -44,13 +55,13 @@ CREATE FUNCTION genai.call_list(
         FROM (
             (SELECT m.time, m.call_key FROM genai.calls_matching(
                 p_from, p_to, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service,
-                p_status, p_error, p_price_status, p_conversation) m
+                p_status, p_error, p_price_status, p_conversation, p_latency) m
             WHERE p_order NOT IN ('most_expensive', 'slowest', 'failed_first')
             ORDER BY m.time DESC LIMIT p_size OFFSET (genai.page_number(p_page) - 1) * p_size)
             UNION ALL
             (SELECT m.time, m.call_key FROM genai.calls_matching(
                 p_from, p_to, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service,
-                p_status, p_error, p_price_status, p_conversation) m
+                p_status, p_error, p_price_status, p_conversation, p_latency) m
             WHERE p_order IN ('most_expensive', 'slowest', 'failed_first')
             ORDER BY CASE p_order WHEN 'most_expensive' THEN m.cost_pico_usd WHEN 'slowest' THEN m.latency_ms * 1e3
                 ELSE CASE m.status WHEN 'error' THEN 2 WHEN 'cancelled' THEN 1 END END DESC NULLS LAST, m.time DESC
@@ -79,7 +90,7 @@ $$;
 CREATE FUNCTION genai.call_pages(
     p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text, p_prompt_version text,
     p_user text, p_tenant text, p_model text, p_service text, p_status text, p_error text, p_price_status text,
-    p_conversation text, p_order text, p_page text, p_size integer DEFAULT 50, p_counted integer DEFAULT 10000
+    p_conversation text, p_latency text, p_order text, p_page text, p_size integer DEFAULT 50, p_counted integer DEFAULT 10000
 ) RETURNS TABLE (shown text, previous text, previous_page integer, next text, next_page integer)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN n.calls <= n.before THEN 'No call on this page'
@@ -96,7 +107,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
             SELECT count(*) FROM (
                 SELECT FROM genai.calls_matching(
                     p_from, p_to, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service,
-                    p_status, p_error, p_price_status, p_conversation) m
+                    p_status, p_error, p_price_status, p_conversation, p_latency) m
                 LIMIT greatest(p_counted, genai.page_number(p_page) * p_size) + 1) c) AS calls
         OFFSET 0  -- else the calls are counted for each mention of their number
     ) n

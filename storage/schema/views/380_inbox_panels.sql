@@ -110,24 +110,27 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     LIMIT 20
 $$;
 
--- Marks of a range for every dashboard: incidents from their window to their end, and alerts that are in none.
+-- Marks of a range for every dashboard: when alerts began to fire, and incidents with the first of theirs (without one: with
+-- their window). Points: the windows of several would colour a whole chart.
 CREATE FUNCTION genai.alert_annotations(
     p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text, p_limit integer DEFAULT 20
 ) RETURNS TABLE ("time" timestamptz, timeend timestamptz, text text, tags text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT m.time, m.time_end, m.text, m.tags
     FROM (
-        SELECT i.window_from AS time, coalesce(i.closed_at, now()) AS time_end,
+        SELECT coalesce((
+                SELECT min(e.starts_at) FROM genai.incident_alert a JOIN genai.alert_episode e ON e.id = a.episode_id
+                WHERE a.incident_id = i.id), i.window_from) AS time, NULL::timestamptz AS time_end,
             'Incident ' || i.id || ' (' || i.state || '): ' || left(i.title, 200) AS text, 'incident,' || i.severity AS tags,
             i.environment, i.data_mode, i.endpoint_tag, i.severity
         FROM genai.incident i
         UNION ALL
-        SELECT e.window_from, coalesce(e.ended_at, now()), e.title || ': ' || left(coalesce(e.sentence, e.summary, ''), 200),
+        SELECT e.starts_at, NULL, e.title || ': ' || left(coalesce(e.sentence, e.summary, ''), 200),
             'alert,' || e.severity, e.environment, e.data_mode, e.endpoint_tag, e.severity
         FROM genai.alert_episode e
         WHERE NOT e.is_test AND e.rule <> 'watchdog'
             AND NOT EXISTS (SELECT FROM genai.incident_alert a WHERE a.episode_id = e.id)
     ) m
-    WHERE m.time < p_to AND m.time_end >= p_from AND genai.is_selected(p_env, p_data_mode, m.environment, m.data_mode)
+    WHERE m.time >= p_from AND m.time < p_to AND genai.is_selected(p_env, p_data_mode, m.environment, m.data_mode)
         AND (p_endpoint = '*' OR m.endpoint_tag IS NULL OR m.endpoint_tag = p_endpoint)
     ORDER BY array_position('{critical,warning,info}', m.severity), m.time DESC
     LIMIT p_limit
