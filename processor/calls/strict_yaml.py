@@ -13,6 +13,8 @@ import yaml
 
 from processor.calls.errors import ConfigError
 
+_FAST: Final = getattr(yaml, "CSafeLoader", None)
+"""libyaml's loader, ten times as fast: 10,000 budgets take four seconds without it."""
 _QUOTES: Final = ("'", '"')
 _DECIMAL: Final = re.compile(r"\d{1,12}(?:\.\d{1,18})?")
 """18 digits after the point: a billionth of a pico-dollar per token."""
@@ -132,7 +134,7 @@ def read_yaml(content: bytes, file: str) -> Value | None:
         ConfigError: not UTF-8, not YAML, or more than one document.
     """
     try:
-        node = yaml.compose(content.decode("utf-8"), Loader=yaml.SafeLoader)
+        node = _compose(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: not UTF-8 at byte {error.start}") from error
     except yaml.MarkedYAMLError as error:
@@ -141,3 +143,13 @@ def read_yaml(content: bytes, file: str) -> Value | None:
     except yaml.YAMLError as error:
         raise ConfigError(f"{file}: not YAML: {error}") from error
     return Value(node, file, "") if node is not None else None
+
+
+def _compose(text: str) -> yaml.Node | None:
+    """The root node; what libyaml refuses is read again by the slow loader, whose messages are clearer."""
+    if _FAST is not None:
+        try:
+            return yaml.compose(text, Loader=_FAST)
+        except yaml.YAMLError:
+            pass
+    return yaml.compose(text, Loader=yaml.SafeLoader)
