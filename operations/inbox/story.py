@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.types.json import Jsonb
 
+from operations.compare.drivers import Driver
 from operations.compare.model import Change, Comparison, Focus, Question, compare
 from operations.format import counted
 from operations.inbox.document import DIMENSIONS
@@ -22,6 +23,7 @@ from operations.web.queries import Row, snapshot
 log = logging.getLogger("spanledger.inbox")
 
 SEGMENTS, EVIDENCE = 10, 10
+_CENT = Decimal("0.01")
 _AT_ONCE = 20
 """Stories of one run: each takes a fraction of a second, and the lease is renewed between runs."""
 
@@ -110,7 +112,7 @@ def tell(connection: Connection, question: Question) -> Story:
     """Ask everything in one snapshot."""
     with snapshot(connection):
         as_of: datetime = rows(connection, "complete_to")[0]["as_of"]
-        answer = compare(connection, question, SEGMENTS)
+        answer = _answer(connection, question)
         points, step = queries.points(connection, question)
         calls = queries.calls(connection, question, EVIDENCE)
         now, before = _received_after(connection, question, answer.total, as_of)
@@ -119,10 +121,20 @@ def tell(connection: Connection, question: Question) -> Story:
     )
 
 
+def _answer(connection: Connection, question: Question) -> Comparison:
+    answer = compare(connection, question, SEGMENTS)
+    return answer._replace(drivers=worth_telling(answer.drivers))
+
+
+def worth_telling(drivers: list[Driver]) -> list[Driver]:
+    """Without those that would read as $0.00 beside one that does not."""
+    return [each for each in drivers if abs(each.excess_usd) >= _CENT / 2] or drivers
+
+
 def today(connection: Connection, question: Question, story: Story) -> Today:
     """The same question now, and the reason of every difference."""
     with snapshot(connection):
-        answer = compare(connection, question, SEGMENTS)
+        answer = _answer(connection, question)
         total = answer.total or story.answer.total
         now, before = _received_after(connection, question, total, story.as_of)
         changes = _changes(connection, question, total, story.as_of)

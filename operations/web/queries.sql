@@ -93,8 +93,9 @@ DELETE FROM _genai.session WHERE expires_at < now()
 
 
 -- end_session --
--- Somebody signs out.
-DELETE FROM _genai.session WHERE token_hash = %(token)s
+-- Somebody signs out: whose key it was.
+DELETE FROM _genai.session s USING _genai.api_key k WHERE s.token_hash = %(token)s AND k.id = s.key_id
+RETURNING k.id, k.name
 
 
 -- outside --

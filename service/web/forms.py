@@ -20,6 +20,7 @@ from processor.calls.errors import PipelineError, Retryable
 from receiver.status import log_fault
 from service.web.refusal import HEADERS, refused_to
 from service.web.sign_in import Person, SignIn, is_ours, local_address
+from service.web.sign_in_limit import SignInLimit
 
 _LARGEST = 256 * 1024
 """A post-mortem note of 20,000 characters is a third of it, written in any script."""
@@ -97,26 +98,22 @@ def _refused(request: Request, status: int, sentence: str, form: Form) -> Respon
 def sign_in_routes(people: SignIn, service: Callable[[], Service]) -> list[Route]:
     """`/sign-in` and `/sign-out`."""
 
+    limit = SignInLimit()
+
     async def sign_in(request: Request) -> Response:
         asked = local_address(request.query_params.get("next", ""))
-        sentence = ""
+        refused = None
         if request.method == "POST":
             answer: Response = RedirectResponse(asked, 303)
-            form = await read_form(request)
-            try:
-                await people.start(form.get("key", "").strip(), answer)
-            except Retryable as error:
-                sentence = str(error)
-            except PipelineError:
-                sentence = "No key with the scope read or operate matches."
-            else:
+            refused = await _refused_key(request, people, limit, answer)
+            if refused is None:
                 answer.headers.update(HEADERS)
                 return answer
-        known = await run_in_threadpool(service)
+        known, (status, sentence, headers) = await run_in_threadpool(service), refused or (200, "", {})
         page = render(
             "web/sign_in.html", sentence=sentence, asked=asked, links=Links("./"), service=known, refresh=None
         )
-        return HTMLResponse(page, 401 if sentence else 200, HEADERS)
+        return HTMLResponse(page, status, HEADERS | headers)
 
     async def sign_out(request: Request) -> Response:
         answer = RedirectResponse("sign-in", 303)
@@ -133,3 +130,21 @@ def sign_in_routes(people: SignIn, service: Callable[[], Service]) -> list[Route
         Route("/sign-in", sign_in, methods=["GET", "POST"]),
         Route("/sign-out", sign_out, methods=["POST"]),
     ]
+
+
+async def _refused_key(
+    request: Request, people: SignIn, limit: SignInLimit, answer: Response
+) -> tuple[int, str, dict[str, str]] | None:
+    """Why the key of a form does not sign in: status, sentence and headers; None where it does."""
+    address = request.client.host if request.client else ""
+    if wait := limit.wait_seconds(address):
+        return 429, f"Too many keys were refused. Try again in {wait} s.", {"retry-after": str(wait)}
+    form = await read_form(request)
+    try:
+        await people.start(form.get("key", "").strip(), answer)
+    except Retryable as error:
+        return 401, str(error), {}
+    except PipelineError:
+        limit.note(address)
+        return 401, "No key with the scope read or operate matches.", {}
+    return None

@@ -156,8 +156,10 @@ class SignIn:
 
     def _forget(self, token: str) -> None:
         self._known.pop(_digest(token), None)
-        with self._connect() as connection:
-            connection.execute(query("end_session"), {"token": _digest(token)})
+        with self._connect() as connection, connection.transaction():
+            ended = connection.execute(query("end_session"), {"token": _digest(token)}).fetchone()
+            if ended is not None:
+                note(connection, ended[1], "session", None, "sign out", {"key": ended[0]}, {})
 
     def set_form_cookie(self, person: Person, response: Response) -> None:
         """Give the browser what its forms are checked by, where it has none yet."""

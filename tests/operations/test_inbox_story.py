@@ -13,7 +13,7 @@ import pytest
 from operations.compare.model import Focus, Question, compare
 from operations.inbox.frozen import from_document, to_document
 from operations.inbox.receive import receive, rows
-from operations.inbox.story import explain_due, question_of, stored, tell, today
+from operations.inbox.story import explain_due, question_of, stored, tell, today, worth_telling
 from tests.operations.alert_documents import alert, alertmanager, button_alert, grafana, milliseconds
 from tests.operations.ledger import book, fill
 from tests.operations.test_classify import BEFORE, CALL, NOW, V2, tokens, traffic
@@ -57,6 +57,15 @@ def test_an_alert_is_explained_by_its_own_window_selection_and_focus(
     assert len(story.calls) == 10
     shown = rows(connection, "story", id=number)[0]["document"]
     assert shown["total"]["cost_usd"] == f"{story.answer.total.cost_usd:f}"  # type: ignore[union-attr]
+
+
+def test_a_driver_that_reads_as_nothing_is_left_out_beside_one_that_does_not(
+    connection: psycopg.Connection[Any],
+) -> None:
+    (driver, *_) = tell(connection, Question(NOW, NOW + HOUR)).answer.drivers
+    small, large = (replace(driver, excess_usd=Decimal(usd)) for usd in ("0.0049", "-3"))
+    assert worth_telling([large, small]) == [large]
+    assert worth_telling([small]) == [small]
 
 
 def test_a_story_read_back_is_the_story(connection: psycopg.Connection[Any]) -> None:

@@ -12,14 +12,17 @@ from processor.calls import strict_yaml
 from processor.calls.errors import ConfigError
 from processor.calls.strict_yaml import read_yaml
 
-TEXT = b"""\
+TEXT = (
+    b"""\
 version: 1
 budgets:   # of everything
   - {name: 'a b', daily: "5.00", scope: {tenant: *x}}
   - name: >-
       folded
     daily: "0.10"
-""".replace(b"*x", b"&x acme") + b"  - {name: c, scope: {tenant: *x}}\n"
+""".replace(b"*x", b"&x acme")
+    + b"  - {name: c, scope: {tenant: *x}}\n"
+)
 
 
 def read(content: bytes, monkeypatch: pytest.MonkeyPatch, fast: bool) -> Any:

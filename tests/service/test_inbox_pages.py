@@ -11,6 +11,7 @@ from operations.inbox.receive import receive
 from operations.inbox.story import explain_due
 from service import keys
 from service.config import SignInConfig
+from service.web.sign_in_limit import AT_MOST, WINDOW_SECONDS, SignInLimit
 from tests.operations.alert_documents import alert, button_alert, grafana, milliseconds
 from tests.operations.ledger import fill
 from tests.operations.test_classify import BEFORE, NOW, V2, tokens, traffic
@@ -195,6 +196,36 @@ async def test_with_keys_a_person_signs_in_and_returns_to_the_page_asked_for(exp
     assert "ada-operate open" in incident.text
     assert (await browser.send(incident, "Sign out")).address.endswith("/sign-in")
     assert (await browser.open("/alert/1")).address.endswith("/sign-in?next=alert%2F1")
+    with psycopg.connect(explained) as connection:
+        sessions = connection.execute(
+            "SELECT actor, action FROM genai.audit WHERE subject = 'session' ORDER BY at"
+        ).fetchall()
+    assert sessions == [("ada-operate", "sign in"), ("ada-operate", "sign out")]
+
+
+async def test_who_tries_many_keys_has_to_wait(explained: str) -> None:
+    with psycopg.connect(explained) as connection:
+        secret = keys.create(connection, "ada", ["operate"])[1]
+    browser = Browser(status(explained))
+    tried = [await browser.client.post("/sign-in", data={"key": f"sl_{n}"}) for n in range(AT_MOST + 1)]
+    assert {answer.status_code for answer in tried[:-1]} == {401}
+    assert tried[-1].status_code == 429
+    assert 0 < int(tried[-1].headers["retry-after"]) <= 301
+    assert "Try again in" in tried[-1].text
+    # The right key does not pass either: else one could go on trying.
+    assert (await browser.client.post("/sign-in", data={"key": secret})).status_code == 429
+
+
+def test_an_address_may_try_again_when_its_refusals_are_long_ago() -> None:
+    now = [0.0]
+    limit = SignInLimit(lambda: now[0])
+    for _ in range(AT_MOST):
+        assert limit.wait_seconds("a") == 0
+        limit.note("a")
+    assert limit.wait_seconds("a") > 0
+    assert limit.wait_seconds("b") == 0
+    now[0] = WINDOW_SECONDS + 1
+    assert limit.wait_seconds("a") == 0
 
 
 async def test_who_may_only_read_sees_no_form_and_changes_nothing(explained: str) -> None:
