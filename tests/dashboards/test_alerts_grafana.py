@@ -5,8 +5,11 @@ GRAFANA is a Grafana program or its unpacked archive; the test starts it on a fr
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import shutil
+import sqlite3
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,6 +19,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from dashboards.alerts.files import write
+from dashboards.files import names
+from dashboards.paths import DASHBOARDS
+from demo import grafana
 from demo.grafana import find, running
 from demo.simulation.play import history_writer, play
 from demo.simulation.scenarios import SCENARIOS
@@ -112,6 +119,7 @@ FAULTY = {
 }  # fmt: skip
 
 
+@pytest.mark.timeout(3600)
 def test_grafana_tells_faults_of_the_pipeline_and_loses_nothing_when_it_is_restarted(
     request: pytest.FixtureRequest, migrated_database: str, tmp_path: Path
 ) -> None:
@@ -151,7 +159,7 @@ def wait_until(holds: Callable[[], bool], dsn: str) -> None:
     """Wait for what Grafana or our evaluation tells."""
     deadline = datetime.now(UTC) + PATIENCE
     while not holds():
-        assert datetime.now(UTC) < deadline, both(dsn)
+        assert datetime.now(UTC) < deadline, f"{both(dsn)}\nfiring: {firing(dsn, 'grafana')}"
         time.sleep(5)
 
 
@@ -166,3 +174,25 @@ def firing(dsn: str, source: str) -> list[tuple[Any, ...]]:
 
 def scopes(dsn: str) -> set[tuple[Any, ...]]:
     return set(rows(dsn, "SELECT source, scope FROM genai.alert_episode"))
+
+
+def test_the_secrets_of_contact_points_are_kept_encrypted(
+    request: pytest.FixtureRequest, migrated_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require(request.config, "grafana program")
+    secrets = {"LEDGER_INBOX_TOKEN": "sl_a-key-of-the-inbox", "LEDGER_INBOX_SECRET": "a-secret-that-signs"}
+    provisioning = tmp_path / "provisioning"
+    shutil.copytree(DASHBOARDS / "provisioning", provisioning)
+    write(provisioning / "alerting", names(), secrets | {"LEDGER_INBOX_URL": "x"})
+    changed = secrets | {"GF_PATHS_PROVISIONING": str(provisioning)}
+    usual = grafana._settings
+    monkeypatch.setattr(grafana, "_settings", lambda *given: usual(*given) | changed)
+    port, program = choose_ports(Ports(0, 0, 0)).ops, find(Path(os.environ["GRAFANA"]))
+    with running(program, migrated_database, tmp_path, port, "http://127.0.0.1:1"):
+        with sqlite3.connect(tmp_path / "grafana" / "data" / "grafana.db") as database:
+            ((stored,),) = database.execute("SELECT alertmanager_configuration FROM alert_configuration")
+        files = [path for path in (tmp_path / "grafana").rglob("*") if path.is_file()]
+    points = {each["name"] for each in json.loads(stored)["alertmanager_config"]["receivers"]}
+    assert {"spanledger-page", "spanledger-notify", "spanledger-inbox"} <= points
+    for secret in secrets.values():
+        assert [path for path in files if secret.encode() in path.read_bytes()] == []
