@@ -28,6 +28,8 @@ class Measure:
 
 
 CALLS_OF_A_BUCKET = "spanledger-requests"
+FIRST_SCREEN, BESIDE_A_LIST = 7, 5
+"""Heights of the charts that say when, above the tables that say what."""
 
 SPEND = Measure(USD, 2, stacked=True)
 CALLS = Measure(COUNT, 0, stacked=True)
@@ -62,19 +64,21 @@ def of_selection(
     column: str,
     shown: Column,
     width: int = 12,
+    height: int = 9,
 ) -> Chart:
     """A measure over time of the whole selection: one line, named like its column."""
     return Chart(
-        id=panel_id, title=title, description=description, sql=sql, width=width, unit=measure.unit,
-        decimals=measure.decimals, by_segment=False, columns={column: shown}, leads_to=CALLS_OF_A_BUCKET,
+        id=panel_id, title=title, description=description, sql=sql, width=width, height=height,
+        unit=measure.unit, decimals=measure.decimals, by_segment=False, columns={column: shown},
+        leads_to=CALLS_OF_A_BUCKET,
     )  # fmt: skip
 
 
-def counts(panel_id: int, sql: str, description: str) -> Chart:
+def counts(panel_id: int, sql: str, description: str, height: int = 9) -> Chart:
     """Requests, calls and errors over time."""
     return Chart(
         id=panel_id, title="Requests, calls and errors", description=description, sql=sql, width=12,
-        unit=COUNT, decimals=0, by_segment=False, leads_to=CALLS_OF_A_BUCKET,
+        height=height, unit=COUNT, decimals=0, by_segment=False, leads_to=CALLS_OF_A_BUCKET,
         colours={"requests": GREEN, "calls": BLUE, "errors": RED},
         columns={"requests": Column("requests"), "calls": Column("calls")},
     )  # fmt: skip

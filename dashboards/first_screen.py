@@ -13,6 +13,8 @@ from dashboards.panels import GREEN, NEUTRAL, ORANGE, RED, YELLOW, Column, Stats
 from dashboards.styles import CLASSES
 from dashboards.widths import column_width
 
+PAGE = "${__data.fields.page_url:raw}"
+"""A page of the service; there is a word to click on where `public_url` is configured."""
 MOST_FIGURES = 4
 VALUE_PIXELS, DETAIL_PIXELS, NAME_PIXELS = 28, 18, 14
 """Heights of a figure, a smaller one and their names. Grafana shrinks none: they are read at every width."""
@@ -115,7 +117,8 @@ def story(panel_id: int, title: str, sql: str, empty: str) -> Table:
             "sentence": Column("In words", wrap=True),
             "change": signed("Change"),
             "name": Column("Look closer", width=250, link=_row_link("Look closer: ${__data.fields.name}")),
-            **hidden("place", "class", "delta_usd", "focus_uid", *FOCUS, "service"),
+            "page_link": Column("Page", width=55, link=data_link("The same on the built-in page", PAGE)),
+            **hidden("place", "class", "delta_usd", "focus_uid", *FOCUS, "service", "page_url"),
         },
     )  # fmt: skip
 

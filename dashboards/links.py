@@ -24,6 +24,8 @@ ROW_WINDOW = ("${__data.fields.from_ms.numeric}", "${__data.fields.until_ms.nume
 """The window that a row names."""
 MONTH = ("${__to:date:YYYYMM}01", "${__to}")
 """The month (UTC) in which the range ends, up to there."""
+MONTHLY = ("spanledger-month", "spanledger-budgets")
+"""Dashboards that begin with the month."""
 SERIES = "${__field.labels.focus:percentencode}"
 """The value behind the name of a series."""
 
@@ -47,7 +49,7 @@ def dashboard_url(uid: str, has_focus: bool, **values: str) -> str:
     # The list of calls begins afresh, whatever a reader left behind there.
     if "endpoint" in values:
         values = {"prompt_version": "*", **values}
-    return _address(uid, has_focus, MONTH if uid == "spanledger-month" else WINDOW, values)
+    return _address(uid, has_focus, MONTH if uid in MONTHLY else WINDOW, values)
 
 
 def _address(uid: str, has_focus: bool, window: tuple[str, str], values: Mapping[str, str]) -> str:

@@ -289,6 +289,7 @@ class Bars(Panel):
             .unit(self.unit)
             .decimals(self.decimals)
             .min(0)
+            .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.FIXED).fixed_color(BLUE))
             .legend(_legend(shown=len(self.bars) > 1))
         )
         for name, title in self.bars.items():

@@ -222,6 +222,7 @@ async def _serve(
                 pool.connection, ring, running.states, started, lambda: _describe(book, loaded),
                 _price_source(config), doors.by_name, config.model_dump(mode="json"), stop.is_set,
                 keeper.totals.listed, config.inbox, watch, config.sign_in, config.public_url,
+                config.grafana_url,
             ))  # fmt: skip
 
         current = Current(pages())

@@ -5,7 +5,20 @@ from __future__ import annotations
 from dashboards.first_screen import Headline, hidden, money, notes
 from dashboards.links import FOCUS, dashboard_url, data_link, place_link
 from dashboards.page import Page
-from dashboards.panels import GREEN, MINUTE, NEUTRAL, ORANGE, RED, SHARE, Column, Steps, Table
+from dashboards.panels import (
+    BLUE,
+    GREEN,
+    MINUTE,
+    NEUTRAL,
+    ORANGE,
+    RED,
+    SHARE,
+    USD,
+    Chart,
+    Column,
+    Steps,
+    Table,
+)
 from dashboards.styles import SOME_STEPS
 
 UID = "spanledger-budgets"
@@ -41,7 +54,7 @@ COUNTS = Headline(
         "exceeded": Column("Exceeded", "locale", 0, steps=[(None, GREEN), (1, RED)]),
         "warning": Column("Warning", "locale", 0, steps=[(None, GREEN), (1, ORANGE)]),
         "spend_alerts": Column("Spend-alerts, 24 h", "locale", 0, steps=SOME_STEPS),
-        "most_used": Column("Most used"),
+        "most_used": Column("Most used", SHARE, 0, steps=USED_STEPS),
         **hidden("judged_seconds"),
     },
     empty=NONE,
@@ -52,7 +65,7 @@ BUDGETS = Table(
     title="Which limit is close?",
     sql="budgets/states",
     width=24,
-    height=12,
+    height=7,
     description=(
         "Every limit's running period, the most used first. Spend is booked at the start of each call; ≥ "
         "says that it is a lower bound. Projected: the mean of the last seven full days for each day that "
@@ -79,7 +92,7 @@ EVENTS = Table(
     title="What happened to them in this range?",
     sql="budgets/events",
     width=24,
-    height=10,
+    height=7,
     description=(
         "A row for each state that a budget reached, once a period, and for each that a correction took "
         "back. Crossed: the start of the call with which the sum reached the line. Late: noticed after the "
@@ -122,6 +135,22 @@ ALERTS = Table(
     empty="No spend-alert of this selection. docs/budgets.md says how to set one.",
 )
 
+COURSE = Chart(
+    id=6,
+    title="Spend of the month",
+    sql="budgets/course",
+    width=24,
+    height=5,
+    unit=USD,
+    colours={"this month": BLUE, "month before": NEUTRAL},
+    leads_to="spanledger-overview",
+    leads_how="this day in Overview",
+    description=(
+        "Spend since the month began, beside that of the month before on the same days: a limit is reached "
+        "where the line climbs to it. Next: click a steep day to open it in Overview."
+    ),
+)
+
 POSTURE = Table(
     id=40,
     title="Is a budget close to its limit?",
@@ -149,6 +178,7 @@ POSTURE = Table(
 PAGE = Page(
     UID,
     "Is anything over its limit, or about to be?",
-    [[COUNTS], [notes(1, "common/notes_all")], [BUDGETS], [EVENTS], [ALERTS]],
+    [[COUNTS], [notes(1, "common/notes_all")], [BUDGETS], [COURSE], [EVENTS], [ALERTS]],
     has_focus=False,
+    start="now/M",
 )

@@ -22,10 +22,12 @@ from dashboards.styles import (
     driver_link,
     named,
 )
+from dashboards.widths import column_width
 
 UID = "spanledger-compare"
 NO_CHANGE = "Nothing to compare: no calls in this range or its baseline."
 TERM_NAMES = ("volume", "attempts", "mix", "tokens", "price")
+TERM_WIDTH = column_width("Attempts", "+$0.000000508")
 NEW_OR_GONE = ("new", "gone")
 """Of an endpoint one of them is zero."""
 
@@ -139,12 +141,10 @@ ENDPOINTS = Table(
     ),
     columns={
         "endpoint": named("endpoint"),
-        "spend": money("Now", width=99),
         "change": signed("Change", width=108),
-        "top_term": Column("Mostly", width=85),
-        **{name: signed(name.capitalize(), width=100) for name in TERM_NAMES},
-        "new_or_gone": signed("New or gone", width=112),
-        **hidden("baseline_cost_usd", "cost_usd", "delta_usd"),
+        **{name: signed(name.capitalize(), width=TERM_WIDTH) for name in TERM_NAMES},
+        "new_or_gone": signed("New or gone", width=TERM_WIDTH),
+        **hidden("spend", "baseline_cost_usd", "cost_usd", "delta_usd", "top_term"),
         **hidden(*(f"{name}_usd" for name in (*TERM_NAMES, *NEW_OR_GONE))),
     },
 )

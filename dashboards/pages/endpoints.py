@@ -67,6 +67,7 @@ SPEND = shared.over_time(
     "Spend per bucket. Buckets are whole: the first and last may extend beyond the range. Next: drag over "
     "a rise to zoom in; the tables follow.",
     series="endpoint",
+    height=shared.FIRST_SCREEN,
 )
 
 UNIT_COST = shared.over_time(
@@ -77,6 +78,7 @@ UNIT_COST = shared.over_time(
     "Cost per request. A step at a blue mark is a prompt deploy, a slope a growing context. Next: "
     "Prompt Versions of this endpoint.",
     series="endpoint",
+    height=shared.FIRST_SCREEN,
 )
 
 VERSIONS = Table(
@@ -158,9 +160,9 @@ PAGE = Page(
     [
         [FIGURES],
         [notes(1)],
-        [WELL],
-        [ENDPOINTS],
         [SPEND, UNIT_COST],
+        [ENDPOINTS],
+        [WELL],
         [VERSIONS],
         [TENANTS, MODELS],
         [CALLS, TOKENS],

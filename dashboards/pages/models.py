@@ -184,6 +184,7 @@ SPEND = shared.over_time(
     "models/spend",
     "Spend per bucket by model. Next: a new colour is a switch of models; Top Endpoints shows whose.",
     series="model",
+    height=shared.FIRST_SCREEN,
 )
 
 CALLS = shared.over_time(
@@ -193,6 +194,7 @@ CALLS = shared.over_time(
     "models/calls",
     "Calls per bucket by model, including those without a price. Next: compare with the spend beside it.",
     series="model",
+    height=shared.FIRST_SCREEN,
 )
 
 UNIT_COST = shared.over_time(
@@ -246,12 +248,12 @@ PAGE = Page(
     [
         [UNCOUNTED],
         [notes(1)],
-        [PRICING],
+        [SPEND, CALLS],
         [MODELS],
         [UNPRICED],
-        [UNREAD],
         [PRICES],
-        [SPEND, CALLS],
+        [PRICING],
+        [UNREAD],
         [UNIT_COST, ENDPOINTS],
         [CACHE],
     ],

@@ -146,6 +146,7 @@ CALLS = shared.counts(
     7,
     "requests/calls",
     "Counts per bucket of the selection. Next: drag over a burst; the lists follow.",
+    height=shared.BESIDE_A_LIST,
 )
 
 TOKENS = shared.of_selection(
@@ -186,6 +187,7 @@ SUCCESS = shared.of_selection(
     "error.",
     "success_ratio",
     Column("success", steps=SUCCESS_STEPS),
+    height=shared.BESIDE_A_LIST,
 )
 
 PAGE = Page(
@@ -194,10 +196,10 @@ PAGE = Page(
     [
         [FIGURES],
         [notes(1)],
-        [WELL],
+        [CALLS, SUCCESS],
         [PAGES],
         [LISTED],
-        [CALLS, SUCCESS],
+        [WELL],
         [ENDINGS, LATENCY],
         [TOKENS, FIRST_TOKEN],
     ],

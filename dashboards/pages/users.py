@@ -112,6 +112,7 @@ BY_TENANT = shared.over_time(
     "users/spend_by_tenant",
     "Spend per hour by tenant, the seven most expensive by name. Next: zoom to where one of them grows.",
     series="tenant",
+    height=shared.FIRST_SCREEN,
 )
 
 BY_USER = shared.over_time(
@@ -121,6 +122,7 @@ BY_USER = shared.over_time(
     "users/spend_by_user",
     "Spend per hour by user, the seven most expensive by name. Next: zoom to where one of them grows.",
     series="user",
+    height=shared.FIRST_SCREEN,
 )
 
 ENDPOINTS = Table(
@@ -200,10 +202,10 @@ PAGE = Page(
         [FIGURES],
         [notes(1)],
         [CONCENTRATION],
-        [WELL],
+        [BY_TENANT, BY_USER],
         [TENANTS],
         [USERS],
-        [BY_TENANT, BY_USER],
+        [WELL],
         [ENDPOINTS, MODELS],
         [CONVERSATIONS, AGENTS],
     ],

@@ -58,9 +58,12 @@ def call_page(
         values["at"] = call["time"]
         bill = cursor.execute(queries.query("bill"), values).fetchall()
         total = cursor.execute(queries.query("bill_sum"), values).fetchone()
+        question = _around(call)
+        grafana = queries.grafana(connection, question)
     return render(
-        "explain/page.html", service=service, links=links, question=_around(call), call=call, bill=bill,
-        total=total, fields=_read(call), without_cost=_without_cost(call), doubts=doubts(call["flags"]),
+        "explain/page.html", service=service, links=links, question=question, call=call, bill=bill,
+        total=total, grafana=grafana, fields=_read(call), without_cost=_without_cost(call),
+        doubts=doubts(call["flags"]),
         refresh=None,
     )  # fmt: skip
 

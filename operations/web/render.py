@@ -22,6 +22,7 @@ class Service(NamedTuple):
         person: who asks for the page; empty for nobody in particular.
         may_operate: may change alerts and incidents; `form_token` is what their forms must send.
         is_signed_in: by the sign-in page, so that signing out makes sense.
+        grafana: address of Grafana; empty where none is configured.
     """
 
     version: str
@@ -31,6 +32,7 @@ class Service(NamedTuple):
     may_operate: bool = False
     form_token: str = ""
     is_signed_in: bool = False
+    grafana: str = ""
 
 
 def render(template: str, **values: object) -> str:

@@ -36,7 +36,7 @@ def diagnostics(status: Status, watch: Watch, fault: str | None, as_page: bool) 
     shown = report_json(status, watch, fault)
     if not as_page:
         return JSONResponse(shown)
-    service = Service(version(), fault, status.endpoints)
+    service = Service(version(), fault, status.endpoints, grafana=status.grafana_url.rstrip("/"))
     page = render(
         "diagnosis/page.html", service=service, links=Links("./"), shown=shown, now=datetime.now(UTC),
         refresh=10,

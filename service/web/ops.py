@@ -78,6 +78,7 @@ class Status(NamedTuple):
     watch: Watch | None = None
     sign_in: SignInConfig = SignInConfig()
     public_url: str = ""
+    grafana_url: str = ""
 
 
 def ops_app(status: Status) -> Starlette:
@@ -135,7 +136,7 @@ class _Page:
 def _service(status: Status, person: Person, fault: str | None) -> Service:
     return Service(
         version(), fault, status.endpoints, person.name, person.may_operate, person.form_token,
-        person.is_signed_in,
+        person.is_signed_in, status.grafana_url.rstrip("/"),
     )  # fmt: skip
 
 

@@ -87,8 +87,10 @@ def _send_alerts(dsn: str) -> None:
         explain_due(connection)
         open_incident(connection, found.deliveries[1].episode_id, "ada")
         connection.execute("UPDATE _genai.incident SET opened_at = %s", [ANCHOR - timedelta(minutes=20)])
+        connection.execute("INSERT INTO _genai.setting (key, value) VALUES ('public_url', %s)", [PAGES_AT])
 
 
+PAGES_AT = "https://ledger.example"
 SESSIONS = 3
 
 

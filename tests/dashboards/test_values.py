@@ -7,16 +7,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qsl
 
 import psycopg
 import pytest
 
 from dashboards.links import FOCUS
 from operations.compare.model import Focus, Question, compare
+from operations.web.parameters import question_of
 from tests.dashboards.browser import follow
 from tests.dashboards.files import DEFAULTS, dashboards, name_of, panels
 from tests.dashboards.macros import Range, Value, expand, fill
-from tests.dashboards.shop import ANCHOR, PLAN, count, spend
+from tests.dashboards.shop import ANCHOR, PAGES_AT, PLAN, count, spend
 
 Reader = psycopg.Connection[Any]
 DEPLOY = ANCHOR - timedelta(hours=6)
@@ -137,6 +139,18 @@ def test_hops_show_what_the_command_line_shows(reader: Reader) -> None:
     assert terms["volume"] == answer.total.volume_usd
     assert {line["class"] for line in story} == {answer.spike.name}
     assert all(line["sentence"].strip() in answer.spike.sentence for line in story if line["place"])
+
+
+def test_a_line_of_the_story_opens_the_built_in_page_where_its_address_is_known(reader: Reader) -> None:
+    lines = rows(reader, "overview", "What changed most?")
+    assert lines
+    for line in lines:
+        address, _, given = line["page_url"].partition("/compare?")
+        question = question_of(parse_qsl(given), ANCHOR)
+        assert (line["page_link"], address) == ("page", PAGES_AT)
+        assert (question.start, question.end, question.baseline) == (*SINCE, "previous")
+        for focus in ("endpoint", "prompt_version"):
+            assert getattr(question.focus, focus) == (None if line[focus] == "*" else line[focus])
 
 
 def test_the_drivers_list_holds_every_dimension_with_its_focus(reader: Reader) -> None:

@@ -135,6 +135,18 @@ async def test_while_the_database_is_away_the_page_still_answers() -> None:
     assert (await get(status(AWAY), "/diagnostics")).json()["fault"] == "the database does not answer"
 
 
+@pytest.mark.parametrize("path", ["/service", "/diagnostics"])
+async def test_pages_without_figures_lead_into_grafana_where_it_is_configured(
+    migrated_database: str, path: str
+) -> None:
+    running = status(migrated_database)
+    plain = await get(running, path, {"accept": "text/html"})
+    running = running._replace(grafana_url="https://grafana.example/")
+    linked = await get(running, path, {"accept": "text/html"})
+    assert "/d/spanledger-" not in plain.text
+    assert 'href="https://grafana.example/d/spanledger-overview"' in linked.text
+
+
 @pytest.mark.parametrize("path", ["/", "/compare", "/call/0", "/service", "/metrics", "/diagnostics"])
 async def test_once_keys_exist_pages_need_one_that_may_read(migrated_database: str, path: str) -> None:
     with psycopg.connect(migrated_database) as connection:

@@ -120,3 +120,21 @@ CREATE FUNCTION genai.story(
         l.driver ->> 'tenant', l.driver ->> 'model', l.driver ->> 'service') k
     ORDER BY l.place
 $$;
+
+-- The built-in page /compare of a window, its selection and focus: its address and the word to click on, both '' without a
+-- configured address of the pages (genai.setting public_url).
+CREATE FUNCTION genai.compare_page(
+    p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
+    p_prompt_version text, p_user text, p_tenant text, p_model text, p_service text
+) RETURNS TABLE (page_url text, page_link text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT coalesce(rtrim(s.address, '/') || '/compare?' || (
+            SELECT string_agg(v.name || '=' || genai.url_text(v.value), '&' ORDER BY v.place)
+            FROM (VALUES (1, 'from', round(extract(epoch FROM p_from) * 1000)::text),
+                (2, 'to', round(extract(epoch FROM p_to) * 1000)::text), (3, 'baseline', p_baseline), (4, 'env', p_env),
+                (5, 'data_mode', p_data_mode), (6, 'endpoint', p_endpoint), (7, 'prompt_version', p_prompt_version),
+                (8, 'user', p_user), (9, 'tenant', p_tenant), (10, 'model', p_model), (11, 'service', p_service)
+            ) v (place, name, value)
+            WHERE v.place <= 5 OR v.value <> '*'), ''),
+        CASE WHEN s.address IS NULL THEN '' ELSE 'page' END
+    FROM (SELECT max(x.value) AS address FROM genai.setting x WHERE x.key = 'public_url' AND x.value <> '') s
+$$;

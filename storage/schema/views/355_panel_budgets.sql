@@ -34,16 +34,16 @@ RETURNS TABLE (
     LIMIT p_limit
 $$;
 
--- How the budgets stand at once: limits that are exceeded and that warn, spend-alerts of the last day, and the budget that
--- has used most of its limit.
+-- How the budgets stand at once: limits that are exceeded and that warn, spend-alerts of the last day, and the part of its
+-- limit that the budget which used most has used.
 CREATE FUNCTION genai.panel_budget_counts(p_env text, p_data_mode text)
-RETURNS TABLE (exceeded bigint, warning bigint, spend_alerts bigint, most_used text, judged_seconds double precision)
+RETURNS TABLE (exceeded bigint, warning bigint, spend_alerts bigint, most_used double precision, judged_seconds double precision)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT count(*) FILTER (WHERE s.state = 'exceeded'), count(*) FILTER (WHERE s.state = 'warning'),
         (SELECT count(*) FROM genai.budget_event e
             WHERE e.transition = 'spend_alert' AND e.holds AND e.at > now() - interval '24 hours'
                 AND genai.is_budget_of(e.environment, e.data_mode, p_env, p_data_mode)),
-        (array_agg(s.budget || ' ' || to_char(s.used_ratio * 100, 'FM999,990') || '%' ORDER BY s.used_ratio DESC))[1],
+        max(s.used_ratio)::float8,
         extract(epoch FROM now() - max(s.judged_at))::float8
     FROM genai.budget_state s
     WHERE genai.is_budget_of(s.environment, s.data_mode, p_env, p_data_mode)
