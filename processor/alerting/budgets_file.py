@@ -6,6 +6,9 @@ budgets:
     owner: platform
     monthly: "12000"
     daily: "600"
+  - name: tenants
+    each: tenant
+    daily: "50"
   - name: checkout summaries
     scope: {endpoint: checkout.ai_summary}
     daily: "120"
@@ -38,6 +41,9 @@ MIN_REQUESTS: Final = 20
 _PERIODS: Final = {"hourly": "hour", "daily": "day", "monthly": "month"}
 _LIMITS: Final = ("daily", "monthly")
 _ALERTS: Final = (*_PERIODS, "unit_cost")
+_KNOWN: Final = (
+    "name", "owner", "scope", "each", "environment", "data_mode", *_LIMITS, "warning_ratio", "spend_alerts",
+)  # fmt: skip
 _MAX_NAME_BYTES: Final = 200
 
 
@@ -85,8 +91,7 @@ def read_budgets(root: Value, rules: Rules | None = None) -> Json:
 
 
 def _budget(entry: Value, rules: Rules | None) -> Json:
-    known = ("name", "owner", "scope", "environment", "data_mode", *_LIMITS, "warning_ratio", "spend_alerts")
-    values = entry.section(*known, required=("name",))
+    values = entry.section(*_KNOWN, required=("name",))
     name, ratio = _name(values["name"]), _ratio(values.get("warning_ratio"))
     thresholds = [*_limits(values, ratio)]
     for alert in values["spend_alerts"].items() if "spend_alerts" in values else ():
@@ -120,12 +125,20 @@ def _ratio(value: Value | None) -> Decimal:
     return value.amount()
 
 
-def _scope(values: dict[str, Value], rules: Rules | None) -> dict[str, str]:
-    """Which calls count: environments, data mode, the dimensions with a comma, and their values."""
-    place = {"environment": _environment(values.get("environment")), "data_mode": "real"}
+def _scope(values: dict[str, Value], rules: Rules | None) -> Json:
+    """Which calls count: environments, data mode, the dimensions with a comma, and their values.
+
+    With `each`, one entry stands for a budget of every value of its dimension, and names none.
+    """
+    place: Json = {"environment": _environment(values.get("environment")), "data_mode": "real"}
     if "data_mode" in values:
         # Demonstrations only: test and demo calls never move a budget of real ones.
         place["data_mode"] = values["data_mode"].choice("real", "demo")
+    if "each" in values:
+        if "scope" in values:
+            raise values["each"].error("expected scope, or each: a budget for every value, not both")
+        dimension = values["each"].choice(*DIMENSIONS)
+        return place | {"dimension": dimension, "first": "", "second": "", "each": True}
     if "scope" not in values:
         return place | {"dimension": "", "first": "", "second": ""}
     section = values["scope"].section(*DIMENSIONS)

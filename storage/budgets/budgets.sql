@@ -9,11 +9,13 @@ WHERE f.id IS DISTINCT FROM (SELECT r.file_id FROM _genai.budget_run r)
 
 
 -- retire_budgets --
--- Forget what is not in the file; events stay. Parameter: id of the file.
+-- Forget what is not in the file, nor made from an entry of it; events stay. Parameter: id of the file.
 WITH forgotten AS (
     DELETE FROM _genai.budget b WHERE NOT EXISTS (
-        SELECT FROM _genai.operator_file f CROSS JOIN jsonb_array_elements(f.content -> 'budgets') e
-        WHERE f.id = %(id)s AND e ->> 'name' = b.name)
+        SELECT FROM _genai.operator_file f
+        CROSS JOIN jsonb_to_recordset(f.content -> 'budgets') e (name text, "each" boolean)
+        WHERE f.id = %(id)s AND e.name = coalesce(b.template, b.name)
+            AND coalesce(e."each", false) = (b.template IS NOT NULL))
 )
 DELETE FROM _genai.budget_threshold t
 
@@ -25,24 +27,26 @@ SELECT DISTINCT hashtextextended(concat_ws(E'\n', e.environment, e.data_mode, e.
     e.data_mode, e.dimension, e.first, e.second, true
 FROM _genai.operator_file f
 CROSS JOIN jsonb_to_recordset(f.content -> 'budgets') e (
-    environment text, data_mode text, dimension text, first text, second text)
-WHERE f.id = %(id)s
+    environment text, data_mode text, dimension text, first text, second text, "each" boolean)
+WHERE f.id = %(id)s AND e."each" IS NOT TRUE
 ON CONFLICT (id) DO UPDATE SET in_use = true
 
 
 -- put_budgets --
--- The file's budgets; `since` stays while a budget's scope does. Parameter: id of the file.
+-- The file's budgets; `since` stays while a budget's scope does. What was made from another entry makes room.
+-- Parameter: id of the file.
 INSERT INTO _genai.budget AS b (name, scope_id, place, owner, warning_ratio, since)
 SELECT e.name, s.id, e.place, e.owner, e.warning_ratio, f.loaded_at
 FROM _genai.operator_file f
 CROSS JOIN ROWS FROM (jsonb_to_recordset(f.content -> 'budgets') AS (
-    name text, owner text, warning_ratio numeric, environment text, data_mode text, dimension text, first text, second text
-)) WITH ORDINALITY e (name, owner, warning_ratio, environment, data_mode, dimension, first, second, place)
+    name text, owner text, warning_ratio numeric, environment text, data_mode text, dimension text, first text, second text,
+    "each" boolean
+)) WITH ORDINALITY e (name, owner, warning_ratio, environment, data_mode, dimension, first, second, "each", place)
 JOIN _genai.budget_scope s ON s.id = hashtextextended(
     concat_ws(E'\n', e.environment, e.data_mode, e.dimension, e.first, e.second), 0)
-WHERE f.id = %(id)s
+WHERE f.id = %(id)s AND e."each" IS NOT TRUE
 ON CONFLICT (name) DO UPDATE SET scope_id = excluded.scope_id, place = excluded.place, owner = excluded.owner,
-    warning_ratio = excluded.warning_ratio,
+    warning_ratio = excluded.warning_ratio, template = NULL,
     since = CASE WHEN b.scope_id = excluded.scope_id THEN b.since ELSE excluded.since END
 
 
@@ -55,6 +59,100 @@ CROSS JOIN jsonb_to_recordset(f.content -> 'budgets') e (name text, thresholds j
 CROSS JOIN jsonb_to_recordset(e.thresholds) t (
     period text, state text, measure text, "limit" numeric, reached numeric, min_count bigint)
 WHERE f.id = %(id)s
+    AND NOT EXISTS (SELECT FROM jsonb_to_recordset(f.content -> 'budgets') x (name text, "each" boolean)
+        WHERE x.name = e.name AND x."each")
+
+
+-- budget_templates --
+-- Entries of the file in force that stand for a budget of each value of their dimension, with the day from which on values
+-- are looked for: all that a month needs when the file is new, three days once a day, else what may have come since the
+-- last pass. Parameters: now, is_new.
+SELECT e.name, e.owner, e.place, e.warning_ratio, e.environment, e.data_mode, e.dimension, f.loaded_at,
+    CASE WHEN %(is_new)s OR r.judged_at IS NULL THEN %(now)s::timestamptz - interval '77 days'
+        WHEN date_bin('1 day', r.judged_at, 'epoch') < date_bin('1 day', %(now)s::timestamptz, 'epoch')
+            THEN %(now)s::timestamptz - interval '3 days'
+        ELSE least(r.judged_at, %(now)s) - interval '2 hours' END AS "from",
+    %(now)s::timestamptz + interval '10 minutes' AS "to"
+FROM (SELECT max(o.id) AS id FROM _genai.operator_file o WHERE o.kind = 'budgets') o
+JOIN _genai.operator_file f ON f.id = o.id
+CROSS JOIN ROWS FROM (jsonb_to_recordset(f.content -> 'budgets') AS (
+    name text, owner text, warning_ratio numeric, environment text, data_mode text, dimension text, "each" boolean
+)) WITH ORDINALITY e (name, owner, warning_ratio, environment, data_mode, dimension, "each", place)
+LEFT JOIN _genai.budget_run r ON true
+WHERE e."each"
+ORDER BY e.place
+
+
+-- put_each_budgets --
+-- A budget of each value that was used and has none yet: of its own in the file, or of an entry before. At most 10,000 of an
+-- entry, those with the highest spend. Parameters: of budget_templates.
+WITH used AS (
+    SELECT hashtextextended(concat_ws(E'\n', %(environment)s::text, %(data_mode)s::text, %(dimension)s::text, u.first, ''), 0) AS id, u.first
+    FROM genai.scope_usage(%(from)s::timestamptz, %(to)s::timestamptz, interval '1 hour', %(environment)s, %(data_mode)s, %(dimension)s, '') u
+    WHERE genai.is_named(u.first)
+    GROUP BY u.first
+    ORDER BY sum(u.cost_pico_usd) DESC, u.first
+    LIMIT greatest(0, 10000 - (SELECT count(*) FROM _genai.budget b WHERE b.template = %(name)s))
+), scope AS (
+    INSERT INTO _genai.budget_scope (id, environment, data_mode, dimension, first, second, in_use)
+    SELECT u.id, %(environment)s::text, %(data_mode)s::text, %(dimension)s::text, u.first, '', true
+    FROM used u WHERE NOT EXISTS (SELECT FROM _genai.budget b WHERE b.scope_id = u.id)
+    ON CONFLICT (id) DO UPDATE SET in_use = true
+    RETURNING id, first
+)
+INSERT INTO _genai.budget (name, scope_id, place, owner, warning_ratio, since, template)
+SELECT %(name)s::text || ': ' || s.first, s.id, %(place)s, %(owner)s, %(warning_ratio)s, %(loaded_at)s, %(name)s
+FROM scope s
+ON CONFLICT (name) DO NOTHING
+
+
+-- follow_template --
+-- What an entry says now, for the budgets that were made from it. A budget of its own in the file takes the place of one.
+-- Parameters: of budget_templates.
+WITH replaced AS (
+    DELETE FROM _genai.budget b
+    WHERE b.template = %(name)s
+        AND EXISTS (SELECT FROM _genai.budget o WHERE o.scope_id = b.scope_id AND o.template IS NULL)
+)
+UPDATE _genai.budget b SET place = %(place)s, owner = %(owner)s, warning_ratio = %(warning_ratio)s
+FROM _genai.budget_scope s
+WHERE b.template = %(name)s AND s.id = b.scope_id
+    AND (s.environment, s.data_mode, s.dimension) = (%(environment)s, %(data_mode)s, %(dimension)s)
+    AND NOT EXISTS (SELECT FROM _genai.budget o WHERE o.scope_id = b.scope_id AND o.template IS NULL)
+
+
+-- leave_template --
+-- Budgets whose entry is about something else now. Parameters: of budget_templates.
+DELETE FROM _genai.budget b USING _genai.budget_scope s
+WHERE b.template = %(name)s AND s.id = b.scope_id
+    AND (s.environment, s.data_mode, s.dimension) <> (%(environment)s, %(data_mode)s, %(dimension)s)
+
+
+-- put_each_thresholds --
+-- What budgets that were made from entries watch for.
+INSERT INTO _genai.budget_threshold (budget, period, state, measure, limit_pico_usd, reached_pico_usd, min_count)
+SELECT b.name, t.period, t.state, t.measure, t."limit", t.reached, t.min_count
+FROM (SELECT max(o.id) AS id FROM _genai.operator_file o WHERE o.kind = 'budgets') o
+JOIN _genai.operator_file f ON f.id = o.id
+CROSS JOIN jsonb_to_recordset(f.content -> 'budgets') e (name text, thresholds jsonb)
+JOIN _genai.budget b ON b.template = e.name
+CROSS JOIN jsonb_to_recordset(e.thresholds) t (
+    period text, state text, measure text, "limit" numeric, reached numeric, min_count bigint)
+ON CONFLICT DO NOTHING
+
+
+-- scope_hashes --
+-- What the scopes of each kind hash to. Parameter: none.
+SELECT s.environment, s.data_mode, s.dimension, bit_xor(s.id) AS scopes
+FROM _genai.budget_scope s WHERE s.in_use GROUP BY 1, 2, 3
+
+
+-- keep_seals --
+-- Days before new values were looked for: nothing of theirs is in them, so their sums stand. Parameters: environment,
+-- data_mode, dimension, before, after (hashes), day.
+UPDATE _genai.budget_sealed z SET scopes = %(after)s
+WHERE (z.environment, z.data_mode, z.dimension, z.scopes) = (%(environment)s, %(data_mode)s, %(dimension)s, %(before)s)
+    AND z.day < date_bin('1 day', %(day)s::timestamptz, 'epoch')
 
 
 -- forget_budget_states --

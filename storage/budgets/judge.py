@@ -67,12 +67,14 @@ class _Pass:
 
     def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection = connection
-        self._now = {"now": now}
+        self._now: dict[str, object] = {"now": now}
         self._days = 0
 
     def run(self) -> Judged:
-        for news in self._rows("budget_file_news"):
-            self._follow_file(news)
+        news = self._rows("budget_file_news")
+        for file in news:
+            self._follow_file(file)
+        self._follow_templates(is_new=bool(news))
         self._do("create_budget_tables")
         self._do("join_by_hash")
         self._kinds = {_place(kind): kind for kind in self._rows("budget_kinds", self._now)}
@@ -96,6 +98,33 @@ class _Pass:
             self._do(step, file)
         for step in ("retire_budget_scopes", "put_folded_scopes", "forget_budget_states", "analyze_budgets"):
             self._do(step)
+
+    def _follow_templates(self, is_new: bool) -> None:
+        """Make the budgets of entries that stand for one of each value, as values come."""
+        templates = self._rows("budget_templates", self._now | {"is_new": is_new})
+        if not templates:
+            return
+        before = self._hashes()
+        if is_new:
+            for template in templates:
+                self._do("leave_template", template)
+                self._do("follow_template", template)
+        made = sum(self._do("put_each_budgets", template) for template in templates)
+        if not (made or is_new):
+            return
+        for step in ("put_each_thresholds", "retire_budget_scopes", "put_folded_scopes", "analyze_budgets"):
+            self._do(step)
+        if not is_new:
+            self._keep_seals(before, min(template["from"] for template in templates))
+
+    def _hashes(self) -> dict[tuple[str, str, str], int]:
+        return {_place(row): row["scopes"] for row in self._rows("scope_hashes")}
+
+    def _keep_seals(self, before: Mapping[tuple[str, str, str], int], day: datetime) -> None:
+        for place, after in self._hashes().items():
+            if before.get(place, after) != after:
+                names = dict(zip(("environment", "data_mode", "dimension"), place, strict=True))
+                self._do("keep_seals", names | {"before": before[place], "after": after, "day": day})
 
     def _sum(self, kind: Row) -> None:
         """Sum the days of a kind that may have changed, and seal those whose sums stand."""

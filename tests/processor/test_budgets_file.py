@@ -34,8 +34,9 @@ def test_the_example_of_the_page_is_read() -> None:
     assert example is not None
     named = {budget["name"]: budget for budget in read(example[1])}
 
-    assert list(named) == ["everything", "checkout summaries", "acme on gpt-4o", "search"]
+    assert list(named) == ["everything", "checkout summaries", "tenants", "acme on gpt-4o", "search"]
     assert named["everything"]["dimension"] == ""
+    assert (named["tenants"]["dimension"], named["tenants"]["each"]) == ("tenant", True)
     assert named["acme on gpt-4o"]["environment"] == "prod,staging"
     assert [named["acme on gpt-4o"][key] for key in ("dimension", "first", "second")] == [
         "tenant,model", "acme", "gpt-4o",
