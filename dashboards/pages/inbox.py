@@ -35,31 +35,32 @@ COUNTS = Headline(
 )
 
 
-def _alerts(panel_id: int, title: str, sql: str, description: str, empty: str) -> Table:
+def wide_table(
+    columns: dict[str, Column], panel_id: int, title: str, sql: str, description: str, empty: str
+) -> Table:
+    """A list over the whole width whose rows open Compare on their own window, and their page."""
+    columns = columns | {"page": Column("Page", width=60, link=OPEN_PAGE)}
+    columns |= hidden("class", "page_url", *PLACE)
     return Table(
-        id=panel_id,
-        title=title,
-        sql=sql,
-        width=24,
-        height=9,
-        description=description,
-        empty=empty,
-        columns={
-            "severity": Column("Severity", width=85, words=SEVERITIES),
-            "title": Column("Alert", width=150, link=COMPARE, wrap=True),
-            "sentence": Column("In words", wrap=True),
-            "began": Column("Began", MINUTE, width=140),
-            "state": Column("State", width=115, wrap=True),
-            "change": signed("Change", width=85),
-            "driver": Column("Driver", width=110, wrap=True),
-            "owner": Column("Owner", width=116),
-            "page": Column("Page", width=60, link=OPEN_PAGE),
-            **hidden("class", "page_url", *PLACE),
-        },
-    )
+        id=panel_id, title=title, sql=sql, width=24, height=9, description=description, empty=empty,
+        columns=columns,
+    )  # fmt: skip
 
 
-ACTIVE = _alerts(
+_ALERT = {
+    "severity": Column("Severity", width=85, words=SEVERITIES),
+    "title": Column("Alert", width=150, link=COMPARE, wrap=True),
+    "sentence": Column("In words", wrap=True),
+    "began": Column("Began", MINUTE, width=140),
+    "state": Column("State", width=115, wrap=True),
+    "change": signed("Change", width=85),
+    "driver": Column("Driver", width=110, wrap=True),
+    "owner": Column("Owner", width=116),
+}
+
+
+ACTIVE = wide_table(
+    _ALERT,
     3,
     "Which alerts are not resolved?",
     "inbox/active",
@@ -67,7 +68,8 @@ ACTIVE = _alerts(
     "`open` its page, where it is acknowledged or becomes an incident (needs `public_url`).",
     "Nothing: every alert of this selection is resolved.",
 )
-BEGAN = _alerts(
+BEGAN = wide_table(
+    _ALERT,
     4,
     "What fired in this range?",
     "inbox/began",

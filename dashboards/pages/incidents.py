@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboards.first_screen import Headline, hidden, notes
 from dashboards.links import place_link
 from dashboards.page import Page
-from dashboards.pages.inbox import OPEN_PAGE, PLACE
+from dashboards.pages.inbox import wide_table
 from dashboards.panels import GREEN, MINUTE, NEUTRAL, ORANGE, RED, YELLOW, Column, Table
 from dashboards.styles import CLASSES, SOME_STEPS, count
 
@@ -45,32 +45,22 @@ COUNTS = Headline(
 )
 
 
-def _incidents(panel_id: int, title: str, sql: str, description: str, empty: str) -> Table:
-    return Table(
-        id=panel_id,
-        title=title,
-        sql=sql,
-        width=24,
-        height=9,
-        description=description,
-        empty=empty,
-        columns={
-            "number": Column("No.", "none", 0, width=50),
-            "title": Column("Incident", link=COMPARE, wrap=True),
-            "opened": Column("Opened", MINUTE, width=138),
-            "state": Column("State", width=110, words=STATES),
-            "owner": Column("Owner", width=116),
-            "driver": Column("Driver", width=130, wrap=True),
-            "verdict": Column("Worked?", width=108, words=VERDICTS),
-            "came_back": Column("Before", "locale", 0, width=70, steps=SOME_STEPS),
-            "guardrail": Column("Guardrail", width=90),
-            "page": Column("Page", width=60, link=OPEN_PAGE),
-            **hidden("class", "channel", "page_url", *PLACE),
-        },
-    )
+_INCIDENT = {
+    "number": Column("No.", "none", 0, width=50),
+    "title": Column("Incident", link=COMPARE, wrap=True),
+    "opened": Column("Opened", MINUTE, width=138),
+    "state": Column("State", width=110, words=STATES),
+    "owner": Column("Owner", width=116),
+    "driver": Column("Driver", width=130, wrap=True),
+    "verdict": Column("Worked?", width=108, words=VERDICTS),
+    "came_back": Column("Before", "locale", 0, width=70, steps=SOME_STEPS),
+    "guardrail": Column("Guardrail", width=90),
+    **hidden("channel"),
+}
 
 
-ACTIVE = _incidents(
+ACTIVE = wide_table(
+    _INCIDENT,
     3,
     "Which incidents are not closed?",
     "incidents/active",
@@ -79,7 +69,8 @@ ACTIVE = _incidents(
     "focus, `open` its page (needs `public_url`).",
     "Nothing: every incident of this selection is closed.",
 )
-OPENED = _incidents(
+OPENED = wide_table(
+    _INCIDENT,
     4,
     "What was opened in this range?",
     "incidents/opened",
