@@ -12,7 +12,7 @@ import yaml
 
 from dashboards.alerts.check import unknown_keys
 from dashboards.alerts.files import COMMITTED, EXAMPLE, alerting_files, example
-from dashboards.alerts.routing import CHANNELS, missing, routing_files
+from dashboards.alerts.routing import CHANNELS, TEMPLATE, missing, routing_files
 from dashboards.alerts.rules import rule_files
 from dashboards.files import names
 from processor.alerting.catalogue import BY_ID, RULES
@@ -120,6 +120,20 @@ def test_annotations_render_and_their_link_leads_to_a_dashboard(rule: dict[str, 
     variables = {variable["name"] for variable in dashboards()[uid]["templating"]["list"]}
     asked = {name.removeprefix("var-") for name, _ in parse_qsl(link.query) if name.startswith("var-")}
     assert {"env", "data_mode"} <= asked & variables
+    # Whatever the query may carry of this rule, the dashboard knows: nothing of the focus is lost on the way.
+    assert {"baseline", *BY_ID[rule["labels"]["rule"]].overridable} <= variables
+
+
+def test_the_message_uses_only_what_rules_say() -> None:
+    used = set(re.findall(r"\.(Annotations|Labels|CommonLabels)\.(\w+)", TEMPLATE))
+    for rule in rules():
+        said = {"Annotations": rule["annotations"].keys()}
+        said["Labels"] = {*rule["labels"], "env", "data_mode", "owner"}
+        said["CommonLabels"] = {*rule["labels"], "alertname"}
+        assert [name for kind, name in used if name not in said[kind]] == [], rule["uid"]
+    assert {name for kind, name in used if kind == "Annotations"} == {
+        "summary", "sentence", "investigate_url", "runbook_url",
+    }  # fmt: skip
 
 
 def test_a_channel_without_its_variable_is_left_out_and_told() -> None:
