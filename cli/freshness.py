@@ -12,7 +12,7 @@ import typer
 from cli import options
 from operations import times
 from operations.format import instant, number
-from operations.freshness import breach
+from operations.freshness import breach, lag
 from operations.freshness.model import Answer, Freshness, Step, bound, freshness, missed
 from operations.query import Row, call_json
 from operations.terminal import Column, ago, console, print_json, public, show_table
@@ -25,6 +25,9 @@ _COLUMNS = (
     Column("99% within", figures=True, rank=1),
 )
 _FORMS = {"minute": "%Y-%m-%d %H:%M", "hour": "%Y-%m-%d %H:%M", "day": "%Y-%m-%d"}
+
+_CLOCK_SECONDS = 2.0
+"""A call that came so long before its end tells of a wrong clock."""
 
 app = options.app(name="freshness", no_args_is_help=False)
 breach_app = options.app(help="Breaches of the freshness contract: when, how bad, and why.")
@@ -117,6 +120,46 @@ def note_breach(
     if not done:
         raise typer.BadParameter(f"{identity} is no breach", param_hint="ID")
     console().print(f"Breach {identity}: noted.", markup=False)
+
+
+@app.command("lag")
+@options.grouped
+def list_lags(
+    *,
+    step: Annotated[
+        str,
+        typer.Option(
+            "--by", metavar="STEP", help="minute, hour or day.",
+            parser=options.one_of("step", "minute", "hour", "day"),
+        ),
+    ] = "hour",
+    window: options.Window,
+    as_json: options.AsJson = False,
+    given: options.Settings,
+) -> None:  # fmt: skip
+    """List how long after its end the calls of each service came, and clocks that are wrong."""
+    start, end = window.bounds()
+    with given.connected() as connection:
+        found = lag.lags(connection, start, end, cast(Step, step))
+    if as_json:
+        print_json([call_json(row) for row in found])
+        return
+    columns = (
+        Column("time (UTC)", style="bold"), Column("service"), Column("environment", rank=1),
+        Column("data", rank=2), Column("95% within", figures=True), Column("clock", figures=True),
+    )  # fmt: skip
+    if found:
+        show_table(console(), columns, [_lag_cells(row, step) for row in found])
+    else:
+        console().print("No calls were sampled in this window.", style="dim")
+
+
+def _lag_cells(row: Row, step: str) -> list[str]:
+    ahead = -row["least_seconds"]
+    return [
+        row["time"].strftime(_FORMS[step]), row["service_name"], row["environment"], row["data_mode"],
+        bound(row["p95_seconds"]), f"{bound(ahead)} ahead" if ahead >= _CLOCK_SECONDS else "",
+    ]  # fmt: skip
 
 
 def _breach_cells(row: Row) -> list[str]:

@@ -28,6 +28,8 @@ TITLES = {
     "spanledger-requests": "Requests",
     "spanledger-alerts-inbox": "Alerts Inbox",
     "spanledger-incidents": "Incidents",
+    "spanledger-freshness": "Freshness",
+    "spanledger-quality": "Tracking quality",
 }
 """Every dashboard by uid, in the order of the path."""
 BUTTONS = {
@@ -36,6 +38,7 @@ BUTTONS = {
     "spanledger-users": "Users",
     "spanledger-models": "Models",
     "spanledger-alerts-inbox": "Inbox",
+    "spanledger-quality": "Quality",
 }
 """Short words for the buttons, where the title is long: all of them are to stand in one line at 1,440."""
 
@@ -89,7 +92,6 @@ class Page:
         return [
             build.DashboardLink(BUTTONS.get(uid, title))
             .type(model.DashboardLinkType.LINK)
-            .icon("dashboard")
             .tooltip(f"{title}, with this range, selection and focus")
             .url(dashboard_url(uid, self.has_focus))
             .as_dropdown(False)

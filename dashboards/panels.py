@@ -168,6 +168,7 @@ class Chart(Panel):
         stacked: bars on each other, for parts of a sum; else lines.
         colours: series → fixed colour.
         moved: the series that is drawn at another time than its own, which a click opens.
+        is_logarithmic: the axis grows by factors of ten, for values that differ by many.
     """
 
     unit: str
@@ -180,6 +181,7 @@ class Chart(Panel):
     series: str | None = None
     moved: str | None = None
     zero: bool = True
+    is_logarithmic: bool = False
     height: int = 9
 
     def builder(self, dashboard_uid: str, has_focus: bool = True) -> Any:
@@ -209,6 +211,9 @@ class Chart(Panel):
             panel = panel.display_name("${__field.labels.segment}")
         if self.zero:
             panel = panel.min(0)
+        if self.is_logarithmic:
+            scale = common.ScaleDistributionConfig().type(shape.ScaleDistribution.LOG).log(10)
+            panel = panel.scale_distribution(scale)
         if self.decimals is not None:
             panel = panel.decimals(self.decimals)
         for name, colour in {OTHERS: OTHERS_COLOUR, **self.colours}.items():

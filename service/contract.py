@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import psycopg
 
-from operations.freshness import breach
+from operations.freshness import breach, lag
 from service.config import Config
 from service.housekeeping import Housekeeper, Task
 from service.watch import Trouble, Watch
@@ -49,7 +50,18 @@ def _known(trouble: Trouble) -> breach.Known:
     return breach.Known(trouble.cause, trouble.detail, datetime.fromtimestamp(trouble.since, UTC), until)
 
 
-def keeping_contract(dsn: str, watch: Watch) -> AbstractAsyncContextManager[None]:
-    """Judge the contract every few seconds while the block runs, in one process of all."""
-    task = Task("freshness", _JUDGE_SECONDS, BreachKeeper(watch).judge)
-    return Housekeeper(dsn, [task], job="freshness", look_seconds=_JUDGE_SECONDS).running()
+def keeping_contract(dsn: str, watch: Watch, days: int) -> AbstractAsyncContextManager[None]:
+    """Judge the contract every few seconds while the block runs, in one process of all.
+
+    Args:
+        days: how long samples of senders are kept.
+    """
+    work = [
+        Task("freshness", _JUDGE_SECONDS, BreachKeeper(watch).judge),
+        Task("sender lag", 60, partial(_sample_lag, days)),
+    ]
+    return Housekeeper(dsn, work, job="freshness", look_seconds=_JUDGE_SECONDS).running()
+
+
+def _sample_lag(days: int, connection: psycopg.Connection[Any]) -> None:
+    lag.sample(connection, days)

@@ -214,7 +214,8 @@ async def _serve(
             Sources(pool.connection, running.states, running.restarts, running.prices_checked, ours)
         )
         await stack.enter_async_context(watch.running())
-        await stack.enter_async_context(keeping_contract(first.dsn, watch))
+        days = first.config.retention.quarantine.days
+        await stack.enter_async_context(keeping_contract(first.dsn, watch, days))
 
         def pages() -> Starlette:
             config, book, loaded = running.assignment.config, running.book, running.loaded

@@ -6,12 +6,14 @@ from dashboards.pages import (
     budgets,
     compare,
     endpoints,
+    freshness,
     inbox,
     incidents,
     models,
     month,
     overview,
     prompts,
+    quality,
     requests,
     users,
 )
@@ -28,4 +30,6 @@ PAGES = (
     requests.PAGE,
     inbox.PAGE,
     incidents.PAGE,
+    freshness.PAGE,
+    quality.PAGE,
 )

@@ -70,3 +70,24 @@ DELETE FROM _genai.freshness_breach b WHERE b.closed_at < now() - interval '366 
 -- freshness_budget --
 -- The error budget of thirty days.
 SELECT b.objective_seconds, b.calls, b.late, b.used, b.burn_1h, b.burn_6h FROM genai.freshness_budget() b
+
+
+-- sample_lag --
+-- How late the calls of the last ten minutes came, by service, and the quickest of the last minute.
+INSERT INTO _genai.sender_lag_minute (minute, environment, data_mode, service_name, calls, p95_seconds, least_seconds)
+SELECT date_bin('1 minute', now(), 'epoch'), g.env, g.data_mode, g.service, g.calls, g.p95_seconds,
+    coalesce(a.least_seconds, 0)
+FROM genai.sender_lag(now()) g
+LEFT JOIN genai.arrival_delay(now() - interval '1 minute', now(), 1000) a USING (env, data_mode, service)
+ON CONFLICT DO NOTHING
+
+
+-- forget_lag --
+-- Take away older samples.
+DELETE FROM _genai.sender_lag_minute l WHERE l.minute < now() - %(days)s * interval '1 day'
+
+
+-- lags --
+-- How late the calls of each service came, by step.
+SELECT l.time, l.environment, l.data_mode, l.service_name, l.calls, l.p95_seconds, l.least_seconds
+FROM genai.sender_lag_by(%(start)s, %(end)s, %(step)s) l

@@ -50,6 +50,48 @@ def fill_day(dsn: str) -> None:
     _send_unread(dsn)
     _send_alerts(dsn)
     _judge_budgets(dsn)
+    _measure_freshness(dsn)
+
+
+BREACH = ANCHOR - timedelta(hours=3)
+"""For five minutes calls took half an hour to become visible, and the probe failed."""
+
+
+def _measure_freshness(dsn: str) -> None:
+    """A day of calls that were visible at once, of the probe and of a late sender; one breach."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO _genai.freshness_minute SELECT m, 10, 100 FROM generate_series("
+            " %(to)s - interval '24 hours', %(to)s - interval '1 minute', '1 minute') m"
+            " UNION ALL SELECT m, 39, 50 FROM generate_series(%(breach)s,"
+            " %(breach)s + interval '4 minutes', '1 minute') m",
+            {"to": ANCHOR, "breach": BREACH},
+        )
+        connection.execute(
+            "INSERT INTO _genai.freshness_breach"
+            " (opened_at, peak_at, peak_seconds, closed_at, cause, detail, note, noted_by)"
+            " VALUES (%s, %s, 1800, %s, 'queue_waits', 'worker 0: the oldest request waits for 1,800 s',"
+            " 'a forgotten lock', 'ada')",
+            (BREACH, BREACH + timedelta(minutes=2), BREACH + timedelta(minutes=5)),
+        )
+        for minute in range(24 * 60):
+            sent = ANCHOR - timedelta(hours=24) + timedelta(minutes=minute)
+            failure = "summaries" if BREACH <= sent < BREACH + timedelta(minutes=5) else None
+            seen = None if failure else sent + timedelta(milliseconds=60)
+            connection.execute(
+                "INSERT INTO _genai.probe_run (sent_at, accepted_at, visible_at, endpoint, holder, calls,"
+                " cost_pico_usd, expected_pico_usd, failure, detail)"
+                " VALUES (%s, %s, %s, 'http://127.0.0.1:4317', 'here:1', %s, 56000000, 56000000, %s, %s)",
+                (sent, sent + timedelta(milliseconds=20), seen, None if failure else 1, failure,
+                 failure and "not in the sums by minute within 30 s"),
+            )  # fmt: skip
+        connection.execute(
+            "INSERT INTO _genai.sender_lag_minute SELECT m, 'prod', 'real', s, 100, l, a"
+            " FROM generate_series(%(to)s - interval '24 hours', %(to)s - interval '1 minute', '1 minute') m"
+            " CROSS JOIN (VALUES ('support-bot', 2.5::float8, 0.2::float8),"
+            " ('shop-api', 240, -7)) v (s, l, a)",
+            {"to": ANCHOR},
+        )
 
 
 BUDGETS = """

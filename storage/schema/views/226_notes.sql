@@ -94,8 +94,11 @@ RETURNS TABLE (state text, note text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
                 WHEN f.raw > p_from THEN 'Single calls are kept from ' || genai.minute_text(f.raw)
                     || ' on; before, edges may be rounded out to the hour.' END), '')
     FROM (
-        SELECT w.complete_to, w.live_writers,
-            w.complete_to < least(p_to, now()) - interval '5 minutes' AS is_late FROM genai.watermark w
+        SELECT c.complete_to, w.live_writers,
+            c.complete_to < least(p_to, now()) - make_interval(secs => o.objective_seconds) AS is_late
+        FROM genai.watermark w
+        CROSS JOIN genai.freshness_objective() o
+        CROSS JOIN (SELECT genai.complete_to() AS complete_to) c
     ) w
     CROSS JOIN (
         SELECT max(f.time) FILTER (WHERE f.level = 'raw') AS raw, max(f.time) FILTER (WHERE f.level = 'hour') AS hour
