@@ -20,7 +20,7 @@ from dashboards.widths import column_width
 UID = "spanledger-requests"
 NO_ROWS = "No single calls in this selection. They are kept for a shorter time than totals; see the notice."
 BILL, TRACE = "${__data.fields.call_url:raw}", "${__data.fields.trace_url:raw}"
-LONGEST_LINE = "Calls 9,951 to 10,000 of more than 10,000, the most expensive first"
+LONGEST_LINE = "Calls 9,951 to 10,000 of over 10,000, the most expensive since 11-29 14:54 first"
 ORDERS = {
     "newest": "Newest",
     "most_expensive": "Most expensive",
@@ -51,8 +51,9 @@ PAGES = Table(
     header=False,
     empty=NO_ROWS,
     description=(
-        "Which calls the list below holds. Every order but the newest first reads all calls of the "
-        "selection, so it takes longer over a long range. Next: turn the page, or choose another order."
+        "Which calls the list below holds. Every order but the newest first sorts the newest 500,000 calls "
+        "of the range; where there are more, the line says since when. Next: turn the page, choose another "
+        "order, or a shorter range."
     ),
     columns={
         "shown": Column("Shown", sample=LONGEST_LINE),
@@ -98,7 +99,7 @@ LISTED = Table(
 
 ENDINGS = Table(
     id=5,
-    title="How did they end?",
+    title="How did they end? (newest 2,000 calls)",
     sql="requests/endings",
     width=12,
     height=9,
@@ -126,7 +127,7 @@ ENDINGS = Table(
 
 LATENCY = Bars(
     id=6,
-    title="How long did they take?",
+    title="How long did they take? (newest 2,000 calls)",
     sql="requests/latency",
     width=12,
     height=9,
@@ -161,7 +162,7 @@ TOKENS = shared.of_selection(
 
 FIRST_TOKEN = Table(
     id=10,
-    title="How soon does an answer begin?",
+    title="How soon does an answer begin? (newest 20,000 calls)",
     sql="requests/first_token",
     width=12,
     height=9,

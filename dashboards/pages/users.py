@@ -156,7 +156,7 @@ NO_CONVERSATION = "No call of this selection names a conversation (gen_ai.conver
 
 CONVERSATIONS = Table(
     id=10,
-    title="Which conversations?",
+    title="Which conversations? (newest 20,000 calls)",
     sql="users/conversations",
     width=12,
     height=9,
@@ -177,7 +177,7 @@ CONVERSATIONS = Table(
 
 AGENTS = Table(
     id=11,
-    title="Which coding agents?",
+    title="Which coding agents? (newest 20,000 calls)",
     sql="users/agents",
     width=12,
     height=9,

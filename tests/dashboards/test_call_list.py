@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from tests.dashboards.shop import SESSIONS
 from tests.dashboards.test_queries import DAY
 from tests.dashboards.test_values import click, rows
 
+LATENCIES = "How long did they take? (newest 2,000 calls)"
+CONVERSATIONS = "Which conversations? (newest 20,000 calls)"
 FAILED: Mapping[str, Value] = {**DEFAULTS, "status": "error"}
 
 
@@ -39,7 +42,7 @@ def test_turning_the_pages_shows_every_call_once(reader: psycopg.Connection[Any]
         _, values, _ = click("requests", "Which of them?", "next", _numeric(turn), values)
     total = sum(
         row["calls"]
-        for row in rows(reader, "requests", "How did they end?", DEFAULTS, DAY)
+        for row in rows(reader, "requests", "How did they end? (newest 2,000 calls)", DEFAULTS, DAY)
         if row["status"] == "error"
     )
     assert len(seen) == total
@@ -65,9 +68,29 @@ def test_the_first_page_begins_with_what_the_order_says(reader: psycopg.Connecti
     assert first("nonsense") == first("newest")
 
 
+def test_only_so_many_of_the_newest_calls_are_sorted_and_the_line_says_since_when(
+    reader: psycopg.Connection[Any], shop_database: str
+) -> None:
+    values: dict[str, Value] = {**DEFAULTS, "order": "most_expensive"}
+    newest = listed(reader, DEFAULTS)
+    assert " since " not in pages(reader, values)["shown"]
+    with psycopg.connect(shop_database) as owner:  # goes away with the transaction
+        body = "CREATE OR REPLACE FUNCTION genai.most_calls_sorted() RETURNS bigint LANGUAGE sql IMMUTABLE AS"
+        owner.execute(f"{body} 'SELECT 50::bigint'".encode())
+        sorted_now = listed(owner, values)
+        line = pages(owner, values)["shown"]
+        owner.rollback()
+    assert [call["time"] for call in sorted_now if call["time"] < newest[-1]["time"]] == []
+    costs = [call["cost_usd"] for call in sorted_now if call["cost_usd"] is not None]
+    assert costs == sorted(costs, reverse=True)
+    since = re.search(r", the most expensive since (.+) first$", line)
+    assert since is not None
+    assert since[1] <= f"{newest[-1]['time']:%m-%d %H:%M}"
+
+
 def test_a_row_of_the_endings_lists_exactly_these_calls(reader: psycopg.Connection[Any]) -> None:
-    for ending in rows(reader, "requests", "How did they end?", DEFAULTS, DAY):
-        _, values, _ = click("requests", "How did they end?", "calls", ending, DEFAULTS)
+    for ending in rows(reader, "requests", "How did they end? (newest 2,000 calls)", DEFAULTS, DAY):
+        _, values, _ = click("requests", "How did they end? (newest 2,000 calls)", "calls", ending, DEFAULTS)
         calls = listed(reader, values)
         assert {(c["status"], c["error"], c["price_status"]) for c in calls} == {
             (ending["status"], ending["error"], ending["price_status"])
@@ -76,10 +99,10 @@ def test_a_row_of_the_endings_lists_exactly_these_calls(reader: psycopg.Connecti
 
 
 def test_a_bar_of_the_latencies_lists_exactly_its_calls(reader: psycopg.Connection[Any]) -> None:
-    bars = rows(reader, "requests", "How long did they take?", FAILED, DAY)
+    bars = rows(reader, "requests", LATENCIES, FAILED, DAY)
     assert sum(bar["calls"] for bar in bars) <= 2000
     for bar in bars:
-        _, values, _ = click("requests", "How long did they take?", "number", bar, {**DEFAULTS, "page": "3"})
+        _, values, _ = click("requests", LATENCIES, "number", bar, {**DEFAULTS, "page": "3"})
         above, _, up_to = str(values["latency"]).partition("-")
         latencies = [call["latency_ms"] for call in listed(reader, values)]
         assert all(float(above) * 1e3 < ms <= float(up_to or "inf") * 1e3 for ms in latencies)
@@ -112,25 +135,25 @@ def test_a_number_of_calls_elsewhere_begins_a_fresh_list(reader: psycopg.Connect
 
 
 def test_a_conversation_lists_exactly_its_calls(reader: psycopg.Connection[Any]) -> None:
-    conversations = rows(reader, "users", "Which conversations?", DEFAULTS, DAY)
+    conversations = rows(reader, "users", CONVERSATIONS, DEFAULTS, DAY)
     assert len(conversations) == SESSIONS
     costs = [conversation["cost_usd"] for conversation in conversations]
     assert costs == sorted(costs, reverse=True)
     for conversation in conversations:
-        dashboard, values, _ = click("users", "Which conversations?", "name", conversation, DEFAULTS)
+        dashboard, values, _ = click("users", CONVERSATIONS, "name", conversation, DEFAULTS)
         calls = listed(reader, values)
         assert (dashboard, len(calls)) == ("requests", conversation["calls"])
         assert sum(call["cost_usd"] for call in calls) == conversation["cost_usd"]
 
 
 def test_coding_agents_are_told_by_developer_and_repository(reader: psycopg.Connection[Any]) -> None:
-    agents = rows(reader, "users", "Which coding agents?", DEFAULTS, DAY)
+    agents = rows(reader, "users", "Which coding agents? (newest 20,000 calls)", DEFAULTS, DAY)
     assert {(a["agent"], a["endpoint"]) for a in agents} == {("claude_code", "support.answer")}
     assert sum(a["calls"] for a in agents) == 30
 
 
 def test_the_time_to_the_first_token_is_that_of_streamed_calls(reader: psycopg.Connection[Any]) -> None:
-    (row,) = rows(reader, "requests", "How soon does an answer begin?", DEFAULTS, DAY)
+    (row,) = rows(reader, "requests", "How soon does an answer begin? (newest 20,000 calls)", DEFAULTS, DAY)
     assert row["calls"] == 30
     assert row["p50_ms"] == pytest.approx(115.5)
     assert row["p95_ms"] == pytest.approx(128.55)

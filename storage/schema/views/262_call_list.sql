@@ -14,15 +14,16 @@ RETURNS TABLE (above_ms double precision, up_to_ms double precision) LANGUAGE sq
 $$;
 
 -- Calls of a selection, narrowed by how they ended, how their price was found and how long they took ('*': any). They come newest first
--- out of the index: the planner takes a selection for a few calls, and would sort all calls of the range to find them.
+-- out of the index: the planner takes a selection for a few calls, and would sort all calls of the range to find them. Of the
+-- range at most the newest `p_read` are looked at (NULL: all).
 CREATE FUNCTION genai.calls_matching(
     p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text, p_prompt_version text,
     p_user text, p_tenant text, p_model text, p_service text, p_status text, p_error text, p_price_status text,
-    p_conversation text, p_latency text DEFAULT '*'
+    p_conversation text, p_latency text DEFAULT '*', p_read bigint DEFAULT NULL
 ) RETURNS SETOF genai.model_call LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT m.*
     FROM (
-        SELECT m.* FROM genai.model_call m WHERE m.time >= p_from AND m.time < p_to ORDER BY m.time DESC OFFSET 0
+        SELECT m.* FROM genai.model_call m WHERE m.time >= p_from AND m.time < p_to ORDER BY m.time DESC LIMIT p_read OFFSET 0
     ) m
     WHERE (p_env = '*' OR m.environment = ANY (string_to_array(p_env, ',')))
         AND (p_data_mode = '*' OR m.data_mode = p_data_mode)
@@ -39,7 +40,18 @@ CREATE FUNCTION genai.calls_matching(
                 AND m.latency_ms <= (SELECT coalesce(b.up_to_ms, 'infinity') FROM genai.latency_bounds(p_latency) b))
 $$;
 
--- One page of them. Only the newest are found without reading all calls of the selection.
+-- Calls that another order than the newest first sorts: half a second's work. Ten million would be minutes.
+CREATE FUNCTION genai.most_calls_sorted() RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT 500000::bigint';
+
+-- From when on the calls of a range are sorted; NULL where all of them are.
+CREATE FUNCTION genai.sorted_from(p_from timestamptz, p_to timestamptz, p_order text)
+RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT m.time FROM genai.model_call m
+    WHERE m.time >= p_from AND m.time < p_to AND p_order IN ('most_expensive', 'slowest', 'failed_first')
+    ORDER BY m.time DESC LIMIT 1 OFFSET genai.most_calls_sorted()
+$$;
+
+-- One page of them. Any other order than the newest first sorts the newest `most_calls_sorted` calls of the range.
 CREATE FUNCTION genai.call_list(
     p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text, p_prompt_version text,
     p_user text, p_tenant text, p_model text, p_service text, p_status text, p_error text, p_price_status text,
@@ -61,7 +73,7 @@ CREATE FUNCTION genai.call_list(
             UNION ALL
             (SELECT m.time, m.call_key FROM genai.calls_matching(
                 p_from, p_to, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service,
-                p_status, p_error, p_price_status, p_conversation, p_latency) m
+                p_status, p_error, p_price_status, p_conversation, p_latency, genai.most_calls_sorted()) m
             WHERE p_order IN ('most_expensive', 'slowest', 'failed_first')
             ORDER BY CASE p_order WHEN 'most_expensive' THEN m.cost_pico_usd WHEN 'slowest' THEN m.latency_ms * 1e3
                 ELSE CASE m.status WHEN 'error' THEN 2 WHEN 'cancelled' THEN 1 END END DESC NULLS LAST, m.time DESC
@@ -95,10 +107,11 @@ CREATE FUNCTION genai.call_pages(
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN n.calls <= n.before THEN 'No call on this page'
             ELSE format('Calls %s to %s of %s%s', genai.count_text(n.before + 1),
-                genai.count_text(least(n.before + p_size, n.calls)), CASE WHEN n.calls > n.most THEN 'more than ' ELSE '' END,
+                genai.count_text(least(n.before + p_size, n.calls)), CASE WHEN n.calls > n.most THEN 'over ' ELSE '' END,
                 genai.count_text(least(n.calls, n.most))) END
-            || CASE p_order WHEN 'most_expensive' THEN ', the most expensive first' WHEN 'slowest' THEN ', the slowest first'
-                WHEN 'failed_first' THEN ', the failed first' ELSE ', the newest first' END,
+            || CASE p_order WHEN 'most_expensive' THEN ', the most expensive' WHEN 'slowest' THEN ', the slowest'
+                WHEN 'failed_first' THEN ', the failed' ELSE ', the newest' END
+            || coalesce(' since ' || to_char(genai.sorted_from(p_from, p_to, p_order) AT TIME ZONE 'UTC', 'MM-DD HH24:MI'), '') || ' first',
         CASE WHEN n.page > 1 THEN 'previous' ELSE '' END, greatest(n.page - 1, 1),
         CASE WHEN n.calls > n.before + p_size THEN 'next' ELSE '' END, n.page + 1
     FROM (
