@@ -55,12 +55,10 @@ ON CONFLICT (name) DO UPDATE SET scope_id = excluded.scope_id, place = excluded.
 INSERT INTO _genai.budget_threshold (budget, period, state, measure, limit_pico_usd, reached_pico_usd, min_count)
 SELECT e.name, t.period, t.state, t.measure, t."limit", t.reached, t.min_count
 FROM _genai.operator_file f
-CROSS JOIN jsonb_to_recordset(f.content -> 'budgets') e (name text, thresholds jsonb)
+CROSS JOIN jsonb_to_recordset(f.content -> 'budgets') e (name text, thresholds jsonb, "each" boolean)
 CROSS JOIN jsonb_to_recordset(e.thresholds) t (
     period text, state text, measure text, "limit" numeric, reached numeric, min_count bigint)
-WHERE f.id = %(id)s
-    AND NOT EXISTS (SELECT FROM jsonb_to_recordset(f.content -> 'budgets') x (name text, "each" boolean)
-        WHERE x.name = e.name AND x."each")
+WHERE f.id = %(id)s AND e."each" IS NOT TRUE
 
 
 -- budget_templates --
