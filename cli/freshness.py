@@ -177,7 +177,7 @@ def _budget_line(budget: Row) -> str:
     burn = "no calls" if budget["burn_1h"] is None else f"{budget['burn_1h']:.1f}"
     return (
         f"Error budget of 30 days: {budget['used']:.1%} is used ({number(budget['late'])} of "
-        f"{number(budget['calls'])} calls took longer than {bound(budget['objective_seconds'])}; 5% may). "
+        f"{number(budget['calls'])} calls took longer than {budget['objective_seconds']:g} s; 5% may). "
         f"Burn rate of the last hour: {burn}."
     )
 

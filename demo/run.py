@@ -39,6 +39,7 @@ from demo.plan import Draw, Plan, make_plan
 from demo.stage import RESOURCE, Ports, Stage, StageError, choose_ports, directory
 from demo.traffic import Customers, requests_per_second
 from demo.truth import Totals
+from operations.diagnosis.database import lag
 from operations.dimensions import split
 from operations.spend import model as spend
 from operations.terminal import print_json
@@ -104,10 +105,11 @@ def _play(
             console.print(next_steps.alerts(alerts, stage.pages), soft_wrap=True)
         customers = Customers(stage.service_ports)
         live = _live(connection, stage, customers, plan.anchor)
+        fresh = lag(connection)
     if as_json:
         print_json(screen.document(plan, answers, delivered, told, live))
         return
-    console.print(screen.live(live))
+    console.print(screen.live(live, fresh))
     if once and grafana is None:
         if stage.keep:
             console.print(

@@ -18,7 +18,9 @@ from demo.questions import Answer, Answers
 from demo.stage import Ports
 from demo.truth import Totals
 from operations import terminal as display
+from operations.diagnosis.database import Row
 from operations.exactness import at_least
+from operations.format import seconds
 
 BAR_CELLS = 14
 _BLOCKS = " ▏▎▍▌▋▊▉█"
@@ -203,13 +205,23 @@ def _measures(totals: Totals) -> dict[str, object]:
     }
 
 
-def live(totals: Totals) -> RenderableType:
-    """One line about the traffic of the last seconds."""
+def live(totals: Totals, fresh: Row) -> RenderableType:
+    """What the traffic of the last seconds cost, and how soon calls were visible.
+
+    Args:
+        fresh: `operations.diagnosis.database.lag`, of all calls of the demo.
+    """
     refused = f", {totals.errors:,} of them refused and tried again" if totals.errors else ""
     flow = (
         f"Live: {totals.requests:,} requests just went through the shop's two services as {totals.calls:,} "
         f"calls{refused}. Ledger and provider's bill agree: {display.usd(totals.cost, 6)}."
     )
+    if fresh["calls"]:
+        half, most = seconds(fresh["p50_ms_below"]), seconds(fresh["p95_ms_below"])
+        flow += (
+            f" Of {fresh['calls']:,} calls, half were visible within {half} of their receipt, "
+            f"95 of 100 within {most}."
+        )
     return Padding(Text(flow, style="dim"), (1, 0, 0, 0), expand=False)
 
 

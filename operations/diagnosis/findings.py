@@ -12,11 +12,17 @@ Severity = Literal["critical", "warning"]
 
 
 class Cause(NamedTuple):
-    """A kind of trouble. `remedy` is for the person who operates the service."""
+    """A kind of trouble.
+
+    Attributes:
+        remedy: for the person who operates the service.
+        runbook: the section of docs/runbooks.md.
+    """
 
     title: str
     severity: Severity
     remedy: str
+    runbook: str
 
 
 class Finding(NamedTuple):
@@ -83,68 +89,85 @@ CAUSES: Final[dict[str, Cause]] = {
         "The database does not answer", "critical",
         "See that it runs and that this machine reaches it (`spanledger check`). Senders are told to "
         "retry; nothing that was acknowledged is lost.",
+        "database-away",
     ),
     "database_cannot_commit": Cause(
         "The database cannot commit", "critical",
         "Look for a full disk, a read-only standby or missing rights in its log. Senders are told to retry.",
+        "database-away",
     ),
     "summaries_unreadable": Cause(
         "Summaries cannot be read", "critical",
         "Calls are counted, dashboards fail. Run `spanledger migrate`, which puts views and rights back.",
+        "sums-behind",
     ),
     "no_worker": Cause(
         "No worker takes calls", "critical",
         "The log says why workers end. Senders cannot connect, and retry.",
+        "workers",
     ),
     "worker_crash_loop": Cause(
         "A worker keeps ending", "critical",
         "The log has its last lines. Ended by SIGKILL: look for the kernel's memory killer.",
+        "workers",
     ),
     "worker_silent": Cause(
         "A worker gives no sign of life", "critical",
         "It is frozen or starved of CPU. End it with SIGKILL; another one takes its place.",
+        "workers",
     ),
     "queue_waits": Cause(
         "Requests wait long for their commit", "warning",
         "The database is slow, or more arrives than it can book: look for locks and for its disk; add "
         "`database.writers` or workers.",
+        "back-pressure",
     ),
     "database_slow": Cause(
         "The database is slow", "warning",
         "Look for long transactions (`pg_stat_activity`), vacuum and its disk.",
+        "database-slow",
     ),
     "counted_late": Cause(
         "Calls become visible late", "warning",
-        "A receiver holds calls that it could not commit: see `/diagnostics` of each."
+        "A receiver holds calls that it could not commit: see `/diagnostics` of each.",
+        "sums-behind",
     ),
     "probe_failing": Cause(
         "The probe does not come through", "critical",
         "`spanledger probe` sends one now and says which stage fails: receiver, sums, price or Grafana.",
+        "freshness",
     ),
     "task_failing": Cause(
-        "Periodic maintenance fails", "warning", "The log of the service that runs it has the whole error."
+        "Periodic maintenance fails", "warning", "The log of the service that runs it has the whole error.",
+        "sums-behind",
     ),
     "sums_differ": Cause(
-        "Sums differ from their calls", "critical", "`spanledger verify` names the hours. Please report it."
+        "Sums differ from their calls", "critical", "`spanledger verify` names the hours. Please report it.",
+        "rollup-mismatch",
     ),
     "database_clock": Cause(
         "The database's clock differs from the service's", "warning",
         "Synchronise both machines (NTP). Retention and `now()` in views follow the database's clock.",
+        "clocks",
     ),
     "sender_clock": Cause(
         "A sender's clock is ahead", "warning",
         "Synchronise its machine (NTP): its calls stand in later minutes than they happened in.",
+        "clocks",
     ),
     "late_sender": Cause(
         "A sender delivers late", "warning",
         "Its exporter waits, retries or stands behind a queue; or its clock is behind (NTP).",
+        "sender-lag",
     ),
     "prices_old": Cause(
         "The price list is old", "warning", "Install the newest version: prices are a reviewed part of it.",
+        "prices-old",
     ),
     "disk_filling": Cause(
         "The database's disk is filling up", "critical",
         "Add room, or keep single calls for less long (`retention.raw`).",
+        "disk-filling",
     ),
 }  # fmt: skip
 

@@ -26,7 +26,8 @@ SELECT extract(epoch FROM clock_timestamp())::float8 AS now, current_setting('se
 
 
 -- lag --
--- From receipt to visible over the last hour, and up to when all that was received is counted.
+-- From receipt to visible over the last hour, and up to when all that was received is counted. What is beyond the last bound
+-- (12 minutes) is an hour: JSON has no infinity.
 WITH bucket AS (
     SELECT up_to_ms, sum(calls)::bigint AS calls
     FROM genai.freshness_minute
@@ -36,8 +37,8 @@ WITH bucket AS (
     SELECT up_to_ms, sum(calls) OVER (ORDER BY up_to_ms) AS up_to, sum(calls) OVER () AS calls FROM bucket
 )
 SELECT coalesce(max(r.calls), 0)::bigint AS calls,
-    min(r.up_to_ms) FILTER (WHERE r.up_to >= 0.50 * r.calls) AS p50_ms_below,
-    min(r.up_to_ms) FILTER (WHERE r.up_to >= 0.95 * r.calls) AS p95_ms_below,
+    least(min(r.up_to_ms) FILTER (WHERE r.up_to >= 0.50 * r.calls), 3.6e6) AS p50_ms_below,
+    least(min(r.up_to_ms) FILTER (WHERE r.up_to >= 0.95 * r.calls), 3.6e6) AS p95_ms_below,
     (SELECT w.complete_to FROM genai.watermark w) AS complete_to,
     (SELECT extract(epoch FROM now() - w.complete_to)::float8 FROM genai.watermark w) AS behind_seconds
 FROM running r

@@ -79,7 +79,7 @@ def send(span: ReadableSpan, target: Target, timeout_seconds: float) -> bool:
         credentials=_credentials(target),
         headers={"authorization": f"Bearer {target.key}"} if target.key else {"user-agent-of": SERVICE},
         timeout=timeout_seconds,
-        channel_options=(("grpc.enable_http_proxy", "0"),),
+        channel_options=(("grpc.enable_http_proxy", 0),),  # type: ignore[arg-type]  # gRPC wants a number
     )
     try:
         return exporter.export([span]) is SpanExportResult.SUCCESS

@@ -84,6 +84,7 @@ def trouble_json(trouble: Trouble) -> dict[str, object]:
         "severity": cause.severity,
         "detail": trouble.detail,
         "remedy": cause.remedy,
+        "runbook": f"/runbooks#{cause.runbook}",
         "since": instant_text(trouble.since),
         "until": None if trouble.until is None else instant_text(trouble.until),
     }

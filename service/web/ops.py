@@ -225,10 +225,18 @@ def _running(status: Status, request: Request, fault: str | None = None) -> Resp
         render(
             "web/service.html", service=_service(status, request.state.person, fault), links=Links("./"),
             running=ago(timedelta(seconds=time.time() - status.started)), counters=counters(), calls=calls,
-            day=day, workers=status.workers(), now=datetime.now(UTC), prices=status.price_source,
-            problems=_problems(status), refresh=15,
+            day=day, fresh=_fresh(status, fault), workers=status.workers(), now=datetime.now(UTC),
+            prices=status.price_source, problems=_problems(status), refresh=15,
         )
     )  # fmt: skip
+
+
+def _fresh(status: Status, fault: str | None) -> ledger.Row:
+    """How soon the calls of the last hour were visible, and what is complete; empty where unknown."""
+    if fault != FAULTS["database_away"]:
+        with suppress(psycopg.Error), status.connect() as connection:
+            return lag(connection)
+    return {}
 
 
 def _last(status: Status) -> tuple[list[ledger.Row], list[ledger.Row]]:
@@ -263,6 +271,7 @@ def _running_json(
         "started": instant_text(status.started),
         "endpoints": dict(status.endpoints),
         "counters": counters(),
+        "freshness": ledger.call_json(_fresh(status, fault)),
         "last24h": [
             {
                 "environment": row["environment"],

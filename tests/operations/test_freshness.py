@@ -10,7 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.__main__ import build
+from operations.diagnosis.database import lag
 from operations.freshness.model import Answer, Freshness, bound, freshness, missed
+from operations.query import call_json
 from storage.upkeep.retention import Periods, keep
 
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -68,6 +70,14 @@ def test_the_gate_fails_a_window_that_is_too_slow_or_empty(ledger: str) -> None:
     assert [step["p50Seconds"] for step in slow] == [23.170475005920792, 0.016]
     code, shown = run("--last", "24h", "--json")
     assert (code, json.loads(shown)["whole"]["p95Seconds"]) == (0, 1.024)
+
+
+def test_a_call_beyond_the_last_bound_is_a_number_that_json_has(migrated_database: str) -> None:
+    with psycopg.connect(migrated_database, autocommit=True) as connection:
+        connection.execute("INSERT INTO _genai.freshness_minute VALUES (date_trunc('minute', now()), 39, 5)")
+        found = lag(connection)
+    assert (found["p50_ms_below"], found["p95_ms_below"]) == (3.6e6, 3.6e6)
+    json.dumps(call_json(found), allow_nan=False)
 
 
 def test_a_bound_is_worded_for_people() -> None:

@@ -6,7 +6,9 @@ import re
 
 import pytest
 
+from cli.__main__ import COMMANDS
 from operations.alerts.runbooks import runbooks_page, text
+from operations.diagnosis.findings import CAUSES
 from operations.web.parameters import Links
 from operations.web.render import Service
 from processor.alerting.catalogue import RULES
@@ -19,8 +21,20 @@ def sections() -> dict[str, str]:
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
-def test_there_is_a_section_for_each_rule_and_no_other() -> None:
-    assert set(sections()) == {rule.id.replace("_", "-") for rule in RULES}
+def test_there_is_a_section_for_each_rule_and_each_trouble_and_no_other() -> None:
+    rules = {rule.id.replace("_", "-") for rule in RULES}
+    troubles = {cause.runbook for cause in CAUSES.values()}
+    assert set(sections()) == rules | troubles | {"partial-drops"}
+
+
+def test_the_section_of_a_trouble_has_commands_that_exist() -> None:
+    for name in {cause.runbook for cause in CAUSES.values()} | {"partial-drops"}:
+        named = set(re.findall(r"(?:\$ |`)spanledger ([a-z-]+)", sections()[name]))
+        assert named <= {entry.name for entry in COMMANDS}, name
+
+
+def test_links_between_sections_lead_somewhere() -> None:
+    assert set(re.findall(r"\]\(#([a-z-]+)\)", text())) <= set(sections())
 
 
 @pytest.mark.parametrize("name", sections())
