@@ -19,6 +19,7 @@ from service import database, metrics
 from service.beside import beside
 from service.config import Config, RetentionConfig
 from service.lease import Lease
+from service.tracing import TRACER
 from storage.budgets.judge import judge
 from storage.journal.erasure import erase_again
 from storage.upkeep.day_sums import sum_days
@@ -109,7 +110,8 @@ class Housekeeper:
     def _run(self, connection: Connection, task: Task) -> None:
         said, error = None, None
         try:
-            said = task.run(connection)
+            with TRACER.start_as_current_span(f"task {task.name}"):
+                said = task.run(connection)
         except (psycopg.Error, StorageUnavailable) as failure:
             error = database.reason(failure) if isinstance(failure, psycopg.Error) else str(failure)
             log.warning("%s failed and will be retried: %s", task.name, error)

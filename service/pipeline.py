@@ -16,6 +16,7 @@ from processor.pricing.load import PriceBook
 from service import metrics
 from service.costs import CostCounters
 from service.sender_clocks import SenderClocks
+from service.tracing import TRACER
 
 log = logging.getLogger("spanledger.pipeline")
 
@@ -50,6 +51,16 @@ class Pipeline:
         if not (batch.calls or batch.sightings or batch.rejections):
             metrics.spans.inc(batch.spans)
             return Outcome(0, 0, ())
+        with TRACER.start_as_current_span("ingest") as span:
+            outcome = await self._commit(batch, charges)
+            span.set_attributes({
+                "spanledger.spans": batch.spans, "spanledger.calls": outcome.accepted,
+                "spanledger.duplicates": outcome.duplicates,
+                "spanledger.rejected": len(outcome.rejections),
+            })  # fmt: skip
+        return outcome
+
+    async def _commit(self, batch: Batch, charges: list[Charge]) -> Outcome:
         begun = perf_counter()
         self.waiting_requests += 1
         metrics.waiting_requests.inc()

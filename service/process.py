@@ -42,6 +42,7 @@ from service.price_records import register
 from service.problems import ProblemKeeper
 from service.running import Running, with_fixed
 from service.tally import Tally
+from service.tracing import tracing
 from service.version import version
 from service.watch import Sources, Watch
 from service.web.ops import Status, ops_app
@@ -98,7 +99,8 @@ def serve(config: Config, read: Callable[[], Config]) -> None:
         book = load_price_book(config.prices.file)
         dsn, where = stack.enter_context(_database(config))
         first = _prepare(dsn, config, doors, listeners, book)
-        uvloop.run(_serve(first, doors, book, where, troubles, Reading(read, terminal)))
+        with tracing():
+            uvloop.run(_serve(first, doors, book, where, troubles, Reading(read, terminal)))
 
 
 def _listeners(config: Config) -> list[Listener]:

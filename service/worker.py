@@ -42,6 +42,7 @@ from service.logs import configure_logging
 from service.pipeline import Pipeline
 from service.price_records import VectorKeeper
 from service.tally import News, Tally
+from service.tracing import tracing
 from service.worker_status import RecentTroubles, WorkerState, memory_bytes
 from storage.dimensions.cardinality import ENDPOINT, ENVIRONMENT, MODEL, PROMPT, SERVICE, TENANT, USER
 from storage.ingest.batcher import Batcher
@@ -232,7 +233,8 @@ def main() -> int:
     assignment: Assignment = pickle.load(sys.stdin.buffer)
     configure_logging(assignment.config.log, troubles, assignment.number)
     try:
-        uvloop.run(_child(assignment, troubles))
+        with tracing():
+            uvloop.run(_child(assignment, troubles))
     except (ConfigError, PipelineError) as error:
         log.error("worker %d: %s", assignment.number, error)
         return 1
