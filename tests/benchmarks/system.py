@@ -25,7 +25,7 @@ from tests.benchmarks.load import SPANS_PER_REQUEST, Plan, Sent, send
 from tests.running import RunningService
 
 CONNECTIONS = 4
-FULL_RATE, CALM_RATE = 25_000, 1_000
+FULL_RATE, BUSY_RATE, CALM_RATE = 25_000, 5_000, 1_000
 ROUNDS = 3
 _FULL_REQUESTS = 160
 _SETTLE_SECONDS = 1.5
@@ -92,6 +92,8 @@ def measure(workers: int = 1, report: Callable[[str], None] = lambda _: None) ->
         yield _half_rate(bench)
         report("a calm stream")
         yield from _calm(bench)
+        report("a ten-fold burst")
+        yield from _burst(bench)
         yield Figure("memory of a worker, after all this", bench.memory_mb(), "MB", 400)
         report("raw COPY")
         yield from _raw_copy(bench.database.dsn)
@@ -142,6 +144,19 @@ def _calm(bench: Bench) -> Iterator[Figure]:
     fresh = _freshness(bench.database.dsn) - before
     yield _freshness_p95(f"freshness P95 at {CALM_RATE} calls/s", fresh, 250)
     yield Figure(f"acknowledgement p99 at {CALM_RATE} calls/s", _quantile(run.milliseconds, 0.99), "ms")
+    before = _freshness(bench.database.dsn)
+    bench.run(requests=250, calls_per_second=BUSY_RATE, spans=100)
+    fresh = _freshness(bench.database.dsn) - before
+    yield _freshness_p95(f"freshness P95 at {BUSY_RATE} calls/s", fresh, 1000)
+
+
+def _burst(bench: Bench) -> Iterator[Figure]:
+    """Ten times the calm rate for three seconds, then the calm rate again at once."""
+    before = _freshness(bench.database.dsn)
+    bench.run(requests=300, calls_per_second=10 * CALM_RATE, spans=100)
+    bench.run(requests=50, calls_per_second=CALM_RATE, spans=100)
+    fresh = _freshness(bench.database.dsn) - before
+    yield _freshness_p95("freshness P95 of a ten-fold burst and its recovery", fresh, 1000)
 
 
 def _freshness(dsn: str) -> Counter[float]:

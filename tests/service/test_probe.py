@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,10 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.__main__ import build
+from demo.grafana import find, running
+from demo.stage import Ports, choose_ports
 from service.postgres.server import EmbeddedPostgres
+from tests.machine import require
 from tests.patience import until
 from tests.running import RunningService
 from tests.service.test_diagnostics import changed
@@ -116,6 +120,23 @@ def test_a_grafana_that_is_away_fails_it(service: RunningService, server: Embedd
     assert failed(server.dsn, service.grpc, environment=environment) == "grafana"
 
 
+@pytest.mark.grafana
+@pytest.mark.slow
+def test_a_grafana_shows_the_same_and_fails_it_once_it_is_stopped(
+    request: pytest.FixtureRequest, migrated_database: str, tmp_path: Path
+) -> None:
+    require(request.config, "grafana program")
+    port = choose_ports(Ports(0, 0, 0)).ops
+    environment = {**QUICK, "SPANLEDGER_PROBE__GRAFANA_URL": f"http://127.0.0.1:{port}"}
+    with RunningService(migrated_database) as service:
+        program = find(Path(os.environ["GRAFANA"]))
+        with running(program, migrated_database, tmp_path, port, "http://127.0.0.1:9"):
+            code, outcome = probe(migrated_database, service.grpc, environment=environment)
+            assert (code, outcome["failure"]) == (0, None), outcome
+            assert outcome["grafanaSeconds"] > outcome["visibleSeconds"]
+        assert failed(migrated_database, service.grpc, environment=environment) == "grafana"
+
+
 @contextmanager
 def stopped(server: EmbeddedPostgres) -> Iterator[None]:
     """The database is down for a while."""
@@ -139,17 +160,17 @@ def test_the_service_probes_itself_even_behind_keys_and_records_it(migrated_data
     )
     assert created.exit_code == 0
     query = "SELECT count(*) FROM genai.probe WHERE failure IS NULL AND is_counted_once AND is_priced_right"
-    with RunningService(migrated_database, environment=OFTEN, workers=2) as running:
-        assert post(running.http, REPORT)[0] == 401
+    with RunningService(migrated_database, environment=OFTEN, workers=2) as service:
+        assert post(service.http, REPORT)[0] == 401
         until(lambda: rows(migrated_database, query)[0][0] >= 2)
-        assert "first calls since the start" not in running.log
+        assert "first calls since the start" not in service.log
     assert rows(migrated_database, "SELECT DISTINCT failure FROM genai.probe") == [(None,)]
 
 
 def test_it_is_in_no_bill_no_budget_and_no_default_list(migrated_database: str) -> None:
-    with RunningService(migrated_database, environment=OFTEN) as running:
+    with RunningService(migrated_database, environment=OFTEN) as service:
         until(lambda: rows(migrated_database, "SELECT count(*) FROM genai.probe")[0][0] >= 1)
-        page = json.loads(get(running.ops, "/service", {"accept": "application/json"})[1])
+        page = json.loads(get(service.ops, "/service", {"accept": "application/json"})[1])
     assert (page["last24h"], page["lastCalls"]) == ([], [])
     outside = "SELECT count(*) FROM genai.data_outside(now() - interval '1 day', now(), 'prod', 'real')"
     assert rows(migrated_database, outside) == [(0,)]
