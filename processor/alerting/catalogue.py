@@ -124,7 +124,7 @@ RULES: Final = (
         "freshness", "Freshness breach", "freshness", Severity.CRITICAL,
         "What was received is not visible within five minutes, or nothing says that it is",
         "The dashboards are {value:.0f} s behind what was received (alerts at {threshold:.0f} s)",
-        ("scope",), Decimal(300), pending=2 * MINUTE, dashboard="overview", no_data_fires=True,
+        ("scope",), Decimal(300), pending=2 * MINUTE, dashboard="freshness", no_data_fires=True,
         about="ledger",
     ),
     Rule(
@@ -209,7 +209,7 @@ RULES: Final = (
         "sender_lag", "Sender lag", "telemetry", Severity.INFO,
         "Calls of a service arrive minutes after their end",
         "{service}: calls arrive {value:.0f} s after their end (alerts at {threshold:.0f} s)",
-        ("service",), Decimal(180), minimum=10, pending=5 * MINUTE, dashboard="overview",
+        ("service",), Decimal(180), minimum=10, pending=5 * MINUTE, dashboard="freshness",
     ),
     Rule(
         "duplicate_deliveries", "Duplicate-delivery surge", "telemetry", Severity.INFO,
