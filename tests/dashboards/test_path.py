@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.__main__ import build
-from dashboards.links import FOCUS, LIST
+from dashboards.links import FOCUS, LIST, MONTHLY
 from dashboards.page import BUTTONS
 from operations.terminal import camel
 from tests.dashboards.browser import follow
@@ -168,7 +168,7 @@ def test_from_any_dashboard_every_link_above_keeps_the_place(overview: Place) ->
             title = dashboards()[uid]["title"].removeprefix("Spanledger: ")
             there = place.click_above(BUTTONS.get(uid, title))
             month = ANCHOR.replace(day=1, hour=0, minute=0)
-            window = (month, place.window[1]) if name == "month" else place.window
+            window = (month, place.window[1]) if uid in MONTHLY else place.window
             assert (there.dashboard, there.window) == (name, window)
             assert {**LIST, **there.values} == {**LIST, **place.values}
             assert panels(dashboards()[uid])

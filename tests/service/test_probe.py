@@ -174,6 +174,10 @@ def test_it_is_in_no_bill_no_budget_and_no_default_list(migrated_database: str) 
     assert (page["last24h"], page["lastCalls"]) == ([], [])
     outside = "SELECT count(*) FROM genai.data_outside(now() - interval '1 day', now(), 'prod', 'real')"
     assert rows(migrated_database, outside) == [(0,)]
+    judged = (
+        "SELECT genai.is_at_place('elsewhere', 'spanledger-probe', 'test'), p.env FROM genai.ledger_part() p"
+    )
+    assert rows(migrated_database, judged) == [(False, "prod")]
     billed = "SELECT invoice_usd, spent_usd FROM genai.month_state(now(), 'prod', 'real')"
     assert rows(migrated_database, billed) == [(0, 0)]
     listed = CliRunner().invoke(build(), ["top", "endpoint", "--json", "--database-url", migrated_database])

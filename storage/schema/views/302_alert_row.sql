@@ -15,11 +15,11 @@ CREATE FUNCTION genai.alert_end(p_now timestamptz) RETURNS timestamptz LANGUAGE 
     SELECT date_bin('1 minute', p_now, 'epoch') - interval '3 minutes'
 $$;
 
--- Whether data belong to a place: `prod` is environment prod with real data, `elsewhere` everything else. Only what looks
--- at `prod` may wake somebody.
+-- Whether data belong to a place: `prod` is environment prod with real data, `elsewhere` everything else, but
+-- for the probe's requests, which are nobody's. Only what looks at `prod` may wake somebody.
 CREATE FUNCTION genai.is_at_place(p_place text, p_env text, p_data_mode text)
 RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT (p_env = 'prod' AND p_data_mode = 'real') = (p_place = 'prod')
+    SELECT (p_env = 'prod' AND p_data_mode = 'real') = (p_place = 'prod') AND NOT genai.is_probe(p_env)
 $$;
 
 -- The rows of a rule in their order, and the quiet row.

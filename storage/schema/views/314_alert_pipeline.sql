@@ -8,7 +8,7 @@ CREATE FUNCTION genai.ledger_part() RETURNS TABLE (env text, data_mode text) LAN
         SELECT 'prod', 'real', 1
         WHERE EXISTS (SELECT FROM genai.series s WHERE s.environment = 'prod' AND s.data_mode = 'real')
         UNION ALL
-        (SELECT s.environment, s.data_mode, 2 FROM genai.series s LIMIT 1)
+        (SELECT s.environment, s.data_mode, 2 FROM genai.series s WHERE NOT genai.is_probe(s.environment) LIMIT 1)
         UNION ALL
         SELECT 'prod', 'real', 3
     ) p (env, data_mode, rank)
