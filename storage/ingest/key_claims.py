@@ -92,7 +92,8 @@ class KeyClaims:
         told_before: index of a resend → the counted call that its span came together with.
         known_spans: (trace id, span id) of resent spans of which nothing has to be kept again.
         repeated: indexes of calls whose response id was seen before without overlap.
-        further: index of an accepted call → the first counted call whose response id it has as well.
+        further: index of an accepted call, or of a resend with a new span → the first counted call whose
+            response id it has as well.
         requests: 1 where the call counts a logical request, else 0.
     """
 
@@ -216,7 +217,7 @@ class _Conflicts:
 
     def decide(self, conn: Connection, care: ConflictForecast) -> None:
         claims = self.claims
-        asked = {key for keys in (*claims._keys, *claims._of_others.values()) for key in keys}
+        asked = {key for keys in (claims.own, *claims._keys, *claims._of_others.values()) for key in keys}
         stored = find_owners(conn, asked)
         further: list[int] = []
         for index in sorted(range(len(claims.calls)), key=self._rank):
@@ -237,7 +238,8 @@ class _Conflicts:
         told = stored.get(own) or self.stood_for.get(own)
         if own in self.accepted_own or any(t.call == own for t in (*known, told) if t is not None):
             claims.is_accepted[index] = False
-            self._note_known(index, stored)
+            if not self._note_known(index, stored, is_own=True):
+                self._note_further(index, [twin for twin in known if twin.call != own])
             return
         if told is not None:
             claims.is_accepted[index] = False
@@ -262,15 +264,31 @@ class _Conflicts:
             self.accepted_by_key.setdefault(key, []).append(mine)
         self._stand_for(index, mine)
 
-    def _note_known(self, index: int, stored: dict[bytes, Twin]) -> None:
-        """Spans of a resend that all came before; of one that another call stands for, each that did."""
+    def _note_known(self, index: int, stored: dict[bytes, Twin], *, is_own: bool = False) -> bool:
+        """Spans of a resend that all came before; of one that another call stands for, each that did.
+
+        Args:
+            is_own: the call counts under its own key, which a strong response id may stand for.
+
+        Returns:
+            Whether all came before.
+        """
         claims = self.claims
         call = claims.calls[index]
-        ids = [(call.trace_id, call.span_id), *(other[:2] for other in call.other_spans)]
+        own = call.trace_id, call.span_id
+        ids = [own, *(other[:2] for other in call.other_spans)]
         keys = claims.own[index], *claims._of_others.get(index, ())
         known = {span for span, key in zip(ids, keys, strict=True) if key in stored}
-        if index in claims.told_before or len(known) == len(ids):
+        known |= {own} if is_own else set()
+        are_all_known = len(known) == len(set(ids))
+        if index in claims.told_before or are_all_known:
             claims.known_spans |= known
+        return are_all_known
+
+    def _note_further(self, index: int, known: list[Twin]) -> None:
+        """A resend that brings a new span: a call that has its response id may be the same one as well."""
+        if known:
+            self.claims.further[index] = min(known, key=lambda twin: (twin.time_us, twin.call))
 
     def _stand_for(self, index: int, counted: Twin) -> None:
         for key in self.claims._of_others.get(index, ()):

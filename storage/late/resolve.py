@@ -71,12 +71,18 @@ class _Member:
     reading: SpanReading
     place: RowKey
     row: Row | None
-    line: Sequence[Tagged] = ()
-    roots: Sequence[Tagged] = ()
+    line: list[Tagged] = field(default_factory=list)
+    roots: list[Tagged] = field(default_factory=list)
     session: TraceWindow | None = None
     of: RowKey | None = None
     part: str = ""
     above: list[SpanReading] = field(default_factory=list)
+
+    def take(self, resent: _Member) -> None:
+        """What is known of the span from another window: it came again after its trace was forgotten."""
+        self.of, self.part = self.of or resent.of, self.part or resent.part
+        if self.row is None and resent.row is not None:
+            self.row, self.place = resent.row, resent.place
 
 
 def settle(
@@ -90,12 +96,12 @@ def settle(
     def change(*rows: Row | None) -> Iterable[Row]:
         members = _members(seats, {row.place: row for row in rows if row is not None})
         links = _links(members)
-        of_reading = {id(member.reading): member for member in members.values()}
+        of_reading = {id(member.reading): member for member in members}
         settled = [
             [of_reading[id(one)] for one in group]
-            for group in groups([member.reading for member in members.values()], links)
+            for group in groups([member.reading for member in members], links)
         ]
-        known = _Known(members.values())
+        known = _Known(members)
         changed: dict[RowKey, Row] = {}
         for group in settled:
             call = _Group(group, known, price, price_map_id, tenants)
@@ -120,13 +126,16 @@ def place_of(call: ModelCall) -> RowKey:
     return RowKey(postgres_us(call.time_ns), own_key(call, claimed_ms(call)))
 
 
-def _members(seats: Sequence[Seat], rows: Mapping[RowKey, Row]) -> dict[int, _Member]:
+def _members(seats: Sequence[Seat], rows: Mapping[RowKey, Row]) -> list[_Member]:
     keys = {place.call_key for place in rows}
     members: dict[int, _Member] = {}
-    for seat in seats:
+    of_span: dict[tuple[bytes, bytes], _Member] = {}
+    for seat in sorted(seats, key=lambda seat: seat.node.document is None):
         member = _member(seat, rows)
         if member is not None and _is_known(member, rows, keys):
-            members[id(seat.node)] = member
+            met = of_span.setdefault((seat.trace, seat.node.span_id), member)
+            met.take(member)
+            members[id(seat.node)] = met
     seated = {member.place for member in members.values()}
     for place in {seat.node.of for seat in seats} - seated:
         if place is not None and (alone := rows.get(place)) is not None:  # a report or record without a trace
@@ -136,15 +145,15 @@ def _members(seats: Sequence[Seat], rows: Mapping[RowKey, Row]) -> dict[int, _Me
         if member is None:
             continue
         line = seat.session.line(seat.node)
-        member.above = [members[id(node)].reading for node in line if id(node) in members]
+        member.above += [members[id(node)].reading for node in line if id(node) in members]
         for place in seat.promoted:
             if (row := rows.get(place)) is not None:
                 outer = members.setdefault(id(row), _Member(_reading(own_reading(row)), place, row))
                 member.above.append(outer.reading)
         member.reading.above = member.above
-        member.line = [_tagged(node, members.get(id(node))) for node in line]
-        member.roots = [_tagged(node, members.get(id(node))) for node in seat.session.roots(seat.node)]
-    return members
+        member.line += [_tagged(node, members.get(id(node))) for node in line]
+        member.roots += [_tagged(node, members.get(id(node))) for node in seat.session.roots(seat.node)]
+    return list({id(member): member for member in members.values()}.values())
 
 
 def _is_known(member: _Member, rows: Mapping[RowKey, Row], keys: set[bytes]) -> bool:
@@ -190,11 +199,11 @@ def _without_request_id(span: Tagged) -> Tagged:
     return span._replace(tags={name: value for name, value in span.tags.items() if name != _EXTERNAL})
 
 
-def _links(members: Mapping[int, _Member]) -> list[tuple[SpanReading, SpanReading]]:
+def _links(members: Sequence[_Member]) -> list[tuple[SpanReading, SpanReading]]:
     """Pairs that were found to be one call; the second is like one around it (a log around its stream)."""
-    by_place = {member.place: member for member in members.values()}
+    by_place = {member.place: member for member in members}
     found = []
-    for member in members.values():
+    for member in members:
         other = by_place.get(member.of) if member.of is not None else None
         if other is None or member.part not in (ELSEWHERE, HALF):
             continue

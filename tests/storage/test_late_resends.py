@@ -17,6 +17,7 @@ from tests.storage.provoking import (
     ESTIMATING,
     INPUT,
     OUTPUT,
+    SDK,
     STRONG,
     WEAK,
     WRAPPER,
@@ -72,6 +73,38 @@ def test_a_span_that_came_with_its_inner_call_is_not_counted_when_it_is_resent(
         deliveries.late.bind(minute + 401)
         assert [name for name in whole if name != "all"] == [f"{'74' * 11}31/{4:016x}"]
         assert differences(whole, deliveries.state()) == []
+
+
+def test_spans_told_side_by_side_stay_one_call_among_others_when_both_are_resent(
+    deliveries: Deliveries,
+) -> None:
+    """Each is known from two windows then, and still one span."""
+    one = Made({**CHAT, "gen_ai.response.id": STRONG}, 1, trace=b"1")
+    other = Made(dict(CHAT), 5, trace=b"1", scope=SDK)
+    deliveries.begin()
+    for span in (one, Made(dict(CHAT), 2, trace=b"1"), other):
+        deliveries.send([span], 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    deliveries.send([one, other], 501, 0)
+    deliveries.late.bind(502)
+    deliveries.late.bind(900)
+    assert differences(whole, deliveries.state()) == []
+
+
+def test_a_span_known_by_its_own_key_lets_nothing_be_settled_anew(deliveries: Deliveries) -> None:
+    """LiteLLM tells of two calls as well: when one of them is forgotten, the other takes not its place."""
+    inner = Made(dict(CHAT), 3, 2, trace=b"1")
+    outer = Made({**CHAT, "gen_ai.response.id": STRONG}, 2, trace=b"1")
+    told = [Made({**CHAT, "litellm.call_id": f"call-{n}"}, n, trace=b"1", end=30_000) for n in (4, 6)]
+    told = [replace(one, name="litellm_request", scope=("litellm", "")) for one in told]
+    deliveries.begin()
+    deliveries.send([inner, outer, *told], 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    deliveries.send([outer], 501, 0)
+    deliveries.late.bind(502)
+    assert differences(whole, deliveries.state()) == []
 
 
 @pytest.mark.parametrize("requests", ["IO O", "O IO", "IO IO O", "OX IO", "IO OX"])

@@ -126,6 +126,14 @@ def test_an_estimate_is_one_again_when_the_span_that_measured_it_finds_another_p
     assert ends(deliveries, [[outer], [estimate], [replace(inner, scope=SDK)]]) == []
 
 
+def test_a_span_that_comes_with_a_resend_finds_the_call_that_has_its_id(deliveries: Deliveries) -> None:
+    """The failed call inside is known, and the id of the span around it stands for a call elsewhere."""
+    answer = Made({**CHAT, "gen_ai.response.id": STRONG}, 2, trace=b"1")
+    outer = replace(answer, span_id=6, trace=b"2")
+    inner = Made(dict(CHAT), 7, 6, trace=b"2", failed=True)
+    assert ends(deliveries, [[answer], [inner], [inner, outer]]) == []
+
+
 def test_a_nearer_partner_is_found_when_another_row_stands_for_it(deliveries: Deliveries) -> None:
     """The row of the first two begins eighteen seconds before the third, which is nearest to the second."""
     first = Made(dict(CHAT), 1, trace=b"1", start=0, end=10_000)
