@@ -35,11 +35,13 @@ class SpanReading:
         call: what the span itself says, its resource included; nothing of other spans.
         service: the service's name; empty where the resource names none.
         above: spans around it that are calls as well, the nearest first.
+        is_settled: it was compared with all that came near it, some of which is forgotten.
     """
 
     call: ModelCall
     service: str = ""
     above: Sequence[SpanReading] = ()
+    is_settled: bool = False
 
     @property
     def place(self) -> tuple[int, bytes, bytes]:
@@ -297,6 +299,8 @@ def _tell_one_call(a: Group, b: Group) -> bool:
     one, other = a[0].call, b[0].call
     if one.dialect == other.dialect or _are_nested(a, b) or not _same_family(one, other):
         return False
+    if all(reading.is_settled for group in (a, b) for reading in group):
+        return False  # one of them may be a call with a span that is forgotten
     ids, other_ids = _ids(a), _ids(b)
     if ids and other_ids and ids.isdisjoint(other_ids):
         return False

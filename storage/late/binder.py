@@ -404,7 +404,7 @@ def _drop_lonely(conn: Connection, nodes: dict[Trace, list[TraceSpan]], alike: C
 
 def _placed(row: Sequence[Any]) -> tuple[Trace, TraceSpan]:
     trace, span, parent, call, time_us, received_us = row
-    return trace, TraceSpan(span, parent or b"", received_us, RowKey(time_us, call))
+    return trace, TraceSpan(span, parent or b"", received_us, RowKey(time_us, call), is_settled=True)
 
 
 def _sessions(nodes: Iterable[TraceSpan]) -> Iterable[tuple[TraceWindow, int, int]]:

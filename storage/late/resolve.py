@@ -81,6 +81,7 @@ class _Member:
     def take(self, resent: _Member) -> None:
         """What is known of the span from another window: it came again after its trace was forgotten."""
         self.of, self.part = self.of or resent.of, self.part or resent.part
+        self.reading.is_settled &= resent.reading.is_settled
         if self.row is None and resent.row is not None:
             self.row, self.place = resent.row, resent.place
 
@@ -177,12 +178,13 @@ def _member(seat: Seat, rows: Mapping[RowKey, Row]) -> _Member | None:
         own = _without_inherited(said)
         own.flags |= 0 if row is None else row.call.flags & _PROMOTED
     own = take_details(own, seat.session.details(node))
-    return _Member(_reading(own), place, row, session=seat.session, of=node.of, part=node.part)
+    reading = _reading(own, is_settled=node.is_settled)
+    return _Member(reading, place, row, session=seat.session, of=node.of, part=node.part)
 
 
-def _reading(own: ModelCall) -> SpanReading:
+def _reading(own: ModelCall, *, is_settled: bool = False) -> SpanReading:
     service = own.service_name
-    return SpanReading(own, "" if service in (None, UNKNOWN) else service)
+    return SpanReading(own, "" if service in (None, UNKNOWN) else service, is_settled=is_settled)
 
 
 def _tagged(node: TraceSpan, member: _Member | None) -> Tagged:
@@ -200,10 +202,16 @@ def _without_request_id(span: Tagged) -> Tagged:
 
 
 def _links(members: Sequence[_Member]) -> list[tuple[SpanReading, SpanReading]]:
-    """Pairs that were found to be one call; the second is like one around it (a log around its stream)."""
+    """Pairs that were found to be one call; the second is like one around it (a log around its stream).
+
+    What was settled when more was known stays so.
+    """
     by_place = {member.place: member for member in members}
+    by_key = {place.call_key: member for place, member in by_place.items()}
     found = []
     for member in members:
+        if member.reading.is_settled and member.row is not None and member.row.merged_into is not None:
+            found.append((member.reading, by_key[member.row.merged_into].reading))
         other = by_place.get(member.of) if member.of is not None else None
         if other is None or member.part not in (ELSEWHERE, HALF):
             continue

@@ -23,6 +23,7 @@ class TraceSpan(NamedTuple):
         place: where it is counted, if it is.
         of: the counted call that it is a duplicate of.
         document: the call that it would be (storage/ingest/uncounted.py), for a wrapper or a duplicate.
+        is_settled: nothing but its row is left: the window of its trace has run out.
     """
 
     span_id: bytes
@@ -35,6 +36,7 @@ class TraceSpan(NamedTuple):
     tags: Mapping[str, str] = {}
     attributes: Mapping[str, str] = {}
     document: Mapping[str, Any] | None = None
+    is_settled: bool = False
 
     @property
     def part(self) -> str:
@@ -170,4 +172,5 @@ def _merged(known: TraceSpan | None, node: TraceSpan) -> TraceSpan:
         tags={**second.tags, **first.tags},
         attributes={**second.attributes, **first.attributes},
         document=first.document or second.document,
+        is_settled=first.is_settled and second.is_settled,
     )

@@ -16,6 +16,7 @@ from tests.storage.provoking import (
     CACHED,
     ESTIMATING,
     INPUT,
+    OTHER,
     OUTPUT,
     SDK,
     STRONG,
@@ -105,6 +106,24 @@ def test_a_span_known_by_its_own_key_lets_nothing_be_settled_anew(deliveries: De
     deliveries.send([outer], 501, 0)
     deliveries.late.bind(502)
     assert differences(whole, deliveries.state()) == []
+
+
+def test_a_call_that_comes_late_joins_no_two_that_were_counted_apart(deliveries: Deliveries) -> None:
+    """The first call is one with a span of LiteLLM that is forgotten, and not with the other that is left."""
+    first = Made(dict(CHAT), 3, trace=b"1")
+    told = {**CHAT, "litellm.call_id": "call-4"}
+    forgotten = Made(told, 4, trace=b"1", end=30_000, name="litellm_request", scope=("litellm", ""))
+    left = replace(forgotten, attributes={**told, "gen_ai.response.id": STRONG}, span_id=6)
+    last = Made({**CHAT, "gen_ai.response.id": OTHER}, 8, trace=b"2")
+    counted = []
+    for requests in ([[first, forgotten, left, last]], [[first, forgotten, left], [last]]):
+        deliveries.begin()
+        for number, spans in enumerate(requests):
+            deliveries.send(spans, 500 * number, 0)
+            deliveries.settle()
+        deliveries.late.bind(900)
+        counted.append(sorted(deliveries.state()))
+    assert counted[0] == counted[1]
 
 
 @pytest.mark.parametrize("requests", ["IO O", "O IO", "IO IO O", "OX IO", "IO OX"])
