@@ -25,9 +25,7 @@ from processor.calls.merge import (
     take_usage,
 )
 from processor.calls.precedence import MISSING_USAGE, usage_rank
-from processor.calls.response_id import is_strong_response_id
-from processor.calls.same_call import SpanReading, groups, times
-from processor.calls.telling import telling
+from processor.calls.same_call import SpanReading, groups
 from processor.calls.tenants import Tenants, is_assigned
 from processor.pricing.charge import UNCERTAIN
 from storage.ingest.call_keys import claimed_ms, own_key
@@ -47,14 +45,15 @@ from storage.journal.stored_row import (
     begun_row,
 )
 from storage.late.groups import Seat
+from storage.late.repeated import REPEATED, mark_repeated
 from storage.late.trace import TraceSpan, TraceWindow
 
 _EXTERNAL = "external_request_id"
 _DEFAULTS: Mapping[str, object] = {
     "provider": UNKNOWN, "model": UNKNOWN, "environment": "prod", "data_mode": REAL,
 }  # fmt: skip
-_REPEATED, _PROMOTED = int(Flag.RESPONSE_REPEATED), int(Flag.PROMOTED)
-_KEPT_FLAGS = int(Flag.RAW_IDENTITY | Flag.TEXT_CUT | Flag.TEXT_CLEANED) | _REPEATED | _PROMOTED
+_PROMOTED = int(Flag.PROMOTED)
+_KEPT_FLAGS = int(Flag.RAW_IDENTITY | Flag.TEXT_CUT | Flag.TEXT_CLEANED) | REPEATED | _PROMOTED
 _KEPT_FLAGS |= BEGUN_BY_AMENDMENT
 """Flags of the row and not of one of its readings."""
 _LATENCY_UNKNOWN = int(Flag.LATENCY_UNKNOWN)
@@ -107,7 +106,7 @@ def settle(
         for group in settled:
             call = _Group(group, known, price, price_map_id, tenants)
             changed |= {row.place: row for row in call.settle()}
-        return (changed | {row.place: row for row in _mark_repeated(settled)}).values()
+        return (changed | {row.place: row for row in mark_repeated(_told(settled))}).values()
 
     return change
 
@@ -262,36 +261,11 @@ def _forget(call: ModelCall, name: str) -> None:
         call.request_id_given = False
 
 
-def _mark_repeated(settled: Sequence[Sequence[_Member]]) -> Iterable[Row]:
-    """Of the calls with one strong response id the first is the answer, the others repeat it (LEDGER §1)."""
-    by_id: dict[str, list[tuple[tuple[int, int], Row]]] = {}
-    joined: set[str] = set()
+def _told(settled: Iterable[Sequence[_Member]]) -> Iterable[tuple[Row | None, list[ModelCall]]]:
+    """The row that stands for each call, if there is one, and what its spans say."""
     for group in settled:
-        row = next((m.row for m in group if m.row is not None and m.row.merged_into is None), None)
-        calls = [m.reading.call for m in group]
-        if row is not None and not any(_may_repeat(call) for call in calls):
-            yield from _number_repeated([row])  # it had the id of a span that has found another call
-        for response_id in {call.response_id for call in calls if call.response_id}:
-            if row is not None and is_strong_response_id(response_id):
-                same = [times(call) for call in calls if call.response_id == response_id]
-                by_id.setdefault(response_id, []).append((min(same), row))
-                joined |= {response_id} if len(same) > 1 else set()
-    for response_id, found in by_id.items():
-        if len(found) > 1 or response_id in joined:  # a call that is alone keeps what ingest saw
-            yield from _number_repeated([row for _, row in sorted(found, key=lambda f: (f[0], f[1].place))])
-
-
-def _may_repeat(call: ModelCall) -> bool:
-    """Whether ingest may have found that this call repeats an answer: only by what joins across traces."""
-    return is_strong_response_id(call.response_id or "") or bool(telling(call))
-
-
-def _number_repeated(rows: Sequence[Row]) -> Iterable[Row]:
-    for number, row in enumerate(rows):
-        flags = row.call.flags & ~_REPEATED | (_REPEATED if number else 0)
-        if flags != row.call.flags:
-            row.call.flags = flags
-            yield row
+        rows = (m.row for m in group if m.row is not None and m.row.merged_into is None)
+        yield next(rows, None), [m.reading.call for m in group]
 
 
 class _Known:
@@ -353,7 +327,7 @@ class _Group:
         call = copy(counted.reading.call)
         if shown is None:
             return begun_row(counted.place, call, self._price(call), 1, self._price_map_id)
-        call.flags |= shown.call.flags & _REPEATED
+        call.flags |= shown.call.flags & REPEATED
         return begun_row(counted.place, call, shown.charge, shown.requests, shown.price_map_id)
 
     def _call(self, row: Row) -> tuple[ModelCall, dict[str, tuple[int, str]]]:
@@ -363,8 +337,11 @@ class _Group:
         told = [m.reading.call for m in others]
         line = list(_by_span((counted, *others)))
         roots = [root for member in (counted, *others) for root in member.roots]
-        rows = [m.row for m in (counted, *others) if m.row is not None and not m.row.is_begun]
-        remembered = [_memory(one, self._known) for one in rows]
+        remembered = [
+            _memory(m.row, None if m.reading.is_settled else self._known)
+            for m in (counted, *others)
+            if m.row is not None and not m.row.is_begun
+        ]
         call, taken = merged([counted.reading.call, *remembered, *told])
         offered = {**offers(roots, start=MAX_DEPTH)}
         for name, offer in offers(line).items():
@@ -441,12 +418,19 @@ def _is_equal(name: str, one: ModelCall, other: ModelCall) -> bool:
     return is_as_sure and all(getattr(one, n) == getattr(other, n) for n in USAGE)
 
 
-def _memory(row: Row, known: _Known) -> ModelCall:
-    """Values a row took from spans no longer known, as a reading of a span without an id."""
+def _memory(row: Row, known: _Known | None) -> ModelCall:
+    """Values a row took from spans no longer known, as a reading of a span without an id.
+
+    Args:
+        known: None where the window of the row has run out: then it keeps all that it took.
+    """
     call, memory = row.call, ModelCall(status=row.call.status, time_ns=row.call.time_ns)
-    kept = {name for name, (_, giver) in row.completed.items() if giver not in known.ids}
-    kept |= {source.field for source in call.sources if is_inherited(source)} - set(row.completed)
-    kept = {n for n in kept if n not in TAGS or (n, str(getattr(call, n))) not in known.offered}
+    inherited = {source.field for source in call.sources if is_inherited(source)} - set(row.completed)
+    if known is None:
+        kept = inherited | set(row.completed)
+    else:
+        kept = inherited | {n for n, (_, giver) in row.completed.items() if giver not in known.ids}
+        kept = {n for n in kept if n not in TAGS or (n, str(getattr(call, n))) not in known.offered}
     if USAGE_FIELD in kept or is_estimated(call):
         take_usage(memory, call)
     for name in kept - {USAGE_FIELD}:

@@ -126,6 +126,27 @@ def test_a_call_that_comes_late_joins_no_two_that_were_counted_apart(deliveries:
     assert counted[0] == counted[1]
 
 
+def test_a_tag_stays_when_the_agent_that_gave_it_is_resent_and_its_call_is_looked_at(
+    deliveries: Deliveries,
+) -> None:
+    """Calls like it bring the tagged call in, of whose window nothing is left."""
+    agent = Made({"gen_ai.operation.name": "invoke_agent"}, 3, trace=b"1", end=30_000, name="agent 3", kind=1)
+    tagged = Made({**CHAT, "prompt_version": "x"}, 2, 3, trace=b"1")
+    answers = [Made({**CHAT, "gen_ai.response.id": STRONG}, n, trace=b"1") for n in (5, 7)]
+    other_root = replace(agent, span_id=4, name="agent 4")
+    alike = Made(dict(CHAT), 6, trace=b"1", scope=SDK)
+    deliveries.begin()
+    for spans in ([tagged, answers[0]], [agent], [other_root], [alike], [answers[1]]):
+        deliveries.send(spans, 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    deliveries.send([agent], 500, 0)
+    deliveries.late.bind(501)
+    deliveries.send(answers, 501, 0)
+    deliveries.late.bind(502)
+    assert differences(whole, deliveries.state()) == []
+
+
 @pytest.mark.parametrize("requests", ["IO O", "O IO", "IO IO O", "OX IO", "IO OX"])
 def test_requests_of_one_transaction_count_a_span_with_its_inner_call_once(
     deliveries: Deliveries, requests: str

@@ -24,6 +24,7 @@ from tests.storage.provoking import (
     ESTIMATING,
     LOSSY,
     NO_USAGE,
+    OTHER,
     SDK,
     STRONG,
     WEAK,
@@ -132,6 +133,21 @@ def test_a_span_that_comes_with_a_resend_finds_the_call_that_has_its_id(deliveri
     outer = replace(answer, span_id=6, trace=b"2")
     inner = Made(dict(CHAT), 7, 6, trace=b"2", failed=True)
     assert ends(deliveries, [[answer], [inner], [inner, outer]]) == []
+
+
+def test_a_call_with_two_ids_repeats_an_answer_by_any_of_them(deliveries: Deliveries) -> None:
+    """In whatever order its ids are looked at: they differ between the deliveries."""
+    one = Made({**CHAT, "gen_ai.response.id": OTHER}, 1, trace=b"1", end=400)
+    around = replace(one, span_id=4)
+    inner = Made(dict(CHAT), 5, 4, trace=b"1", end=400)
+    again = Made({**CHAT, "gen_ai.response.id": STRONG}, 3, 5, trace=b"1", start=21_000, end=21_400)
+    answer = replace(again, span_id=2, parent=0, start=500, end=900)
+    for _ in range(6):
+        deliveries.begin()
+        deliveries.send([one, around, inner, again, answer], 0, 0)
+        deliveries.settle()
+        flags = {name[-1]: row["flags"] for name, row in deliveries.state().items() if name != "all"}
+        assert flags == {"2": [], "3": ["response_repeated"]}
 
 
 def test_a_nearer_partner_is_found_when_another_row_stands_for_it(deliveries: Deliveries) -> None:
