@@ -10,6 +10,26 @@ FROM unnest(%(org_ids)s::bigint[], %(fingerprints)s::text[], %(starts)s::timesta
 JOIN _genai.alert_episode e USING (org_id, fingerprint, starts_at)
 
 
+-- end_superseded --
+-- An alert fires once at a time: where one is told with a later start, its firing before is over, if its end never came. So
+-- it goes with Grafana when that is restarted: an alert that recovers meanwhile gets another start, and its sender forgets the
+-- first.
+UPDATE _genai.alert_episode e
+SET ended_at = n.starts_at, ended_seen = %(now)s,
+    state = CASE e.state WHEN 'open' THEN 'resolved' ELSE e.state END,
+    state_by = CASE e.state WHEN 'open' THEN e.source ELSE e.state_by END,
+    state_at = CASE e.state WHEN 'open' THEN %(now)s ELSE e.state_at END
+FROM (
+    SELECT e.id, min(n.starts_at) AS starts_at
+    FROM unnest(%(org_ids)s::bigint[], %(fingerprints)s::text[]) k (org_id, fingerprint)
+    JOIN _genai.alert_episode e USING (org_id, fingerprint)
+    JOIN _genai.alert_episode n USING (org_id, fingerprint)
+    WHERE e.ended_at IS NULL AND n.starts_at > e.starts_at
+    GROUP BY e.id
+) n
+WHERE e.id = n.id
+
+
 -- forget --
 -- Deliveries, and alerts that are resolved and in no incident, that were told longer ago than they are kept.
 WITH gone AS (

@@ -132,6 +132,7 @@ def _store(
         flagged.append(each)
     values = {"alerts": Jsonb([_row(alert) for alert in alerts]), "source": source, "now": now}
     upserted = connection.execute(query("upsert"), values)
+    connection.execute(query("end_superseded"), _keys(alerts) | {"now": now})
     _write_deliveries(connection, flagged, now)
     return _Stored(flagged, upserted)
 

@@ -59,6 +59,20 @@ def test_the_window_of_the_first_firing_stays(connection: psycopg.Connection[Any
     assert (row[5], row[6], row[7]) == (*WINDOW, 1.62)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_later_start_ends_the_firing_before_whose_end_never_came(
+    connection: psycopg.Connection[Any], order: int
+) -> None:
+    """Grafana, restarted while an alert recovers, tells it with another start and forgets the first."""
+    told = [alert(), alert(starts_at=later(20)), alert(fingerprint="another")]
+    for each in told[::order]:
+        tell(connection, each, minutes=21)
+
+    first, again, other = episodes(connection)
+    assert (first[2], first[8]) == (again[1], "resolved")
+    assert (again[2], again[8]) == (other[2], other[8]) == (None, "open")
+
+
 def test_an_end_that_overtakes_its_firing_is_final_and_the_firing_brings_the_window(
     connection: psycopg.Connection[Any],
 ) -> None:

@@ -5,23 +5,37 @@
 CREATE VIEW genai.resend_minute AS
 SELECT r.minute, r.environment, r.data_mode, r.service_name, r.calls FROM _genai.resend_minute r;
 
--- From the end of a call to its receipt, in seconds by service, of a sample of what came in [p_from, p_to): a quarter of
--- `p_calls` keys from each quarter, so that none hides another.
+-- From the end of a call to its receipt, in seconds by service, of what came in [p_from, p_to): all of it, or about `p_calls`
+-- from the beginning of each quarter. Not by LIMIT: a plan that expects rows everywhere reads the whole table up to the newest.
 CREATE FUNCTION genai.arrival_delay(p_from timestamptz, p_to timestamptz, p_calls integer)
 RETURNS TABLE (env text, data_mode text, service text, calls bigint, least_seconds double precision, p95_seconds double precision)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    WITH part AS MATERIALIZED (
+        SELECT (p_to - p_from) / 4 AS quarter, least(1, p_calls / greatest(1, r.per_second * extract(epoch FROM p_to - p_from)))::float8 AS share
+        FROM (
+            SELECT coalesce(genai.total(h.calls), 0)::float8
+                / extract(epoch FROM p_to - date_bin('1 hour', p_to, 'epoch') + interval '1 hour') AS per_second
+            FROM genai.measured_hour h
+            WHERE h.bucket >= date_bin('1 hour', p_to, 'epoch') - interval '1 hour' AND h.bucket <= p_to
+        ) r
+    )
     SELECT m.environment, m.data_mode, m.service_name, count(*), min(d.seconds),
         percentile_cont(0.95) WITHIN GROUP (ORDER BY d.seconds)
     FROM (
         SELECT DISTINCT k.call, k.time
-        FROM generate_series(0, 3) q
+        FROM part p
+        CROSS JOIN generate_series(0, 3) q
         CROSS JOIN LATERAL (
             SELECT k.call, k.time FROM genai.call_key k
-            WHERE k.received_at >= p_from + (p_to - p_from) * q / 4 AND k.received_at < p_from + (p_to - p_from) * (q + 1) / 4
-            LIMIT p_calls / 4
+            WHERE k.received_at >= p_from + p.quarter * q AND k.received_at < p_from + p.quarter * (q + p.share)
         ) k
     ) k
-    JOIN genai.model_call m ON m.time = k.time AND m.call_key = k.call
+    CROSS JOIN LATERAL (
+        -- Looked up one by one: a plan that joins reads the whole table.
+        SELECT m.environment, m.data_mode, m.service_name, m.time, m.received_at, m.latency_ms
+        FROM genai.model_call m WHERE m.time = k.time AND m.call_key = k.call
+        OFFSET 0
+    ) m
     CROSS JOIN LATERAL (
         SELECT (extract(epoch FROM m.received_at - m.time) - coalesce(m.latency_ms, 0) / 1e3)::float8 AS seconds
     ) d
@@ -33,10 +47,10 @@ $$;
 CREATE FUNCTION genai.sender_lag(p_now timestamptz)
 RETURNS TABLE (env text, data_mode text, service text, calls bigint, p95_seconds double precision)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    WITH lately AS MATERIALIZED (SELECT a.* FROM genai.arrival_delay(p_now - interval '10 minutes', p_now, 2000) a),
+    WITH lately AS MATERIALIZED (SELECT a.* FROM genai.arrival_delay(p_now - interval '10 minutes', p_now, 1500) a),
     usual AS MATERIALIZED (
         SELECT a.env, a.data_mode, a.service, a.least_seconds
-        FROM genai.arrival_delay(p_now - interval '70 minutes', p_now - interval '10 minutes', 4000) a
+        FROM genai.arrival_delay(p_now - interval '70 minutes', p_now - interval '10 minutes', 1500) a
         WHERE EXISTS (SELECT FROM lately l WHERE l.p95_seconds > 60 OR l.least_seconds < -30)
     )
     SELECT l.env, l.data_mode, l.service, l.calls,
