@@ -43,6 +43,7 @@ from operations.diagnosis.database import lag
 from operations.dimensions import split
 from operations.spend import model as spend
 from operations.terminal import print_json
+from storage.postings.folder import fold
 
 USUAL_PORTS = Ports(grpc=4317, http=4318, ops=4319)
 LIVE_QUESTIONS = 24
@@ -91,6 +92,7 @@ def _play(
     plan, delivery = _start(console, stage, draw)
     wanted = questions.expected(plan)
     with psycopg.connect(stage.dsn, autocommit=True, options="-c timezone=UTC") as connection:
+        fold(connection)  # the last requests were acknowledged a moment ago
         answers = questions.asked(connection, plan)
         if wrong := questions.differences(wanted, answers):
             raise Wrong("The ledger differs from the plan:\n" + "\n".join(wrong))

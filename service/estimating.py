@@ -28,7 +28,7 @@ from receiver.otlp.texts import TextBatch, Texts, decode_with_texts
 from service import metrics
 from service.config import EstimateConfig
 from storage.ingest.call_keys import claimed_ms, own_key
-from storage.ingest.staging_row import postgres_us
+from storage.ingest.call_row import postgres_us
 from storage.journal.amender import Amender, Amendment
 from storage.journal.estimates import estimate
 from storage.journal.stored_row import RowKey

@@ -14,6 +14,7 @@ from processor.pricing.book import PriceBook
 from service.alerting import alerting
 from service.collector import collecting, is_idle
 from service.config import Config
+from service.folding import folding
 from service.housekeeping import Housekeeper, tasks
 from service.inbox_jobs import inbox_jobs
 from service.late_binding import binding
@@ -41,7 +42,7 @@ class Running:
         """Args: noted: where problems of senders are counted."""
         self.assignment, self.book, self.loaded = assignment, book, time.time()
         self._troubles, self._noted = troubles, noted
-        self._workers, self._upkeep = AsyncExitStack(), AsyncExitStack()
+        self._folding, self._workers, self._upkeep = AsyncExitStack(), AsyncExitStack(), AsyncExitStack()
         self._states: States = tuple
         self._ends: Ends = dict
 
@@ -58,9 +59,12 @@ class Running:
         return self.book.checked_at
 
     async def __aenter__(self) -> Self:
-        self._states, self._ends = await self._workers.enter_async_context(
-            self._working(self.assignment, self.book)
-        )
+        async with AsyncExitStack() as starting:
+            await starting.enter_async_context(folding(self.assignment.dsn))
+            self._states, self._ends = await self._workers.enter_async_context(
+                self._working(self.assignment, self.book)
+            )
+            self._folding = starting.pop_all()
         await self._keep_up()
         return self
 
@@ -69,6 +73,7 @@ class Running:
     ) -> None:
         await self._upkeep.aclose()
         await self._workers.aclose()
+        await self._folding.aclose()  # what the last requests brought is in the summaries too
 
     async def replace(self, assignment: Assignment, book: PriceBook) -> None:
         """Work with other settings and prices: new workers take requests before the old ones stop.

@@ -10,25 +10,22 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from storage.pgwire import TimestampArray, TimestampArrayDumper, UuidArray, UuidArrayDumper
-from storage.statements import query
 
 CONNECT_SECONDS = 3
 
 _TRANSIENT_CLASSES = ("08", "40", "53", "55", "57", "58")
 """SQLSTATE classes that say nothing about the data (LEDGER §15)."""
 
-CREATE_STAGING = query("create_staging")
-
 Connection = psycopg.Connection[Any]
 
 
-def connect(dsn: str) -> Connection:
-    """A connection as writers need it, its staging tables made."""
+def connect(dsn: str, name: str = "spanledger writer") -> Connection:
+    """A connection as writers need it, under the name that the server lists it by."""
     conn = psycopg.connect(
         dsn,
         autocommit=True,
         connect_timeout=CONNECT_SECONDS,
-        application_name="spanledger writer",
+        application_name=name,
         options="-c timezone=UTC -c jit=off -c synchronous_commit=on -c work_mem=64MB -c lock_timeout=10s"
         " -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
         " -c default_transaction_isolation=read\\ committed -c max_parallel_workers_per_gather=0",
@@ -39,8 +36,14 @@ def connect(dsn: str) -> Connection:
     )
     conn.adapters.register_dumper(UuidArray, UuidArrayDumper)
     conn.adapters.register_dumper(TimestampArray, TimestampArrayDumper)
-    conn.execute(CREATE_STAGING)
     return conn
+
+
+def copy_in(conn: Connection, statement: bytes, data: bytes | None) -> None:
+    """Feed a COPY statement; nothing without data."""
+    if data is not None:
+        with conn.cursor().copy(statement) as copy:
+            copy.write(data)
 
 
 def rolled_back(conn: Connection | None) -> Connection | None:

@@ -13,7 +13,6 @@ from demo.simulation.world import Draft
 from processor.calls.call import ERROR, MISSING, PROVIDER, SUCCESS, Batch, ModelCall, Source
 from processor.pricing.book import PriceBook
 from processor.pricing.charge import price_call
-from storage.ingest.freshness import Freshness
 from storage.ingest.writer import Writer
 
 _BATCH = 5_000
@@ -21,18 +20,9 @@ _BATCH = 5_000
 _SOURCES = (Source("model", "<simulated>", 0), Source("input_tokens", "<simulated>", 10))
 
 
-class _NotMeasured(Freshness):
-    """History that is written afterwards says nothing about how fast calls become visible."""
-
-    def observe(self, received_ns: Iterable[int]) -> None:
-        """Nothing."""
-
-
 def history_writer(dsn: str) -> Writer:
-    """A writer for simulated history; close it."""
-    writer = Writer(dsn)
-    writer.freshness = _NotMeasured()
-    return writer
+    """A writer for simulated history; close it. It says nothing about how fast calls become visible."""
+    return Writer(dsn)
 
 
 def play(

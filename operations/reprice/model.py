@@ -26,7 +26,6 @@ from processor.pricing.charge import UNPRICED_MODEL, Charge, price_call
 from storage.journal.amender import Amender, Applied, Booking
 from storage.journal.reprice_rows import (
     COPY_PRICES,
-    MEASURE_PRICES,
     UPDATE_PRICES,
     PricedRow,
     Prices,
@@ -303,9 +302,9 @@ class _Run:
         cost = sum(delta for _, delta in lines.values())
         booking = Booking(
             changed, COPY_PRICES, lambda copy: feed_prices(copy, priced, self._map_id), UPDATE_PRICES,
-            MEASURE_PRICES, lines, Applied(len(changed), cost_pico_usd=cost),
+            lines, Applied(len(changed), cost_pico_usd=cost),
         )  # fmt: skip
-        amender.book(booking, floors, {str(number): [places[-1].time_us, places[-1].call_key.hex()]})
+        amender.book(booking, {str(number): [places[-1].time_us, places[-1].call_key.hex()]})
         return booking.applied
 
 

@@ -8,12 +8,14 @@ late call, a correction or a new price changed it. Everything happens in one sna
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.rows import dict_row
 
+from storage.postings.folder import fold
 from storage.statements import query
 
 MANY_DAYS = 7
@@ -32,7 +34,7 @@ class Judged(NamedTuple):
 
 
 def judge(connection: Connection, now: datetime | None = None) -> Judged | None:
-    """Judge all budgets in force.
+    """Judge all budgets in force, by everything that was acknowledged.
 
     Args:
         connection: in autocommit mode.
@@ -41,6 +43,8 @@ def judge(connection: Connection, now: datetime | None = None) -> Judged | None:
     Returns:
         None when another process is judging them.
     """
+    with suppress(psycopg.errors.LockNotAvailable):  # behind a backlog: by what is in the sums
+        fold(connection)
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         locked = connection.execute(query("try_budget_lock")).fetchone()

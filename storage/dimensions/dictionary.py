@@ -13,7 +13,7 @@ import psycopg
 from processor.calls.call import UNKNOWN, ModelCall, Source
 from storage.dimensions.cardinality import MODEL, OTHER, TENANT, USER, CardinalityLimit
 from storage.ingest.call_keys import dictionary_id
-from storage.ingest.staging_row import STATUS, USAGE_SOURCE
+from storage.ingest.call_row import STATUS, USAGE_SOURCE, Pieces
 from storage.ingest.uncounted import json_text
 from storage.pgwire import POSTGRES_EPOCH_US
 
@@ -24,9 +24,10 @@ _EPOCH_DAY = POSTGRES_EPOCH_US * 1000 // DAY_NS  # 2000-01-01 in days since 1970
 MAX_ENTRIES = 400_000
 """Cached entries per writer, at most about 100 MB; beyond it the caches start anew."""
 
-_pack_three_ids = Struct("!iq iq iq").pack
-_pack_shape = Struct("!iq ih ih").pack
-_pack_identity = Struct("!iq iq ih").pack
+_pack_kind = Struct("!iq iq ih ih").pack
+_pack_booked_kind = Struct("!iq iq ih").pack
+_pack_identity = Struct("!iq ih").pack
+_pack_booked_identity = Struct("!iq").pack
 
 KindKey = tuple[object, ...]
 IdentityKey = tuple[int, str | None, str | None]
@@ -40,12 +41,14 @@ class Kind(NamedTuple):
     """Shared data of calls of one series and shape on one day.
 
     Attributes:
-        wire: the fields `booked_series_id` up to `usage_source`.
+        row: the fields `series_id` up to `status` of a call's row.
+        posting: the fields `series_id` up to `status` of its posting, as booked.
         folded: bits of the dimensions that are booked as `__other__`.
         sources: of one such call; held, so that their id stays theirs.
     """
 
-    wire: bytes
+    row: bytes
+    posting: bytes
     folded: int
     sources: tuple[Source, ...]
 
@@ -65,7 +68,7 @@ class Dictionary:
         """Drop every cached entry."""
         self._admission.forget()
         self._kinds: dict[int, dict[KindKey, Kind]] = {}
-        self._identities: dict[int, dict[IdentityKey, bytes]] = {}
+        self._identities: dict[int, dict[IdentityKey, tuple[bytes, bytes]]] = {}
         self._readings: dict[int, tuple[int, tuple[Source, ...]]] = {}
         self._stored: set[int] = set()
         self._undo: list[Callable[[], object]] = []
@@ -86,8 +89,8 @@ class Dictionary:
         if entries > self._max_entries:
             self.forget()
 
-    def code(self, conn: Connection, calls: Sequence[ModelCall]) -> list[bytes]:
-        """The fields `booked_series_id` up to `folded` of every call's row.
+    def code(self, conn: Connection, calls: Sequence[ModelCall]) -> list[Pieces]:
+        """Every call's dictionary fields, of its row and of its posting.
 
         Combinations that are new are inserted in the caller's transaction.
         """
@@ -99,9 +102,9 @@ class Dictionary:
                 coded[index] = fields
         return coded
 
-    def _known(self, calls: Sequence[ModelCall]) -> tuple[list[bytes], list[int]]:
+    def _known(self, calls: Sequence[ModelCall]) -> tuple[list[Pieces], list[int]]:
         """The fields of every call, and the indexes of those whose combinations are not cached."""
-        coded: list[bytes] = []
+        coded: list[Pieces] = []
         unknown: list[int] = []
         begin = end = 0
         for index, call in enumerate(calls):
@@ -110,10 +113,11 @@ class Dictionary:
                 begin, end = day * DAY_NS, (day + 1) * DAY_NS
                 kinds, identities = self._kinds.setdefault(day, {}), self._identities.setdefault(day, {})
             try:
-                wire, folded, _ = kinds[_kind_key(call)]
-                coded.append(wire + identities[folded, call.tenant_id, call.user_id])
+                row, posting, folded, _ = kinds[_kind_key(call)]
+                identity, booked_identity = identities[folded, call.tenant_id, call.user_id]
+                coded.append(Pieces(row + identity, posting + booked_identity))
             except KeyError:
-                coded.append(b"")
+                coded.append(_UNKNOWN)
                 unknown.append(index)
         return coded, unknown
 
@@ -166,9 +170,11 @@ class Dictionary:
             booked_id = _add_series(rows, booked)
             if folded:
                 folds.add((series_id, folded, booked_id))
-            wire = _pack_three_ids(8, booked_id, 8, dictionary_id("series", *_facet(booked)), 8, series_id)
-            wire += self._shape(readings, shapes, call)
-            self._keep(self._kinds[day], key, Kind(wire, folded, call.sources))
+            shape_id, status = self._shape(readings, shapes, call), STATUS[call.status]
+            row = _pack_kind(8, series_id, 8, shape_id, 2, USAGE_SOURCE[call.usage_source], 2, status)
+            facet_id = dictionary_id("series", *_facet(booked))
+            posting = _pack_booked_kind(8, booked_id, 8, facet_id, 2, status)
+            self._keep(self._kinds[day], key, Kind(row, posting, folded, call.sources))
         _insert(conn, "series", ("bigint",) * 3 + ("text",) * 7, self._unstored(rows))
         _insert(conn, "fold", ("bigint", "smallint", "bigint"), folds)
         _insert(conn, "reading", ("bigint", "text", "jsonb"), self._unstored(readings))
@@ -192,19 +198,19 @@ class Dictionary:
             rows[booked_id] = (booked_id, *booked)
             if folded:
                 folds.add((identity_id, folded, booked_id))
-            wire = _pack_identity(8, booked_id, 8, identity_id, 2, of_series | folded)
-            self._keep(self._identities[day], key, wire)
+            row = _pack_identity(8, identity_id, 2, of_series | folded)
+            self._keep(self._identities[day], key, (row, _pack_booked_identity(8, booked_id)))
         _insert(conn, "identity", ("bigint", "text", "text"), self._unstored(rows))
         _insert(conn, "fold", ("bigint", "smallint", "bigint"), folds)
 
-    def _shape(self, readings: dict[int, Row], shapes: dict[int, Row], call: ModelCall) -> bytes:
-        """The fields `shape_id` up to `usage_source`; the shape and its reading are added to the rows."""
+    def _shape(self, readings: dict[int, Row], shapes: dict[int, Row], call: ModelCall) -> int:
+        """The id of the call's shape; the shape and its reading are added to the rows."""
         reading_id = self._reading(readings, call)
         texts = (call.operation, call.request_model, call.service_tier, call.error_type)
         rest = (call.http_status, call.streaming, call.request_id_given)
         shape_id = dictionary_id("shape", str(reading_id), json.dumps((rest, texts)))
         shapes[shape_id] = (shape_id, reading_id, *rest, *texts)
-        return _pack_shape(8, shape_id, 2, STATUS[call.status], 2, USAGE_SOURCE[call.usage_source])
+        return shape_id
 
     def _reading(self, new: dict[int, Row], call: ModelCall) -> int:
         known = self._readings.get(id(call.sources))
@@ -226,6 +232,9 @@ class Dictionary:
                 folded |= 1 << (first + place)
                 booked[place] = OTHER
         return tuple(booked), folded
+
+
+_UNKNOWN = Pieces(b"", b"")
 
 
 def _kind_key(call: ModelCall) -> KindKey:

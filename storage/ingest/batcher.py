@@ -71,7 +71,7 @@ class Batcher:
         patience = max(wait_seconds / 2, 0.1)
         self.last_error: str | None = None
         self._writers = [
-            Writer(dsn, caps=caps, price_map_id=price_map_id, patience_seconds=patience)
+            Writer(dsn, caps=caps, price_map_id=price_map_id, patience_seconds=patience, folds=False)
             for _ in range(writers)
         ]
         self._idle = deque(self._writers)
@@ -132,6 +132,8 @@ class Batcher:
         work = _Work(batch, charges)
         if self._bytes and self._bytes + work.size > self._max_bytes:
             raise Overloaded("too many calls wait for the database")
+        if any(writer.is_backed_up for writer in self._writers):
+            raise Overloaded("too many calls wait to be added to the summaries")
         self._bytes += work.size
         self._queue.append(work)
         self._start_batches()
@@ -211,7 +213,7 @@ class Batcher:
         return await writing
 
     async def _tick(self) -> None:
-        """Every second: writers without work write their freshness and sign of life (LEDGER §22)."""
+        """Every second: writers without work write a sign of life (LEDGER §13)."""
         while True:
             await asyncio.sleep(TICK_SECONDS)
             for _ in range(len(self._idle)):

@@ -1,5 +1,4 @@
 -- The statements of storage/ingest, each named, with a sentence on what it does (storage/statements.py).
--- ranges: storage/schema/measures.py
 
 -- insert_keys --
 -- Claim keys for calls; the row count says how many were new. Waits for an open transaction that holds one (LEDGER §2).
@@ -11,14 +10,10 @@ ORDER BY o.key
 ON CONFLICT (key) DO NOTHING
 
 
--- insert_new_keys --
--- Claim keys of which none is expected to be known: half the cost of ON CONFLICT, whose speculative insertion looks
--- twice. A known key fails the statement, and with it the transaction; the batch then comes again by insert_keys.sql.
--- Parameters: keys, calls, times.
-INSERT INTO _genai.call_key (key, call, time, received_at)
-SELECT o.key, o.call, o.time, now()
-FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[]) AS o (key, call, time)
-ORDER BY o.key
+-- copy_new_keys --
+-- Claim keys of which none is expected to be known, sorted; half the cost of ON CONFLICT, whose speculative insertion looks
+-- twice. A known key fails the statement, and with it the transaction; the batch then comes again by insert_keys.
+COPY _genai.call_key (key, call, time) FROM STDIN (FORMAT binary)
 
 
 -- find_owners --
@@ -63,156 +58,33 @@ COPY _genai.quarantine (received_at, trace_id, span_id, name, reason, detail) FR
 COPY _genai.arrival (trace_id, span_id, parent_span_id, call, time, received_at) FROM STDIN (FORMAT binary)
 
 
--- insert_arrivals --
--- The binder's queue: what another request may still change. A root is in it as well: a call inside of it that has no
--- response id is known by its place in the trace only, and takes the root's tags.
-INSERT INTO _genai.arrival (trace_id, span_id, parent_span_id, call, time, received_at)
-SELECT s.trace_id, s.span_id, s.parent_span_id, s.call_key, s.time, s.received_at
-FROM pg_temp.staging s
-WHERE s.trace_id IS NOT NULL AND s.span_id IS NOT NULL
-
-
--- insert_calls --
--- The accepted calls from the staging table to their place. A promoted wrapper (flag 4096) was not booked at ingest:
--- its money is a line of the ledger's book (book_promotions.sql), not a first cost.
-INSERT INTO _genai.model_call (
-    time, call_key, flags, requests, received_at, series_id, identity_id, folded, shape_id, status,
-    usage_source, price_status, price_vector_id, price_map_id, cost_pico_usd, input_cost_pico_usd,
-    output_cost_pico_usd, cache_read_cost_pico_usd, cache_write_cost_pico_usd, other_cost_pico_usd,
-    input_tokens, output_tokens, cache_read_tokens, reasoning_tokens, cache_write_tokens,
-    cache_write_1h_tokens, input_audio_tokens, output_audio_tokens, input_image_tokens, output_image_tokens,
-    input_cached_audio_tokens, input_cached_image_tokens, latency_us, time_to_first_token_us, trace_id, span_id, parent_span_id, attempt, reported_cost_pico_usd,
-    claimed_time, external_request_id, response_id, conversation_id, first_cost_pico_usd
-)
-SELECT
-    s.time, s.call_key, s.flags, s.requests, s.received_at, s.series_id, s.identity_id, s.folded, s.shape_id,
-    s.status, s.usage_source, s.price_status, s.price_vector_id, s.price_map_id, s.cost_pico_usd,
-    s.input_cost_pico_usd, s.output_cost_pico_usd, s.cache_read_cost_pico_usd, s.cache_write_cost_pico_usd,
-    s.other_cost_pico_usd, s.input_tokens, s.output_tokens, s.cache_read_tokens, s.reasoning_tokens,
-    s.cache_write_tokens, s.cache_write_1h_tokens, s.input_audio_tokens, s.output_audio_tokens,
-    s.input_image_tokens, s.output_image_tokens, s.input_cached_audio_tokens, s.input_cached_image_tokens, s.latency_us, s.time_to_first_token_us, s.trace_id,
-    s.span_id, s.parent_span_id, s.attempt, s.reported_cost_pico_usd, s.claimed_time, s.external_request_id,
-    s.response_id, s.conversation_id, CASE WHEN s.flags & 4096 = 0 THEN s.cost_pico_usd END
-FROM pg_temp.staging s
-
-
--- measure_batch --
--- What the batch adds, by minute and series: the same definitions as view _genai.booked.
-INSERT INTO pg_temp.slice (
-    minute, series_id,
-    {calls..latency_b23: #}
-)
-SELECT
-    s.minute, s.booked_series_id,
-    {calls..latency_b23= s sum}
-FROM pg_temp.staging s
-GROUP BY s.minute, s.booked_series_id
-
-
--- add_minutes --
--- Parameter: floor of the level, in buckets since 2000; nothing is written below it (LEDGER §11).
-INSERT INTO _genai.usage_minute AS u (
-    bucket, series_id,
-    {calls..latency_b23: #}
-)
-SELECT
-    '2000-01-01 00:00:00+00'::timestamptz + s.minute * interval '1 minute' AS bucket, s.series_id,
-    {calls..latency_b23: s.#}
-FROM pg_temp.slice s
-WHERE s.minute >= %s::integer
-ORDER BY s.minute, s.series_id
-ON CONFLICT (bucket, series_id) DO UPDATE SET
-    calls = u.calls + excluded.calls,
-    {requests..latency_b23: # = coalesce(u.# + excluded.#, u.#, excluded.#)}
-
-
--- add_hours --
--- Parameter: floor of the level, in buckets since 2000; nothing is written below it (LEDGER §11).
-INSERT INTO _genai.usage_hour AS u (
-    bucket, series_id,
-    {calls..latency_b23: #}
-)
-SELECT
-    '2000-01-01 00:00:00+00'::timestamptz + (s.minute / 60) * interval '1 hour' AS bucket, s.series_id,
-    {calls..latency_b23: _genai.total(s.#)}
-FROM pg_temp.slice s
-WHERE s.minute / 60 >= %s::integer
-GROUP BY s.minute / 60, s.series_id
-ORDER BY s.minute / 60, s.series_id
-ON CONFLICT (bucket, series_id) DO UPDATE SET
-    calls = u.calls + excluded.calls,
-    {requests..latency_b23: # = coalesce(u.# + excluded.#, u.#, excluded.#)}
-
-
--- add_identity_hours --
--- Straight from staging: identities hardly repeat inside a batch. Parameter: floor of the level, in hours.
-INSERT INTO _genai.usage_identity_hour AS u (
-    bucket, identity_id, series_id,
-    {calls..latency_b23: #}
-)
-SELECT
-    '2000-01-01 00:00:00+00'::timestamptz + (s.minute / 60) * interval '1 hour' AS bucket,
-    s.booked_identity_id, s.facet_id,
-    {calls..latency_b23= s sum}
-FROM pg_temp.staging s
-WHERE s.minute / 60 >= %s::integer
-GROUP BY s.minute / 60, s.booked_identity_id, s.facet_id
-ORDER BY s.minute / 60, s.booked_identity_id, s.facet_id
-ON CONFLICT (bucket, identity_id, series_id) DO UPDATE SET
-    calls = u.calls + excluded.calls,
-    {requests..latency_b23: # = coalesce(u.# + excluded.#, u.#, excluded.#)}
-
-
--- add_identity_days --
--- Calls of days whose hours are folded already. Parameters: floor of the hours, floor of the days,
--- each in its buckets since 2000.
-INSERT INTO _genai.usage_identity_day AS u (
-    bucket, identity_id, series_id,
-    {calls..latency_b23: #}
-)
-SELECT
-    '2000-01-01 00:00:00+00'::timestamptz + (s.minute / 1440) * interval '24 hours' AS bucket,
-    s.booked_identity_id, d.line_id,
-    {calls..latency_b23= s sum}
-FROM pg_temp.staging s JOIN _genai.series d ON d.id = s.booked_series_id
-WHERE s.minute / 60 < %s::integer AND s.minute / 1440 >= %s::integer
-GROUP BY s.minute / 1440, s.booked_identity_id, d.line_id
-ORDER BY s.minute / 1440, s.booked_identity_id, d.line_id
-ON CONFLICT (bucket, identity_id, series_id) DO UPDATE SET
-    calls = u.calls + excluded.calls,
-    {requests..latency_b23: # = coalesce(u.# + excluded.#, u.#, excluded.#)}
-
-
 -- mark_writer --
--- This writer is alive, and the oldest call it still holds. Parameters: writer, receipt of that call or NULL.
+-- This writer is alive, and the oldest call it still holds; returns whether so many postings wait for the folder, for so
+-- long, that no more should come. Parameters: writer, receipt of that call or NULL, bytes, seconds.
 INSERT INTO _genai.writer_mark (writer, seen_at, holds_from) VALUES (%s, now(), %s)
 ON CONFLICT (writer) DO UPDATE SET seen_at = excluded.seen_at, holds_from = excluded.holds_from
+RETURNING pg_relation_size('_genai.posting') > %s
+    AND (SELECT s.sums_to FROM _genai.fold_state s) < now() - %s * interval '1 second'
 
 
 -- book_promotions --
 -- Wrapper spans that became counted calls (flag 4096): their money was never booked at ingest, so the ledger's book
--- says where it came from (LEDGER §19). In the transaction that inserts them.
-WITH run AS (
+-- says where it came from (LEDGER §19). In the transaction that inserts them. Parameters: keys, first and last time.
+WITH promoted AS MATERIALIZED (
+    SELECT m.time, m.series_id, m.cost_pico_usd FROM _genai.model_call m
+    WHERE m.call_key = ANY (%(keys)s::uuid[]) AND m.time >= %(first)s AND m.time <= %(last)s
+), run AS (
     INSERT INTO _genai.ledger_run (kind, finished_at, started_by, why, calls)
     SELECT 'promote', now(), 'spanledger', 'wrapper spans whose emitter sent no inner call', count(*)
-    FROM pg_temp.staging s WHERE s.flags & 4096 <> 0
+    FROM promoted p
     HAVING count(*) > 0
     RETURNING id
 )
 INSERT INTO _genai.ledger_line (run_id, kind, day, environment, data_mode, provider, model, calls, cost_pico_usd)
-SELECT r.id, 'promote', date_bin('1 day', s.time, 'epoch')::date, d.environment, d.data_mode, d.provider, d.model, count(*),
-    coalesce(_genai.total(s.cost_pico_usd), 0)
-FROM pg_temp.staging s JOIN _genai.series d ON d.id = s.series_id CROSS JOIN run r
-WHERE s.flags & 4096 <> 0
-GROUP BY r.id, date_bin('1 day', s.time, 'epoch')::date, d.environment, d.data_mode, d.provider, d.model
-
-
--- add_freshness --
--- Parameters: minutes (timestamptz[]), histogram buckets, calls.
-INSERT INTO _genai.freshness_minute AS f (minute, bucket, calls)
-SELECT o.minute, o.bucket, o.calls FROM unnest(%s::timestamptz[], %s::smallint[], %s::bigint[]) AS o (minute, bucket, calls)
-ORDER BY o.minute, o.bucket
-ON CONFLICT (minute, bucket) DO UPDATE SET calls = f.calls + excluded.calls
+SELECT r.id, 'promote', date_bin('1 day', p.time, 'epoch')::date, d.environment, d.data_mode, d.provider, d.model, count(*),
+    coalesce(_genai.total(p.cost_pico_usd), 0)
+FROM promoted p JOIN _genai.series d ON d.id = p.series_id CROSS JOIN run r
+GROUP BY r.id, date_bin('1 day', p.time, 'epoch')::date, d.environment, d.data_mode, d.provider, d.model
 
 
 -- add_resends --
@@ -299,21 +171,3 @@ WITH RECURSIVE unread AS MATERIALIZED (
 UPDATE _genai.unread f SET spans = f.spans - g.spans
 FROM (SELECT g.bucket, g.source_id, count(*) AS spans FROM gone g GROUP BY g.bucket, g.source_id) g
 WHERE f.bucket = g.bucket AND f.source_id = g.source_id
-
-
--- create_staging --
--- Once per connection (LEDGER §21): the batch as it arrives, and what it adds by minute and series.
-CREATE TEMPORARY TABLE staging (
-    minute             integer  NOT NULL,  -- since 2000
-    latency_bucket     smallint NOT NULL,
-    booked_series_id   bigint   NOT NULL,  -- as rollups know it: values beyond their day's cap are `__other__`
-    facet_id           bigint   NOT NULL,  -- of the booked series
-    booked_identity_id bigint   NOT NULL,
-    awaits_ancestor    boolean  NOT NULL,  -- see insert_arrivals.sql
-    LIKE _genai.model_call
-) ON COMMIT DELETE ROWS;
-CREATE TEMPORARY TABLE slice (
-    minute    integer NOT NULL,
-    series_id bigint  NOT NULL,
-    LIKE _genai.measure
-) ON COMMIT DELETE ROWS

@@ -7,6 +7,7 @@ nothing is read back. Only else the slower path finds, call by call, what was kn
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from struct import Struct
 from typing import Any, NamedTuple
 
 import psycopg
@@ -15,6 +16,7 @@ from processor.calls.call import Flag, ModelCall
 from processor.calls.precedence import usage_rank
 from processor.calls.same_call import Times, overlap, reach, same_by_id
 from processor.calls.telling import TELLINGS
+from storage.connection import copy_in
 from storage.ingest.call_keys import (
     claimed_ms,
     is_strong,
@@ -27,14 +29,14 @@ from storage.ingest.call_keys import (
     response_keys,
 )
 from storage.ingest.uncounted import Spot
-from storage.pgwire import POSTGRES_EPOCH_US, timestamp_array, uuid_array
+from storage.pgwire import COPY_HEADER, COPY_TRAILER, POSTGRES_EPOCH_US, timestamp_array, uuid_array
 from storage.statements import query
 
 Connection = psycopg.Connection[Any]
 
 _FROM_LOG = int(Flag.FROM_LOG)
 
-INSERT_KEYS, INSERT_NEW_KEYS = query("insert_keys"), query("insert_new_keys")
+INSERT_KEYS, COPY_NEW_KEYS = query("insert_keys"), query("copy_new_keys")
 FIND_OWNERS, POINT_KEYS = query("find_owners"), query("point_keys")
 
 CAREFUL_BATCHES = 64
@@ -170,11 +172,12 @@ class KeyClaims:
             times = [
                 t.time_us if t else self.times_us[i] for i, t in zip(owners.values(), found, strict=True)
             ]
-        parameters = (uuid_array(list(owners)), uuid_array(calls), timestamp_array(times))
         if care.is_needed(kind):
+            parameters = (uuid_array(list(owners)), uuid_array(calls), timestamp_array(times))
             return conn.execute(INSERT_KEYS, parameters, prepare=True).rowcount
         try:
-            return conn.execute(INSERT_NEW_KEYS, parameters, prepare=True).rowcount
+            copy_in(conn, COPY_NEW_KEYS, _key_rows(zip(owners, calls, times, strict=True)))
+            return len(owners)
         except psycopg.errors.UniqueViolation as error:
             care.met(kind)
             raise SeenBefore from error
@@ -203,6 +206,16 @@ class KeyClaims:
             (i for i in everything if self._request_keys[i]),
             key=lambda i: (0 if i in self.twins and self.twins[i].is_stored else 2 - self.is_accepted[i], i),
         )
+
+
+_THREE = (3).to_bytes(2, "big")
+_pack_key = Struct("!2s i16s i16s iq").pack
+
+
+def _key_rows(claimed: Iterable[tuple[bytes, bytes, int]]) -> bytes:
+    """(key, call, time) each as a COPY stream, by key: writers that claim the same then wait in one order."""
+    rows = sorted([_pack_key(_THREE, 16, key, 16, call, 8, time_us) for key, call, time_us in claimed])
+    return b"".join((COPY_HEADER, *rows, COPY_TRAILER))
 
 
 class _Conflicts:

@@ -9,7 +9,7 @@ from struct import Struct
 from typing import Any
 
 from processor.calls.call import DUPLICATE, ModelCall, Rejection, Source, UncountedSpan
-from storage.ingest.staging_row import postgres_us
+from storage.ingest.call_row import postgres_us
 from storage.pgwire import COPY_HEADER, COPY_TRAILER, LENGTH, NULL, pack_int8, text_field
 
 _TRUE, _FALSE = LENGTH[1] + b"\1", LENGTH[1] + b"\0"
@@ -73,7 +73,7 @@ def _document(sighting: UncountedSpan, call: ModelCall) -> dict[str, object]:
 
 
 def mark_row(span: ModelCall | UncountedSpan, received_ns: int) -> bytes | None:
-    """One entry of the binder's queue for a span that is not counted (calls: insert_arrivals.sql)."""
+    """One entry of the binder's queue for a span that is not counted (calls: call_row.py)."""
     if len(span.trace_id) != 16 or len(span.span_id) != 8:
         return None
     return _pack_mark(6, 16, span.trace_id, 8, span.span_id, -1, -1, -1, 8, postgres_us(received_ns))

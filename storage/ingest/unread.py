@@ -10,7 +10,7 @@ import psycopg
 from processor.calls.call import Unread
 from storage.dimensions.cardinality import OTHER
 from storage.ingest.call_keys import dictionary_id, unread_key
-from storage.ingest.staging_row import postgres_us
+from storage.ingest.call_row import postgres_us
 from storage.ingest.uncounted import clean
 from storage.journal.stored_row import instant
 from storage.pgwire import POSTGRES_EPOCH_US, uuid_array

@@ -11,26 +11,31 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg
 
 from processor.calls.call import Batch, Flag, ModelCall, Outcome, Rejection
 from processor.calls.errors import StorageUnavailable
 from processor.pricing.charge import Charge
-from storage.connection import Connection, connect, cut, describe, is_race, is_transient, rolled_back
+from storage.connection import Connection, connect, copy_in, cut, describe, is_race, is_transient, rolled_back
 from storage.dimensions.cardinality import CardinalityLimit
 from storage.dimensions.dictionary import Dictionary
+from storage.ingest.call_keys import claimed_ms, own_key
+from storage.ingest.call_row import (
+    COPY_CALLS,
+    COPY_POSTINGS,
+    REQUESTS,
+    Origin,
+    mark_row,
+    pack_rows,
+    postgres_us,
+)
 from storage.ingest.extras import Extras, duplicates, extras_of, joined_spans
-from storage.ingest.freshness import Freshness
 from storage.ingest.key_claims import ConflictForecast, KeyClaims, SeenBefore, claim_served
 from storage.ingest.resends import add_resends, resends
-from storage.ingest.staging_row import COPY_STAGING, REQUESTS, pack_row, postgres_us
-from storage.ingest.uncounted import (
-    copy_data,
-    mark_row,
-    rejection_row,
-)
+from storage.ingest.uncounted import copy_data, rejection_row
+from storage.ingest.uncounted import mark_row as mark_uncounted
 from storage.ingest.unread import add_unread
 from storage.pgwire import (
     COPY_HEADER,
@@ -39,7 +44,9 @@ from storage.pgwire import (
     POSTGRES_EPOCH_US,
     pack_int4,
     pack_int8,
+    uuid_array,
 )
+from storage.postings.folder import fold
 from storage.statements import query
 
 log = logging.getLogger(__name__)
@@ -52,16 +59,15 @@ ATTEMPTS = 6
 _CLIENT_DATA_ERRORS = (ValueError, struct.error, OverflowError, KeyError, TypeError)
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-_MINUTE_US, _HOUR_US, _DAY_US = 60_000_000, 3_600_000_000, 86_400_000_000
 _REPEATED, _PROMOTED = int(Flag.RESPONSE_REPEATED), int(Flag.PROMOTED)
 
 READ_FLOORS = query("read_floors")
 COPY_SIGHTINGS, COPY_QUARANTINE = query("copy_sightings"), query("copy_quarantine")
-COPY_ARRIVALS, INSERT_ARRIVALS = query("copy_arrivals"), query("insert_arrivals")
-INSERT_CALLS, MEASURE_BATCH = query("insert_calls"), query("measure_batch")
-ADD_MINUTES, ADD_HOURS = query("add_minutes"), query("add_hours")
-ADD_IDENTITY_HOURS, ADD_IDENTITY_DAYS = query("add_identity_hours"), query("add_identity_days")
+COPY_ARRIVALS = query("copy_arrivals")
 MARK_WRITER, BOOK_PROMOTIONS = query("mark_writer"), query("book_promotions")
+
+BACKLOG_BYTES, BACKLOG_SECONDS = 4 << 30, 600
+"""More postings than this (25 million) that the folder has not taken for so long."""
 
 T = TypeVar("T")
 Priced = tuple[Batch, Sequence[Charge]]
@@ -104,20 +110,24 @@ class Writer:
         caps: dict[int, int] | None = None,
         price_map_id: int | None = None,
         patience_seconds: float = 5.0,
+        folds: bool = True,
     ) -> None:
         """Nothing is opened yet.
 
         Args:
+            folds: add to the summaries what was written, after each write, and measure no freshness. A
+                receiver's writers leave both to the folder of the service.
             caps: distinct values per day and dimension (storage.dimensions.cardinality).
             price_map_id: `_genai.price_map` row in force, stored with every call.
             patience_seconds: how long a write goes on trying while the database is away.
         """
         self.id = uuid.uuid4()
         self.catalog = Dictionary(CardinalityLimit(caps))
-        self.freshness = Freshness()
+        self.is_backed_up = False
+        """The folder is so far behind, and has been for so long, that no more should come."""
         self.holds_from_ns: int | None = None
         self.patience_seconds = patience_seconds
-        self._dsn = dsn
+        self._dsn, self._folds = dsn, folds
         self._price_map = NULL if price_map_id is None else pack_int4(4, price_map_id)
         self._care = ConflictForecast()
         self._conn: Connection | None = None
@@ -127,7 +137,7 @@ class Writer:
         self._price_map = pack_int4(4, price_map_id)
 
     def write(self, priced: Sequence[Priced]) -> list[Outcome]:
-        """Commit these requests; everything in them is then on disk, counted once and visible.
+        """Commit these requests; everything in them is then on disk, priced and counted once.
 
         Idempotent: what was written before is a duplicate. A call that the database refuses is rejected and
         quarantined alone. More than `MAX_CALLS` calls become several transactions.
@@ -142,10 +152,12 @@ class Writer:
         written = self._write_rest(batches, load.part(0, MAX_CALLS))
         for start in range(MAX_CALLS, len(load.calls), MAX_CALLS):
             written = _joined(written, self._write_bisecting(load.part(start, start + MAX_CALLS)))
+        if self._folds and written.accepted:
+            self._persistently(lambda: fold(self._connection()))
         return _outcomes(batches, written)
 
     def flush(self) -> None:
-        """Write the last batch's freshness and a sign of life, when no next batch came (LEDGER §22)."""
+        """Write a sign of life, when no next batch came (LEDGER §13)."""
         self._persistently(self._flush_once)
 
     def close(self) -> None:
@@ -200,7 +212,7 @@ class Writer:
         return Written([], [], [(request, rejection)])
 
     def _transact(self, load: Load, extras: Extras) -> Written:
-        conn = self._connection()
+        conn, begun_ns = self._connection(), time.time_ns()
         floors = _begin(conn)
         load, late = _above_floor(load, floors["raw"])
         calls = load.calls
@@ -210,82 +222,86 @@ class Writer:
         accepted = [i for i, is_accepted in enumerate(claims.is_accepted) if is_accepted]
         joined = joined_spans(calls, claims, extras.joined)
         if accepted:
-            self._stage(conn, load, accepted, claims)
+            self._copy_calls(conn, load, accepted, claims, begun_ns)
         if joined:
             self.catalog.note_dialects(conn, duplicates(calls, claims, extras.joined))
-        _copy(conn, COPY_SIGHTINGS, copy_data([*joined, *extras.sightings]))
-        marks = [mark_row(calls[i], calls[i].received_ns) for i in claims.twins]
-        _copy(conn, COPY_ARRIVALS, copy_data([*marks, *extras.marks]))
+        copy_in(conn, COPY_SIGHTINGS, copy_data([*joined, *extras.sightings]))
+        marks = [mark_uncounted(calls[i], calls[i].received_ns) for i in claims.twins]
+        copy_in(conn, COPY_ARRIVALS, copy_data([*marks, *extras.marks]))
         add_unread(conn, extras.unread, floors)
-        _copy(conn, COPY_QUARANTINE, extras.quarantine)
-        _copy(conn, COPY_QUARANTINE, copy_data(rejection_row(r, received) for _, received, r in late))
-        with conn.pipeline():  # nothing of this has an answer that the next needs: one round trip
-            if accepted:
-                conn.execute(INSERT_CALLS, prepare=True)
-                conn.execute(INSERT_ARRIVALS, prepare=True)
-                if any(call.flags & _PROMOTED for call in calls):
-                    conn.execute(BOOK_PROMOTIONS)
-            add_resends(conn, resends(calls, claims))
-            self._write_signs(conn)
-            if accepted:
-                self._add_up(conn, floors, min(claims.times_us[i] for i in accepted))
-            conn.execute("COMMIT")
-        self.catalog.settle()
-        self._care.settle()
-        self.freshness.observe([calls[i].received_ns for i in accepted])
+        copy_in(conn, COPY_QUARANTINE, extras.quarantine)
+        copy_in(conn, COPY_QUARANTINE, copy_data(rejection_row(r, received) for _, received, r in late))
+        add_resends(conn, resends(calls, claims))
+        self._commit(conn, [calls[i] for i in accepted if calls[i].flags & _PROMOTED])
         return Written(
             [(load.requests[i], calls[i]) for i in accepted],
             [request for i, request in enumerate(load.requests) if not claims.is_accepted[i]],
             [(request, rejection) for request, _, rejection in late],
         )
 
-    def _stage(self, conn: Connection, load: Load, accepted: list[int], claims: KeyClaims) -> None:
-        rows = [COPY_HEADER]
-        received_ns, received = -1, b""
+    def _copy_calls(
+        self, conn: Connection, load: Load, accepted: list[int], claims: KeyClaims, begun_ns: int
+    ) -> None:
+        """The accepted calls, their postings and their places in the binder's queue."""
+        rows, postings, marks = [COPY_HEADER], [COPY_HEADER], [COPY_HEADER]
+        received_ns, origin = -1, Origin(b"", NULL)
         own, requests, repeated, price_map = claims.own, claims.requests, claims.repeated, self._price_map
         calls, charges = load.calls, load.charges
         coded = self.catalog.code(conn, [calls[i] for i in accepted])
         for index, pieces in zip(accepted, coded, strict=True):
-            call, charge = calls[index], charges[index]
+            call, charge, key = calls[index], charges[index], own[index]
             if call.received_ns != received_ns:
                 received_ns = call.received_ns
-                received = pack_int8(8, postgres_us(received_ns))
+                origin = self._origin(call, begun_ns)
             flags = call.flags | charge.flags
             if index in repeated:
                 flags |= _REPEATED
-            pieces = received + pieces
-            rows.append(
-                pack_row(call, charge, own[index], flags, REQUESTS[requests[index]], pieces, price_map)
+            row, posting = pack_rows(
+                call, charge, key, flags, REQUESTS[requests[index]], pieces, origin, price_map
             )
-        rows.append(COPY_TRAILER)
-        _copy(conn, COPY_STAGING, b"".join(rows))
+            rows.append(row)
+            postings.append(posting)
+            if (mark := mark_row(call, key, origin.received)) is not None:
+                marks.append(mark)
+        for statement, parts in ((COPY_CALLS, rows), (COPY_ARRIVALS, marks), (COPY_POSTINGS, postings)):
+            copy_in(conn, statement, b"".join((*parts, COPY_TRAILER)))
 
-    def _add_up(self, conn: Connection, floors: dict[str, int], earliest_us: int) -> None:
-        """Rollups come last: their rows are the ones that writers share."""
-        identity_hour = floors["identity_hour"] // _HOUR_US
-        conn.execute(MEASURE_BATCH, prepare=True)
-        conn.execute(ADD_MINUTES, (floors["minute"] // _MINUTE_US,), prepare=True)
-        conn.execute(ADD_HOURS, (floors["hour"] // _HOUR_US,), prepare=True)
-        conn.execute(ADD_IDENTITY_HOURS, (identity_hour,), prepare=True)
-        if earliest_us < floors["identity_hour"]:
-            days = floors["identity_day"] // _DAY_US
-            conn.execute(ADD_IDENTITY_DAYS, (identity_hour, days), prepare=True)
+    def _origin(self, call: ModelCall, begun_ns: int) -> Origin:
+        received = pack_int8(8, postgres_us(call.received_ns))
+        if self._folds or call.flags & _PROMOTED:  # history, or a wrapper whose window had to end first
+            return Origin(received, NULL)
+        return Origin(received, pack_int8(8, (begun_ns - call.received_ns) // 1000))
 
-    def _write_signs(self, conn: Connection) -> None:
-        self.freshness.store(conn)
-        holds_from = (
-            None
-            if self.holds_from_ns is None
-            else _EPOCH + timedelta(microseconds=postgres_us(self.holds_from_ns))
-        )
-        conn.execute(MARK_WRITER, (self.id, holds_from), prepare=True)
+    def _commit(self, conn: Connection, promoted: list[ModelCall]) -> None:
+        if promoted:
+            times = [postgres_us(call.time_ns) for call in promoted]
+            keys = uuid_array([own_key(call, claimed_ms(call)) for call in promoted])
+            conn.execute(
+                BOOK_PROMOTIONS, {"keys": keys, "first": _moment(min(times)), "last": _moment(max(times))}
+            )
+        with conn.pipeline():  # nothing of this has an answer that the next needs: one round trip
+            signs = self._write_signs(conn)
+            conn.execute("COMMIT")
+        self._read_signs(signs)
+        self.catalog.settle()
+        self._care.settle()
+
+    def _write_signs(self, conn: Connection) -> psycopg.Cursor[Any]:
+        holds_from = None if self.holds_from_ns is None else _moment(postgres_us(self.holds_from_ns))
+        values = (self.id, holds_from, BACKLOG_BYTES, BACKLOG_SECONDS)
+        return conn.execute(MARK_WRITER, values, prepare=True)
+
+    def _read_signs(self, signs: psycopg.Cursor[Any]) -> None:
+        row = signs.fetchone()
+        self.is_backed_up = row is not None and bool(row[0])
 
     def _flush_once(self) -> None:
         conn = self._connection()
         with conn.pipeline():
             conn.execute("BEGIN")
-            self._write_signs(conn)
+            signs = self._write_signs(conn)
             conn.execute("COMMIT")
+        self._read_signs(signs)
 
     # Trouble
 
@@ -313,13 +329,16 @@ class Writer:
     def _roll_back(self) -> None:
         """Back to a clean state; a connection that cannot get there is closed. Cached additions are void."""
         self.catalog.take_back()
-        self.freshness.take_back()
         self._conn = rolled_back(self._conn)
 
     def _connection(self) -> Connection:
         if self._conn is None or self._conn.closed:
             self._conn = connect(self._dsn)
         return self._conn
+
+
+def _moment(time_us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=time_us)
 
 
 class _DataRefused(Exception):
@@ -381,9 +400,3 @@ def _outcomes(batches: list[Batch], written: Written) -> list[Outcome]:
         Outcome(len(new[request]), duplicates[request], [*batch.rejections, *refused[request]], new[request])
         for request, batch in enumerate(batches)
     ]
-
-
-def _copy(conn: Connection, statement: bytes, data: bytes | None) -> None:
-    if data is not None:
-        with conn.cursor().copy(statement) as copy:
-            copy.write(data)

@@ -6,8 +6,9 @@
 An amendment names the rows it needs and a function that changes them. The function is called with the rows as
 they stand **locked** and returns those that it changed: so nothing is ever computed from a value read without
 the lock. `set_fields`, `retract` (here) and `complete` (storage/completion.py) are such functions. Everything
-that follows from a change (rollups, the ledger's book, the day's admission) is booked here, whatever the
-change was. A wrapper is promoted by writing its call with `Flag.PROMOTED` through a `Writer`.
+that follows from a change (postings, the ledger's book, the day's admission) is booked here, whatever the
+change was: summaries follow as the folder takes the postings, at the latest when a run is finished. A wrapper
+is promoted by writing its call with `Flag.PROMOTED` through a `Writer`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from types import TracebackType
@@ -38,17 +40,17 @@ from storage.journal.stored_row import (
     code,
     columns_of,
 )
+from storage.postings.folder import fold
 from storage.statements import query
 
 MAX_ROWS = 2_000
-"""Rows a transaction (LEDGER §7): a tenth of a second, so that ingest never waits long for a bucket."""
+"""Rows a transaction (LEDGER §7): a tenth of a second."""
 ATTEMPTS = 20
 """Tries of one transaction that lost a deadlock, a lock or its connection; with the pauses about ten
 seconds."""
 
 KINDS = ("reprice", "tag", "merge", "estimate", "retract", "erase", "promote")
 
-_HOUR_US, _DAY_US, _MINUTE_US = 3_600_000_000, 86_400_000_000, 60_000_000
 _EPOCH_DAY = date(2000, 1, 1)
 
 Connection = psycopg.Connection[Any]
@@ -140,8 +142,6 @@ class Booking:
         places: rows that change.
         copy: COPY statement that fills `pg_temp.amended`, and what feeds it.
         update: statement that lets the new versions take their places.
-        measure: what the rows lose and gain, where one statement says both; else what they are booked as is
-            measured before and after.
         lines: signed (calls, pico-USD) by line.
         begins: some of the rows are new.
     """
@@ -150,7 +150,6 @@ class Booking:
     copy: bytes
     feed: Callable[[psycopg.Copy], None]
     update: bytes
-    measure: bytes | None
     lines: Mapping[JournalKey, tuple[int, int]]
     applied: Applied = field(default_factory=Applied)
     begins: bool = False
@@ -223,9 +222,11 @@ class Amender:
         return total
 
     def finish(self) -> None:
-        """Say in the book that the run is complete."""
+        """Say in the book that the run is complete, and bring the summaries to what it changed."""
         if self.run_id is not None:
             self.transact(self._finish)
+            with suppress(psycopg.OperationalError):  # behind a backlog: the folder will
+                fold(self.connection())
 
     def close(self) -> None:
         """Close the connection."""
@@ -264,32 +265,21 @@ class Amender:
         §11)."""
         return dict(self.connection().execute(READ_FLOORS))
 
-    def book(
-        self, booking: Booking, floors: Mapping[str, int], position: Mapping[str, object] | None = None
-    ) -> None:
+    def book(self, booking: Booking, position: Mapping[str, object] | None = None) -> None:
         """Store new versions of locked rows and everything that follows from them, inside the transaction.
 
-        −(what the stored versions are booked as), the new versions, +(what they are booked as), the ledger's
-        lines, and the rollups last, in the order of ingest.
+        Postings of −(what the stored versions are booked as) and +(what the new ones are), and the ledger's
+        lines.
         """
         conn, span = self.connection(), bounds(booking.places)
         with conn.cursor().copy(booking.copy) as copy:
             booking.feed(copy)
-        if booking.measure is not None:
-            conn.execute(booking.measure, span)
-            conn.execute(booking.update, span)
-        else:
-            conn.execute(MEASURE_AMENDED, {"sign": -1, **span})
-            conn.execute(booking.update, span)
-            if booking.begins:
-                conn.execute(INSERT_AMENDED, span)
-            conn.execute(MEASURE_AMENDED, {"sign": 1, **span})
+        conn.execute(POST_AMENDED, {"sign": -1, **span})
+        conn.execute(booking.update, span)
+        if booking.begins:
+            conn.execute(INSERT_AMENDED, span)
+        conn.execute(POST_AMENDED, {"sign": 1, **span})
         self._write_lines(booking)
-        is_folded = min(place.time_us for place in booking.places) < floors["identity_hour"]
-        self._add_up(floors, is_folded)
-        if booking.measure is None:  # a new price empties no bucket
-            for statement in DROP_EMPTY[: 4 if is_folded else 3]:
-                conn.execute(statement, prepare=True)
         # Last, since amenders that share a run wait here for each other.
         place = None if position is None else Jsonb(dict(position))
         conn.execute(ADVANCE_RUN, {"run": self.run_id, "calls": len(booking.places), "position": place})
@@ -319,7 +309,7 @@ class Amender:
             changed |= {row.place: row for row in amendment.change(*found)}
         if changed:
             booking = self._booking(conn, [changed[place] for place in sorted(changed)], applied)
-            self.book(booking, floors)
+            self.book(booking)
         return applied
 
     def _booking(self, conn: Connection, rows: Sequence[Row], applied: Applied) -> Booking:
@@ -334,7 +324,7 @@ class Amender:
         applied.calls = sum(calls for calls, _ in lines.values())
         applied.cost_pico_usd = sum(cost for _, cost in lines.values())
         begins = any(row.is_begun for row in rows)
-        return Booking(places, COPY_AMENDED, feed, UPDATE_CALLS, None, lines, applied, begins)
+        return Booking(places, COPY_AMENDED, feed, UPDATE_CALLS, lines, applied, begins)
 
     def open_run(self) -> int:
         """The run of this amender in the ledger's book, opened in this transaction if need be."""
@@ -352,16 +342,6 @@ class Amender:
             dates = [_EPOCH_DAY + timedelta(days=day) for day in days]
             self.connection().execute(ADD_LINES, (self.run_id, self.kind, dates, *rest))
 
-    def _add_up(self, floors: Mapping[str, int], is_folded: bool) -> None:
-        conn = self.connection()
-        identity_hour = floors["identity_hour"] // _HOUR_US
-        conn.execute(SLICE_AMENDED, prepare=True)
-        conn.execute(ADD_MINUTES, (floors["minute"] // _MINUTE_US,), prepare=True)
-        conn.execute(ADD_HOURS, (floors["hour"] // _HOUR_US,), prepare=True)
-        conn.execute(ADD_IDENTITY_HOURS, (identity_hour,), prepare=True)
-        if is_folded:
-            conn.execute(ADD_IDENTITY_DAYS, (identity_hour, floors["identity_day"] // _DAY_US), prepare=True)
-
     def _finish(self) -> Applied:
         self.connection().execute(FINISH_RUN, {"run": self.run_id})
         return Applied()
@@ -372,15 +352,8 @@ class Amender:
 
 
 READ_FLOORS = query("read_floors")
-CREATE_AMENDING, MEASURE_AMENDED = query("create_amending"), query("measure_amended")
-SLICE_AMENDED, UPDATE_CALLS = query("slice_amended"), query("update_calls")
-INSERT_AMENDED = query("insert_amended")
-ADD_MINUTES, ADD_HOURS = query("add_minutes"), query("add_hours")
-ADD_IDENTITY_HOURS = query("add_amended_identity_hours")
-ADD_IDENTITY_DAYS = query("add_amended_identity_days")
-DROP_EMPTY = tuple(
-    query(f"drop_empty_{level}") for level in ("minutes", "hours", "identity_hours", "identity_days")
-)
+CREATE_AMENDING, POST_AMENDED = query("create_amending"), query("post_amended")
+UPDATE_CALLS, INSERT_AMENDED = query("update_calls"), query("insert_amended")
 OPEN_RUN, ADVANCE_RUN, FINISH_RUN = query("open_run"), query("advance_run"), query("finish_run")
 ADD_LINES = query("add_lines")
 

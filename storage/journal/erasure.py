@@ -33,6 +33,7 @@ from storage.journal.amender import (
     set_fields,
 )
 from storage.journal.stored_row import JournalKey, RowKey, RowReader, instant
+from storage.postings.folder import fold
 from storage.statements import query
 from storage.upkeep.days import days_of_calls
 
@@ -182,6 +183,7 @@ def _forget(run: Amender, identity: Identity) -> Applied:
     """Removes the last traces of the value once its calls have moved, in one transaction."""
     conn, asked = run.connection(), _asked(identity)
     run.floors()
+    fold(conn)  # no posting under the old ids is left behind
     found = conn.execute(query("find_identities"), asked).fetchall()
     if found:
         ids = [row[0] for row in found]
@@ -239,11 +241,10 @@ def _take_away(run: Amender, reader: RowReader, places: Sequence[RowKey]) -> App
         query("copy_places"),
         feed,
         query("delete_amended"),
-        None,
         lines,
         _sum(len(there), lines),
     )
-    run.book(booking, floors)
+    run.book(booking)
     return booking.applied
 
 
@@ -252,6 +253,7 @@ def _take_closed(run: Amender, mode: str, by: str) -> Applied:
     conn = run.connection()
     run.floors()
     conn.execute("SET LOCAL statement_timeout = 0")
+    fold(conn)
     conn.execute("CREATE TEMPORARY TABLE IF NOT EXISTS gone (call uuid NOT NULL)")
     closed = conn.execute(query("delete_closed_mode"), {"mode": mode}).fetchall()
     conn.execute(query("delete_gone_keys"))

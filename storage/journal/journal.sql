@@ -2,55 +2,30 @@
 -- ranges: storage/schema/measures.py
 
 -- create_amending --
--- Once per connection that amends: the rows' new versions, and what their rollups gain and lose.
+-- Once per connection that amends: the rows' new versions.
 CREATE TEMPORARY TABLE amended (LIKE _genai.model_call) ON COMMIT DELETE ROWS;
 ALTER TABLE pg_temp.amended
     ALTER received_at DROP NOT NULL, ALTER series_id DROP NOT NULL, ALTER identity_id DROP NOT NULL,
     ALTER shape_id DROP NOT NULL, ALTER flags DROP NOT NULL, ALTER folded DROP NOT NULL,
     ALTER status DROP NOT NULL, ALTER usage_source DROP NOT NULL, ALTER price_status DROP NOT NULL,
-    ALTER requests DROP NOT NULL;
-CREATE TEMPORARY TABLE delta (
-    minute      integer NOT NULL,  -- since 2000
-    identity_id bigint  NOT NULL,  -- as booked
-    series_id   bigint  NOT NULL,  -- as booked
-    LIKE _genai.measure
-) ON COMMIT DELETE ROWS
+    ALTER requests DROP NOT NULL
 
 
--- measure_amended --
--- What the rows being amended are booked as, by the one definition of it (view _genai.booked), with a sign: -1 before
+-- post_amended --
+-- What the rows being amended are booked as, by the one definition of it (view _genai.booked), as postings: n = -1 before
 -- they change, 1 after. A row that is merged into another is booked as nothing. Parameters: sign, first and last time.
-INSERT INTO pg_temp.delta (
-    minute, identity_id, series_id,
-    {calls..latency_b23: #}
+INSERT INTO _genai.posting (
+    series_id, facet_id, identity_id, minute, flags, n, status, price_status, latency_bucket, requests, latency_us,
+    {input_tokens..other_cost_pico_usd: #}
 )
 SELECT
-    (floor(extract(epoch FROM b.time))::bigint - 946684800) / 60, b.identity_id, b.series_id,
-    {calls..latency_b23: g.sign * b.#}
+    b.series_id, s.facet_id, b.identity_id, (floor(extract(epoch FROM b.time))::bigint - 946684800) / 60, b.flags, g.sign,
+    b.status, b.price_status, b.latency_bucket, g.sign * b.requests, g.sign * b.latency_us_sum,
+    {input_tokens..other_cost_pico_usd: g.sign * b.#}
 FROM (SELECT %(sign)s::bigint AS sign) g, pg_temp.amended a
-JOIN _genai.booked b ON b.time = a.time AND b.call_key = a.call_key
+JOIN _genai.booked b ON b.time = a.time AND b.key = a.call_key
+JOIN _genai.series s ON s.id = b.series_id
 WHERE b.time >= %(first)s AND b.time <= %(last)s
-
-
--- slice_amended --
--- The differences by minute and series, as the minute and hour rollups take them; what cancels out is left out.
-INSERT INTO pg_temp.slice (
-    minute, series_id,
-    {calls..latency_b23: #}
-)
-SELECT
-    s.minute, s.series_id,
-    coalesce(s.calls, 0), {requests..latency_b23: s.#}
-FROM (
-    SELECT
-        d.minute, d.series_id,
-        {calls..latency_b23: nullif(_genai.total(d.#), 0) AS #}
-    FROM pg_temp.delta d
-    GROUP BY d.minute, d.series_id
-) s
-WHERE NOT (ROW(
-    {calls..latency_b23: s.#}
-) IS NULL)
 
 
 -- update_calls --
@@ -101,59 +76,6 @@ WITH begun AS (
 INSERT INTO _genai.call_key (key, call, time, received_at)
 SELECT b.call_key, b.call_key, b.time, now() FROM begun b
 ON CONFLICT (key) DO UPDATE SET call = excluded.call, time = excluded.time
-
-
--- add_amended_identity_hours --
--- The differences by identity. Parameter: floor of the level, in hours since 2000.
-INSERT INTO _genai.usage_identity_hour AS u (
-    bucket, identity_id, series_id,
-    {calls..latency_b23: #}
-)
-SELECT
-    '2000-01-01 00:00:00+00'::timestamptz + s.slot * interval '1 hour' AS bucket, s.identity_id, s.facet_id,
-    coalesce(s.calls, 0), {requests..latency_b23: s.#}
-FROM (
-    SELECT
-        d.minute / 60 AS slot, d.identity_id, r.facet_id,
-        {calls..latency_b23: nullif(_genai.total(d.#), 0) AS #}
-    FROM pg_temp.delta d JOIN _genai.series r ON r.id = d.series_id
-    WHERE d.minute / 60 >= %s::integer
-    GROUP BY d.minute / 60, d.identity_id, r.facet_id
-) s
-WHERE NOT (ROW(
-    {calls..latency_b23: s.#}
-) IS NULL)
-ORDER BY s.slot, s.identity_id, s.facet_id
-ON CONFLICT (bucket, identity_id, series_id) DO UPDATE SET
-    calls = u.calls + excluded.calls,
-    {requests..latency_b23: # = coalesce(u.# + excluded.#, u.#, excluded.#)}
-
-
--- add_amended_identity_days --
--- The differences of days whose hours are folded already. Parameters: floor of the hours, floor of the days, each
--- in its buckets since 2000.
-INSERT INTO _genai.usage_identity_day AS u (
-    bucket, identity_id, series_id,
-    {calls..latency_b23: #}
-)
-SELECT
-    '2000-01-01 00:00:00+00'::timestamptz + s.slot * interval '24 hours' AS bucket, s.identity_id, s.line_id,
-    coalesce(s.calls, 0), {requests..latency_b23: s.#}
-FROM (
-    SELECT
-        d.minute / 1440 AS slot, d.identity_id, r.line_id,
-        {calls..latency_b23: nullif(_genai.total(d.#), 0) AS #}
-    FROM pg_temp.delta d JOIN _genai.series r ON r.id = d.series_id
-    WHERE d.minute / 60 < %s::integer AND d.minute / 1440 >= %s::integer
-    GROUP BY d.minute / 1440, d.identity_id, r.line_id
-) s
-WHERE NOT (ROW(
-    {calls..latency_b23: s.#}
-) IS NULL)
-ORDER BY s.slot, s.identity_id, s.line_id
-ON CONFLICT (bucket, identity_id, series_id) DO UPDATE SET
-    calls = u.calls + excluded.calls,
-    {requests..latency_b23: # = coalesce(u.# + excluded.#, u.#, excluded.#)}
 
 
 -- open_run --
@@ -316,42 +238,6 @@ WHERE m.time >= %(first)s AND m.time < %(end)s AND m.merged_into IS NULL
     AND (%(restate)s OR m.cost_pico_usd IS NULL)
     AND (%(models)s::text[] IS NULL OR m.series_id IN (
         SELECT s.id FROM _genai.series s WHERE s.model = ANY(%(models)s) OR s.provider || '/' || s.model = ANY(%(models)s)))
-
-
--- drop_empty_hours --
--- Buckets that lost their last call.
-DELETE FROM _genai.usage_hour u
-USING (SELECT DISTINCT '2000-01-01 00:00:00+00'::timestamptz + (s.minute / 60) * interval '1 hour' AS bucket, s.series_id FROM pg_temp.slice s) s
-WHERE u.bucket = s.bucket AND u.series_id = s.series_id AND u.calls = 0
-
-
--- drop_empty_identity_days --
--- Buckets that lost their last call.
-DELETE FROM _genai.usage_identity_day u
-USING (
-    SELECT DISTINCT '2000-01-01 00:00:00+00'::timestamptz + (d.minute / 1440) * interval '24 hours' AS bucket,
-        d.identity_id, r.line_id
-    FROM pg_temp.delta d JOIN _genai.series r ON r.id = d.series_id
-) s
-WHERE u.bucket = s.bucket AND u.identity_id = s.identity_id AND u.series_id = s.line_id AND u.calls = 0
-
-
--- drop_empty_identity_hours --
--- Buckets that lost their last call.
-DELETE FROM _genai.usage_identity_hour u
-USING (
-    SELECT DISTINCT '2000-01-01 00:00:00+00'::timestamptz + (d.minute / 60) * interval '1 hour' AS bucket,
-        d.identity_id, r.facet_id
-    FROM pg_temp.delta d JOIN _genai.series r ON r.id = d.series_id
-) s
-WHERE u.bucket = s.bucket AND u.identity_id = s.identity_id AND u.series_id = s.facet_id AND u.calls = 0
-
-
--- drop_empty_minutes --
--- Buckets that lost their last call.
-DELETE FROM _genai.usage_minute u
-USING (SELECT DISTINCT '2000-01-01 00:00:00+00'::timestamptz + s.minute * interval '1 minute' AS bucket, s.series_id FROM pg_temp.slice s) s
-WHERE u.bucket = s.bucket AND u.series_id = s.series_id AND u.calls = 0
 
 
 -- unfinished_run --

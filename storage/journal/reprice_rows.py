@@ -16,7 +16,7 @@ import psycopg
 from processor.calls.call import Flag, ModelCall
 from processor.calls.merge import USAGE
 from processor.pricing.charge import PRICE_FLAGS, Charge
-from storage.ingest.staging_row import PRICE_STATUS
+from storage.ingest.call_row import PRICE_STATUS
 from storage.journal.stored_row import (
     PRICE_STATUS_NAME,
     STATUS_NAME,
@@ -43,7 +43,6 @@ Connection = psycopg.Connection[Any]
 
 NEXT_PRICES, LOCK_PRICES, READ_PRICES = query("next_prices"), query("lock_prices"), query("read_prices")
 COPY_PRICES, UPDATE_PRICES = query("copy_prices"), query("update_prices")
-MEASURE_PRICES = query("measure_prices")
 READ_SERIES, READ_SHAPES, READ_TENANTS = query("read_series"), query("read_shapes"), query("read_tenants")
 
 _REPLACED = PRICE_FLAGS & ~Flag.BILL_DIFFERS

@@ -18,7 +18,7 @@ from processor.calls.merge import USAGE
 from processor.pricing.charge import PRICE_FLAGS, Charge
 from storage.dimensions.cardinality import TENANT
 from storage.dimensions.dictionary import Dictionary
-from storage.ingest.staging_row import PRICE_STATUS, STATUS, USAGE_SOURCE
+from storage.ingest.call_row import PRICE_STATUS, STATUS, USAGE_SOURCE
 from storage.pgwire import POSTGRES_EPOCH_US, timestamp_array, uuid_array
 from storage.statements import query
 
@@ -60,7 +60,7 @@ PRICE_STATUS_NAME = {code: name for name, code in PRICE_STATUS.items()}
 Price = Callable[[ModelCall], Charge]
 """The charge of a call by the price map in force."""
 
-_unpack_pieces = Struct("!4xq4xq4xq4xq4xh4xh4xq4xq4xh").unpack
+_unpack_pieces = Struct("!4xq4xq4xh4xh4xq4xh").unpack
 Rank = tuple[int, str]
 """(rank of the source, span id in hex); the smaller one wins (LEDGER §6)."""
 
@@ -295,14 +295,14 @@ def code(conn: Connection, catalog: Dictionary, rows: Sequence[Row]) -> list[Ids
     """The dictionary ids of changed rows; what did not change keeps its id and how it is booked."""
     moved = [row for row in rows if any(row.changed())]
     fresh = {
-        id(row): _ids(pieces)
+        id(row): _ids(pieces.row)
         for row, pieces in zip(moved, catalog.code(conn, [row.call for row in moved]), strict=True)
     }
     return [_mixed(row, fresh[id(row)]) if id(row) in fresh else row.ids for row in rows]
 
 
 def _ids(pieces: bytes) -> Ids:
-    _, _, series, shape, _, _, _, identity, folded = _unpack_pieces(pieces)
+    series, shape, _, _, identity, folded = _unpack_pieces(pieces)
     return Ids(series, identity, folded, shape)
 
 

@@ -25,7 +25,7 @@ from processor.calls.call import OWN, Batch, Flag
 from processor.calls.errors import StorageUnavailable
 from processor.calls.tenants import Tenants
 from storage.ingest.call_keys import claimed_ms, own_key
-from storage.ingest.staging_row import postgres_us
+from storage.ingest.call_row import postgres_us
 from storage.ingest.uncounted import call_of
 from storage.ingest.unread import retract_repeated
 from storage.ingest.writer import Writer
@@ -114,7 +114,7 @@ class Binder:
         self._tenants = Tenants()
         self._conn: Connection | None = None
         self._amenders: dict[str, tuple[Amender, float]] = {}
-        self._writer = Writer(dsn, caps=caps, price_map_id=price_map_id)
+        self._writer = Writer(dsn, caps=caps, price_map_id=price_map_id, folds=False)
         self._is_new = True
         self._paired_us = 0
 

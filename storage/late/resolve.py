@@ -29,7 +29,7 @@ from processor.calls.same_call import SpanReading, groups
 from processor.calls.tenants import Tenants, is_assigned
 from processor.pricing.charge import UNCERTAIN
 from storage.ingest.call_keys import claimed_ms, own_key
-from storage.ingest.staging_row import postgres_us
+from storage.ingest.call_row import postgres_us
 from storage.ingest.uncounted import call_document, call_of
 from storage.journal.amender import Change
 from storage.journal.estimates import is_estimated

@@ -3,7 +3,7 @@
 `{requests..errors: u.#}` in a statement or a view stands for `u.requests, u.successes, u.errors`: the
 measures from the one to the other, in their order, each in place of `#`. With `+` for `:` they are added up;
 `@` is then a number that every measure has its own of (`_genai.rollup_uneven`).
-`{calls..errors= s sum}` stands for their definitions, each `… AS calls`, summed over the rows of `s`;
+`{calls..errors= s sum}` stands for their definitions, each `… AS calls`, summed over the postings `s`;
 `{calls..errors= m row}` for what the one row `m` adds.
 """
 
@@ -14,7 +14,9 @@ from typing import Final, NamedTuple
 
 
 class Measure(NamedTuple):
-    """A call's contribution to a summary, as SQL over its row `@`; NULL if none.
+    """A posting's contribution to a summary, as SQL over its row `@`; NULL if none.
+
+    A posting has `n`, 1 or -1, and amounts of the same sign; a call is as one with `n` = 1 (`_genai.booked`).
 
     Attributes:
         row: of one row.
@@ -27,7 +29,7 @@ class Measure(NamedTuple):
 
 def _counted(condition: str) -> Measure:
     return Measure(
-        f"CASE WHEN {condition} THEN 1 END::bigint", f"nullif(count(*) FILTER (WHERE {condition}), 0)"
+        f"CASE WHEN {condition} THEN @.n END::bigint", f"nullif(sum(@.n) FILTER (WHERE {condition}), 0)"
     )
 
 
@@ -40,6 +42,15 @@ def _money(name: str) -> Measure:
     return Measure(f"@.{name}", f"nullif(_genai.total(@.{name}), 0)")
 
 
+def _wasted() -> Measure:
+    """The whole cost of what was no success; a row with a cost has every class of it."""
+    cost = " + ".join(f"@.{name}" for name in _COSTS)
+    return Measure(
+        f"CASE WHEN @.status <> 1 THEN {cost} END",
+        f"nullif(_genai.total({cost}) FILTER (WHERE @.status <> 1), 0)",
+    )
+
+
 _TOKENS: Final = (
     *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens"),
     *("reasoning_tokens", "input_audio_tokens", "output_audio_tokens"),
@@ -50,23 +61,18 @@ _COSTS: Final = (
     *("output_cost_pico_usd", "other_cost_pico_usd"),
 )
 _DEFINITIONS: Final[dict[str, Measure]] = {
-    "calls": Measure("1::bigint", "count(*)"),
+    "calls": Measure("@.n::bigint", "sum(@.n)"),
     "requests": _tokens("requests"),
     "successes": _counted("@.status = 1"),
     "errors": _counted("@.status = 2"),
     "cancelled": _counted("@.status = 3"),
     **{name: _tokens(name) for name in _TOKENS},
     **{name: _money(name) for name in _COSTS},
-    "wasted_cost_pico_usd": Measure(
-        "CASE WHEN @.status <> 1 THEN @.cost_pico_usd END",
-        "nullif(_genai.total(@.cost_pico_usd) FILTER (WHERE @.status <> 1), 0)",
-    ),
+    "wasted_cost_pico_usd": _wasted(),
     "unpriced_calls": _counted("@.price_status = 4"),
     "uncertain_calls": _counted("@.price_status IN (3, 5, 6) OR @.flags & 8192 <> 0"),
     "error_without_usage_calls": _counted("@.price_status = 7"),
-    "latency_calls": Measure(
-        "CASE WHEN @.latency_us IS NOT NULL THEN 1 END::bigint", "nullif(count(@.latency_us), 0)"
-    ),
+    "latency_calls": _counted("@.latency_us IS NOT NULL"),
     "latency_us_sum": _money("latency_us"),
     **{f"latency_b{bucket:02d}": _counted(f"@.latency_bucket = {bucket}") for bucket in range(24)},
 }

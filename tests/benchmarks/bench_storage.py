@@ -20,9 +20,10 @@ from processor.pricing.load import load_price_book
 from receiver.otlp.decode import decode
 from storage.ingest import key_claims as claims
 from storage.ingest import writer
-from storage.ingest.staging_row import COLUMNS, REQUESTS, pack_row
+from storage.ingest.call_row import COLUMNS, REQUESTS, Origin, Pieces, pack_rows
 from storage.ingest.writer import MAX_CALLS, Writer
 from storage.pgwire import COPY_HEADER, COPY_TRAILER, NULL
+from storage.postings.folder import Folder
 from storage.schema.migrate import migrate
 from tests.benchmarks.figure import Figure, cpu_us_per_item
 from tests.benchmarks.load import SPANS_PER_REQUEST, genai_request
@@ -31,9 +32,8 @@ from tests.benchmarks.own_server import own_server
 CLIENT_BUDGET_US, SERVER_BUDGET_US = 4.0, 25.0
 WARM_BATCHES, BATCHES = 4, 9
 STAGES = {
-    "INSERT_NEW_KEYS": "keys", "INSERT_KEYS": "keys", "COPY_STAGING": "staging", "INSERT_CALLS": "rows",
-    "MEASURE_BATCH": "minutes and hours", "ADD_MINUTES": "minutes and hours",
-    "ADD_HOURS": "minutes and hours", "ADD_IDENTITY_HOURS": "identity hours",
+    "COPY_NEW_KEYS": "keys", "INSERT_KEYS": "keys", "COPY_CALLS": "rows", "COPY_POSTINGS": "postings",
+    "COPY_ARRIVALS": "binder's queue",
 }  # fmt: skip
 
 Priced = tuple[Batch, list[Charge]]
@@ -56,10 +56,11 @@ def measure_on(dsn: str) -> Iterator[Figure]:
 
 
 def _write(dsn: str, batches: Sequence[Sequence[Priced]]) -> Iterator[Figure]:
-    target = Writer(dsn)
+    target = Writer(dsn, folds=False)
+    folder = Folder(dsn)
     conn = target._connection()
-    meter = _Meter(conn)
-    client, server, parts, wall = [], [], [], []
+    meter, summing = _Meter(conn), _Meter(folder.connection)
+    client, server, parts, wall, folds = [], [], [], [], []
     for number, batch in enumerate(batches):
         if number == WARM_BATCHES:
             meter.watch()
@@ -72,12 +73,21 @@ def _write(dsn: str, batches: Sequence[Sequence[Priced]]) -> Iterator[Figure]:
             client.append((time.process_time() - cpu) / calls * 1e6)
             server.append((meter.backend_us() - backend) / calls)
             parts.append({stage: us / calls for stage, us in meter.take().items()})
+        backend = summing.backend_us()
+        assert folder.run() == calls
+        if number >= WARM_BATCHES:
+            folds.append((summing.backend_us() - backend) / calls)
     target.close()
+    folder.close()
     note = f"batches of {MAX_CALLS}, the backend of one connection, from /proc"
     yield Figure("client side of the write, keys included", statistics.median(client), "µs", CLIENT_BUDGET_US)
     yield Figure(
-        "database, keys and rollups included", statistics.median(server), "µs", SERVER_BUDGET_US, note=note
-    )
+        "database, keys and rollups included",
+        statistics.median(a + b for a, b in zip(server, folds, strict=True)),
+        "µs", SERVER_BUDGET_US, note=note,
+    )  # fmt: skip
+    yield Figure("  of it until the acknowledgement", statistics.median(server), "µs")
+    yield Figure("  of it the folds, one for each batch", statistics.median(folds), "µs")
     for stage in dict.fromkeys(STAGES.values()):
         yield Figure(f"  of it {stage}", statistics.median(p.get(stage, 0.0) for p in parts), "µs")
     yield Figure("one connection, wall time per call", statistics.median(wall), "µs")
@@ -87,25 +97,25 @@ def _client_parts(dsn: str, batch: Sequence[Priced]) -> Iterator[Figure]:
     """Keys, dictionary pieces, and the row packed by hand beside psycopg's `write_row`."""
     calls = [call for b, _ in batch for call in b.calls]
     charges = [charge for _, listed in batch for charge in listed]
-    target = Writer(dsn)
+    target = Writer(dsn, folds=False)
     conn = target._connection()
     conn.execute("BEGIN")
     pieces = target.catalog.code(conn, calls)
-    keys = claims.Claims(calls).own
+    keys = claims.KeyClaims(calls).own
     pairs = list(zip(calls, charges, keys, pieces, strict=True))
-    received = NULL  # stands for the request's own field
+    origin = Origin(NULL, NULL)  # stands for the request's own fields
 
     def pack() -> None:
         for call, charge, key, piece in pairs:
-            pack_row(call, charge, key, call.flags, REQUESTS[1], received + piece, NULL)
+            pack_rows(call, charge, key, call.flags, REQUESTS[1], piece, origin, NULL)
 
-    yield Figure("  client: keys", cpu_us_per_item(lambda: claims.Claims(calls), len(calls)), "µs")
+    yield Figure("  client: keys", cpu_us_per_item(lambda: claims.KeyClaims(calls), len(calls)), "µs")
     yield Figure(
         "  client: ids of dimensions",
         cpu_us_per_item(lambda: target.catalog.code(conn, calls), len(calls)),
         "µs",
     )
-    yield Figure("  client: row packed by hand", cpu_us_per_item(pack, len(calls)), "µs")
+    yield Figure("  client: row and posting packed by hand", cpu_us_per_item(pack, len(calls)), "µs")
     yield Figure(
         "  client: row by psycopg's write_row", _write_row_us(conn, pairs), "µs", note="the way not taken"
     )
@@ -113,7 +123,7 @@ def _client_parts(dsn: str, batch: Sequence[Priced]) -> Iterator[Figure]:
     target.close()
 
 
-def _write_row_us(conn: Connection, pairs: list[tuple[ModelCall, Charge, bytes, bytes]]) -> float:
+def _write_row_us(conn: Connection, pairs: list[tuple[ModelCall, Charge, bytes, Pieces]]) -> float:
     """The same values through psycopg's own binary COPY, 46 columns a row."""
     types = ["int8", "timestamptz", "uuid"] + ["int8"] * 16 + ["int4"] * 16 + ["text"] * 3
     columns = ", ".join(f"c{i} {t}" for i, t in enumerate(types))
@@ -149,15 +159,15 @@ def _raw_copy(dsn: str, batch: Sequence[Priced]) -> Iterator[Figure]:
     calls = [call for b, _ in batch for call in b.calls]
     charges = [charge for _, listed in batch for charge in listed]
     conn.execute("BEGIN")
-    received = b"\0\0\0\x08" + bytes(8)
-    keys, coded = claims.Claims(calls).own, target.catalog.code(conn, calls)
+    origin = Origin(b"\0\0\0\x08" + bytes(8), NULL)
+    keys, coded = claims.KeyClaims(calls).own, target.catalog.code(conn, calls)
     rows = [
-        pack_row(call, charge, key, call.flags, REQUESTS[1], received + pieces, NULL)
+        pack_rows(call, charge, key, call.flags, REQUESTS[1], pieces, origin, NULL)[0]
         for call, charge, key, pieces in zip(calls, charges, keys, coded, strict=True)
     ]
     data = b"".join((COPY_HEADER, *rows, COPY_TRAILER))
     conn.execute("COMMIT")
-    conn.execute("CREATE TABLE raw_copy (LIKE pg_temp.staging)")
+    conn.execute("CREATE TABLE raw_copy (LIKE _genai.model_call)")
     statement = f"COPY raw_copy ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)".encode()
     meter, taken, wall = _Meter(conn), [], []
     for _ in range(BATCHES):
@@ -217,7 +227,7 @@ class _Meter:
             for module in (writer, claims)
             if hasattr(module, name)
         }
-        execute, copy = self._conn.execute, writer._copy
+        execute, copy = self._conn.execute, writer.copy_in
 
         def metered(action: Callable[..., Any], statement: object, run: Callable[[], Any]) -> Any:
             before = self.backend_us()
@@ -235,4 +245,4 @@ class _Meter:
 
         self._conn.execute = metered_execute  # type: ignore[method-assign,assignment]
         self._conn.pipeline = nullcontext  # type: ignore[method-assign,assignment]  # else none ends by itself
-        writer._copy = metered_copy
+        writer.copy_in = claims.copy_in = metered_copy

@@ -21,6 +21,7 @@ from psycopg import sql
 from tests.coding_agents.sessions import AGENTS, CANARY, Session, session
 from tests.patience import PATIENCE_SECONDS
 from tests.running import RunningService
+from tests.storage.ledger import add_up
 
 _MS = 1_000_000
 """Until the binder has brought both signals of a call together."""
@@ -85,6 +86,7 @@ def test_the_events_of_a_session_are_its_calls_and_a_resend_changes_nothing(
 
     for told in sessions:
         assert_right(rows(migrated_database, FIGURES, told.name), told)
+    add_up(migrated_database)
     sums = "SELECT sum(calls), sum(cost_pico_usd) FROM genai.usage_minute"
     ((counted, cost),) = rows(migrated_database, sums)
     assert counted == sum(len(told.calls) for told in sessions)

@@ -8,6 +8,7 @@ import psycopg
 from psycopg import sql
 
 from tests.end_to_end.traffic import Identity, Sums
+from tests.storage.ledger import add_up
 
 SERIES = ("environment", "data_mode", "service_name", "endpoint_tag", "prompt_version", "provider", "model")
 PEOPLE = ("environment", "data_mode", "tenant_id", "user_id", "endpoint_tag", "provider", "model")
@@ -50,6 +51,7 @@ def stored_sums(dsn: str) -> Sums:
 
 def totals(dsn: str) -> dict[str, Row]:
     """Every measure of the rows and of each rollup: equal before and after means that nothing was added."""
+    add_up(dsn)
     rows = sql.SQL(", ").join(sql.SQL(expression) for expression in MEASURES.values())
     added = sql.SQL(", ").join(sql.SQL("sum({})").format(sql.Identifier(name)) for name in MEASURES)
     found = {"rows": _rows(dsn, sql.SQL("SELECT {} FROM genai.model_call").format(rows))[0]}
@@ -60,6 +62,7 @@ def totals(dsn: str) -> dict[str, Row]:
 
 def imbalance(dsn: str) -> list[tuple[str, Row]]:
     """Buckets in which a rollup and the rows differ in any measure: (rollup, one side's sums)."""
+    add_up(dsn)
     return [
         (view, row)
         for view, (width, dimensions) in ROLLUPS.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from service.tally import Tally
 from storage.ingest.batcher import Batcher
 from tests.end_to_end.traffic import make_spans
 from tests.running import ROOT
+from tests.storage.ledger import add_up
 
 REPORT: dict[str, object] = {
     "externalRequestId": "req_1",
@@ -51,6 +53,7 @@ async def consume(dsn: str, *batches: Batch) -> None:
         pipeline = Pipeline(rules, load_price_book(None), batcher.submit)
         for batch in batches:
             await pipeline.consume(batch)
+    await asyncio.to_thread(add_up, dsn)
 
 
 def reports(*changes: dict[str, object]) -> Batch:

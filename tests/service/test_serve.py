@@ -111,7 +111,8 @@ def test_stock_exporters_over_both_transports_reach_the_view(
         exporter.shutdown()
 
     assert calls(migrated_database) == 100
-    assert rows(migrated_database, "SELECT sum(calls) FROM genai.usage_minute")[0][0] == 100
+    summed = "SELECT sum(calls) FROM genai.usage_minute"
+    until(lambda: rows(migrated_database, summed)[0][0] == 100, "the sums of all calls")
     assert rows(migrated_database, "SELECT count(*) FROM genai.model_call WHERE user_id LIKE 'u-%'") == [
         (0,)
     ], "users are stored as keyed hashes"

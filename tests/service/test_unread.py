@@ -16,6 +16,7 @@ from cli.__main__ import build
 from tests.receiver.spans import CHAT, Attributes, Made
 from tests.running import ROOT, RunningService
 from tests.service.test_late_binding import send
+from tests.storage.ledger import add_up
 
 PAGE = (ROOT / "docs" / "instrumenting.md").read_text(encoding="utf-8")
 MAPPING = re.search(r"^```yaml dialects\.yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
@@ -90,6 +91,7 @@ def _is_told(dsn: str, service: RunningService) -> None:
     assert sum(line.get("reason", "").startswith("unread: no rule reads") for line in lines) == 2
     assert "acme.llm.tracing 3.1" in page(service, "/")
     assert "unread spans" in page(service, "/service")
+    add_up(dsn)
     services = json.loads(run(dsn, "compare", "--last", "1h", "--by", "service", "--json"))
     assert services["total"]["unreadSpans"] == 2
     assert {one["segment"]: one["unreadSpans"] for one in services["segments"]} == {"desk": 0}

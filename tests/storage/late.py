@@ -16,7 +16,7 @@ from receiver.otlp.decode import decode
 from storage.ingest.writer import Writer
 from storage.late.binder import Binder, Bound
 from tests.receiver.spans import T0, Made, request
-from tests.storage.ledger import assert_rollups_equal_rows, rows
+from tests.storage.ledger import add_up, assert_rollups_equal_rows, rows
 
 MINUTE_NS = 60_000_000_000
 RULES = Admission(identity_rules([b"k" * 16], user=Mode.PLAIN))
@@ -71,7 +71,9 @@ class Late:
         return batch
 
     def bind(self, minute: float = 1) -> Bound:
-        return self.binder.bind(self._begin_ns + round(minute * MINUTE_NS))
+        bound = self.binder.bind(self._begin_ns + round(minute * MINUTE_NS))
+        add_up(self.dsn)
+        return bound
 
     def calls(self, *columns: str) -> list[tuple[Any, ...]]:
         """Columns of the counted calls, in order of their span ids."""

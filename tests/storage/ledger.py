@@ -11,6 +11,7 @@ import psycopg
 from processor.calls.call import PROVIDER, Batch, ModelCall, Outcome, Source
 from processor.pricing.charge import Charge
 from storage.ingest.writer import Writer
+from storage.postings.folder import fold
 
 SECOND_NS = 1_000_000_000
 NOON_NS = 1_790_000_000 * SECOND_NS  # 2026-09-21 13:33:20 UTC
@@ -51,6 +52,12 @@ def write(writer: Writer, calls: Sequence[ModelCall], charge: Charge = PRICED) -
     """Write calls as one request, all at one charge."""
     (outcome,) = writer.write([(Batch(calls=list(calls), spans=len(calls)), [charge] * len(calls))])
     return outcome
+
+
+def add_up(dsn: str) -> int:
+    """Do a folder's work: the summaries then hold everything that is committed."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        return fold(connection)
 
 
 def rows(dsn: str, query: str, *parameters: object) -> list[tuple[Any, ...]]:

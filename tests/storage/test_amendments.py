@@ -24,7 +24,7 @@ from processor.calls.merge import take_usage
 from processor.pricing.charge import Charge
 from storage.dimensions.cardinality import ENDPOINT
 from storage.ingest.call_keys import own_key
-from storage.ingest.staging_row import postgres_us
+from storage.ingest.call_row import postgres_us
 from storage.ingest.writer import Writer
 from storage.journal.amender import Amender, Amendment, retract, set_fields
 from storage.journal.stored_row import Row, RowKey

@@ -17,7 +17,7 @@ from processor.calls.call import Batch
 from processor.calls.errors import Overloaded, StorageUnavailable
 from storage.ingest import batcher as module
 from storage.ingest.batcher import HANG_SECONDS, Batcher
-from tests.storage.ledger import PRICED, assert_rollups_equal_rows, call, totals, value
+from tests.storage.ledger import PRICED, add_up, assert_rollups_equal_rows, call, totals, value
 
 
 def request(name: str, calls: int = 5) -> tuple[Batch, list[object]]:
@@ -166,15 +166,15 @@ async def test_connections_cut_under_load_lose_and_double_nothing(migrated_datab
     assert_rollups_equal_rows(migrated_database)
 
 
-async def test_idle_writers_show_that_they_live_and_how_fresh_rows_were(
+async def test_idle_writers_show_that_they_live(
     migrated_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "TICK_SECONDS", 0.1)
     async with Batcher(migrated_database) as batcher:
         await batcher.submit(*request("a"))
         await asyncio.sleep(0.6)
-        assert value(migrated_database, "SELECT sum(calls) FROM genai.freshness_minute") == 5
         assert value(migrated_database, "SELECT live_writers FROM genai.watermark") == 2
+        add_up(migrated_database)
         assert value(migrated_database, "SELECT now() - complete_to < interval '2 s' FROM genai.watermark")
 
 

@@ -29,10 +29,11 @@ def test_a_range_is_written_out_in_order() -> None:
 def test_a_range_of_definitions_is_written_out_for_a_group_or_a_row() -> None:
     assert write_out("SELECT {requests..successes= s sum} FROM s") == (
         "SELECT nullif(sum(s.requests), 0) AS requests,"
-        " nullif(count(*) FILTER (WHERE s.status = 1), 0) AS successes FROM s"
+        " nullif(sum(s.n) FILTER (WHERE s.status = 1), 0) AS successes FROM s"
     )
     assert (
-        write_out("{successes..successes= m row}") == "CASE WHEN m.status = 1 THEN 1 END::bigint AS successes"
+        write_out("{successes..successes= m row}")
+        == "CASE WHEN m.status = 1 THEN m.n END::bigint AS successes"
     )
 
 

@@ -1,6 +1,6 @@
 -- ranges: storage/schema/measures.py
 -- Rollup = rows, always (LEDGER §9, §11): where the two differ, one line per level, bucket and ids, with what the
--- rows have more. One statement, so one snapshot. Only buckets that lie wholly in [from_time, to_time) and above
+-- rows have more, less what waits for the folder (`_genai.summed`). One statement, so one snapshot. Only buckets that lie wholly in [from_time, to_time) and above
 -- the floors of both sides are compared; give whole days to have every level compared.
 
 DROP FUNCTION IF EXISTS _genai.rollup_bound(timestamptz, timestamptz);
@@ -29,7 +29,7 @@ CREATE FUNCTION _genai.rollup_difference(from_time timestamptz, to_time timestam
 RETURNS TABLE (level text, bucket timestamptz, series_id bigint, identity_id bigint, difference jsonb)
 LANGUAGE sql STABLE AS $$
     WITH booked AS MATERIALIZED (
-        SELECT b.* FROM _genai.booked b WHERE b.time >= from_time AND b.time < to_time
+        SELECT b.* FROM _genai.summed b WHERE b.time >= from_time AND b.time < to_time
     ), both_sides AS (
         SELECT 'minute' AS level, date_bin('1 minute', b.time, 'epoch') AS bucket, b.series_id AS series_id,
             0::bigint AS identity_id,

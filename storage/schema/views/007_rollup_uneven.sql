@@ -17,7 +17,7 @@ LANGUAGE sql STABLE AS $$
         SELECT b.time, b.series_id, b.identity_id, s.facet_id, s.line_id,
             date_part('hour', b.time)::bigint AS hour, date_part('minute', b.time)::bigint AS minute,
             ({calls..latency_b23+ @ * (coalesce(b.#, 0) % 2147483647)}) % 2147483647 AS told
-        FROM _genai.booked b JOIN _genai.series s ON s.id = b.series_id
+        FROM _genai.summed b JOIN _genai.series s ON s.id = b.series_id
         WHERE b.time >= from_time AND b.time < to_time
     ), rows AS (
         SELECT
