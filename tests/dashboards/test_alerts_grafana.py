@@ -139,10 +139,6 @@ def test_grafana_tells_faults_of_the_pipeline_and_loses_nothing_when_it_is_resta
             wait_until(lambda: told(migrated_database, "grafana") >= FAULTY, migrated_database)
             wait_until(lambda: told(migrated_database, "builtin") >= FAULTY, migrated_database)
             assert told(migrated_database, "grafana") == told(migrated_database, "builtin") == FAULTY
-            with connection.transaction():
-                connection.execute("LOCK TABLE _genai.usage_hour IN ACCESS EXCLUSIVE MODE")
-                unreadable = ("ledger_unreadable", "critical", "prod")
-                wait_until(lambda: unreadable in told(migrated_database, "grafana"), migrated_database)
         # Grafana is away while everything ends, and while spans are rejected for another reason.
         for fault in FAULTS.values():
             fault.mend(connection, datetime.now(UTC))
@@ -153,6 +149,10 @@ def test_grafana_tells_faults_of_the_pipeline_and_loses_nothing_when_it_is_resta
             wait_until(
                 lambda: ("grafana", "refused_by_ledger") in scopes(migrated_database), migrated_database
             )
+            with connection.transaction():
+                connection.execute("LOCK TABLE _genai.usage_hour IN ACCESS EXCLUSIVE MODE")
+                unreadable = ("ledger_unreadable", "critical", "prod")
+                wait_until(lambda: unreadable in told(migrated_database, "grafana"), migrated_database)
 
 
 def wait_until(holds: Callable[[], bool], dsn: str) -> None:
