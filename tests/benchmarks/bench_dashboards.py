@@ -1,8 +1,8 @@
 """Database time of every panel with its default choice: 1 M and 10 M calls in 30 days, over 24 h and 30 d.
 
-Sums are filled as such a month leaves them (14 days of minutes are kept, 35 of hours by identity); single
-calls, which panels read at the ragged edges of a window and on Requests, only for the last day, as dense as
-they would be.
+Sums are filled as such a month leaves them (14 days of minutes are kept, 35 of hours by identity), and every
+single call of the month: panels read them at the ragged edges of a window and on Requests. A third of the calls
+name a conversation, a quarter when its first token came, a twentieth a coding agent, a fiftieth failed.
 """
 
 from __future__ import annotations
@@ -95,16 +95,24 @@ SELECT
     2000000000, 9000000000
 FROM generate_series(0, 30) d, generate_series(1, {identities} * 4) i;
 
+INSERT INTO _genai.reading
+VALUES (1, 'gen_ai', '[]'), (2, 'claude_code', '[]'), (3, 'codex', '[]');
+
+INSERT INTO _genai.shape (id, reading_id, request_id_given, operation, streaming)
+SELECT n, greatest(n, 1), false, 'chat', n > 0 FROM generate_series(0, 3) n;
+
 INSERT INTO _genai.model_call (
-    time, received_at, call_key, series_id, identity_id, shape_id, flags, folded, status, usage_source,
+    conversation_id, trace_id, span_id, time_to_first_token_us, time, received_at, call_key, series_id, identity_id, shape_id, flags, folded, status, usage_source,
     price_status,
     requests, input_tokens, output_tokens, latency_us, cost_pico_usd, input_cost_pico_usd,
     cache_read_cost_pico_usd,
     cache_write_cost_pico_usd, output_cost_pico_usd, other_cost_pico_usd)
-SELECT t.at, t.at, gen_random_uuid(), 1 + n % 560, 1 + n % 5000, 0, 0, 0, 1, 1, 1, 1, 800, 200, 2000000,
-    220000000,
-    60000000, 0, 0, 160000000, 0
-FROM generate_series(1, {calls_per_minute} * 1500) n
+SELECT CASE WHEN n % 3 = 0 THEN 'conversation-' || n / 30 END, gen_random_uuid(), n,
+    CASE WHEN n % 4 = 1 THEN 300000 + n % 900000 END, t.at, t.at, gen_random_uuid(), 1 + n % 560, 1 + n % 5000,
+    CASE WHEN n % 40 = 1 THEN 2 WHEN n % 40 = 5 THEN 3 WHEN n % 4 = 1 THEN 1 ELSE 0 END, 0, 0,
+    CASE WHEN n % 50 = 0 THEN 2 ELSE 1 END, 1, 1, 1, 800, 200, 200000 + (n::bigint * 7919) % 9000000,
+    220000000, 60000000, 0, 0, 160000000, 0
+FROM generate_series(1, {calls_per_minute} * 60 * 24 * 30) n
 CROSS JOIN LATERAL (
     SELECT timestamptz '2026-03-01 00:10:00+00' - n * interval '1 minute' / {calls_per_minute} AS at
 ) t;

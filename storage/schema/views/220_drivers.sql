@@ -52,51 +52,37 @@ CREATE FUNCTION genai.change_by_focus(
     share_of_delta double precision, calls bigint, baseline_calls bigint, cost_share double precision, spend text, before text,
     change text
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    WITH served AS MATERIALIZED (
-        SELECT u.side, u.endpoint_tag, u.prompt_version, u.model, sum(u.calls) AS calls, sum(u.cost_pico_usd) AS cost,
-            sum(u.unpriced_calls) AS unpriced
+    WITH summed AS MATERIALIZED (
+        SELECT CASE WHEN grouping(u.model) = 0 THEN 'model' WHEN grouping(u.prompt_version) = 0 THEN 'prompt version'
+                ELSE 'endpoint' END AS kind,
+            CASE WHEN grouping(u.model) = 0 THEN u.model WHEN grouping(u.prompt_version) = 0
+                THEN u.endpoint_tag || ' · ' || u.prompt_version ELSE u.endpoint_tag END AS name,
+            u.endpoint_tag AS endpoint, u.prompt_version, NULL AS "user", NULL AS tenant, u.model,
+            coalesce(sum(u.cost_pico_usd) FILTER (WHERE u.side = 1), 0) AS k1,
+            coalesce(sum(u.cost_pico_usd) FILTER (WHERE u.side = 0), 0) AS k0,
+            coalesce(sum(u.calls) FILTER (WHERE u.side = 1), 0) AS c1,
+            coalesce(sum(u.calls) FILTER (WHERE u.side = 0), 0) AS c0,
+            coalesce(sum(u.unpriced_calls) FILTER (WHERE u.side = 1), 0) AS u1,
+            coalesce(sum(u.unpriced_calls) FILTER (WHERE u.side = 0), 0) AS u0
         FROM genai.spend_of_both(
             p_from, p_to, p_baseline, p_env, p_data_mode, 'endpoint', p_endpoint, p_prompt_version, p_user, p_tenant,
             p_model, p_service) u
-        GROUP BY u.side, u.endpoint_tag, u.prompt_version, u.model
-    ), asked AS MATERIALIZED (
-        SELECT u.side, u.tenant_id, u.user_id, sum(u.calls) AS calls, sum(u.cost_pico_usd) AS cost,
-            sum(u.unpriced_calls) AS unpriced
+        GROUP BY GROUPING SETS ((u.endpoint_tag), (u.endpoint_tag, u.prompt_version), (u.model))
+        UNION ALL
+        SELECT CASE WHEN grouping(u.user_id) = 0 THEN 'user' ELSE 'tenant' END,
+            CASE WHEN grouping(u.user_id) = 0 THEN u.user_id ELSE u.tenant_id END, NULL, NULL, u.user_id, u.tenant_id, NULL,
+            coalesce(sum(u.cost_pico_usd) FILTER (WHERE u.side = 1), 0) AS k1,
+            coalesce(sum(u.cost_pico_usd) FILTER (WHERE u.side = 0), 0) AS k0,
+            coalesce(sum(u.calls) FILTER (WHERE u.side = 1), 0) AS c1,
+            coalesce(sum(u.calls) FILTER (WHERE u.side = 0), 0) AS c0,
+            coalesce(sum(u.unpriced_calls) FILTER (WHERE u.side = 1), 0) AS u1,
+            coalesce(sum(u.unpriced_calls) FILTER (WHERE u.side = 0), 0) AS u0
         FROM genai.spend_of_both(
             p_from, p_to, p_baseline, p_env, p_data_mode, 'user', p_endpoint, p_prompt_version, p_user, p_tenant,
             p_model, p_service) u
-        GROUP BY u.side, u.tenant_id, u.user_id
-    ), row AS (
-        SELECT 'endpoint' AS kind, s.endpoint_tag AS name, 'spanledger-endpoints' AS focus_uid,
-            s.endpoint_tag AS endpoint, NULL AS prompt_version, NULL AS "user", NULL AS tenant, NULL AS model,
-            s.side, s.calls, s.cost, s.unpriced FROM served s
-        UNION ALL
-        SELECT 'prompt version', s.endpoint_tag || ' · ' || s.prompt_version, 'spanledger-prompts', s.endpoint_tag,
-            s.prompt_version, NULL, NULL, NULL, s.side, s.calls, s.cost, s.unpriced FROM served s
-        UNION ALL
-        SELECT 'model', s.model, 'spanledger-models', NULL, NULL, NULL, NULL, s.model, s.side, s.calls, s.cost,
-            s.unpriced FROM served s
-        UNION ALL
-        SELECT 'tenant', a.tenant_id, 'spanledger-users', NULL, NULL, NULL, a.tenant_id, NULL, a.side, a.calls, a.cost,
-            a.unpriced FROM asked a
-        UNION ALL
-        SELECT 'user', a.user_id, 'spanledger-users', NULL, NULL, a.user_id, NULL, NULL, a.side, a.calls, a.cost,
-            a.unpriced FROM asked a
-    ), summed AS (
-        SELECT r.kind, r.name, r.focus_uid, r.endpoint, r.prompt_version, r."user", r.tenant, r.model,
-            coalesce(sum(r.cost) FILTER (WHERE r.side = 1), 0) AS k1,
-            coalesce(sum(r.cost) FILTER (WHERE r.side = 0), 0) AS k0,
-            coalesce(sum(r.calls) FILTER (WHERE r.side = 1), 0) AS c1,
-            coalesce(sum(r.calls) FILTER (WHERE r.side = 0), 0) AS c0,
-            coalesce(sum(r.unpriced) FILTER (WHERE r.side = 1), 0) AS u1,
-            coalesce(sum(r.unpriced) FILTER (WHERE r.side = 0), 0) AS u0
-        FROM row r
-        GROUP BY r.kind, r.name, r.focus_uid, r.endpoint, r.prompt_version, r."user", r.tenant, r.model
+        GROUP BY GROUPING SETS ((u.user_id), (u.tenant_id))
     ), total AS (
-        SELECT sum(s.cost) FILTER (WHERE s.side = 1) AS k1,
-            coalesce(sum(s.cost) FILTER (WHERE s.side = 1), 0) - coalesce(sum(s.cost) FILTER (WHERE s.side = 0), 0)
-                AS delta
-        FROM served s
+        SELECT sum(s.k1) AS k1, coalesce(sum(s.k1) - sum(s.k0), 0) AS delta FROM summed s WHERE s.kind = 'endpoint'
     ), placed AS (
         SELECT s.*,
             row_number() OVER (PARTITION BY s.kind ORDER BY abs(s.k1 - s.k0) DESC, s.k1 DESC, s.c1 DESC, s.name) AS place
@@ -119,8 +105,9 @@ CREATE FUNCTION genai.change_by_focus(
             NULL, p_service, p_keep) d
         CROSS JOIN LATERAL genai.focus_of(d.endpoint, d.prompt_version, d."user", d.tenant, d.model, d.service) f
         UNION ALL
-        SELECT NULL, p.kind, p.name, p.focus_uid, p.endpoint, p.prompt_version, p."user", p.tenant, p.model, NULL,
-            p.k1 * 1e-12, p.k0 * 1e-12, p.c1, p.c0, p.u1, p.u0
+        SELECT NULL, p.kind, p.name, CASE p.kind WHEN 'endpoint' THEN 'spanledger-endpoints' WHEN 'model' THEN 'spanledger-models'
+                WHEN 'prompt version' THEN 'spanledger-prompts' ELSE 'spanledger-users' END,
+            p.endpoint, p.prompt_version, p."user", p.tenant, p.model, NULL, p.k1 * 1e-12, p.k0 * 1e-12, p.c1, p.c0, p.u1, p.u0
         FROM placed p
         WHERE p.place <= p_keep
     ) r
