@@ -1,8 +1,8 @@
 """Database time of every panel with its default choice: 1 M and 10 M calls in 30 days, over 24 h and 30 d.
 
 Sums are filled as such a month leaves them (14 days of minutes are kept, 35 of hours by identity), and every
-single call of the month: panels read them at the ragged edges of a window and on Requests. A third of the calls
-name a conversation, a quarter when its first token came, a twentieth a coding agent, a fiftieth failed.
+single call of the month: panels read them at the ragged edges of a window and on Requests. A third of the
+calls name a conversation, a quarter when the first token came, a twentieth a coding agent; a fiftieth failed.
 """
 
 from __future__ import annotations
@@ -102,13 +102,15 @@ INSERT INTO _genai.shape (id, reading_id, request_id_given, operation, streaming
 SELECT n, greatest(n, 1), false, 'chat', n > 0 FROM generate_series(0, 3) n;
 
 INSERT INTO _genai.model_call (
-    conversation_id, trace_id, span_id, time_to_first_token_us, time, received_at, call_key, series_id, identity_id, shape_id, flags, folded, status, usage_source,
+    conversation_id, trace_id, span_id, time_to_first_token_us, time, received_at,
+    call_key, series_id, identity_id, shape_id, flags, folded, status, usage_source,
     price_status,
     requests, input_tokens, output_tokens, latency_us, cost_pico_usd, input_cost_pico_usd,
     cache_read_cost_pico_usd,
     cache_write_cost_pico_usd, output_cost_pico_usd, other_cost_pico_usd)
 SELECT CASE WHEN n % 3 = 0 THEN 'conversation-' || n / 30 END, gen_random_uuid(), n,
-    CASE WHEN n % 4 = 1 THEN 300000 + n % 900000 END, t.at, t.at, gen_random_uuid(), 1 + n % 560, 1 + n % 5000,
+    CASE WHEN n % 4 = 1 THEN 300000 + n % 900000 END, t.at, t.at, gen_random_uuid(), 1 + n % 560,
+    1 + n % 5000,
     CASE WHEN n % 40 = 1 THEN 2 WHEN n % 40 = 5 THEN 3 WHEN n % 4 = 1 THEN 1 ELSE 0 END, 0, 0,
     CASE WHEN n % 50 = 0 THEN 2 ELSE 1 END, 1, 1, 1, 800, 200, 200000 + (n::bigint * 7919) % 9000000,
     220000000, 60000000, 0, 0, 160000000, 0
