@@ -134,7 +134,7 @@ class Watch:
             state = self._bounded.ask(partial(_state, self.sources.connect, self._sizes_of_late()))
         except TimeoutError:
             return None
-        if state is not None and self._sizes_of_late() is None:
+        if state is not None and state.tables and self._sizes_of_late() is None:
             self._sizes = time.monotonic(), Sizes(state.tables, state.growth)
         return state
 
