@@ -129,7 +129,8 @@ CAUSES: Final[dict[str, Cause]] = {
     ),
     "counted_late": Cause(
         "Calls become visible late", "warning",
-        "A receiver holds calls that it could not commit: see `/diagnostics` of each.",
+        "A receiver holds calls that it could not commit (see `/diagnostics` of each), or no process adds "
+        "them to the summaries: `SELECT * FROM genai.sums_to`.",
         "sums-behind",
     ),
     "probe_failing": Cause(
