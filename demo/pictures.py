@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from urllib.parse import urlencode
 
+from dashboards.links import MONTHLY
 from dashboards.page import TITLES
 from demo.stage import StageError
 
@@ -50,7 +51,7 @@ def chromium() -> str:
 
 def page_of(grafana: str, uid: str, theme: str = "light") -> str:
     """The address of a dashboard with the demo's last day, without Grafana's own menu."""
-    choice = {"from": "now/M" if uid.endswith("month") else "now-24h", "to": "now", "timezone": "utc"}
+    choice = {"from": "now/M" if uid in MONTHLY else "now-24h", "to": "now", "timezone": "utc"}
     shown = urlencode({**choice, "var-data_mode": "demo", "theme": theme})
     return f"{grafana}/d/{uid}?{shown}&kiosk"
 
