@@ -30,7 +30,7 @@ SELECT
     least(
         coalesce(min(coalesce(w.holds_from, w.seen_at)) FILTER (WHERE w.seen_at > now() - interval '30 seconds'),
             max(w.seen_at)),
-        CASE WHEN count(*) > 0 THEN (SELECT s.received_to FROM genai.sums_to s) END) AS complete_to,
+        CASE WHEN count(*) > 0 THEN (SELECT s.received_to FROM genai.sums_to s WHERE s.waiting_calls > 0) END) AS complete_to,
     count(*) FILTER (WHERE w.seen_at > now() - interval '30 seconds') AS live_writers,
     max(w.seen_at) AS seen_at
 FROM _genai.writer_mark w;
