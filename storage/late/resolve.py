@@ -138,7 +138,8 @@ def _members(seats: Sequence[Seat], rows: Mapping[RowKey, Row]) -> list[_Member]
             members[id(seat.node)] = met
     seated = {member.place for member in members.values()}
     for place in {seat.node.of for seat in seats} - seated:
-        if place is not None and (alone := rows.get(place)) is not None:  # a report or record without a trace
+        alone = None if place is None else rows.get(place)  # of a report or record without a trace
+        if place is not None and alone is not None and _stands(alone, keys):
             members[id(alone)] = _Member(_reading(own_reading(alone)), place, alone)
     for seat in seats:
         member = members.get(id(seat.node))
@@ -158,9 +159,13 @@ def _members(seats: Sequence[Seat], rows: Mapping[RowKey, Row]) -> list[_Member]
 
 def _is_known(member: _Member, rows: Mapping[RowKey, Row], keys: set[bytes]) -> bool:
     """Whether what became of a span is all here: its row, or the row of the call that it was found to be."""
-    if member.row is None:
-        return member.of in rows
-    return member.row.merged_into is None or member.row.merged_into in keys
+    row = member.row if member.row is not None or member.of is None else rows.get(member.of)
+    return row is not None and _stands(row, keys)
+
+
+def _stands(row: Row, keys: set[bytes]) -> bool:
+    """Whether a row counts, or is merged into one that is here."""
+    return row.merged_into is None or row.merged_into in keys
 
 
 def _member(seat: Seat, rows: Mapping[RowKey, Row]) -> _Member | None:

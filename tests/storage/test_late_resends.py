@@ -147,6 +147,22 @@ def test_a_tag_stays_when_the_agent_that_gave_it_is_resent_and_its_call_is_looke
     assert differences(whole, deliveries.state()) == []
 
 
+def test_a_resend_of_a_call_that_proved_to_be_another_counts_nothing(deliveries: Deliveries) -> None:
+    """The span that is resent was never counted; the row of its id is merged into the call inside."""
+    inner = Made(dict(CHAT), 1, 2, trace=b"1")
+    outer = Made({**CHAT, "gen_ai.response.id": STRONG}, 2, trace=b"1")
+    same = replace(outer, span_id=3)
+    deliveries.begin()
+    for span in (inner, outer, same):
+        deliveries.send([span], 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    for span in (same, outer):
+        deliveries.send([span], 501, 0)
+        deliveries.late.bind(502)
+        assert differences(whole, deliveries.state()) == []
+
+
 @pytest.mark.parametrize("requests", ["IO O", "O IO", "IO IO O", "OX IO", "IO OX"])
 def test_requests_of_one_transaction_count_a_span_with_its_inner_call_once(
     deliveries: Deliveries, requests: str
