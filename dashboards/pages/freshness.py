@@ -63,6 +63,8 @@ COURSE = Chart(
     by_segment=False,
     is_logarithmic=True,
     zero=False,
+    leads_to=UID,
+    leads_how="this dashboard, of this time",
     colours={
         "p50": GREEN, "p95": BLUE, "p99": NEUTRAL, "target": YELLOW, "objective": ORANGE, "breach": RED,
     },
@@ -104,6 +106,8 @@ REQUESTS = Chart(
     width=10,
     unit=SECONDS,
     by_segment=False,
+    leads_to=UID,
+    leads_how="this dashboard, of this time",
     colours={"accepted": GREEN, "visible": BLUE, "grafana": ORANGE},
     description=(
         "From the first attempt to send a test request to its OK, to the first answer of Overview's query "
@@ -138,6 +142,8 @@ LAG = Chart(
     sql="freshness/lag",
     width=12,
     unit=SECONDS,
+    leads_to="spanledger-requests",
+    series="service",
     description=(
         "From the end of a call to its receipt, the P95 by service, with a wrong clock taken off: exporters "
         "that wait, retry or stand behind a queue. Next: the list beside it has the clocks."

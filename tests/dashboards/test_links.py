@@ -30,6 +30,7 @@ ROW = {
     "latency": "0.4-0.8",
     "focus": "se&ries",
     "conversation": "ses&sion", "status": "err&or", "error": "a=b", "price_status": "no usage",
+    "price": "un&priced",
     "next_page": "3", "previous_page": "1",
     "environments": "var-env=prod&var-env=staging%20%26%20co",
     **{name: f"row {AWKWARD} {name}" for name in FOCUS},

@@ -15,11 +15,13 @@ $$;
 -- P50, P95 and P99 over time, with the lines to hold them against; the worst of a breach while it lasted.
 CREATE FUNCTION genai.panel_freshness_course(p_from timestamptz, p_to timestamptz)
 RETURNS TABLE ("time" timestamptz, p50 double precision, p95 double precision, p99 double precision,
-    target double precision, objective double precision, breach double precision) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    target double precision, objective double precision, breach double precision, until_ms bigint)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT f.time, least(f.p50_seconds, 3600), least(f.p95_seconds, 3600), least(f.p99_seconds, 3600), o.target_seconds,
         o.objective_seconds, (
             SELECT max(greatest(b.peak_seconds, 0.001)) FROM genai.freshness_breach b
-            WHERE b.opened_at < f.time + s.width AND coalesce(b.closed_at, 'infinity') > f.time)
+            WHERE b.opened_at < f.time + s.width AND coalesce(b.closed_at, 'infinity') > f.time),
+        (extract(epoch FROM f.time + s.width) * 1000)::bigint
     FROM (SELECT CASE WHEN p_to - p_from <= interval '7 hours' THEN 'minute' WHEN p_to - p_from <= interval '15 days' THEN 'hour'
         ELSE 'day' END AS step) c
     CROSS JOIN LATERAL (SELECT ('1 ' || c.step)::interval AS width) s
@@ -43,14 +45,15 @@ $$;
 
 -- The probe over time: the slowest of every step, and how many failed.
 CREATE FUNCTION genai.panel_probe_course(p_from timestamptz, p_to timestamptz)
-RETURNS TABLE ("time" timestamptz, accepted double precision, visible double precision, grafana double precision)
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT date_bin(c.width, p.sent_at, 'epoch'), max(p.accepted_seconds), max(p.visible_seconds), max(p.grafana_seconds)
+RETURNS TABLE ("time" timestamptz, accepted double precision, visible double precision, grafana double precision,
+    until_ms bigint) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT date_bin(c.width, p.sent_at, 'epoch'), max(p.accepted_seconds), max(p.visible_seconds), max(p.grafana_seconds),
+        (extract(epoch FROM date_bin(c.width, p.sent_at, 'epoch') + c.width) * 1000)::bigint
     FROM (SELECT CASE WHEN p_to - p_from <= interval '7 hours' THEN interval '1 minute' WHEN p_to - p_from <= interval '15 days'
         THEN interval '15 minutes' ELSE interval '6 hours' END AS width) c
     CROSS JOIN genai.probe p
     WHERE p.sent_at >= p_from AND p.sent_at < p_to
-    GROUP BY 1
+    GROUP BY 1, 5
     ORDER BY 1
 $$;
 
@@ -67,8 +70,10 @@ $$;
 
 -- How late the calls of each service came over time, the P95 in seconds; twenty services, the latest of them.
 CREATE FUNCTION genai.panel_lag_course(p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text)
-RETURNS TABLE ("time" timestamptz, seconds double precision, segment text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT l.time, l.p95_seconds, l.service_name
+RETURNS TABLE ("time" timestamptz, seconds double precision, segment text, focus text, until_ms bigint)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT l.time, l.p95_seconds, l.service_name, l.service_name,
+        (extract(epoch FROM l.time + ('1 ' || c.step)::interval) * 1000)::bigint
     FROM (SELECT CASE WHEN p_to - p_from <= interval '7 hours' THEN 'minute' WHEN p_to - p_from <= interval '15 days' THEN 'hour'
         ELSE 'day' END AS step) c
     CROSS JOIN LATERAL genai.sender_lag_by(p_from, p_to, c.step) l
