@@ -268,8 +268,8 @@ def test_nobody_else_may_use_the_database_or_a_function(reader: str) -> None:
 
 
 def test_no_function_of_the_contract_runs_with_others_rights(migrated_database: str) -> None:
-    # SET forbids inlining: only PL/pgSQL over arrays, never inlined, may pin how it is planned; and a function
-    # that says so, since from its sixth call on it would be planned for all windows alike.
+    # SET forbids inlining: only PL/pgSQL over arrays, never inlined, may pin how it is planned; and one
+    # function, which from its sixth call on would be planned for all windows alike.
     query = """
         SELECT count(*) FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
         WHERE p.pronamespace = 'genai'::regnamespace AND (p.prosecdef OR p.proconfig IS NOT NULL
