@@ -169,8 +169,6 @@ class ModelCall:
     """Bits of `Flag`."""
     sent_data_mode: str = ""
     """The data mode as sent, where it is no known word: for the operator, not stored."""
-    awaits_ancestor: bool = False
-    """Its line of ancestors does not reach a root inside its request: one that comes later may name it."""
     span_response_ids: tuple[str, ...] | None = None
     """If several spans report it: the response ids they have themselves; one may come again alone."""
     other_spans: tuple[tuple[bytes, bytes, int], ...] = ()

@@ -133,11 +133,7 @@ class Context:
 
     def complete(self, call: ModelCall, seen: ReadSpan) -> None:
         """Fill the gaps of a call reported by one span, in place, from its ancestors and its resource."""
-        if seen.parent_span_id:
-            line = self.lineage(seen.trace_id, seen.parent_span_id)
-            call.awaits_ancestor = not line or bool(line[-1].parent_span_id)
-        else:
-            line = ()
+        line = self.lineage(seen.trace_id, seen.parent_span_id) if seen.parent_span_id else ()
         if self._is_quick(call, seen, line):
             return
         offered = self._offers_of(seen.trace_id + seen.parent_span_id, line) if line else {}
@@ -153,8 +149,6 @@ class Context:
                 set_request_label(member.call, _label(member))
         readings = [take_details(m.call, _calls(m.details)) for m in members if m.call is not None]
         call, _ = merged(readings)
-        own = self.lineage(seen.trace_id, seen.parent_span_id)
-        call.awaits_ancestor = bool(seen.parent_span_id) and (not own or bool(own[-1].parent_span_id))
         line = dict.fromkeys(a for m in members for a in self.lineage(m.trace_id, m.parent_span_id))
         take(call, offers(map(self.tagged, line)))
         call.span_response_ids = _response_ids(members)

@@ -73,7 +73,6 @@ def joined_spans(
         if (call.trace_id, call.span_id) not in read:  # else what it says itself is among them
             rows.append(sighting_row(duplicate(call), call.received_ns, twin.spot))
     for index, first in claims.further.items():
-        calls[index].awaits_ancestor = True  # so that late binding looks at it
         rows.append(sighting_row(further(calls[index]), calls[index].received_ns, first.spot))
     return rows
 

@@ -308,7 +308,6 @@ class Binder:
         calls = [call_of(node.document) for _, node in waiting if node.document is not None]
         for call in calls:
             call.flags |= Flag.PROMOTED
-            call.awaits_ancestor = True
             self._tenants.assign(call)
         keys = [own_key(call, claimed_ms(call)) for call in calls]
         times = timestamp_array([postgres_us(call.time_ns) for call in calls])

@@ -23,7 +23,7 @@ UNITS = {
 }
 """Where the process keeps a field in another unit than the wire."""
 OURS = {
-    "request_id_given", "report_key", "claimed_time_ns", "dialect", "sources", "flags", "awaits_ancestor",
+    "request_id_given", "report_key", "claimed_time_ns", "dialect", "sources", "flags",
     "sent_data_mode", "span_response_ids", "other_spans",
 }  # fmt: skip
 """What the process knows about a call and no sender says."""

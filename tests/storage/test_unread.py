@@ -49,7 +49,7 @@ def _ids(name: str) -> tuple[bytes, bytes]:
 def counted(name: str, parent: str = "") -> ModelCall:
     trace, span = _ids(name)
     above = _ids(parent)[1] if parent else b""
-    return call(name, trace_id=trace, span_id=span, parent_span_id=above, awaits_ancestor=bool(parent))
+    return call(name, trace_id=trace, span_id=span, parent_span_id=above)
 
 
 def write(
