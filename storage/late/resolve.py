@@ -76,11 +76,14 @@ class _Member:
     of: RowKey | None = None
     part: str = ""
     above: list[SpanReading] = field(default_factory=list)
+    was_settled: bool = False
+    """The window of its row has run out, whether the span came again or not."""
 
     def take(self, resent: _Member) -> None:
         """What is known of the span from another window: it came again after its trace was forgotten."""
         self.of, self.part = self.of or resent.of, self.part or resent.part
         self.reading.is_settled &= resent.reading.is_settled
+        self.was_settled |= resent.was_settled
         if self.row is None and resent.row is not None:
             self.row, self.place = resent.row, resent.place
 
@@ -183,7 +186,8 @@ def _member(seat: Seat, rows: Mapping[RowKey, Row]) -> _Member | None:
         own.flags |= 0 if row is None else row.call.flags & _PROMOTED
     own = take_details(own, seat.session.details(node))
     reading = _reading(own, is_settled=node.is_settled)
-    return _Member(reading, place, row, session=seat.session, of=node.of, part=node.part)
+    settled = node.is_settled
+    return _Member(reading, place, row, session=seat.session, of=node.of, part=node.part, was_settled=settled)
 
 
 def _reading(own: ModelCall, *, is_settled: bool = False) -> SpanReading:
@@ -214,7 +218,7 @@ def _links(members: Sequence[_Member]) -> list[tuple[SpanReading, SpanReading]]:
     by_key = {place.call_key: member for place, member in by_place.items()}
     found = []
     for member in members:
-        if member.reading.is_settled and member.row is not None and member.row.merged_into is not None:
+        if member.was_settled and member.row is not None and member.row.merged_into is not None:
             found.append((member.reading, by_key[member.row.merged_into].reading))
         other = by_place.get(member.of) if member.of is not None else None
         if other is None or member.part not in (ELSEWHERE, HALF):

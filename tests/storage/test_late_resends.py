@@ -163,6 +163,23 @@ def test_a_resend_of_a_call_that_proved_to_be_another_counts_nothing(deliveries:
         assert differences(whole, deliveries.state()) == []
 
 
+def test_a_call_stays_one_with_the_call_inside_when_both_are_resent_without_what_is_between(
+    deliveries: Deliveries,
+) -> None:
+    """The span between them is known: nothing of it is kept that would show one inside of the other."""
+    outer = Made({**CHAT, "gen_ai.response.id": STRONG}, 7, trace=b"1")
+    between, inner = Made({**CHAT, **CACHED}, 1, 7, trace=b"1"), Made(dict(CHAT), 4, 1, trace=b"1")
+    deliveries.begin()
+    for spans in ([between, outer], [inner]):
+        deliveries.send(spans, 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    for minute in (500, 501):
+        deliveries.send([between, inner, outer], minute, 0)
+        deliveries.late.bind(minute + 1)
+        assert differences(whole, deliveries.state()) == []
+
+
 @pytest.mark.parametrize("requests", ["IO O", "O IO", "IO IO O", "OX IO", "IO OX"])
 def test_requests_of_one_transaction_count_a_span_with_its_inner_call_once(
     deliveries: Deliveries, requests: str
