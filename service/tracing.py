@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from opentelemetry import trace
+import opentelemetry.trace as api
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
@@ -22,7 +22,7 @@ from service.version import version
 
 log = logging.getLogger("spanledger.tracing")
 
-TRACER: Final = trace.get_tracer("spanledger")
+TRACER: Final = api.get_tracer("spanledger")
 """Makes spans that go nowhere until `tracing` runs."""
 _LAST_SECONDS: Final = 3.0
 """Time for the last spans at the end of a process: a stop must not wait for a receiver that is away."""
@@ -44,7 +44,7 @@ def tracing() -> Iterator[None]:
     own = {"service.name": os.environ.get("OTEL_SERVICE_NAME", "spanledger"), "service.version": version()}
     provider = TracerProvider(resource=Resource.create(own))
     provider.add_span_processor(BatchSpanProcessor(_exporter()))
-    trace.set_tracer_provider(provider)
+    api.set_tracer_provider(provider)
     log.info("exporting our own traces")
     try:
         yield

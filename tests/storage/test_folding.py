@@ -235,7 +235,8 @@ async def test_a_backlog_that_nobody_folds_is_answered_with_back_pressure(
         assert (await batcher.submit(one, [PRICED])).accepted == 1, "folded not long ago"
         with psycopg.connect(migrated_database) as connection:
             connection.execute("UPDATE _genai.fold_state SET sums_to = now() - interval '1 hour'")
-        await batcher.submit(Batch(calls=[call("b")], spans=1), [PRICED])
+        with suppress(Overloaded):  # the writer sees it with this batch at the latest
+            await batcher.submit(Batch(calls=[call("b")], spans=1), [PRICED])
         with pytest.raises(Overloaded, match="summaries"):
             await batcher.submit(Batch(calls=[call("c")], spans=1), [PRICED])
 

@@ -22,9 +22,7 @@ from storage.schema.grafana_role import READER
 from tests.operations.ledger import UNPRICED, Call, fill
 from tests.storage.test_budgets import CENT, Ledger
 
-NOW = datetime.now(UTC).replace(microsecond=0)
 MINUTE = timedelta(minutes=1)
-CALL = Call(NOW, tenant="acme", costs=(CENT, 0, 0, 0, 0))
 BUDGETS = """
 - {name: all, owner: platform, daily: "0.05", monthly: "9"}
 - {name: acme, scope: {tenant: acme}, environment: [prod, dev], daily: "0.02",
@@ -33,24 +31,32 @@ BUDGETS = """
 """
 
 
+class Today(Ledger):
+    """A ledger of calls of this moment: not of the moment when the tests were collected, an hour before."""
+
+    now: datetime
+
+
 @pytest.fixture(scope="module")
-def ledger(module_database: str) -> Iterator[Ledger]:
+def ledger(module_database: str) -> Iterator[Today]:
     """Four cents of today: `all` warns, `acme` is exceeded, and search has a call without a price."""
     with psycopg.connect(module_database, autocommit=True) as connection:
-        ledger = Ledger(module_database, connection)
-        ledger.load(BUDGETS, at=NOW - timedelta(days=3))
-        unpriced = replace(CALL, endpoint="search", tenant="zebra", costs=None, price_status=UNPRICED)
-        fill(module_database, [CALL, CALL, CALL, replace(CALL, tenant="zebra"), unpriced])
-        ledger.judge(NOW)
+        ledger = Today(module_database, connection)
+        ledger.now = datetime.now(UTC).replace(microsecond=0)
+        call = Call(ledger.now, tenant="acme", costs=(CENT, 0, 0, 0, 0))
+        ledger.load(BUDGETS, at=ledger.now - timedelta(days=3))
+        unpriced = replace(call, endpoint="search", tenant="zebra", costs=None, price_status=UNPRICED)
+        fill(module_database, [call, call, call, replace(call, tenant="zebra"), unpriced])
+        ledger.judge(ledger.now)
         yield ledger
 
 
-def run(ledger: Ledger, *arguments: str) -> Result:
+def run(ledger: Today, *arguments: str) -> Result:
     given = [*arguments, "--database-url", ledger.dsn]
     return CliRunner().invoke(build(), ["budgets", *given], catch_exceptions=False)
 
 
-def test_list_shows_every_limit_with_its_state(ledger: Ledger) -> None:
+def test_list_shows_every_limit_with_its_state(ledger: Today) -> None:
     told = json.loads(run(ledger, "list", "--json").stdout)
 
     assert told["state"] == "exceeded"
@@ -65,12 +71,12 @@ def test_list_shows_every_limit_with_its_state(ledger: Ledger) -> None:
     assert "acme: spend-alert, $0.03 in the hour" in shown
 
 
-def test_check_judges_and_fails_where_a_budget_is_exceeded(ledger: Ledger) -> None:
+def test_check_judges_and_fails_where_a_budget_is_exceeded(ledger: Today) -> None:
     assert run(ledger, "check").exit_code == 1
     assert run(ledger, "check", "--fail-on", "nothing").exit_code == 2
 
 
-def test_check_tells_what_is_wrong_with_the_file(ledger: Ledger, tmp_path: Any, monkeypatch: Any) -> None:
+def test_check_tells_what_is_wrong_with_the_file(ledger: Today, tmp_path: Any, monkeypatch: Any) -> None:
     file = tmp_path / "budgets.yaml"
     file.write_text('version: 1\nbudgets:\n  - {name: a, dayly: "1"}\n')
     monkeypatch.setenv("SPANLEDGER_ALERTING__BUDGETS", str(file))
@@ -78,8 +84,8 @@ def test_check_tells_what_is_wrong_with_the_file(ledger: Ledger, tmp_path: Any, 
         run(ledger, "check")
 
 
-def test_the_page_shows_limits_and_events(ledger: Ledger) -> None:
-    page = budgets_page(ledger.connection, Links("./"), None, NOW + MINUTE)
+def test_the_page_shows_limits_and_events(ledger: Today) -> None:
+    page = budgets_page(ledger.connection, Links("./"), None, ledger.now + MINUTE)
 
     places = [page.index(f"{name}</bdi>") for name in ("acme", "all", "search")]
     assert places == sorted(places), "the most used first"
@@ -89,36 +95,37 @@ def test_the_page_shows_limits_and_events(ledger: Ledger) -> None:
     assert page.count(">warning<") >= 3
 
 
-def test_events_list_transitions_with_their_limit(ledger: Ledger) -> None:
+def test_events_list_transitions_with_their_limit(ledger: Today) -> None:
     told = json.loads(run(ledger, "events", "--json").stdout)
 
     assert {(row["budget"], row["transition"], row["period"]) for row in told} == {
         ("all", "warning", "day"), ("acme", "warning", "day"), ("acme", "exceeded", "day"),
         ("acme", "spend_alert", "hour"),
     }  # fmt: skip
-    assert {row["crossedAt"] for row in told} == {f"{NOW:%Y-%m-%dT%H:%M:%S}Z"}
+    assert {row["crossedAt"] for row in told} == {f"{ledger.now:%Y-%m-%dT%H:%M:%S}Z"}
     shown = run(ledger, "events", "--budget", "all").stdout
     assert "warning" in shown
     assert "acme" not in shown
 
 
-def alerts(ledger: Ledger, rule: str, now: datetime = NOW + MINUTE, place: str = "prod") -> list[Row]:
+def alerts(ledger: Today, rule: str, now: datetime | None = None, place: str = "prod") -> list[Row]:
     query = f"SELECT * FROM genai.alert_{rule}(%s, %s)"  # noqa: S608
     with ledger.connection.cursor(row_factory=psycopg.rows.class_row(Row)) as cursor:
-        return [row for row in cursor.execute(query.encode(), [now, place]).fetchall() if row.env]
+        cursor.execute(query.encode(), [now or ledger.now + MINUTE, place])
+        return [row for row in cursor.fetchall() if row.env]
 
 
-def test_a_transition_is_an_alert_for_a_day_at_most(ledger: Ledger) -> None:
+def test_a_transition_is_an_alert_for_a_day_at_most(ledger: Today) -> None:
     (row,) = alerts(ledger, "budget_warning")
 
     assert (row.scope, row.owner, row.env, row.data_mode) == ("all", "platform", "prod", "real")
     assert row.score == 1
     assert (row.value, row.threshold) == (0.04, 0.04)
-    assert row.window_from < row.window_to <= NOW + MINUTE
-    assert alerts(ledger, "budget_warning", NOW + timedelta(hours=25)) == []
+    assert row.window_from < row.window_to <= ledger.now + MINUTE
+    assert alerts(ledger, "budget_warning", ledger.now + timedelta(hours=25)) == []
 
 
-def test_what_is_not_prod_alone_pages_nobody(ledger: Ledger) -> None:
+def test_what_is_not_prod_alone_pages_nobody(ledger: Today) -> None:
     for rule in ("budget_exceeded", "spend_rate"):
         assert alerts(ledger, rule) == []
         (row,) = alerts(ledger, rule, place="elsewhere")
@@ -127,19 +134,19 @@ def test_what_is_not_prod_alone_pages_nobody(ledger: Ledger) -> None:
     assert alerts(ledger, "spend_alert", place="elsewhere") == []
 
 
-def test_a_graver_state_supersedes_the_warning(ledger: Ledger) -> None:
+def test_a_graver_state_supersedes_the_warning(ledger: Today) -> None:
     assert {row.scope for row in alerts(ledger, "budget_warning", place="elsewhere")} == set()
 
 
-def test_an_acknowledged_event_is_quiet(ledger: Ledger) -> None:
+def test_an_acknowledged_event_is_quiet(ledger: Today) -> None:
     (event,) = (row for row in ledger.events() if row["budget"] == "all")
-    assert acknowledge(ledger.connection, event["id"], "ana", NOW)
-    assert not acknowledge(ledger.connection, event["id"], "ben", NOW)
+    assert acknowledge(ledger.connection, event["id"], "ana", ledger.now)
+    assert not acknowledge(ledger.connection, event["id"], "ben", ledger.now)
     assert alerts(ledger, "budget_warning") == []
     assert "acknowledged by ana" in run(ledger, "events").stdout
 
 
-def test_an_alert_acknowledged_in_the_inbox_is_quiet(ledger: Ledger) -> None:
+def test_an_alert_acknowledged_in_the_inbox_is_quiet(ledger: Today) -> None:
     ledger.connection.execute(
         "INSERT INTO _genai.alert_episode (org_id, fingerprint, starts_at, source, topic, first_seen,"
         " last_seen, deliveries, has_fired, is_test, title, rule, category, severity, environment,"
@@ -148,14 +155,14 @@ def test_an_alert_acknowledged_in_the_inbox_is_quiet(ledger: Ledger) -> None:
         " VALUES (1, 'f', %(now)s, 'builtin', '', %(now)s, %(now)s, 1, true, false, '', 'budget_exceeded',"
         " '', 'info', 'dev,prod', 'real', '', 'acme', '{}', %(now)s - interval '1 h', %(now)s, true, '24h',"
         " '{}', '{}', '{}', '{}', 'acknowledged', 'eva', %(now)s)",
-        {"now": NOW + MINUTE},
+        {"now": ledger.now + MINUTE},
     )
-    judge(ledger.connection, NOW + 2 * MINUTE)
+    judge(ledger.connection, ledger.now + 2 * MINUTE)
 
     assert [row["acknowledged_by"] for row in ledger.events() if row["state"] == "exceeded"] == ["eva"]
 
 
-def test_grafana_reads_budgets(ledger: Ledger) -> None:
+def test_grafana_reads_budgets(ledger: Today) -> None:
     with ledger.connection.transaction():
         ledger.connection.execute(f"SET LOCAL ROLE {READER}".encode())
         row = ledger.connection.execute(
