@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -11,16 +10,12 @@ from psycopg.rows import dict_row
 
 from operations.format import iso
 from operations.terminal import public
-from storage.statements import statements_of
+from storage.statements import statements_beside
+
+query = statements_beside(__file__)
+"""Finds a statement in `queries.sql` by its name."""
 
 Row = dict[str, Any]
-
-_QUERIES = Path(__file__).with_name("queries.sql")
-
-
-def query(name: str) -> bytes:
-    """The statement of that name in `queries.sql`."""
-    return statements_of(_QUERIES)[name]
 
 
 def rows(connection: psycopg.Connection[Any], name: str, **values: object) -> list[Row]:

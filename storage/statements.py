@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -29,6 +30,16 @@ def _statements() -> dict[str, bytes]:
             raise ValueError(f"{file.name}: {', '.join(sorted(twice))} stands in another room too")
         found |= statements
     return found
+
+
+def statements_beside(module: str) -> Callable[[str], bytes]:
+    """What finds a statement by name in the `queries.sql` beside a module.
+
+    Args:
+        module: its `__file__`.
+    """
+    file = Path(module).with_name("queries.sql")
+    return lambda name: statements_of(file)[name]
 
 
 @cache

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from psycopg.types.json import Jsonb
@@ -16,7 +15,9 @@ from operations.alerts.document import Json
 from operations.alerts.model import Asked, Connection, Row, ask_all, detail
 from processor.alerting.catalogue import RULES, Place, Rule, Severity
 from processor.alerting.states import Instance, Labels, State, advance
-from storage.statements import statements_of
+from storage.statements import statements_beside
+
+_query = statements_beside(__file__)
 
 INTERVAL = timedelta(minutes=1)
 Key = tuple[str, Place]
@@ -184,7 +185,3 @@ def deliver(connection: Connection, now: datetime, send: Send) -> list[str]:
         else:
             connection.execute(_query("document_sent"), {"id": number})
     return list(failed.values())
-
-
-def _query(name: str) -> bytes:
-    return statements_of(Path(__file__).with_name("queries.sql"))[name]

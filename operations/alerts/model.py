@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
@@ -13,7 +12,9 @@ from psycopg.rows import class_row
 
 from processor.alerting.catalogue import RULES, Place, Rule
 from processor.alerting.states import Labels
-from storage.statements import statements_of
+from storage.statements import statements_beside
+
+_query = statements_beside(__file__)
 
 Connection = psycopg.Connection[Any]
 
@@ -102,7 +103,3 @@ def detail(connection: Connection, rule: Rule, row: Row) -> Detail:
 def summary(rule: Rule, row: Row) -> str:
     """The rule's numbers in a sentence."""
     return rule.summary.format_map(asdict(row))
-
-
-def _query(name: str) -> bytes:
-    return statements_of(Path(__file__).with_name("queries.sql"))[name]

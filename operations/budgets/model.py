@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.rows import dict_row
 
-from storage.statements import statements_of
+from storage.statements import statements_beside
+
+_query = statements_beside(__file__)
 
 Connection = psycopg.Connection[Any]
 Row = dict[str, Any]
@@ -99,7 +100,6 @@ def events(
 
 def read(connection: Connection, name: str, **values: object) -> list[Row]:
     """The rows of a statement in `queries.sql`."""
-    query = statements_of(Path(__file__).with_name("queries.sql"))[name]
     parameters: Mapping[str, object] | None = values or None
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query, parameters).fetchall()
+        return cursor.execute(_query(name), parameters).fetchall()

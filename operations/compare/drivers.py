@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
 
-from storage.statements import statements_of
+from storage.statements import statements_beside
+
+_query = statements_beside(__file__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +79,4 @@ def drivers(connection: psycopg.Connection[Any], values: Mapping[str, object], k
         kind: the class that `genai.classify` found: it says which measure the question is about.
     """
     cursor = connection.cursor(row_factory=class_row(Driver))
-    return cursor.execute(_query(), {**values, "class": kind}).fetchall()
-
-
-def _query() -> bytes:
-    return statements_of(Path(__file__).with_name("queries.sql"))["drivers"]
+    return cursor.execute(_query("drivers"), {**values, "class": kind}).fetchall()

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
@@ -18,7 +17,9 @@ from psycopg.rows import class_row
 from operations import dimensions
 from operations.compare.drivers import Driver, drivers
 from operations.exactness import at_least
-from storage.statements import statements_of
+from storage.statements import statements_beside
+
+_query = statements_beside(__file__)
 
 DIMENSIONS = tuple(each.sql for each in dimensions.DIMENSIONS.values())
 TERMS = ("volume", "attempts", "mix", "tokens", "price", "new", "gone")
@@ -217,7 +218,3 @@ def as_json(change: Change | Driver) -> dict[str, object]:
     """The row with money as text with every digit."""
     values = {field.name: getattr(change, field.name) for field in fields(change)}
     return {name: f"{value:f}" if isinstance(value, Decimal) else value for name, value in values.items()}
-
-
-def _query(name: str) -> bytes:
-    return statements_of(Path(__file__).with_name("queries.sql"))[name]

@@ -5,19 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.rows import dict_row
 
-from storage.statements import statements_of
+from storage.statements import statements_beside
+
+_query = statements_beside(__file__)
 
 Connection = psycopg.Connection[Any]
 Connect = Callable[[], AbstractContextManager[Connection]]
 Row = dict[str, Any]
-
-_QUERIES = Path(__file__).with_name("queries.sql")
 
 
 class Fault(NamedTuple):
@@ -146,10 +145,6 @@ def _cause(error: psycopg.Error, otherwise: str) -> str:
     code = error.sqlstate or ""
     was_cut = isinstance(error, psycopg.OperationalError) and (not code or code.startswith(("08", "57P")))
     return "database_away" if was_cut else otherwise
-
-
-def _query(name: str) -> bytes:
-    return statements_of(_QUERIES)[name]
 
 
 def _rows(connection: Connection, name: str) -> list[Row]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg.rows import dict_row
 
 from operations.query import Row
-from storage.statements import statements_of
+from storage.statements import statements_beside
+
+_query = statements_beside(__file__)
 
 BLIND: Final = ("database_away", "database_cannot_commit", "summaries_unreadable", "no_worker")
 """Causes that keep calls from being seen, and us from judging: who has them is in breach while they last."""
@@ -116,7 +117,3 @@ def _opened(now: Row) -> datetime:
 def _rows(connection: Connection, name: str, **values: object) -> list[Row]:
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(_query(name), values).fetchall()
-
-
-def _query(name: str) -> bytes:
-    return statements_of(Path(__file__).with_name("queries.sql"))[name]

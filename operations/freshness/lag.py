@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal
 
 import psycopg
 from psycopg.rows import dict_row
 
 from operations.query import Row
-from storage.statements import statements_of
+from storage.statements import statements_beside
+
+_query = statements_beside(__file__)
 
 Connection = psycopg.Connection[Any]
 
@@ -28,7 +29,3 @@ def lags(
     with connection.cursor(row_factory=dict_row) as cursor:
         values = {"start": start, "end": end, "step": step}
         return cursor.execute(_query("lags"), values).fetchall()
-
-
-def _query(name: str) -> bytes:
-    return statements_of(Path(__file__).with_name("queries.sql"))[name]

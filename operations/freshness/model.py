@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import psycopg
 
-from storage.statements import statements_of
+from storage.statements import statements_beside
+
+_query = statements_beside(__file__)
 
 Step = Literal["minute", "hour", "day"]
 
@@ -38,8 +39,7 @@ class Answer(NamedTuple):
 
 def freshness(connection: psycopg.Connection[Any], start: datetime, end: datetime, step: Step) -> Answer:
     """Ask for [start, end), which a step may reach over."""
-    statement = statements_of(Path(__file__).with_name("queries.sql"))["freshness"]
-    rows = connection.execute(statement, {"start": start, "end": end, "step": step}).fetchall()
+    rows = connection.execute(_query("freshness"), {"start": start, "end": end, "step": step}).fetchall()
     found = [Freshness(*row) for row in rows]
     whole = next((row for row in found if row.time is None), None)
     return Answer([row for row in found if row.time is not None], whole)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
@@ -12,7 +11,10 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from operations.inbox.document import SEVERITIES, Alert, read
-from storage.statements import statements_of
+from storage.statements import statements_beside
+
+query = statements_beside(__file__)
+"""Finds a statement of this room by its name."""
 
 COOLDOWN = timedelta(seconds=300)
 
@@ -199,8 +201,3 @@ def rows(connection: Connection, name: str, **values: object) -> list[dict[str, 
     """The rows of a statement of this room by column name."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(query(name), values).fetchall()
-
-
-def query(name: str) -> bytes:
-    """The statement of this room of that name."""
-    return statements_of(Path(__file__).with_name("queries.sql"))[name]

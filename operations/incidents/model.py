@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import psycopg
@@ -15,7 +14,10 @@ from operations.compare.model import Comparison, Question
 from operations.inbox.frozen import Story
 from operations.inbox.lifecycle import NotAllowed, note, set_state
 from operations.inbox.story import stored, tell
-from storage.statements import statements_of
+from storage.statements import statements_beside
+
+query = statements_beside(__file__)
+"""Finds a statement of this room by its name."""
 
 Connection = psycopg.Connection[Any]
 Row = dict[str, Any]
@@ -283,8 +285,3 @@ def rows(connection: Connection, name: str, **values: object) -> list[Row]:
     """The rows of a statement of this room by column name."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(query(name), values).fetchall()
-
-
-def query(name: str) -> bytes:
-    """The statement of this room of that name."""
-    return statements_of(Path(__file__).with_name("queries.sql"))[name]

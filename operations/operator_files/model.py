@@ -13,7 +13,9 @@ from psycopg.types.json import Jsonb
 
 from processor.calls.errors import ConfigError
 from processor.calls.strict_yaml import Value, read_yaml
-from storage.statements import statements_of
+from storage.statements import statements_beside
+
+_query = statements_beside(__file__)
 
 Connection = psycopg.Connection[Any]
 Json = dict[str, Any]
@@ -73,7 +75,3 @@ def is_in_force(connection: Connection, file: OperatorFile) -> bool:
     """Whether this very version is in force."""
     row = connection.execute(_query("in_force"), {"kind": file.kind}).fetchone()
     return row is not None and row[2] == file.sha256
-
-
-def _query(name: str) -> bytes:
-    return statements_of(Path(__file__).with_name("queries.sql"))[name]

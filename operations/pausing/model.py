@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
 
-from storage.statements import statements_of
+from storage.statements import statements_beside
+
+_query = statements_beside(__file__)
 
 ALL = "*"
 """Every dashboard that may be paused."""
@@ -52,7 +53,3 @@ def resume(connection: Connection, uids: Iterable[str]) -> list[str]:
 def pauses(connection: Connection) -> list[Pause]:
     """The pauses of this moment."""
     return [Pause(*row) for row in connection.execute(_query("pauses")).fetchall()]
-
-
-def _query(name: str) -> bytes:
-    return statements_of(Path(__file__).with_name("queries.sql"))[name]

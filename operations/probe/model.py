@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 import psycopg
 
-from storage.statements import statements_of
+from storage.statements import statements_beside
+
+_query = statements_beside(__file__)
 
 ENVIRONMENT: Final = "spanledger-probe"
 SERVICE: Final = "spanledger-probe"
@@ -63,7 +64,3 @@ def record(connection: psycopg.Connection[Any], outcome: Outcome, holder: str) -
 def forget(connection: psycopg.Connection[Any], days: int) -> None:
     """Take away what is older."""
     connection.execute(_query("forget_probes"), {"days": days})
-
-
-def _query(name: str) -> bytes:
-    return statements_of(Path(__file__).with_name("queries.sql"))[name]

@@ -7,13 +7,14 @@ from datetime import datetime
 from fractions import Fraction
 from itertools import groupby
 from math import floor
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
 
 from operations.dimensions import FILTERS
-from storage.statements import statements_of
+from storage.statements import statements_beside
+
+_query = statements_beside(__file__)
 
 
 class Selection(NamedTuple):
@@ -89,9 +90,8 @@ class Quality(NamedTuple):
 
 def quality(connection: psycopg.Connection[Any], selection: Selection) -> Quality:
     """Ask the ledger."""
-    statements = statements_of(Path(__file__).with_name("queries.sql"))
-    rows = connection.execute(statements["quality"], _values(selection)).fetchall()
-    (grafana,) = connection.execute(statements["grafana"]).fetchone() or ("",)
+    rows = connection.execute(_query("quality"), _values(selection)).fetchall()
+    (grafana,) = connection.execute(_query("grafana")).fetchone() or ("",)
     return Quality(checklist(rows), grafana)
 
 

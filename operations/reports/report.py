@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,7 +13,9 @@ from psycopg.rows import dict_row
 
 from operations.format import printable
 from operations.terminal import Column
-from storage.statements import statements_of
+from storage.statements import statements_beside
+
+_query = statements_beside(__file__)
 
 Connection = psycopg.Connection[Any]
 Row = dict[str, Any]
@@ -82,6 +83,5 @@ def csv_text(rows: Sequence[Mapping[str, object]]) -> str:
 
 def read(connection: Connection, name: str, **values: object) -> list[Row]:
     """The rows of a statement in `queries.sql`."""
-    query = statements_of(Path(__file__).with_name("queries.sql"))[name]
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query, values).fetchall()
+        return cursor.execute(_query(name), values).fetchall()

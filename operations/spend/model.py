@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
@@ -14,7 +13,9 @@ from psycopg.rows import dict_row
 from operations import query as ledger
 from operations.dimensions import DIMENSIONS, Dimension, Split
 from operations.exactness import at_least
-from storage.statements import statements_of
+from storage.statements import statements_beside
+
+_query = statements_beside(__file__)
 
 
 class Question(NamedTuple):
@@ -155,6 +156,5 @@ def _spent(row: ledger.Row, columns: int) -> Spent:
 
 def read(connection: psycopg.Connection[Any], name: str, values: Mapping[str, object]) -> list[ledger.Row]:
     """The rows of a statement in `queries.sql`."""
-    query = statements_of(Path(__file__).with_name("queries.sql"))[name]
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query, values).fetchall()
+        return cursor.execute(_query(name), values).fetchall()

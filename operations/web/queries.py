@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -13,7 +12,10 @@ from psycopg.rows import dict_row
 from operations.compare.model import Question
 from operations.web.grafana import GrafanaLinks
 from operations.web.svg import Chart, Point, chart
-from storage.statements import statements_of
+from storage.statements import statements_beside
+
+query = statements_beside(__file__)
+"""Finds a statement in `queries.sql` by its name."""
 
 Connection = psycopg.Connection[Any]
 Row = dict[str, Any]
@@ -64,8 +66,3 @@ def calls(connection: Connection, question: Question, limit: int, failed: bool =
 def grafana(connection: Connection, question: Question) -> GrafanaLinks:
     """Links into the configured Grafana; without one there are none."""
     return GrafanaLinks(rows(connection, "grafana", question)[0]["root"].rstrip("/"))
-
-
-def query(name: str) -> bytes:
-    """The statement of that name in `queries.sql`."""
-    return statements_of(Path(__file__).with_name("queries.sql"))[name]
