@@ -47,7 +47,7 @@ RETURNS TABLE (seconds double precision, objective_seconds double precision, is_
             FROM genai.freshness_by(p_now - make_interval(secs => o.window_seconds), p_now, 'minute') f WHERE f.time IS NULL
         ) f
         CROSS JOIN LATERAL (
-            SELECT c.complete_to, coalesce(greatest(extract(epoch FROM p_now - c.complete_to), 0), 1e6)::float8 AS behind_seconds
+            SELECT c.complete_to, greatest(coalesce(extract(epoch FROM p_now - c.complete_to), 1e6), 0)::float8 AS behind_seconds
             FROM (SELECT genai.complete_to() AS complete_to) c
         ) b
         CROSS JOIN LATERAL (

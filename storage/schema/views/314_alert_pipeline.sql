@@ -30,32 +30,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT p_now - interval '15 minutes', p_now
 $$;
 
--- From receipt to visible: seconds below which 95 of 100 calls of ten minutes stayed, or how long nothing has been known to
--- be complete, whichever is more. No figures at all are a breach.
-CREATE FUNCTION genai.seconds_behind(p_now timestamptz) RETURNS double precision LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT greatest(behind.seconds, p95.seconds, probe.seconds)
-    FROM (
-        SELECT coalesce(max(extract(epoch FROM p_now - w.complete_to)), 1e6)::float8 AS seconds FROM genai.watermark w
-    ) behind
-    CROSS JOIN (
-        SELECT coalesce(min(f.up_to_ms) FILTER (WHERE f.reached >= 0.95 * f.calls), 0) / 1e3 AS seconds
-        FROM (
-            SELECT b.up_to_ms, sum(b.calls) OVER (ORDER BY b.up_to_ms) AS reached, sum(b.calls) OVER () AS calls
-            FROM (
-                SELECT m.up_to_ms, sum(m.calls) AS calls FROM genai.freshness_minute m
-                WHERE m.minute >= p_now - interval '10 minutes' AND m.minute < p_now
-                GROUP BY m.up_to_ms
-            ) b
-        ) f
-    ) p95
-    CROSS JOIN (
-        SELECT CASE WHEN s.is_missing OR s.failure IS NOT NULL
-            THEN extract(epoch FROM p_now - coalesce(s.good_at, s.sent_at, p_now))::float8 ELSE 0 END AS seconds
-        FROM genai.probe_state(p_now) s
-    ) probe
-$$;
-
--- What was received is not visible in time.
+-- What was received is not visible in time, as the contract is judged (`freshness_now`). No figures at all are a breach.
 CREATE FUNCTION genai.alert_freshness(p_now timestamptz DEFAULT now(), p_place text DEFAULT 'prod')
 RETURNS SETOF genai.alert_row LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT r.*
@@ -65,7 +40,7 @@ RETURNS SETOF genai.alert_row LANGUAGE sql STABLE PARALLEL SAFE AS $$
             b.seconds, l.threshold, w.window_from, w.window_to)
         FROM genai.ledger_part() p
         CROSS JOIN genai.alert_limit('freshness') l
-        CROSS JOIN LATERAL (SELECT genai.seconds_behind(p_now) AS seconds) b
+        CROSS JOIN LATERAL (SELECT n.seconds FROM genai.freshness_now(p_now) n) b
         WHERE genai.is_at_place(p_place, p.env, p.data_mode)
     ), w.window_from, w.window_to) r
 $$;
