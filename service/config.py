@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -281,6 +281,27 @@ class FreshnessConfig(_Section):
     )
 
 
+class ProbeTlsConfig(_Section):
+    """PEM files with which the probe reaches an `https` address."""
+
+    authority: Path | None = Field(
+        None, description="Verifies the receiver's certificate. If empty, the system's authorities do."
+    )
+    certificate: Path | None = Field(
+        None, description="Certificate chain of the probe, for a receiver with `receiver.tls.client_ca`."
+    )
+    key: Path | None = Field(None, description="Private key of that certificate.")
+
+    @model_validator(mode="after")
+    def _files_exist(self) -> Self:
+        for path in filter(None, (self.authority, self.certificate, self.key)):
+            if not path.is_file():
+                raise ValueError(f"no such file: {path}")
+        if (self.certificate is None) is not (self.key is None):
+            raise ValueError("certificate and key belong together: set both or none")
+        return self
+
+
 class ProbeConfig(_Section):
     """A test request that shows whether calls get through (docs/monitoring.md)."""
 
@@ -298,6 +319,9 @@ class ProbeConfig(_Section):
     )
     key: SecretStr | None = Field(
         None, description="API key for that address; the service's own port needs none."
+    )
+    tls: ProbeTlsConfig = Field(
+        default_factory=ProbeTlsConfig, description="Certificates for an `https` address."
     )
     grafana_url: str = Field(
         "", description="A Grafana that is asked for the same figures, as the service reaches it."

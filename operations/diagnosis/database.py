@@ -59,7 +59,7 @@ class State(NamedTuple):
     waiting: Row
     tables: list[Row]
     growth: Row
-    contract: Row = {}  # noqa: RUF012 - never changed
+    contract: Row
 
 
 def probe(connect: Connect, reason: Callable[[psycopg.Error], str]) -> Probe:

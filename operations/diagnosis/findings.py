@@ -264,14 +264,14 @@ def _database(state: State) -> Iterator[Finding]:
 
 
 def _contract(contract: Row) -> Iterator[Finding]:
-    """What the probe and the calls say of how soon they are visible; `contract` is empty where unknown."""
-    if contract.get("probe_failure"):
+    """What the probe and the calls say of how soon they are visible."""
+    if contract["probe_failure"]:
         yield Finding("probe_failing", f"{contract['probe_failure']}: {contract['probe_detail']}")
-    elif contract.get("probe_is_missing"):
+    elif contract["probe_is_missing"]:
         last = contract["probe_sent_at"]
         since = f"none since {last:%Y-%m-%d %H:%M:%S} UTC" if last else "none was ever sent"
         yield Finding("probe_failing", since)
-    if contract and contract["p95_seconds"] > contract["objective_seconds"]:
+    if contract["p95_seconds"] > contract["objective_seconds"]:
         late = f"95 of 100 calls of the last minutes took up to {contract['p95_seconds']:.0f} s"
         yield Finding("counted_late", late, "p95")
 

@@ -23,7 +23,7 @@ from service.config import Config
 from service.lease import Lease
 from service.probe.panel import GrafanaDoor
 from service.probe.run import Probe, run
-from service.probe.span import Target
+from service.probe.span import Certificates, Target
 from service.worker import Assignment
 
 log = logging.getLogger("spanledger.probe")
@@ -51,7 +51,8 @@ def target_of(config: Config, grpc: Address, own_key: str = "") -> Target | None
     """
     if config.probe.endpoint:
         key = config.probe.key.get_secret_value() if config.probe.key else ""
-        return Target(config.probe.endpoint, key)
+        tls = config.probe.tls
+        return Target(config.probe.endpoint, key, Certificates(tls.authority, tls.certificate, tls.key))
     if config.receiver.tls is not None:
         return None
     anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}

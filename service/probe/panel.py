@@ -42,6 +42,11 @@ class Sums(NamedTuple):
     calls: int
     cost: int | None
 
+    def __sub__(self, before: Sums) -> Sums:
+        """What was added; a cost is known where both are."""
+        known = None if self.cost is None or before.cost is None else self.cost - before.cost
+        return Sums(self.calls - before.calls, known)
+
 
 class Refused(PipelineError):
     """Grafana does not answer, or not with figures."""

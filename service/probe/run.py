@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -62,15 +62,9 @@ def run(probe: Probe, holder: str) -> Outcome:
     outcome = Outcome(_now(), probe.target.endpoint, expected=expected_cost(start_ns, probe.book))
     try:
         with probe.connect() as connection, _turn(connection, holder, 3 * probe.timeout_seconds):
-            before = [from_database(connection, window) for window in windows_of(start_ns)]
-            outcome = outcome._replace(sent_at=_now())
-            for stage in (_accepted, _visible, _counted, _priced, _shown_by_grafana):
-                outcome = stage(probe, connection, start_ns, before, outcome)
-    except _Failed as failed:
-        return outcome._replace(failure=failed.stage, detail=failed.detail)
+            return _Round(probe, connection, start_ns, outcome).outcome()
     except psycopg.Error as error:
         return outcome._replace(failure="database", detail=database.reason(error))
-    return outcome
 
 
 @contextmanager
@@ -86,81 +80,88 @@ def _turn(connection: Connection, holder: str, longest_seconds: float) -> Iterat
             connection.execute(ledger.query("end_lease"), {"job": "probe_turn", "holder": holder})
 
 
-def _accepted(
-    probe: Probe, connection: Connection, start_ns: int, before: Sequence[Sums], outcome: Outcome
-) -> Outcome:
-    log = logging.getLogger(EXPORTER_LOG)
-    level = log.level
-    log.setLevel(logging.CRITICAL)  # we say it ourselves
-    try:
-        is_ok = send(make_span(start_ns), probe.target, probe.timeout_seconds)
-    finally:
-        log.setLevel(level)
-    if not is_ok:
-        raise _Failed("receiver", f"{probe.target.endpoint} gave no OK within {probe.timeout_seconds:g} s")
-    return outcome._replace(accepted_at=_now())
+class _Round:
+    """One request and the stages that it passes; each completes the outcome, or fails."""
 
+    def __init__(self, probe: Probe, connection: Connection, start_ns: int, outcome: Outcome) -> None:
+        self._probe = probe
+        self._connection = connection
+        self._start_ns = start_ns
+        self._before = self._shown()
+        self._outcome = outcome._replace(sent_at=_now())
 
-def _visible(
-    probe: Probe, connection: Connection, start_ns: int, before: Sequence[Sums], outcome: Outcome
-) -> Outcome:
-    deadline, pause = time.monotonic() + probe.timeout_seconds, _SOONEST_SECONDS
-    while True:
-        seen = _added(connection, start_ns, before)
-        if all(sums.calls >= 1 for sums in seen):
-            return outcome._replace(visible_at=_now())
-        if time.monotonic() > deadline:
-            late = ["minute", "hour"][[sums.calls >= 1 for sums in seen].index(False)]
-            raise _Failed("summaries", f"not in the sums by {late} within {probe.timeout_seconds:g} s")
-        time.sleep(pause)
-        pause = min(2 * pause, _LATEST_SECONDS)
+    def outcome(self) -> Outcome:
+        """What became of it."""
+        try:
+            for stage in (self._accept, self._see, self._count, self._price, self._ask_grafana):
+                stage()
+        except _Failed as failed:
+            self._note(failure=failed.stage, detail=failed.detail)
+        except psycopg.Error as error:
+            self._note(failure="database", detail=database.reason(error))
+        return self._outcome
 
+    def _accept(self) -> None:
+        target, seconds = self._probe.target, self._probe.timeout_seconds
+        log = logging.getLogger(EXPORTER_LOG)
+        level = log.level
+        log.setLevel(logging.CRITICAL)  # we say it ourselves
+        try:
+            is_ok = send(make_span(self._start_ns), target, seconds)
+        finally:
+            log.setLevel(level)
+        if not is_ok:
+            raise _Failed("receiver", f"{target.endpoint} gave no OK within {seconds:g} s")
+        self._note(accepted_at=_now())
 
-def _counted(
-    probe: Probe, connection: Connection, start_ns: int, before: Sequence[Sums], outcome: Outcome
-) -> Outcome:
-    time.sleep(_SETTLE_SECONDS)
-    seen = _added(connection, start_ns, before)
-    worst = max(seen, key=lambda sums: abs(sums.calls - 1))
-    if worst.calls != 1:
-        raise _Failed("count", f"counted {worst.calls} times")
-    return outcome._replace(calls=1, cost=seen[0].cost)
+    def _see(self) -> None:
+        seconds = self._probe.timeout_seconds
+        deadline, pause = time.monotonic() + seconds, _SOONEST_SECONDS
+        while not all(seen := [sums.calls >= 1 for sums in self._added()]):
+            if time.monotonic() > deadline:
+                late = ["minute", "hour"][seen.index(False)]
+                raise _Failed("summaries", f"not in the sums by {late} within {seconds:g} s")
+            time.sleep(pause)
+            pause = min(2 * pause, _LATEST_SECONDS)
+        self._note(visible_at=_now())
 
+    def _count(self) -> None:
+        time.sleep(_SETTLE_SECONDS)
+        seen = self._added()
+        worst = max(seen, key=lambda sums: abs(sums.calls - 1))
+        if worst.calls != 1:
+            raise _Failed("count", f"counted {worst.calls} times")
+        self._note(calls=1, cost=seen[0].cost)
 
-def _priced(
-    probe: Probe, connection: Connection, start_ns: int, before: Sequence[Sums], outcome: Outcome
-) -> Outcome:
-    if outcome.cost is None:
-        raise _Failed("price", "the ledger knows no price for it")
-    if outcome.cost != outcome.expected:
-        raise _Failed("price", f"it cost {outcome.cost} pico-USD, not {outcome.expected}")
-    return outcome
+    def _price(self) -> None:
+        cost, expected = self._outcome.cost, self._outcome.expected
+        if cost is None:
+            raise _Failed("price", "the ledger knows no price for it")
+        if cost != expected:
+            raise _Failed("price", f"it cost {cost} pico-USD, not {expected}")
 
+    def _ask_grafana(self) -> None:
+        if self._probe.grafana is None:
+            return
+        window = windows_of(self._start_ns)[0]
+        try:
+            shown = from_grafana(self._probe.grafana, window, self._probe.timeout_seconds)
+        except Refused as error:
+            raise _Failed("grafana", str(error)) from error
+        if shown != from_database(self._connection, window):
+            raise _Failed("grafana", f"Grafana shows {shown.calls} calls and {shown.cost} pico-USD")
+        self._note(grafana_at=_now())
 
-def _shown_by_grafana(
-    probe: Probe, connection: Connection, start_ns: int, before: Sequence[Sums], outcome: Outcome
-) -> Outcome:
-    if probe.grafana is None:
-        return outcome
-    window = windows_of(start_ns)[0]
-    try:
-        shown = from_grafana(probe.grafana, window, probe.timeout_seconds)
-    except Refused as error:
-        raise _Failed("grafana", str(error)) from error
-    if shown != from_database(connection, window):
-        raise _Failed("grafana", f"Grafana shows {shown.calls} calls and {shown.cost} pico-USD")
-    return outcome._replace(grafana_at=_now())
+    def _shown(self) -> list[Sums]:
+        """What the panel shows of the minute and of the hour of the request."""
+        return [from_database(self._connection, window) for window in windows_of(self._start_ns)]
 
+    def _added(self) -> list[Sums]:
+        """What was added to the sums by minute and by hour since the round began."""
+        return [after - before for after, before in zip(self._shown(), self._before, strict=True)]
 
-def _added(connection: Connection, start_ns: int, before: Sequence[Sums]) -> list[Sums]:
-    """What was added to the sums by minute and by hour since the probe began."""
-    now = [from_database(connection, window) for window in windows_of(start_ns)]
-    return [_difference(after, earlier) for after, earlier in zip(now, before, strict=True)]
-
-
-def _difference(after: Sums, before: Sums) -> Sums:
-    is_known = after.cost is not None and before.cost is not None
-    return Sums(after.calls - before.calls, after.cost - before.cost if is_known else None)  # type: ignore[operator]
+    def _note(self, **found: Any) -> None:
+        self._outcome = self._outcome._replace(**found)
 
 
 def _now() -> datetime:

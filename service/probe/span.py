@@ -24,18 +24,31 @@ _INPUT_TOKENS, _OUTPUT_TOKENS = 100, 10
 _LATENCY_NS: Final = 1_000_000
 
 
+class Certificates(NamedTuple):
+    """PEM files for an endpoint that speaks TLS.
+
+    Attributes:
+        authority: what its certificate is verified with; None takes the system's authorities.
+        chain, key: our own certificate and its private key, where it asks for one.
+    """
+
+    authority: Path | None = None
+    chain: Path | None = None
+    key: Path | None = None
+
+
 class Target(NamedTuple):
     """Where the request is sent.
 
     Attributes:
         endpoint: `http://HOST:PORT` or `https://HOST:PORT` of OTLP/gRPC.
         key: an API key with the scope `ingest`; empty where none is needed.
-        certificate: PEM of the authority that a `https` endpoint is verified with; None takes the system's.
+        certificates: for a `https` endpoint.
     """
 
     endpoint: str
     key: str = ""
-    certificate: Path | None = None
+    certificates: Certificates = Certificates()
 
 
 def make_span(start_ns: int) -> ReadableSpan:
@@ -77,7 +90,7 @@ def send(span: ReadableSpan, target: Target, timeout_seconds: float) -> bool:
         endpoint=target.endpoint,
         insecure=target.endpoint.startswith("http://"),
         credentials=_credentials(target),
-        headers={"authorization": f"Bearer {target.key}"} if target.key else {"user-agent-of": SERVICE},
+        headers=_headers(target),
         timeout=timeout_seconds,
         channel_options=(("grpc.enable_http_proxy", 0),),  # type: ignore[arg-type]  # gRPC wants a number
     )
@@ -87,7 +100,14 @@ def send(span: ReadableSpan, target: Target, timeout_seconds: float) -> bool:
         exporter.shutdown()
 
 
+def _headers(target: Target) -> dict[str, str]:
+    """Never none: the exporter would take those of OTEL_EXPORTER_OTLP_HEADERS, secrets for somebody else."""
+    return {"x-sent-by": SERVICE, **({"authorization": f"Bearer {target.key}"} if target.key else {})}
+
+
 def _credentials(target: Target) -> grpc.ChannelCredentials | None:
+    """Credentials for TLS; a file that cannot be read is an OSError."""
     if target.endpoint.startswith("http://"):
         return None
-    return grpc.ssl_channel_credentials(target.certificate.read_bytes() if target.certificate else None)
+    authority, chain, key = (path.read_bytes() if path else None for path in target.certificates)
+    return grpc.ssl_channel_credentials(authority, key, chain)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from cli.__main__ import build
 from operations.freshness import breach
 from operations.freshness.breach import Known, judge
-from operations.probe.model import Outcome, record
+from operations.probe.model import Outcome, Stage, record
 
 Connection = psycopg.Connection[Any]
 LOCKED = "worker 0: the oldest request waits for 40 s"
@@ -33,10 +33,10 @@ def connection(migrated_database: str) -> Iterator[Connection]:
         yield opened
 
 
-def probed(connection: Connection, ago_seconds: float = 1, failure: str | None = None) -> None:
+def probed(connection: Connection, ago_seconds: float = 1, failure: Stage | None = None) -> None:
     sent = datetime.now(UTC) - timedelta(seconds=ago_seconds)
     detail = "gave no OK" if failure else None
-    record(connection, Outcome(sent, "http://x:1", failure=failure, detail=detail), "test")  # type: ignore[arg-type]
+    record(connection, Outcome(sent, "http://x:1", failure=failure, detail=detail), "test")
 
 
 def held(connection: Connection, seconds: float | None) -> None:
@@ -79,7 +79,9 @@ def test_what_waits_in_a_receiver_opens_worsens_and_closes_a_breach_with_its_cau
 
 
 @pytest.mark.parametrize("failure", ["receiver", "price", "grafana"])
-def test_a_probe_that_fails_is_a_breach_until_one_comes_through(connection: Connection, failure: str) -> None:
+def test_a_probe_that_fails_is_a_breach_until_one_comes_through(
+    connection: Connection, failure: Stage
+) -> None:
     probed(connection, 0.5, failure)
     judge(connection, [])
     ((cause, _, is_open),) = recorded(connection)

@@ -23,9 +23,13 @@ from tests.test_repository import ROOT
 DAY = date(2026, 11, 29)
 DONE = datetime(2026, 11, 29, 12, tzinfo=UTC)
 TASK = {"task": "retention", "error": None, "is_overdue": False, "done_at": DONE, "failed_at": None}
+CONTRACT = {
+    "probe_failure": None, "probe_detail": None, "probe_is_missing": False, "probe_sent_at": DONE,
+    "p95_seconds": 0.5, "objective_seconds": 300.0,
+}  # fmt: skip
 STATE = State(
     "PostgreSQL 18", 0.001, 0.001, {"behind_seconds": 1.0}, [], [TASK],
-    {"unbound": 0, "rollup_differences": 0}, [], {"database_bytes": 10**9, "bytes_per_day": 10**6},
+    {"unbound": 0, "rollup_differences": 0}, [], {"database_bytes": 10**9, "bytes_per_day": 10**6}, CONTRACT,
 )  # fmt: skip
 SOUND = Facts(
     [Process("worker 0", True, 0.5)], Probe(None, 0.004, 0.02), STATE, [SenderClock("shop", 0.8)],
@@ -35,6 +39,10 @@ SOUND = Facts(
 
 def failing(cause: str, detail: str) -> Facts:
     return SOUND._replace(probe=Probe(Fault(cause, detail)))
+
+
+def under_contract(**found: object) -> Facts:
+    return SOUND._replace(state=STATE._replace(contract=CONTRACT | found))
 
 
 def test_a_sound_service_has_no_findings() -> None:
@@ -78,6 +86,10 @@ def test_a_sound_service_has_no_findings() -> None:
             "sums_differ",
             "2 buckets",
         ),
+        (under_contract(probe_failure="price", probe_detail="wrong"), "probe_failing", "price: wrong"),
+        (under_contract(probe_is_missing=True), "probe_failing", "none since 2026-11-29 12:00:00 UTC"),
+        (under_contract(probe_is_missing=True, probe_sent_at=None), "probe_failing", "none was ever sent"),
+        (under_contract(p95_seconds=400.0), "counted_late", "took up to 400 s"),
         (SOUND._replace(prices_checked=date(2026, 7, 1)), "prices_old", "151 days ago"),
         (SOUND._replace(disk=Disk(10**9, 100 * 10**9)), "disk_filling", "1% of it is free"),
         (

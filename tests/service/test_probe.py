@@ -18,6 +18,7 @@ from cli.__main__ import build
 from demo.grafana import find, running
 from demo.stage import Ports, choose_ports
 from service.postgres.server import EmbeddedPostgres
+from tests.certificates import make_certificates
 from tests.machine import require
 from tests.patience import until
 from tests.running import RunningService
@@ -46,7 +47,8 @@ def service(server: EmbeddedPostgres) -> Iterator[RunningService]:
 
 
 def probe(dsn: str, grpc: str, *more: str, environment: Mapping[str, str] = QUICK) -> tuple[int, Outcome]:
-    given = ["probe", "--json", "--database-url", dsn, "--endpoint", f"http://{grpc}", *more]
+    endpoint = grpc if "://" in grpc else f"http://{grpc}"
+    given = ["probe", "--json", "--database-url", dsn, "--endpoint", endpoint, *more]
     done = CliRunner().invoke(build(), given, env=dict(environment))
     return done.exit_code, json.loads(done.output)
 
@@ -165,6 +167,26 @@ def test_the_service_probes_itself_even_behind_keys_and_records_it(migrated_data
         until(lambda: rows(migrated_database, query)[0][0] >= 2)
         assert "first calls since the start" not in service.log
     assert rows(migrated_database, "SELECT DISTINCT failure FROM genai.probe") == [(None,)]
+
+
+def test_over_mutual_tls_it_shows_its_certificate_and_fails_without(
+    migrated_database: str, tmp_path: Path
+) -> None:
+    files = make_certificates(tmp_path)
+    endpoint = f"https://127.0.0.1:{choose_ports(Ports(0, 0, 0)).grpc}"
+    receiver = {"CERTIFICATE": "server.pem", "KEY": "server.key", "CLIENT_CA": "ca.pem"}
+    probed = {"AUTHORITY": "ca.pem", "CERTIFICATE": "client.pem", "KEY": "client.key"}
+    serving = {f"SPANLEDGER_RECEIVER__TLS__{name}": str(files / file) for name, file in receiver.items()}
+    asking = {f"SPANLEDGER_PROBE__TLS__{name}": str(files / file) for name, file in probed.items()}
+    own = {**OFTEN, **serving, **asking, "SPANLEDGER_PROBE__ENDPOINT": endpoint}
+    service = RunningService(migrated_database, environment=own)
+    service.grpc = endpoint.removeprefix("https://")
+    with service:
+        until(lambda: rows(migrated_database, "SELECT count(*) FROM genai.probe")[0][0] >= 2)
+        assert probe(migrated_database, endpoint, environment=QUICK | asking)[0] == 0
+        stranger = {name: path for name, path in asking.items() if name.endswith("AUTHORITY")}
+        assert failed(migrated_database, endpoint, environment=QUICK | stranger) == "receiver"
+    assert rows(migrated_database, "SELECT DISTINCT failure, endpoint FROM genai.probe") == [(None, endpoint)]
 
 
 def test_it_is_in_no_bill_no_budget_and_no_default_list(migrated_database: str) -> None:
