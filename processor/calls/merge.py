@@ -65,8 +65,9 @@ _CONTEXT = (
     "reported_cost_pico_usd",
 )
 _OF_THE_OUTCOME = ("error_type", "http_status")
-_FIELDS = (*TAGS, *_CONTEXT, *_OF_THE_OUTCOME)
-_values = attrgetter(*_FIELDS)
+FIELDS = (*TAGS, *_CONTEXT, *_OF_THE_OUTCOME)
+"""What of a call a span may tell better than the counted one, beside its usage."""
+_values = attrgetter(*FIELDS)
 _DETAIL = (*_CONTEXT[3:4], *_CONTEXT[5:], *_OF_THE_OUTCOME)
 """What a detail span of a call may fill in."""
 _SEVERAL = int(Flag.SEVERAL_CALLS | Flag.USAGE_LOSSY)
@@ -107,7 +108,7 @@ def _better(readings: Sequence[ModelCall]) -> dict[str, ModelCall]:
         for name, worth in _worths(one, counted).items():
             if worth < best.get(name, MISSING):
                 best[name], giver[name] = worth, one
-    return {name: giver[name] for name in _FIELDS if name in giver} if giver else giver
+    return {name: giver[name] for name in FIELDS if name in giver} if giver else giver
 
 
 def _worths(call: ModelCall, counted: ModelCall) -> dict[str, int]:
@@ -115,7 +116,7 @@ def _worths(call: ModelCall, counted: ModelCall) -> dict[str, int]:
     ranks = best_ranks(call.sources)
     worths = {
         name: ranks.get(name, UNSAID)
-        for name, value in zip(_FIELDS, _values(call), strict=True)
+        for name, value in zip(FIELDS, _values(call), strict=True)
         if value is not None and value != UNKNOWN
     }
     if not call.request_id_given:

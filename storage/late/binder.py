@@ -225,7 +225,7 @@ class Binder:
             places |= alike.find(places)
             if places <= asked:
                 return
-            self._add_places(conn, nodes, places - {node.place for node in found})
+            self._add_places(conn, nodes, places - {node.place for node in found if node.document is None})
             keys = uuid_array([place.call_key for place in places - asked])
             asked |= places
             traces = {row[0] for row in conn.execute(READ_DUPLICATES, (keys,), binary=True)} - nodes.keys()

@@ -11,26 +11,31 @@ from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from processor.calls.call import ELSEWHERE, HALF, REAL, UNKNOWN, Flag, ModelCall, Source
-from processor.calls.inherit import MAX_DEPTH, Tagged, is_inherited, offers, tags_of, take
+from processor.calls.call import ELSEWHERE, HALF, UNKNOWN, Flag, ModelCall
+from processor.calls.inherit import (
+    MAX_DEPTH,
+    Tagged,
+    is_inherited,
+    offers,
+    tags_of,
+    take,
+)
 from processor.calls.merge import (
     TAGS,
     USAGE,
     USAGE_FIELD,
     USAGE_FLAGS,
-    drop_usage,
     merged,
     set_request_label,
     take_details,
     take_usage,
 )
-from processor.calls.precedence import MISSING_USAGE, usage_rank
 from processor.calls.same_call import SpanReading, groups
-from processor.calls.tenants import Tenants, is_assigned
+from processor.calls.tenants import Tenants
 from processor.pricing.charge import UNCERTAIN
 from storage.ingest.call_keys import claimed_ms, own_key
 from storage.ingest.call_row import postgres_us
-from storage.ingest.uncounted import call_document, call_of
+from storage.ingest.uncounted import call_of
 from storage.journal.amender import Change
 from storage.journal.estimates import is_estimated
 from storage.journal.stored_row import (
@@ -45,18 +50,14 @@ from storage.journal.stored_row import (
     begun_row,
 )
 from storage.late.groups import Seat
+from storage.late.own import EXTERNAL_ID, own_facts, own_reading, without_inherited
 from storage.late.repeated import REPEATED, mark_repeated
 from storage.late.trace import TraceSpan, TraceWindow
 
-_EXTERNAL = "external_request_id"
-_DEFAULTS: Mapping[str, object] = {
-    "provider": UNKNOWN, "model": UNKNOWN, "environment": "prod", "data_mode": REAL,
-}  # fmt: skip
 _PROMOTED = int(Flag.PROMOTED)
 _KEPT_FLAGS = int(Flag.RAW_IDENTITY | Flag.TEXT_CUT | Flag.TEXT_CLEANED) | REPEATED | _PROMOTED
 _KEPT_FLAGS |= BEGUN_BY_AMENDMENT
 """Flags of the row and not of one of its readings."""
-_LATENCY_UNKNOWN = int(Flag.LATENCY_UNKNOWN)
 _PRICED_BY = (
     "provider", "model", "request_model", "service_tier", "operation", "status", "usage_source", *USAGE,
 )  # fmt: skip
@@ -76,14 +77,11 @@ class _Member:
     of: RowKey | None = None
     part: str = ""
     above: list[SpanReading] = field(default_factory=list)
-    was_settled: bool = False
-    """The window of its row has run out, whether the span came again or not."""
 
     def take(self, resent: _Member) -> None:
         """What is known of the span from another window: it came again after its trace was forgotten."""
         self.of, self.part = self.of or resent.of, self.part or resent.part
-        self.reading.is_settled &= resent.reading.is_settled
-        self.was_settled |= resent.was_settled
+        self.reading.is_settled |= resent.reading.is_settled
         if self.row is None and resent.row is not None:
             self.row, self.place = resent.row, resent.place
 
@@ -182,12 +180,11 @@ def _member(seat: Seat, rows: Mapping[RowKey, Row]) -> _Member | None:
         assert row is not None
         own = own_reading(row)
     else:
-        own = _without_inherited(said)
+        own = without_inherited(said)
         own.flags |= 0 if row is None else row.call.flags & _PROMOTED
     own = take_details(own, seat.session.details(node))
     reading = _reading(own, is_settled=node.is_settled)
-    settled = node.is_settled
-    return _Member(reading, place, row, session=seat.session, of=node.of, part=node.part, was_settled=settled)
+    return _Member(reading, place, row, session=seat.session, of=node.of, part=node.part)
 
 
 def _reading(own: ModelCall, *, is_settled: bool = False) -> SpanReading:
@@ -204,9 +201,9 @@ def _tagged(node: TraceSpan, member: _Member | None) -> Tagged:
 
 def _without_request_id(span: Tagged) -> Tagged:
     """A request is counted at ingest, so its id is not given to calls that come later."""
-    if _EXTERNAL not in span.tags:
+    if EXTERNAL_ID not in span.tags:
         return span
-    return span._replace(tags={name: value for name, value in span.tags.items() if name != _EXTERNAL})
+    return span._replace(tags={name: value for name, value in span.tags.items() if name != EXTERNAL_ID})
 
 
 def _links(members: Sequence[_Member]) -> list[tuple[SpanReading, SpanReading]]:
@@ -218,7 +215,7 @@ def _links(members: Sequence[_Member]) -> list[tuple[SpanReading, SpanReading]]:
     by_key = {place.call_key: member for place, member in by_place.items()}
     found = []
     for member in members:
-        if member.was_settled and member.row is not None and member.row.merged_into is not None:
+        if member.reading.is_settled and member.row is not None and member.row.merged_into is not None:
             found.append((member.reading, by_key[member.row.merged_into].reading))
         other = by_place.get(member.of) if member.of is not None else None
         if other is None or member.part not in (ELSEWHERE, HALF):
@@ -227,47 +224,6 @@ def _links(members: Sequence[_Member]) -> list[tuple[SpanReading, SpanReading]]:
         one.above.append(outer.reading)
         found.append((one.reading, outer.reading))
     return found
-
-
-def own_reading(row: Row) -> ModelCall:
-    """The reading of a row's own span, without values from other spans."""
-    call = _without_inherited(row.call)
-    gone = set(row.completed)
-    if USAGE_FIELD in gone or is_estimated(call):
-        drop_usage(call)
-    for name in gone - {USAGE_FIELD}:
-        _forget(call, name)
-    call.sources = tuple(source for source in call.sources if source.field not in gone)
-    if "usage" in row.own:
-        take_usage(call, call_of(row.own["usage"]))
-    for name in ("provider", "model"):
-        if name in gone and name in row.own:
-            setattr(call, name, row.own[name])
-    call.sources = (*call.sources, *(Source(*source) for source in row.own.get("sources", ())))
-    if "label" in row.own:
-        call.external_request_id, call.request_id_given = row.own["label"], False
-    if is_assigned(call):
-        _forget(call, "tenant_id")
-    return call
-
-
-def _without_inherited(call: ModelCall) -> ModelCall:
-    call = copy(call)
-    inherited = {source.field for source in call.sources if is_inherited(source)}
-    for name in inherited:
-        _forget(call, name)
-    call.sources = tuple(source for source in call.sources if source.field not in inherited)
-    return call
-
-
-def _forget(call: ModelCall, name: str) -> None:
-    setattr(call, name, _DEFAULTS.get(name))
-    if name == "latency_us":
-        call.flags |= _LATENCY_UNKNOWN
-    elif name == "data_mode":
-        call.flags &= ~int(Flag.DATA_MODE_UNKNOWN)
-    elif name == _EXTERNAL:
-        call.request_id_given = False
 
 
 def _told(settled: Iterable[Sequence[_Member]]) -> Iterable[tuple[Row | None, list[ModelCall]]]:
@@ -372,12 +328,13 @@ class _Group:
         call.flags = call.flags & ~_KEPT_FLAGS | (before.flags | call.flags) & _KEPT_FLAGS
         if set(call.sources) == set(before.sources):
             call.sources = before.sources
+        given = {s.field for s in call.sources if s not in before.sources and not is_inherited(s)}
         noted = {
             name: rank
             for name, rank in completed.items()
-            if row.is_begun or name in row.completed or not _is_equal(name, before, call)
+            if row.is_begun or name in row.completed or not _is_equal(name, before, call) or name in given
         }
-        own = self._own_facts(noted)
+        own = own_facts(self._members[0].reading.call, noted)
         changes = [name for name in _STORED if getattr(before, name) != getattr(call, name)]
         is_noted = noted == row.completed and (own == row.own or not noted)
         if not changes and call.sources is before.sources and is_noted and not row.is_begun:
@@ -388,21 +345,6 @@ class _Group:
             row.charge = self._price(call)
             row.price_map_id = row.price_map_id if self._price_map_id is None else self._price_map_id
         return True
-
-    def _own_facts(self, noted: Mapping[str, object]) -> dict[str, object]:
-        """The counted span's own values where another's are stored: the rule compares own readings."""
-        own, facts = self._members[0].reading.call, dict[str, object]()
-        if USAGE_FIELD in noted and usage_rank(own) < MISSING_USAGE:
-            usage = ModelCall(usage_source=own.usage_source, flags=own.flags & USAGE_FLAGS)
-            for name in USAGE:
-                setattr(usage, name, getattr(own, name))
-            usage.sources = tuple(source for source in own.sources if source.field in USAGE)
-            facts["usage"] = call_document(usage)
-        if not own.request_id_given and not {"response_id", _EXTERNAL}.isdisjoint(noted):
-            facts["label"] = own.external_request_id
-        told = [name for name in ("provider", "model") if name in noted]
-        sources = [list(source) for source in own.sources if source.field in told]
-        return facts | {name: getattr(own, name) for name in told} | ({"sources": sources} if sources else {})
 
     def _requests(self, row: Row, shown: Row) -> int:
         """1 where the group counts a logical request: the one of the application's id, if a span has it."""
@@ -444,7 +386,7 @@ def _memory(row: Row, known: _Known | None) -> ModelCall:
         take_usage(memory, call)
     for name in kept - {USAGE_FIELD}:
         setattr(memory, name, getattr(call, name))
-    memory.request_id_given = _EXTERNAL in kept
+    memory.request_id_given = EXTERNAL_ID in kept
     sources = (source for source in call.sources if source.field in kept and source.field not in USAGE)
     memory.sources = (*memory.sources, *sources)
     return memory

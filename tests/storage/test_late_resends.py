@@ -16,6 +16,7 @@ from tests.storage.provoking import (
     CACHED,
     ESTIMATING,
     INPUT,
+    LOSSY,
     OTHER,
     OUTPUT,
     SDK,
@@ -240,3 +241,17 @@ def test_spans_that_come_again_after_the_window_change_nothing(deliveries: Deliv
         assert differences(whole, deliveries.state()) == []
 
     check()
+
+
+def test_a_pair_that_is_resent_together_takes_no_third_call(deliveries: Deliveries) -> None:
+    """The span around one of the pair is forgotten, a call with the same counts was kept apart."""
+    one, third = Made({**CHAT, "gen_ai.response.id": STRONG}, 1, trace=b"1"), Made(dict(CHAT), 4, trace=b"1")
+    outer, told = Made(dict(CHAT), 2, trace=b"1"), Made(dict(CHAT), 3, 2, trace=b"1", scope=LOSSY)
+    deliveries.begin()
+    for spans in ([one], [outer, third], [told]):
+        deliveries.send(spans, 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    deliveries.send([one, told], 501, 0)
+    deliveries.late.bind(502)
+    assert differences(whole, deliveries.state()) == []

@@ -22,12 +22,15 @@ from tests.storage.provoking import (
     CACHED,
     CLAUDE,
     ESTIMATING,
+    INPUT,
     LOSSY,
     NO_USAGE,
     OTHER,
+    OUTPUT,
     SDK,
     STRONG,
     WEAK,
+    WRAPPER,
     traces,
 )
 
@@ -194,3 +197,18 @@ def test_any_split_order_and_repetition_ends_in_the_same_rows(deliveries: Delive
         assert differences(whole, deliveries.state()) == []
 
     check()
+
+
+def test_a_tag_that_another_span_gave_as_well_is_offered_as_its_own_by_no_call(
+    deliveries: Deliveries,
+) -> None:
+    tagged = {"prompt_version": "x", "tenant.id": "x"}
+    bare = {key: value for key, value in CHAT.items() if key not in NO_USAGE}
+    litellm = replace(LITELLM, attributes={**LITELLM.attributes, **tagged}, span_id=1, parent=5, end=30_000)
+    two = Made({**CHAT, **tagged, "gen_ai.response.id": STRONG}, 2, trace=b"1", end=400)
+    wrapper = Made(dict(WRAPPER), 3, trace=b"1", name="ai.generateText", end=30_000, scope=("ai", ""))
+    four = Made({**bare, "gen_ai.response.id": STRONG}, 4, 1, trace=b"1", end=400)
+    five = Made({**CHAT, "prompt_version": "x"}, 5, trace=b"1", end=400)
+    six = Made({**bare, INPUT: 37, OUTPUT: 20, "gen_ai.response.id": OTHER}, 6, 4, trace=b"1", end=400)
+    seven = Made(dict(CHAT), 7, trace=b"1", end=400)
+    assert ends(deliveries, [[litellm, four, six], [seven], [five], [wrapper], [two]], bound=[]) == []
