@@ -202,10 +202,13 @@ def _opening(connection: Connection, episode: Row, story: Story | None) -> Row:
 def common_driver(answer: Comparison) -> dict[str, str]:
     """What the drivers of a change have in common: one version that every tenant uses is one driver.
 
-    Where the class has a subject (the version, the tenant), only drivers with it are looked at.
+    Where the class has a subject (the version, the tenant), only drivers with it are looked at; where none
+    has it, the subject itself is the driver.
     """
-    subject = answer.spike.subject if answer.spike else None
-    about = [each.focus for each in answer.drivers if subject in each.focus.values()]
+    spike = answer.spike
+    about = [each.focus for each in answer.drivers if spike and spike.subject in each.focus.values()]
+    if not about and spike and (named := spike.evidence.get("focus")):
+        return dict(named)
     found = about or [each.focus for each in answer.drivers[:1]]
     shared = {
         name: value

@@ -146,7 +146,19 @@ CREATE FUNCTION genai.measure_of(p_class text) RETURNS text LANGUAGE sql IMMUTAB
         ELSE 'spend' END
 $$;
 
--- One row: the class, whose it is, two sentences, and the numbers that decided; thresholds are parameters.
+-- What a class names, in the dimensions of a link: the identity, the model without a price, the new version of its endpoint;
+-- NULL where it names nothing of the kind.
+CREATE FUNCTION genai.subject_focus(p_class text, p_subject text, e jsonb)
+RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE p_class
+        WHEN 'abuse' THEN jsonb_build_object(e -> 'added_calls_by' ->> 'kind', p_subject)
+        WHEN 'identity_concentration' THEN jsonb_build_object(e -> 'cost_by' ->> 'kind', p_subject)
+        WHEN 'unknown_model' THEN jsonb_build_object('model', substr(p_subject, strpos(p_subject, '/') + 1))
+        WHEN 'deploy' THEN jsonb_build_object('endpoint', e -> 'deploy' ->> 'endpoint_tag', 'prompt_version', p_subject) END
+$$;
+
+-- One row: the class, whose it is, two sentences, and the numbers that decided, with what the class names as `focus`;
+-- thresholds are parameters.
 CREATE FUNCTION genai.classify(
     p_from timestamptz, p_to timestamptz, p_baseline text DEFAULT 'previous', p_env text DEFAULT 'prod',
     p_data_mode text DEFAULT 'real', p_endpoint text DEFAULT NULL, p_prompt_version text DEFAULT NULL,
@@ -178,7 +190,8 @@ CREATE FUNCTION genai.classify(
             END AS subject
         FROM decided d
     )
-    SELECT n.class, n.subject, genai.spike_sentence(n.class, n.subject, n.evidence), n.evidence, n.cost_usd,
+    SELECT n.class, n.subject, genai.spike_sentence(n.class, n.subject, n.evidence),
+        n.evidence || jsonb_build_object('focus', genai.subject_focus(n.class, n.subject, n.evidence)), n.cost_usd,
         n.baseline_cost_usd, n.delta_usd
     FROM named n
 $$;

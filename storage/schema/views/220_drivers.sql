@@ -127,33 +127,22 @@ CREATE FUNCTION genai.top_driver(
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH spike AS MATERIALIZED (
         SELECT c.*, c.class IN ('steady', 'too_little_data', 'no_baseline', 'moved_alike') AS is_without_driver,
-            CASE c.class WHEN 'abuse' THEN c.evidence -> 'added_calls_by' ->> 'kind'
-                WHEN 'identity_concentration' THEN c.evidence -> 'cost_by' ->> 'kind' END AS identity,
             c.evidence -> CASE genai.measure_of(c.class) WHEN 'spend' THEN 'spend_driver' ELSE 'unit_driver' END AS driver
         FROM genai.classify(
             p_from, p_to, p_baseline, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model,
             NULL, p_service) c
     ), driver AS (
-        SELECT s.class, s.sentence, s.delta_usd, s.cost_usd, s.baseline_cost_usd, f.*
+        SELECT s.class, s.sentence, s.delta_usd, s.cost_usd, s.baseline_cost_usd, f.endpoint, f.prompt_version, f."user",
+            f.tenant, f.model, f.service
         FROM spike s
-        CROSS JOIN LATERAL (
-            SELECT NULL AS endpoint, NULL AS prompt_version, CASE WHEN s.identity = 'user' THEN s.subject END AS "user",
-                CASE WHEN s.identity = 'tenant' THEN s.subject END AS tenant, NULL AS model, NULL AS service
-            WHERE s.identity IS NOT NULL
-            UNION ALL
-            SELECT NULL, NULL, NULL, NULL, substr(s.subject, strpos(s.subject, '/') + 1), NULL WHERE s.class = 'unknown_model'
-            UNION ALL
-            SELECT s.evidence -> 'deploy' ->> 'endpoint_tag', s.subject, NULL, NULL, NULL, NULL
-            WHERE s.class = 'deploy' AND s.driver ->> 'prompt_version' IS DISTINCT FROM s.subject
-            UNION ALL
-            SELECT s.driver ->> 'endpoint', s.driver ->> 'prompt_version', s.driver ->> 'user', s.driver ->> 'tenant',
-                s.driver ->> 'model', s.driver ->> 'service'
-            WHERE s.driver ->> 'name' IS NOT NULL AND s.identity IS NULL AND s.class <> 'unknown_model'
-                AND (s.class <> 'deploy' OR s.driver ->> 'prompt_version' = s.subject)
-            UNION ALL
-            SELECT CASE WHEN NOT s.is_without_driver THEN s.evidence ->> 'top_endpoint' END, NULL, NULL, NULL, NULL, NULL
-            WHERE s.driver ->> 'name' IS NULL AND s.identity IS NULL AND s.class NOT IN ('unknown_model', 'deploy')
-        ) f
+        CROSS JOIN LATERAL jsonb_to_record(CASE
+            -- The driver of a new version may say more of it: for whom, on which model.
+            WHEN s.class = 'deploy' AND s.driver ->> 'prompt_version' = s.subject THEN s.driver
+            WHEN jsonb_typeof(s.evidence -> 'focus') = 'object' THEN s.evidence -> 'focus'
+            WHEN s.driver ->> 'name' IS NOT NULL THEN s.driver
+            WHEN s.is_without_driver THEN '{}'
+            ELSE jsonb_build_object('endpoint', s.evidence ->> 'top_endpoint') END
+        ) f (endpoint text, prompt_version text, "user" text, tenant text, model text, service text)
     )
     SELECT d.class, k.kind,
         coalesce(nullif(concat_ws(' · ', d.endpoint, d.prompt_version, d.model, d.tenant, d.service, d."user"), ''), '—'),

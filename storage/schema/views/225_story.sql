@@ -60,10 +60,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                 AS sentence,
             CASE p_class WHEN 'identity_concentration'
                 THEN (e -> 'cost_by' ->> 'k1')::numeric - (e -> 'cost_by' ->> 'k0')::numeric END AS usd,
-            CASE p_class WHEN 'unknown_model'
-                THEN jsonb_build_object('model', substr(p_subject, strpos(p_subject, '/') + 1))
-                WHEN 'abuse' THEN jsonb_build_object(e -> 'added_calls_by' ->> 'kind', p_subject)
-                ELSE jsonb_build_object(e -> 'cost_by' ->> 'kind', p_subject) END AS driver
+            e -> 'focus' AS driver
         WHERE s.is_named
         UNION ALL
         SELECT 0, 'deploy', genai.deploy_line(e -> 'deploy'), genai.deploy_excess(e -> 'deploy'),
@@ -81,8 +78,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         UNION ALL
         SELECT 2, CASE WHEN s.is_deploy THEN 'deploy' WHEN s.is_about_each THEN p_class ELSE 'cost per request' END, s.each, s.unit_usd,
             CASE WHEN p_class = 'deploy' AND e -> 'unit_driver' ->> 'prompt_version' IS DISTINCT FROM p_subject
-                THEN jsonb_build_object('endpoint', e -> 'deploy' ->> 'endpoint_tag', 'prompt_version', p_subject)
-                WHEN e -> 'unit_driver' ->> 'name' IS NOT NULL THEN e -> 'unit_driver' END
+                THEN e -> 'focus' WHEN e -> 'unit_driver' ->> 'name' IS NOT NULL THEN e -> 'unit_driver' END
         WHERE p_class NOT IN ('no_baseline', 'too_little_data') AND s.each <> ''
         UNION ALL
         SELECT 1, p_class, p_sentence, CASE p_class WHEN 'too_little_data' THEN p_delta END, NULL
