@@ -133,6 +133,12 @@ CAUSES: Final[dict[str, Cause]] = {
         "them to the summaries: `SELECT * FROM genai.sums_to`.",
         "sums-behind",
     ),
+    "spans_rejected": Cause(
+        "Spans are rejected for good", "warning",
+        "An instrumentation may have changed: `/service` names the sender and what to change; "
+        "`SELECT * FROM genai.quarantine` names each span.",
+        "partial-drops",
+    ),
     "probe_failing": Cause(
         "The probe does not come through", "critical",
         "`spanledger probe` sends one now and says which stage fails: receiver, sums, price or Grafana.",
@@ -177,7 +183,9 @@ CRASH_LOOP_ENDS: Final = 3
 """Ends within the minutes that the supervisor remembers."""
 _WAIT_SECONDS: Final = 5.0
 _SLOW_SECONDS: Final = 1.0
-_BEHIND_SECONDS: Final = 30.0
+_BEHIND_SECONDS: Final = 5.0
+_REJECTED: Final = 10
+"""Of the minutes of the contract; one broken span now and then is the sender's own affair."""
 _CLOCK_SECONDS: Final = 2.0
 _LATE_SECONDS: Final = 300.0
 _BACKFILL_SECONDS: Final = 6 * 3600.0
@@ -274,6 +282,9 @@ def _contract(contract: Row) -> Iterator[Finding]:
     if contract["p95_seconds"] > contract["objective_seconds"]:
         late = f"95 of 100 calls of the last minutes took up to {contract['p95_seconds']:.0f} s"
         yield Finding("counted_late", late, "p95")
+    if contract["rejected"] >= _REJECTED:
+        reasons = ", ".join(contract["rejected_because"])
+        yield Finding("spans_rejected", f"{contract['rejected']} in the last minutes: {reasons}")
 
 
 def _disk(state: State, disk: Disk | None) -> Iterator[Finding]:

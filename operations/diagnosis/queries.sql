@@ -46,10 +46,13 @@ FROM running r
 
 -- contract --
 -- How the freshness contract stands, and the breach that is open.
-SELECT n.objective_seconds, n.is_breach, n.reason, n.p95_seconds, n.behind_seconds, n.probe_failure, n.probe_detail,
+SELECT n.objective_seconds, n.is_breach, n.reason, n.p95_seconds, n.behind_seconds, n.probe_failure, n.probe_detail, n.rejected,
+    (SELECT array_agg(DISTINCT q.reason) FROM genai.quarantine q
+        WHERE n.rejected > 0 AND q.received_at >= now() - make_interval(secs => o.window_seconds)) AS rejected_because,
     p.every_seconds AS probe_every_seconds, p.sent_at AS probe_sent_at, p.good_at AS probe_good_at, p.is_missing AS probe_is_missing,
     b.id AS breach, b.opened_at AS breach_opened_at, b.cause AS breach_cause
 FROM genai.freshness_now() n
+CROSS JOIN genai.freshness_objective() o
 CROSS JOIN genai.probe_state() p
 LEFT JOIN genai.freshness_breach b ON b.closed_at IS NULL
 

@@ -18,7 +18,7 @@ BLIND: Final = ("database_away", "database_cannot_commit", "summaries_unreadable
 """Causes that keep calls from being seen, and us from judging: who has them is in breach while they last."""
 _CAUSES: Final = (
     *BLIND, "worker_crash_loop", "worker_silent", "disk_filling", "queue_waits", "database_slow",
-    "task_failing", "sums_differ", "database_clock", "counted_late",
+    "task_failing", "sums_differ", "database_clock", "counted_late", "spans_rejected",
 )  # fmt: skip
 """What may explain a breach, the likelier first; the clocks and delays of senders do not."""
 
@@ -102,6 +102,8 @@ def _words(now: Row) -> str:
         return f"what was received is counted up to {now['behind_seconds']:.0f} s ago only"
     if now["reason"] == "p95":
         return f"95 of 100 calls took up to {now['p95_seconds']:.1f} s"
+    if now["reason"] == "rejected":
+        return f"{now['rejected']} spans of the last minutes were rejected for good"
     return now["probe_detail"] or "no request of the probe was sent in time"
 
 

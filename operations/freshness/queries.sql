@@ -9,7 +9,7 @@ FROM genai.freshness_by(%(start)s, %(end)s, %(step)s) f
 -- freshness_now --
 -- How the contract stands at this moment.
 SELECT n.seconds, n.objective_seconds, n.is_breach, n.reason, n.calls, n.p95_seconds, n.behind_seconds, n.complete_to,
-    n.probe_failure, n.probe_detail, now() AS now
+    n.probe_failure, n.probe_detail, n.rejected, now() AS now
 FROM genai.freshness_now() n
 
 

@@ -110,6 +110,22 @@ def test_calls_that_took_too_long_are_a_breach(connection: Connection) -> None:
     assert (cause, is_open) == ("p95", True)
 
 
+def test_spans_that_are_rejected_never_become_visible_and_more_than_five_of_100_are_a_breach(
+    connection: Connection,
+) -> None:
+    connection.execute("INSERT INTO _genai.freshness_minute VALUES (date_trunc('minute', now()), 5, 200)")
+    row = "INSERT INTO _genai.quarantine SELECT now(), NULL, NULL, '', 'bad_id', ''"
+    reject = f"{row} FROM generate_series(1, %s)"
+    connection.execute(reject, (10,))
+    assert judge(connection, []) is None, "ten of 210 are less than five of 100"
+    connection.execute(reject, (1,))
+    rejected = Known("spans_rejected", "11 in the last minutes: bad_id", datetime.now(UTC))
+    assert (judge(connection, [rejected]) or "").endswith("spans_rejected: 11 in the last minutes: bad_id")
+    connection.execute("UPDATE _genai.quarantine SET received_at = received_at - interval '1 minute'")
+    judge(connection, [])
+    assert [(cause, is_open) for cause, _, is_open in recorded(connection)] == [("spans_rejected", False)]
+
+
 def test_an_outage_in_which_nothing_could_be_recorded_is_recorded_afterwards_once(
     connection: Connection,
 ) -> None:

@@ -25,7 +25,7 @@ DONE = datetime(2026, 11, 29, 12, tzinfo=UTC)
 TASK = {"task": "retention", "error": None, "is_overdue": False, "done_at": DONE, "failed_at": None}
 CONTRACT = {
     "probe_failure": None, "probe_detail": None, "probe_is_missing": False, "probe_sent_at": DONE,
-    "p95_seconds": 0.5, "objective_seconds": 300.0,
+    "p95_seconds": 0.5, "objective_seconds": 300.0, "rejected": 9, "rejected_because": ["bad_id"],
 }  # fmt: skip
 STATE = State(
     "PostgreSQL 18", 0.001, 0.001, {"behind_seconds": 1.0}, [], [TASK],
@@ -90,6 +90,7 @@ def test_a_sound_service_has_no_findings() -> None:
         (under_contract(probe_is_missing=True), "probe_failing", "none since 2026-11-29 12:00:00 UTC"),
         (under_contract(probe_is_missing=True, probe_sent_at=None), "probe_failing", "none was ever sent"),
         (under_contract(p95_seconds=400.0), "counted_late", "took up to 400 s"),
+        (under_contract(rejected=10), "spans_rejected", "10 in the last minutes: bad_id"),
         (SOUND._replace(prices_checked=date(2026, 7, 1)), "prices_old", "151 days ago"),
         (SOUND._replace(disk=Disk(10**9, 100 * 10**9)), "disk_filling", "1% of it is free"),
         (

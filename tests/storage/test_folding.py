@@ -129,6 +129,16 @@ def test_freshness_is_measured_when_the_summaries_hold_a_call(
     assert 10_000 < found[1][0] < 20_000
 
 
+def test_the_probe_is_in_the_summaries_and_in_no_freshness(
+    migrated_database: str, receiver: Writer, folder: Folder
+) -> None:
+    write(receiver, [call("probe", environment="spanledger-probe", data_mode="test")])
+    folder.run()
+    folder.run()
+    assert value(migrated_database, SUMMED) == 1
+    assert rows(migrated_database, "SELECT * FROM genai.freshness_minute") == []
+
+
 def test_a_fold_of_a_backlog_takes_whole_transactions(migrated_database: str, receiver: Writer) -> None:
     for batch in range(20):
         write(receiver, [call(f"{batch} {i}") for i in range(50)])

@@ -106,8 +106,12 @@ BEGIN
             {requests..latency_b23: # = coalesce(u.# + excluded.#, u.#, excluded.#)}
         RETURNING u.bucket, u.identity_id, u.series_id, u.calls
     ), receipt AS (
+        -- Of calls that somebody made: an idle ledger that only its probe fills has no freshness.
         SELECT t.at - t.waited_us * interval '1 microsecond' AS received, count(*) AS calls
-        FROM taken t WHERE t.waited_us IS NOT NULL GROUP BY 1
+        FROM taken t
+        WHERE t.waited_us IS NOT NULL
+            AND t.series_id <> ALL (ARRAY(SELECT r.id FROM _genai.series r WHERE genai.is_probe(r.environment)))
+        GROUP BY 1
     )
     SELECT (SELECT count(*) FROM taken), r.received, r.calls, jsonb_build_array(
             (SELECT coalesce(jsonb_agg(e.*), '[]') FROM minutes e WHERE e.calls = 0),

@@ -1,4 +1,5 @@
--- The freshness contract: 95 of 100 calls are visible within the objective, and the probe comes through (docs/monitoring.md).
+-- The freshness contract: of 100 calls that arrive 95 are visible within the objective, and the probe comes through
+-- (docs/monitoring.md).
 
 -- The share of calls of a range that took longer than so many seconds. A call counts as late unless its bucket's upper bound is
 -- within the limit.
@@ -27,20 +28,32 @@ RETURNS TABLE (every_seconds double precision, sent_at timestamptz, good_at time
     ) g ON o.probe_every_seconds IS NOT NULL
 $$;
 
+-- Spans and reports of a range that were rejected for good: they never become visible. `is_breach`: ten or more, and more than
+-- five of 100 that arrived.
+CREATE FUNCTION genai.rejected_of(p_from timestamptz, p_to timestamptz, p_calls bigint)
+RETURNS TABLE (rejected bigint, is_breach boolean) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT count(*), count(*) >= 10 AND count(*) > 0.05 * (count(*) + coalesce(p_calls, 0))
+    FROM genai.quarantine q
+    WHERE q.received_at >= p_from AND q.received_at < p_to
+$$;
+
 -- How the contract stands: `seconds` is the worst of the P95 of the last minutes, how far the sums are behind, and how long no
 -- probe came through while it fails or is missing. Without any receiver ever, nothing is known and that is a breach.
 CREATE FUNCTION genai.freshness_now(p_now timestamptz DEFAULT now())
 RETURNS TABLE (seconds double precision, objective_seconds double precision, is_breach boolean, reason text,
     calls bigint, p95_seconds double precision, behind_seconds double precision, probe_seconds double precision,
-    complete_to timestamptz, probe_failure text, probe_detail text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT s.seconds, s.objective_seconds, s.seconds > s.objective_seconds OR s.is_missing OR s.failure IS NOT NULL,
+    complete_to timestamptz, probe_failure text, probe_detail text, rejected bigint) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT s.seconds, s.objective_seconds,
+        s.seconds > s.objective_seconds OR s.is_missing OR s.failure IS NOT NULL OR s.loses,
         CASE WHEN s.behind_seconds = s.seconds AND s.seconds > s.objective_seconds THEN 'behind'
             WHEN s.p95_seconds = s.seconds AND s.seconds > s.objective_seconds THEN 'p95'
-            WHEN s.is_missing THEN 'probe_missing' WHEN s.failure IS NOT NULL THEN 'probe_' || s.failure END,
-        s.calls, s.p95_seconds, s.behind_seconds, s.probe_seconds, s.complete_to, s.failure, s.detail
+            WHEN s.is_missing THEN 'probe_missing' WHEN s.failure IS NOT NULL THEN 'probe_' || s.failure
+            WHEN s.loses THEN 'rejected' END,
+        s.calls, s.p95_seconds, s.behind_seconds, s.probe_seconds, s.complete_to, s.failure, s.detail, s.rejected
     FROM (
         SELECT greatest(f.p95_seconds, b.behind_seconds, p.seconds) AS seconds, o.objective_seconds, f.calls, f.p95_seconds,
-            b.behind_seconds, b.complete_to, p.seconds AS probe_seconds, p.failure, p.detail, p.is_missing
+            b.behind_seconds, b.complete_to, p.seconds AS probe_seconds, p.failure, p.detail, p.is_missing, r.rejected,
+            r.is_breach AS loses
         FROM genai.freshness_objective() o
         CROSS JOIN LATERAL (
             SELECT max(f.calls) AS calls, least(coalesce(max(f.p95_seconds), 0), 1e6) AS p95_seconds
@@ -55,6 +68,7 @@ RETURNS TABLE (seconds double precision, objective_seconds double precision, is_
                 THEN extract(epoch FROM p_now - coalesce(s.good_at, s.sent_at, p_now))::float8 ELSE 0 END AS seconds
             FROM genai.probe_state(p_now) s
         ) p
+        CROSS JOIN LATERAL genai.rejected_of(p_now - make_interval(secs => o.window_seconds), p_now, f.calls) r
     ) s
 $$;
 
