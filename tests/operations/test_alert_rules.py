@@ -245,3 +245,18 @@ def test_while_calls_come_late_bursts_and_drifts_hold(migrated_database: str) ->
     assert {row.score for row in (*burst, *drift)} == {0.9}
     assert lag[0].service == "shop"
     assert lag[0].score >= 1
+
+
+@pytest.mark.parametrize(("sampled", "holds"), [("1 minute", True), ("3 minutes", False)])
+def test_rules_hold_by_the_newest_sample_of_lags_while_it_is_new(
+    migrated_database: str, sampled: str, holds: bool
+) -> None:
+    fill(migrated_database, CASES["burst-that-fails"].calls)
+    with psycopg.connect(migrated_database, autocommit=True, options="-c timezone=UTC") as connection:
+        connection.execute(
+            "INSERT INTO _genai.sender_lag_minute"
+            " SELECT date_bin('1 minute', %s - %s::interval, 'epoch'), 'prod', 'real', 'shop', 100, 400, 0",
+            (NOW, sampled),
+        )
+        burst = ask(connection, BY_ID["burst_failing"], Place.PROD, NOW).rows
+    assert (burst[0].score == 0.9) is holds

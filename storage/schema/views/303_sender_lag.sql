@@ -59,11 +59,26 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     LEFT JOIN usual u USING (env, data_mode, service)
 $$;
 
--- The services whose calls come too late to be judged by the newest windows.
+-- The services whose calls come too late to be judged by the newest windows. Half a dozen rules ask every minute: they take the
+-- sample of the last two minutes (`sender_lag_minute`), and measure themselves where there is none.
 CREATE FUNCTION genai.late_senders(p_now timestamptz)
-RETURNS TABLE (env text, data_mode text, service text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT g.env, g.data_mode, g.service
-    FROM genai.sender_lag(p_now) g
-    CROSS JOIN LATERAL genai.alert_limit('sender_lag', p_service => g.service) l
-    WHERE g.p95_seconds > l.threshold AND g.calls >= l.minimum
+RETURNS TABLE (env text, data_mode text, service text) LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    v_minute timestamptz := (
+        SELECT max(l.minute) FROM genai.sender_lag_minute l WHERE l.minute > p_now - interval '2 minutes' AND l.minute <= p_now);
+BEGIN
+    IF v_minute IS NULL THEN
+        RETURN QUERY
+        SELECT g.env, g.data_mode, g.service
+        FROM genai.sender_lag(p_now) g
+        CROSS JOIN genai.alert_limit('sender_lag', p_service => g.service) l
+        WHERE g.p95_seconds > l.threshold AND g.calls >= l.minimum;
+    ELSE
+        RETURN QUERY
+        SELECT g.environment, g.data_mode, g.service_name
+        FROM genai.sender_lag_minute g
+        CROSS JOIN genai.alert_limit('sender_lag', p_service => g.service_name) l
+        WHERE g.minute = v_minute AND g.p95_seconds > l.threshold AND g.calls >= l.minimum;
+    END IF;
+END
 $$;
