@@ -6,8 +6,9 @@ and not on how they arrived.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TypeVar
 
 from processor.calls.call import ERROR, UNKNOWN, Flag, ModelCall
@@ -118,10 +119,12 @@ def groups(spans: Iterable[SpanReading], linked: Iterable[_Pair] = ()) -> list[l
     """
     members = sorted(spans, key=lambda one: one.place)
     sets = _Sets(members)
+    known = set[int]()
     for one, other in linked:
         sets.join(one, other)
+        known |= {id(one), id(other)}
     _join_by_id(members, sets)
-    _join_nested(members, sets)
+    _join_nested(members, sets, known)
     _join_told_twice(members, sets)
     found = sets.groups()
     return sets.groups() if _join_instrumentations(found, sets) else found
@@ -212,11 +215,17 @@ def _join_overlapping(spans: Sequence[SpanReading], sets: _Sets) -> None:
             latest, latest_end = one, end
 
 
-def _join_nested(members: Sequence[SpanReading], sets: _Sets) -> None:
-    """Without an id: a call around others is the last of them that it may be; those stay apart."""
+def _join_nested(members: Sequence[SpanReading], sets: _Sets, known: Collection[int]) -> None:
+    """Without an id: a call around others is the last of them that it may be; those stay apart.
+
+    Args:
+        known: ids of the spans of which others are known to be one call with them.
+    """
     inner_of: dict[int, tuple[SpanReading, SpanReading]] = {}
     for inner in reversed(members):
         for outer in inner.above:
+            if _is_decided(outer, inner) or (outer.is_settled and id(outer) in known):
+                continue
             unit = sets.of(outer)
             if id(unit) not in inner_of and unit is not sets.of(inner) and wraps(outer.call, inner.call):
                 inner_of[id(unit)] = outer, inner
@@ -228,7 +237,16 @@ def _join_told_twice(members: Sequence[SpanReading], sets: _Sets) -> None:
     """A coding agent's log record and its span, each with the nearest of the other kind."""
     for said, same in _alike(members, lambda one: telling(one.call)).items():
         if said:
-            _join_nearest(_pairs(same, lambda a, b: same_by_telling(a.call, b.call)), sets)
+            _join_nearest(_pairs(same, _tell_the_same), sets)
+
+
+def _tell_the_same(one: SpanReading, other: SpanReading) -> bool:
+    return not _is_decided(one, other) and same_by_telling(one.call, other.call)
+
+
+def _is_decided(one: SpanReading, other: SpanReading) -> bool:
+    """Whether both were compared while more was known: one of them may be a call with a forgotten span."""
+    return one.is_settled and other.is_settled
 
 
 def _pairs(spans: Sequence[SpanReading], match: Callable[[SpanReading, SpanReading], bool]) -> list[_Pair]:
@@ -299,8 +317,8 @@ def _tell_one_call(a: Group, b: Group) -> bool:
     one, other = a[0].call, b[0].call
     if one.dialect == other.dialect or _are_nested(a, b) or not _same_family(one, other):
         return False
-    if all(reading.is_settled for group in (a, b) for reading in group):
-        return False  # one of them may be a call with a span that is forgotten
+    if all(_is_decided(*pair) for pair in product(a, b)):
+        return False
     ids, other_ids = _ids(a), _ids(b)
     if ids and other_ids and ids.isdisjoint(other_ids):
         return False

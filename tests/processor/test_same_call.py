@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,3 +65,25 @@ def test_groups_and_what_is_counted_do_not_depend_on_the_order(
 def test_thousands_of_spans_with_one_id_are_grouped_in_one_pass() -> None:
     spans = [a_span(number, STRONG, 0, 1, 1) for number in range(20_000)]
     assert [len(group) for group in groups(spans)] == [20_000]
+
+
+def _nested(number: int, *above: SpanReading, is_settled: bool = True) -> SpanReading:
+    reading = a_span(number, "", 0, 1, 100)
+    reading.above, reading.is_settled = above, is_settled
+    return reading
+
+
+@pytest.mark.parametrize("is_settled", [True, False], ids=["settled", "new"])
+def test_a_call_that_is_known_to_be_one_with_an_inner_one_takes_no_other(is_settled: bool) -> None:
+    """It took the last one inside when all were known."""
+    around = _nested(1)
+    one, other = _nested(2, around), _nested(3, around, is_settled=is_settled)
+    found = {frozenset(map(id, group)) for group in groups([around, one, other], [(one, around)])}
+    assert found == {frozenset({id(around), id(one)}), frozenset({id(other)})}
+
+
+def test_calls_that_were_compared_before_are_not_compared_again() -> None:
+    around = _nested(1)
+    settled, new = _nested(2, around), _nested(2, around, is_settled=False)
+    assert len(groups([around, settled])) == 2
+    assert len(groups([around, new])) == 1

@@ -255,3 +255,27 @@ def test_a_pair_that_is_resent_together_takes_no_third_call(deliveries: Deliveri
     deliveries.send([one, told], 501, 0)
     deliveries.late.bind(502)
     assert differences(whole, deliveries.state()) == []
+
+
+def test_calls_around_which_one_is_forgotten_take_no_other_call_when_they_are_resent(
+    deliveries: Deliveries,
+) -> None:
+    """The first call is around two wrappers of its counts: one is the same call, the other of the third."""
+    around, strong = Made(dict(CHAT), 1, trace=b"1"), {**CHAT, "gen_ai.response.id": STRONG}
+    root, inner, outer = (
+        Made({**CHAT, **CACHED}, 3, trace=b"1"),
+        Made(dict(CHAT), 2, 4, trace=b"1"),
+        Made(strong, 4, 3, trace=b"1"),
+    )
+    one, other, third = (
+        Made(dict(WRAPPER), n, parent, trace=b"1", name="ai.generateText", end=30_000, scope=("ai", ""))
+        for n, parent in ((5, 1), (6, 1), (7, 0))
+    )
+    deliveries.begin()
+    for spans in ([around, root], [inner], [third], [outer], [other], [one]):
+        deliveries.send(spans, 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    deliveries.send([around, inner, outer, one, other, third], 500, 0)
+    deliveries.late.bind(501)
+    assert differences(whole, deliveries.state()) == []
