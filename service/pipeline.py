@@ -82,9 +82,12 @@ class Pipeline:
 
     def _count_costs(self, batch: Batch, charges: Sequence[Charge], outcome: Outcome) -> None:
         if outcome.new:
-            new = set(map(id, outcome.new))
             pairs = zip(batch.calls, charges, strict=True)
-            self._costs.add((call, charge) for call, charge in pairs if id(call) in new)
+            if len(outcome.new) == len(batch.calls):
+                self._costs.add(pairs)
+            else:
+                new = set(map(id, outcome.new))
+                self._costs.add((call, charge) for call, charge in pairs if id(call) in new)
             metrics.last_call_seconds.set_to_current_time()
 
     def _admit_and_price(self, batch: Batch) -> list[Charge]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -83,13 +83,10 @@ class Bound(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """One entry of the queue; `place` for a counted call."""
+    """One entry of the queue that something may follow from."""
 
-    ctid: str
     trace_id: bytes
     span_id: bytes
-    parent: bytes
-    place: RowKey | None
     received_us: int
 
 
@@ -184,22 +181,20 @@ class Binder:
         """Look at the next arrivals; they leave the queue when what follows from them is committed."""
         conn = self._connection()
         with conn.transaction():
-            rows = conn.execute(READ_ARRIVALS, (SLICE,), binary=True).fetchall()
-            arrivals = [_arrival(row) for row in rows]
+            alike = Alike(conn)
+            taken, arrivals = _take(conn, alike.services)
             if not arrivals:
-                return 0, 0
+                return taken, 0
             self._tenants.use(assignments(conn))
-            changed = self._settle(conn, arrivals)
-            conn.execute(SETTLE_ARRIVALS, (_tids(arrivals),))
+            changed = self._settle(conn, arrivals, alike)
             retract_repeated(conn, {arrival.trace_id for arrival in arrivals})
-        return len(arrivals), changed
+        return taken, changed
 
-    def _settle(self, conn: Connection, arrivals: Sequence[Arrival]) -> int:
+    def _settle(self, conn: Connection, arrivals: Sequence[Arrival], alike: Alike) -> int:
         dirty: dict[Trace, list[Arrival]] = {}
         for arrival in arrivals:
             dirty.setdefault(arrival.trace_id, []).append(arrival)
         nodes = self._nodes(conn, dirty)
-        alike = Alike(conn)
         alike.find({node.place for found in nodes.values() for node in found if node.place is not None})
         _drop_lonely(conn, nodes, alike.places)
         self._reach_out(conn, nodes, alike)
@@ -230,7 +225,7 @@ class Binder:
             asked |= places
             traces = {row[0] for row in conn.execute(READ_DUPLICATES, (keys,), binary=True)} - nodes.keys()
             if traces:
-                nodes |= self._nodes(conn, dict.fromkeys(traces, ()))
+                nodes |= self._nodes(conn, traces)
 
     def _add_places(self, conn: Connection, nodes: dict[Trace, list[TraceSpan]], places: set[RowKey]) -> None:
         """Add counted calls that late binding need not look at for themselves, with their traces."""
@@ -241,23 +236,18 @@ class Binder:
         found = [_placed(row) for row in conn.execute(READ_PLACES, values, binary=True)]
         new = {trace for trace, _ in found} - nodes.keys()
         if new:
-            nodes |= self._nodes(conn, dict.fromkeys(new, ()))
+            nodes |= self._nodes(conn, new)
         for trace, node in found:
             nodes.setdefault(trace, []).append(node)
 
-    def _nodes(
-        self, conn: Connection, dirty: Mapping[Trace, Sequence[Arrival]]
-    ) -> dict[Trace, list[TraceSpan]]:
-        """All spans known of these traces; a call that is alone needs no look and is left out."""
-        traces = uuid_array(list(dirty))
-        nodes: dict[Trace, list[TraceSpan]] = {}
+    def _nodes(self, conn: Connection, asked: Collection[Trace]) -> dict[Trace, list[TraceSpan]]:
+        """All spans known of these traces."""
+        traces = uuid_array(list(asked))
+        nodes: dict[Trace, list[TraceSpan]] = {trace: [] for trace in asked}
         for row in conn.execute(READ_SIGHTINGS, (traces,), binary=True):
-            nodes.setdefault(row[0], []).append(_sighting(row))
+            nodes[row[0]].append(_sighting(row))
         for row in conn.execute(READ_OPEN_CALLS, (traces,), binary=True):
-            nodes.setdefault(row[0], []).append(_open_call(row))
-        for trace, arrivals in dirty.items():
-            calls = [TraceSpan(a.span_id, a.parent, a.received_us, a.place) for a in arrivals if a.place]
-            nodes[trace] = nodes[trace] + calls if trace in nodes else calls
+            nodes[row[0]].append(_open_call(row))
         return nodes
 
     def _amend(self, components: Sequence[MergeGroup]) -> int:
@@ -287,7 +277,7 @@ class Binder:
             return 0
         waiting: list[tuple[Trace, TraceSpan]] = []
         ended: dict[Span, TraceSpan] = {}
-        for trace, nodes in self._nodes(conn, dict.fromkeys(traces, ())).items():
+        for trace, nodes in self._nodes(conn, traces).items():
             above_later: set[bytes] = set()
             for spans in reversed(list(sessions(nodes))):
                 session = TraceWindow(spans)
@@ -354,20 +344,18 @@ class Binder:
         return self._conn
 
 
-READ_ARRIVALS, SETTLE_ARRIVALS = query("read_arrivals"), query("settle_arrivals")
+TAKE_ARRIVALS = query("take_arrivals")
 READ_OPEN_CALLS, READ_SIGHTINGS = query("read_open_calls"), query("read_sightings")
 ADD_PROMOTIONS, FORGET = query("add_promotions"), query("forget_quiet_traces")
 READ_DUPLICATES, READ_PLACES = query("read_duplicates"), query("read_places")
 
 
-def _arrival(row: Sequence[Any]) -> Arrival:
-    ctid, trace, span, parent, call, time_us, received_us = row
-    return Arrival(ctid, trace, span, parent or b"", RowKey(time_us, call) if call else None, received_us)
-
-
-def _tids(arrivals: Sequence[Arrival]) -> str:
-    """Where these stand, as the text of an array: a list of texts takes 2 µs more for each."""
-    return "{" + ",".join([f'"{arrival.ctid}"' for arrival in arrivals]) + "}"
+def _take(conn: Connection, twofold: list[str]) -> tuple[int, list[Arrival]]:
+    """Take the next entries of the queue; how many that were, and those that something may follow from."""
+    row = conn.execute(TAKE_ARRIVALS, {"rows": SLICE, "services": twofold}, binary=True).fetchone()
+    assert row is not None
+    taken, *columns = row
+    return taken, [Arrival(*each) for each in zip(*(column or () for column in columns), strict=True)]
 
 
 def _open_call(row: Sequence[Any]) -> TraceSpan:

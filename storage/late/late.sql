@@ -13,22 +13,39 @@ FROM (SELECT w.trace_id FROM _genai.sighting w WHERE w.wrapper AND w.received_at
       ORDER BY w.received_at LIMIT %s) AS s
 
 
--- read_arrivals --
--- The next of what the binder has not looked at, locked so that no second binder takes them too. Parameter: rows.
-SELECT a.ctid::text, uuid_send(a.trace_id), int8send(a.span_id), int8send(a.parent_span_id), uuid_send(a.call),
-    (extract(epoch FROM a.time) * 1000000)::bigint - 946684800000000,
-    (extract(epoch FROM a.received_at) * 1000000)::bigint - 946684800000000
-FROM _genai.arrival a LIMIT %s FOR UPDATE SKIP LOCKED
-
-
--- settle_arrivals --
--- What was looked at leaves the queue; counted calls stay open. Parameter: ctids.
-WITH looked_at AS (
-    DELETE FROM _genai.arrival a WHERE a.ctid = ANY(%s::tid[]) RETURNING a.*
+-- take_arrivals --
+-- The next of what the binder has not looked at leaves the queue; counted calls stay open. Answers how many that were, and
+-- those to look at: a call of whose trace nothing else is known is left out, for nothing follows from it. The subqueries
+-- have no other plan than a probe for each. Parameters: rows, services of two vocabularies.
+WITH taken AS (
+    DELETE FROM _genai.arrival a WHERE a.ctid = ANY (ARRAY(SELECT b.ctid FROM _genai.arrival b LIMIT %(rows)s))
+    RETURNING a.*
+), opened AS (
+    INSERT INTO _genai.open_call (trace_id, span_id, parent_span_id, call, time, received_at)
+    SELECT t.trace_id, t.span_id, t.parent_span_id, t.call, t.time, t.received_at FROM taken t WHERE t.call IS NOT NULL
+), known AS (
+    SELECT t.trace_id, t.span_id, t.received_at, t.call IS NULL OR count(*) OVER (PARTITION BY t.trace_id) > 1
+        OR sighted.yes OR opened.yes OR unread.yes OR promoted.yes OR twofold.yes AS is_known
+    FROM taken t
+    LEFT JOIN LATERAL (SELECT true AS yes FROM _genai.sighting s WHERE s.trace_id = t.trace_id LIMIT 1) sighted ON true
+    LEFT JOIN LATERAL (SELECT true AS yes FROM _genai.open_call o WHERE o.trace_id = t.trace_id LIMIT 1) opened ON true
+    LEFT JOIN LATERAL (
+        SELECT true AS yes FROM _genai.unread_span u WHERE u.trace_id = t.trace_id AND NOT u.repeats LIMIT 1
+    ) unread ON true
+    LEFT JOIN LATERAL (
+        SELECT true AS yes FROM _genai.promotion p WHERE p.trace_id = t.trace_id AND p.span_id = t.parent_span_id LIMIT 1
+    ) promoted ON true
+    LEFT JOIN LATERAL (
+        SELECT true AS yes FROM _genai.model_call m JOIN _genai.series r ON r.id = m.series_id
+        WHERE %(services)s::text[] <> '{}' AND m.time = t.time AND m.call_key = t.call
+            AND r.service_name = ANY (%(services)s::text[])
+        LIMIT 1
+    ) twofold ON true
 )
-INSERT INTO _genai.open_call (trace_id, span_id, parent_span_id, call, time, received_at)
-SELECT l.trace_id, l.span_id, l.parent_span_id, l.call, l.time, l.received_at
-FROM looked_at l WHERE l.call IS NOT NULL
+SELECT count(*), array_agg(uuid_send(k.trace_id)) FILTER (WHERE k.is_known),
+    array_agg(int8send(k.span_id)) FILTER (WHERE k.is_known),
+    array_agg((extract(epoch FROM k.received_at) * 1000000)::bigint - 946684800000000) FILTER (WHERE k.is_known)
+FROM known k
 
 
 -- read_open_calls --

@@ -11,7 +11,8 @@ from typing import Any
 from processor.calls.call import Batch, UncountedSpan
 from processor.pricing.charge import price_call
 from processor.pricing.load import load_price_book
-from storage.ingest.writer import INSERT_ARRIVALS, Writer
+from storage.ingest import writer as ingest
+from storage.ingest.writer import COPY_ARRIVALS, Writer
 from storage.late.binder import Binder
 from storage.schema.migrate import migrate
 from tests.benchmarks.bench_storage import _batch, _Meter
@@ -33,24 +34,24 @@ def measure() -> Iterator[Figure]:
 
 def _ingest(dsn: str) -> Iterator[Figure]:
     """What the backend spends on the statement that fills the queue: every call with ids enters it."""
-    writer = Writer(dsn)
+    writer = Writer(dsn, folds=False)
     conn = writer._connection()
-    meter, execute, in_queue = _Meter(conn), conn.execute, [0.0]
+    meter, copy, in_queue = _Meter(conn), ingest.copy_in, [0.0]
 
-    def metered(statement: Any, *args: Any, **named: Any) -> Any:
+    def metered(conn: Any, statement: bytes, data: bytes | None) -> None:
         before = meter.backend_us()
-        result = execute(statement, *args, **named)
-        if statement is INSERT_ARRIVALS:
+        copy(conn, statement, data)
+        if statement is COPY_ARRIVALS:
             in_queue[-1] += meter.backend_us() - before
-        return result
 
-    conn.execute = metered  # type: ignore[method-assign]
+    ingest.copy_in = metered
     conn.pipeline = nullcontext  # type: ignore[assignment,method-assign]  # so that each statement waits
     for number in range(ROUNDS + 2):
         batch = _batch(1_000 + number)
         writer.write(batch)
         in_queue[-1] /= sum(len(one.calls) for one, _ in batch)
         in_queue.append(0.0)
+    ingest.copy_in = copy
     writer.close()
     spent = in_queue[2:-1]
     yield Figure(
