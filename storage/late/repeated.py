@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from processor.calls.call import Flag, ModelCall
 from processor.calls.response_id import is_strong_response_id
@@ -13,18 +14,29 @@ from storage.journal.stored_row import Row
 REPEATED = int(Flag.RESPONSE_REPEATED)
 
 
-def mark_repeated(settled: Iterable[tuple[Row | None, list[ModelCall]]]) -> Iterable[Row]:
-    """Of the calls with one strong response id the first is the answer; the rows of which the mark changes.
+class Told(NamedTuple):
+    """A call: the row that stands for it, and what each of its spans says.
 
-    Args:
-        settled: for each call the row that stands for it, and what each of its spans says.
+    Attributes:
+        is_settled: a span of it was compared while more was known; then the row keeps its mark.
     """
+
+    row: Row | None
+    calls: list[ModelCall]
+    is_settled: bool = False
+
+
+def mark_repeated(told: Iterable[Told]) -> Iterable[Row]:
+    """Of calls with one strong response id the first is the answer; the rows of which the mark changes."""
     by_id: dict[str, list[tuple[tuple[int, int], Row]]] = {}
     joined: set[str] = set()
     judged: dict[int, tuple[Row, bool]] = {}
-    for row, calls in settled:
+    kept: set[int] = set()
+    for row, calls, is_settled in told:
         if row is None:
             continue
+        if is_settled and row.call.flags & REPEATED:
+            kept.add(id(row))
         if not any(_may_repeat(call) for call in calls):
             judged[id(row)] = row, False  # it had the id of a span that has found another call
         for response_id in {call.response_id for call in calls if call.response_id}:
@@ -39,7 +51,7 @@ def mark_repeated(settled: Iterable[tuple[Row | None, list[ModelCall]]]) -> Iter
             _, repeats = judged.get(id(row), (row, False))
             judged[id(row)] = row, repeats or number > 0
     for row, repeats in judged.values():
-        flags = row.call.flags & ~REPEATED | (REPEATED if repeats else 0)
+        flags = row.call.flags & ~REPEATED | (REPEATED if repeats or id(row) in kept else 0)
         if flags != row.call.flags:
             row.call.flags = flags
             yield row

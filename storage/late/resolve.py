@@ -51,7 +51,7 @@ from storage.journal.stored_row import (
 )
 from storage.late.groups import Seat
 from storage.late.own import EXTERNAL_ID, own_facts, own_reading, without_inherited
-from storage.late.repeated import REPEATED, mark_repeated
+from storage.late.repeated import REPEATED, Told, mark_repeated
 from storage.late.trace import TraceSpan, TraceWindow
 
 _PROMOTED = int(Flag.PROMOTED)
@@ -226,11 +226,12 @@ def _links(members: Sequence[_Member]) -> list[tuple[SpanReading, SpanReading]]:
     return found
 
 
-def _told(settled: Iterable[Sequence[_Member]]) -> Iterable[tuple[Row | None, list[ModelCall]]]:
-    """The row that stands for each call, if there is one, and what its spans say."""
+def _told(settled: Iterable[Sequence[_Member]]) -> Iterable[Told]:
+    """What is told of each call."""
     for group in settled:
         rows = (m.row for m in group if m.row is not None and m.row.merged_into is None)
-        yield next(rows, None), [m.reading.call for m in group]
+        calls = [m.reading.call for m in group]
+        yield Told(next(rows, None), calls, any(m.reading.is_settled for m in group))
 
 
 class _Known:

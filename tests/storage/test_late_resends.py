@@ -279,3 +279,16 @@ def test_calls_around_which_one_is_forgotten_take_no_other_call_when_they_are_re
     deliveries.send([around, inner, outer, one, other, third], 500, 0)
     deliveries.late.bind(501)
     assert differences(whole, deliveries.state()) == []
+
+
+def test_a_call_repeats_an_answer_that_is_forgotten_when_its_spans_are_resent(deliveries: Deliveries) -> None:
+    answer = Made({**CHAT, "gen_ai.response.id": STRONG}, 1, trace=b"1")
+    again = [replace(answer, span_id=n, start=40_000, end=40_400) for n in (2, 3)]
+    deliveries.begin()
+    for span in (*again, answer):
+        deliveries.send([span], 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    deliveries.send(again, 500, 0)
+    deliveries.late.bind(501)
+    assert differences(whole, deliveries.state()) == []
