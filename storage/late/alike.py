@@ -32,15 +32,11 @@ QUEUE_AGAIN = query("queue_again")
 
 
 class Alike:
-    """Calls of services that use two vocabularies; all others cost one look into a small table.
-
-    Attributes:
-        services: those that use two.
-    """
+    """Calls of services that use two vocabularies; all others cost one look into a small table."""
 
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
-        self.services = [row[0] for row in conn.execute(READ_TWOFOLD)]
+        self._services = [row[0] for row in conn.execute(READ_TWOFOLD)]
         self._found: dict[RowKey, set[RowKey]] = {}
         self._asked: set[RowKey] = set()
         self._pairs = 0
@@ -52,7 +48,7 @@ class Alike:
 
     def find(self, places: Collection[RowKey]) -> set[RowKey]:
         """Look for calls that begin and count as these do; answers those that were found for all so far."""
-        new = sorted(set(places) - self._asked) if self.services else []
+        new = sorted(set(places) - self._asked) if self._services else []
         self._asked |= set(new)
         for near in _clusters(new):
             self._add(near)
@@ -60,7 +56,7 @@ class Alike:
 
     def _add(self, places: Sequence[RowKey]) -> None:
         values = bounds(places) | {
-            "services": self.services,
+            "services": self._services,
             "reach": f"{_REACH_US} microseconds",
             "from_log": int(Flag.FROM_LOG),
         }

@@ -181,20 +181,20 @@ class Binder:
         """Look at the next arrivals; they leave the queue when what follows from them is committed."""
         conn = self._connection()
         with conn.transaction():
-            alike = Alike(conn)
-            taken, arrivals = _take(conn, alike.services)
+            taken, arrivals = _take(conn)
             if not arrivals:
                 return taken, 0
             self._tenants.use(assignments(conn))
-            changed = self._settle(conn, arrivals, alike)
+            changed = self._settle(conn, arrivals)
             retract_repeated(conn, {arrival.trace_id for arrival in arrivals})
         return taken, changed
 
-    def _settle(self, conn: Connection, arrivals: Sequence[Arrival], alike: Alike) -> int:
+    def _settle(self, conn: Connection, arrivals: Sequence[Arrival]) -> int:
         dirty: dict[Trace, list[Arrival]] = {}
         for arrival in arrivals:
             dirty.setdefault(arrival.trace_id, []).append(arrival)
         nodes = self._nodes(conn, dirty)
+        alike = Alike(conn)
         alike.find({node.place for found in nodes.values() for node in found if node.place is not None})
         _drop_lonely(conn, nodes, alike.places)
         self._reach_out(conn, nodes, alike)
@@ -350,9 +350,9 @@ ADD_PROMOTIONS, FORGET = query("add_promotions"), query("forget_quiet_traces")
 READ_DUPLICATES, READ_PLACES = query("read_duplicates"), query("read_places")
 
 
-def _take(conn: Connection, twofold: list[str]) -> tuple[int, list[Arrival]]:
+def _take(conn: Connection) -> tuple[int, list[Arrival]]:
     """Take the next entries of the queue; how many that were, and those that something may follow from."""
-    row = conn.execute(TAKE_ARRIVALS, {"rows": SLICE, "services": twofold}, binary=True).fetchone()
+    row = conn.execute(TAKE_ARRIVALS, (SLICE,), binary=True).fetchone()
     assert row is not None
     taken, *columns = row
     return taken, [Arrival(*each) for each in zip(*(column or () for column in columns), strict=True)]

@@ -16,10 +16,14 @@ FROM (SELECT w.trace_id FROM _genai.sighting w WHERE w.wrapper AND w.received_at
 -- take_arrivals --
 -- The next of what the binder has not looked at leaves the queue; counted calls stay open. Answers how many that were, and
 -- those to look at: a call of whose trace nothing else is known is left out, for nothing follows from it. The subqueries
--- have no other plan than a probe for each. Parameters: rows, services of two vocabularies.
+-- have no other plan than a probe for each. The services of two vocabularies are read here, for they have to be those of the
+-- moment at which the calls are taken. Parameter: rows.
 WITH taken AS (
-    DELETE FROM _genai.arrival a WHERE a.ctid = ANY (ARRAY(SELECT b.ctid FROM _genai.arrival b LIMIT %(rows)s))
+    DELETE FROM _genai.arrival a WHERE a.ctid = ANY (ARRAY(SELECT b.ctid FROM _genai.arrival b LIMIT %s))
     RETURNING a.*
+), twofold_service AS MATERIALIZED (
+    SELECT d.service_name FROM _genai.service_dialect d WHERE d.service_name <> 'unknown' AND d.dialect <> 'report'
+    GROUP BY d.service_name HAVING count(*) > 1
 ), opened AS (
     INSERT INTO _genai.open_call (trace_id, span_id, parent_span_id, call, time, received_at)
     SELECT t.trace_id, t.span_id, t.parent_span_id, t.call, t.time, t.received_at FROM taken t WHERE t.call IS NOT NULL
@@ -37,8 +41,8 @@ WITH taken AS (
     ) promoted ON true
     LEFT JOIN LATERAL (
         SELECT true AS yes FROM _genai.model_call m JOIN _genai.series r ON r.id = m.series_id
-        WHERE %(services)s::text[] <> '{}' AND m.time = t.time AND m.call_key = t.call
-            AND r.service_name = ANY (%(services)s::text[])
+        WHERE EXISTS (SELECT FROM twofold_service) AND m.time = t.time AND m.call_key = t.call
+            AND r.service_name IN (SELECT w.service_name FROM twofold_service w)
         LIMIT 1
     ) twofold ON true
 )
