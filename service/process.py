@@ -279,7 +279,7 @@ def _pool(dsn: str) -> ConnectionPool[psycopg.Connection[Any]]:
         dsn, min_size=0, max_size=4, timeout=3.0, open=True, check=ConnectionPool.check_connection,
         kwargs={
             "autocommit": True, "connect_timeout": 3, "application_name": "spanledger pages",
-            "options": "-c timezone=UTC -c statement_timeout=5s",
+            "options": "-c timezone=UTC -c jit=off -c statement_timeout=5s",
         },
     )  # fmt: skip
 

@@ -54,8 +54,17 @@ JOIN unnest(%(org_ids)s::bigint[], %(fingerprints)s::text[], %(starts)s::timesta
 
 
 -- lock --
--- One document at a time, until its transaction ends.
-SELECT pg_advisory_xact_lock(hashtextextended('spanledger inbox', 0))
+-- The alerts of a document and what they are about, until its transaction ends; in one order, so that no two wait for each other.
+-- A large document holds everything instead of so many locks. All of them stand beside one lock of the whole.
+SELECT CASE WHEN cardinality(%(names)s::text[]) > 100 THEN pg_advisory_xact_lock(hashtextextended('spanledger inbox', 0))
+    ELSE pg_advisory_xact_lock_shared(hashtextextended('spanledger inbox', 0)) END
+UNION ALL
+SELECT pg_advisory_xact_lock(n.name)
+FROM (
+    SELECT DISTINCT hashtextextended(name, 1) AS name FROM unnest(%(names)s::text[]) name
+    WHERE cardinality(%(names)s::text[]) <= 100
+    ORDER BY 1
+) n
 
 
 -- quarantine --

@@ -79,13 +79,18 @@ def receive(
     stored: list[_Stored] = []
     # In two round trips: what is known, then all that is written, with the commit.
     with connection.pipeline(), connection.transaction():
-        # One document at a time: two that tell the same alert must not both find its topic silent.
-        connection.execute(query("lock"))
+        # Two documents that tell the same alert must not both find its topic silent.
+        connection.execute(query("lock"), {"names": _names(told.alerts)})
         for alerts in _rounds(told.alerts):
             stored.append(_store(connection, alerts, source or told.source, now, cooldown))
         for fault in told.faults:
             connection.execute(query("quarantine"), {"now": now, "fault": fault})
     return Received([delivery for each in stored for delivery in each.deliveries()], told.faults)
+
+
+def _names(alerts: Sequence[Alert]) -> list[str]:
+    """What a document is about, and whose it is: no other with one of these may be stored meanwhile."""
+    return sorted({name for alert in alerts for name in (alert.topic, f"{alert.org_id} {alert.fingerprint}")})
 
 
 def _rounds(alerts: Sequence[Alert]) -> Iterator[list[Alert]]:

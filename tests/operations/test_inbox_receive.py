@@ -179,6 +179,21 @@ def test_the_same_document_from_many_at_once_is_one_episode(migrated_database: s
         assert attention.fetchone() == (1,)  # one topic, six senders
 
 
+def test_documents_wait_for_each_other_only_where_they_are_about_the_same(migrated_database: str) -> None:
+    options = "-c timezone=UTC -c lock_timeout=300ms"
+    large = [alert(f"l{number}", endpoint=f"e{number}") for number in range(60)]
+    with (
+        psycopg.connect(migrated_database, autocommit=True) as first,
+        psycopg.connect(migrated_database, autocommit=True, options=options) as second,
+        first.transaction(),
+    ):
+        tell(first, alert("01"))
+        assert tell(second, alert("02", endpoint="search")).deliveries[0].needs_attention
+        for waiting in ([alert("01", endpoint="search")], [alert("03")], large):
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                tell(second, *waiting)
+
+
 DELIVERIES = [
     alert("01"),
     alert("01", ended_at=later(3)),
