@@ -18,43 +18,59 @@ class Told(NamedTuple):
     """A call: the row that stands for it, and what each of its spans says.
 
     Attributes:
+        rows: those of the spans; None where a span has none.
         is_settled: a span of it was compared while more was known; then the row keeps its mark.
     """
 
     row: Row | None
     calls: list[ModelCall]
+    rows: list[Row | None]
     is_settled: bool = False
+
+    def repeats_alone(self, response_id: str) -> bool:
+        """Whether it repeats an answer that is not here: what ingest saw of its spans that have the id."""
+        said = zip(self.rows, self.calls, strict=True)
+        marks = [_is_marked(row) for row, call in said if row is not None and call.response_id == response_id]
+        return all(marks) if marks else _is_marked(self.row)
 
 
 def mark_repeated(told: Iterable[Told]) -> Iterable[Row]:
     """Of calls with one strong response id the first is the answer; the rows of which the mark changes."""
-    by_id: dict[str, list[tuple[tuple[int, int], Row]]] = {}
+    by_id: dict[str, list[tuple[tuple[int, int], Told]]] = {}
     joined: set[str] = set()
     judged: dict[int, tuple[Row, bool]] = {}
-    kept: set[int] = set()
-    for row, calls, is_settled in told:
-        if row is None:
+    for one in told:
+        if one.row is None:
             continue
-        if is_settled and row.call.flags & REPEATED:
-            kept.add(id(row))
-        if not any(_may_repeat(call) for call in calls):
-            judged[id(row)] = row, False  # it had the id of a span that has found another call
-        for response_id in {call.response_id for call in calls if call.response_id}:
+        if one.is_settled and _is_marked(one.row):
+            judged[id(one.row)] = one.row, True
+        elif not any(_may_repeat(call) for call in one.calls):
+            judged[id(one.row)] = one.row, False  # it had the id of a span that has found another call
+        for response_id in {call.response_id for call in one.calls if call.response_id}:
             if is_strong_response_id(response_id):
-                same = [times(call) for call in calls if call.response_id == response_id]
-                by_id.setdefault(response_id, []).append((min(same), row))
+                same = [times(call) for call in one.calls if call.response_id == response_id]
+                by_id.setdefault(response_id, []).append((min(same), one))
                 joined |= {response_id} if len(same) > 1 else set()
     for response_id, found in by_id.items():
-        if len(found) == 1 and response_id not in joined:
-            continue  # a call that is alone keeps what ingest saw
-        for number, (_, row) in enumerate(sorted(found, key=lambda one: (one[0], one[1].place))):
-            _, repeats = judged.get(id(row), (row, False))
-            judged[id(row)] = row, repeats or number > 0
+        is_alone = len(found) == 1 and response_id not in joined
+        for number, (_, one) in enumerate(sorted(found, key=_place)):
+            assert one.row is not None
+            _, repeats = judged.get(id(one.row), (one.row, False))
+            is_again = one.repeats_alone(response_id) if is_alone else number > 0
+            judged[id(one.row)] = one.row, repeats or is_again
     for row, repeats in judged.values():
-        flags = row.call.flags & ~REPEATED | (REPEATED if repeats or id(row) in kept else 0)
-        if flags != row.call.flags:
-            row.call.flags = flags
+        if _is_marked(row) != repeats:
+            row.call.flags ^= REPEATED
             yield row
+
+
+def _place(found: tuple[tuple[int, int], Told]) -> tuple[object, ...]:
+    when, one = found
+    return when, one.row.place if one.row is not None else None
+
+
+def _is_marked(row: Row | None) -> bool:
+    return row is not None and bool(row.call.flags & REPEATED)
 
 
 def _may_repeat(call: ModelCall) -> bool:

@@ -229,9 +229,10 @@ def _links(members: Sequence[_Member]) -> list[tuple[SpanReading, SpanReading]]:
 def _told(settled: Iterable[Sequence[_Member]]) -> Iterable[Told]:
     """What is told of each call."""
     for group in settled:
-        rows = (m.row for m in group if m.row is not None and m.row.merged_into is None)
+        rows = [m.row for m in group]
+        counted = (row for row in rows if row is not None and row.merged_into is None)
         calls = [m.reading.call for m in group]
-        yield Told(next(rows, None), calls, any(m.reading.is_settled for m in group))
+        yield Told(next(counted, None), calls, rows, any(m.reading.is_settled for m in group))
 
 
 class _Known:

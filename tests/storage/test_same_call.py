@@ -212,3 +212,10 @@ def test_a_tag_that_another_span_gave_as_well_is_offered_as_its_own_by_no_call(
     six = Made({**bare, INPUT: 37, OUTPUT: 20, "gen_ai.response.id": OTHER}, 6, 4, trace=b"1", end=400)
     seven = Made(dict(CHAT), 7, trace=b"1", end=400)
     assert ends(deliveries, [[litellm, four, six], [seven], [five], [wrapper], [two]], bound=[]) == []
+
+
+def test_a_call_repeats_no_answer_of_which_the_row_is_merged_into_it(deliveries: Deliveries) -> None:
+    """The outer span was counted first, with the id; forty seconds later begins what is inside of it."""
+    outer = Made({**CHAT, **CACHED, "gen_ai.response.id": STRONG}, 2, trace=b"1", end=400)
+    inner = Made({**CHAT, **CACHED}, 5, 2, trace=b"1", start=40_000, end=40_400)
+    assert ends(deliveries, [[outer], [inner, outer]], bound=[]) == []
