@@ -9,7 +9,7 @@ import time
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import psycopg
@@ -18,21 +18,20 @@ from pydantic import SecretStr
 from operations.alerts import document as documents
 from operations.alerts.document import Json
 from operations.alerts.evaluate import INTERVAL, Channel, Evaluated, deliver, evaluate
-from operations.alerts.model import Detail, Row
 from operations.inbox.receive import receive
-from processor.alerting.catalogue import BY_ID, Place, Severity
+from processor.alerting.catalogue import Severity
 from receiver.status import log_fault
 from service import database, metrics
 from service.beside import beside
 from service.config import Config
 from service.lease import Lease
+from service.outage import Outage
 
 log = logging.getLogger("spanledger.alerting")
 
 _LEASE_SECONDS: Final = 150.0
 """Two evaluations may fail to come before another process takes over."""
 _POST_SECONDS: Final = 10.0
-_UNREADABLE: Final = BY_ID["ledger_unreadable"]
 
 Connection = psycopg.Connection[Any]
 
@@ -79,8 +78,7 @@ class Evaluator:
         self._config, self._dsn = config, dsn
         self._channels = channels(config)
         self.lease = Lease(dsn, "alerting", _LEASE_SECONDS)
-        self._failing_since: datetime | None = None
-        self._told: Json | None = None
+        self._outage = Outage(config.data_dir, config.public_url, self._post_all)
 
     def run(self, now: datetime) -> Evaluated | None:
         """One evaluation, and the posts that are due; None where another process holds the lease."""
@@ -89,15 +87,15 @@ class Evaluator:
                 if not self.lease.take(connection):
                     return None
                 turned = self._evaluate(connection, now)
+                self._readable(connection, now)
                 for failure in deliver(connection, now, self._post):
                     log.warning("alerts wait for a channel that does not take them: %s", failure)
         except psycopg.Error as error:
             metrics.alert_evaluations.labels("failed").inc()
             log.warning("alert rules were not evaluated: %s", database.reason(error))
-            self._unreadable(now)
+            self._outage.failed(now)
             return None
         metrics.alert_evaluations.labels("done").inc()
-        self._readable(now)
         self._beat()
         return turned
 
@@ -118,20 +116,14 @@ class Evaluator:
             log.info("alert %s: %s", told["status"], told["annotations"]["summary"])
         return turned
 
-    def _unreadable(self, now: datetime) -> None:
-        """After two minutes without an answer the channels hear of it, past inbox and outbox."""
-        self._failing_since = self._failing_since or now
-        if self._told is None and now - self._failing_since >= _UNREADABLE.pending:
-            row = _row_of_the_ledger(self._failing_since, now)
-            self._told = documents.alert(
-                _UNREADABLE, Place.PROD, row, Detail("", "", "", ""), now, self._config.public_url
-            )
-            self._post_all(self._told)
-
-    def _readable(self, now: datetime) -> None:
-        if self._told is not None:
-            self._post_all(documents.resolved(self._told, now))
-        self._failing_since, self._told = None, None
+    def _readable(self, connection: Connection, now: datetime) -> None:
+        """Where channels were told that the database is away, they hear of its end, and the inbox of both."""
+        for told in self._outage.over(now):
+            receive(
+                connection, documents.document([told], "spanledger-inbox", self._config.public_url),
+                source="builtin", now=now, cooldown=self._config.inbox.cooldown,
+            )  # fmt: skip
+        self._outage.forget()
 
     def _post_all(self, told: Json) -> None:
         for channel in self._channels:
@@ -171,12 +163,3 @@ def post(url: SecretStr, document: Json) -> None:
     )
     with urllib.request.urlopen(request, timeout=_POST_SECONDS):
         pass
-
-
-def _row_of_the_ledger(start: datetime, now: datetime) -> Row:
-    seconds = (now - start) / timedelta(seconds=1)
-    return Row(
-        env="prod", data_mode="real", service="", endpoint="", prompt_version="", tenant="", user="",
-        model="", scope="ledger", owner="", score=1, value=seconds, threshold=1, baseline=-1,
-        window_from=start, window_to=now,
-    )  # fmt: skip

@@ -98,7 +98,7 @@ class SignInConfig(_Section):
         description="The header with the user's name, from a proxy.",
     )
     proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
-        (), description="Addresses or networks of the proxies whose header is believed."
+        (), description="Addresses or networks of the proxies whose headers are believed."
     )
     operators: tuple[str, ...] = Field(
         (), description="Users of the proxy who may change alerts and incidents. If empty, all may."

@@ -136,7 +136,7 @@ async def _refused_key(
     request: Request, people: SignIn, limit: SignInLimit, answer: Response
 ) -> tuple[int, str, dict[str, str]] | None:
     """Why the key of a form does not sign in: status, sentence and headers; None where it does."""
-    address = request.client.host if request.client else ""
+    address = people.address_of(request)
     if wait := limit.wait_seconds(address):
         return 429, f"Too many keys were refused. Try again in {wait} s.", {"retry-after": str(wait)}
     form = await read_form(request)

@@ -100,11 +100,28 @@ class SignIn:
         return _Forms(request).person(name[:200], not operators or name in operators)
 
     def _is_proxy(self, request: Request) -> bool:
+        return self._is_listed(request.client.host if request.client else "")
+
+    def _is_listed(self, text: str) -> bool:
         try:
-            address = ipaddress.ip_address(request.client.host if request.client else "")
+            address = ipaddress.ip_address(text)
         except ValueError:
             return False
         return any(address in network for network in self._proxies)
+
+    def address_of(self, request: Request) -> str:
+        """Who asks: behind a listed proxy, the last address in `X-Forwarded-For` that is no listed proxy.
+
+        What stands before that anybody may have written.
+        """
+        address = request.client.host if request.client else ""
+        forwarded = [each.strip() for each in ",".join(request.headers.getlist("x-forwarded-for")).split(",")]
+        while forwarded and self._is_listed(address):
+            told = forwarded.pop()
+            if not _is_address(told):
+                break
+            address = told
+        return address
 
     def _session(self, token: str) -> Holder | None:
         """Whose session it is; while the database is away, as it was last known."""
@@ -180,6 +197,14 @@ class _Forms:
             return Person(name, may_operate)
         cookie = self._known or secrets.token_urlsafe(32)
         return Person(name, may_operate, _form_token(cookie), "" if self._known else cookie)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def is_ours(person: Person, headers: Mapping[str, str], form: Mapping[str, str]) -> bool:

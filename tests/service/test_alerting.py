@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,12 +103,30 @@ def test_only_one_process_evaluates(migrated_database: str) -> None:
     assert other.run(datetime.now(UTC)) is None
 
 
-def test_a_database_that_is_away_is_told_past_the_inbox(receiver: Receiver) -> None:
-    evaluator = Evaluator(config(slack_url=receiver.url), "postgresql://x:y@127.0.0.1:1/none")
-    now = datetime.now(UTC)
+def test_a_database_that_is_away_is_told_past_the_inbox_and_its_end_after_a_restart(
+    migrated_database: str, receiver: Receiver, tmp_path: Path
+) -> None:
+    settings = config(webhook_url=receiver.url).model_copy(update={"data_dir": tmp_path})
+    away, now = "postgresql://x:y@127.0.0.1:1/none", datetime.now(UTC)
+    evaluator = Evaluator(settings, away)
     for minute in range(4):
         evaluator.run(now + minute * MINUTE)
-    assert [told["text"].splitlines()[0] for told in receiver.got] == ["*[FIRING:1] Ledger cannot be read*"]
+    restarted = Evaluator(settings, away)
+    for minute in range(4, 8):
+        restarted.run(now + minute * MINUTE)
+    assert [told["title"] for told in receiver.got] == ["[FIRING:1] Ledger cannot be read"]
+
+    back = Evaluator(settings, migrated_database)
+    for minute in range(8, 10):
+        back.run(now + minute * MINUTE)
+    assert [told["title"] for told in receiver.got[1:]] == ["[RESOLVED:1] Ledger cannot be read"]
+    (fired,), (ended,) = (told["alerts"] for told in receiver.got)
+    assert (ended["fingerprint"], ended["startsAt"]) == (fired["fingerprint"], fired["startsAt"])
+    query = (
+        "SELECT starts_at, ended_at, state FROM _genai.alert_episode"
+        " WHERE rule = 'ledger_unreadable' AND has_fired"
+    )
+    assert rows(migrated_database, query) == [(now + 2 * MINUTE, now + 8 * MINUTE, "resolved")]
 
 
 def test_every_evaluation_beats(migrated_database: str, receiver: Receiver) -> None:

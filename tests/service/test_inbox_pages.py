@@ -216,6 +216,26 @@ async def test_who_tries_many_keys_has_to_wait(explained: str) -> None:
     assert (await browser.client.post("/sign-in", data={"key": secret})).status_code == 429
 
 
+async def test_behind_a_listed_proxy_only_who_tried_many_keys_has_to_wait(explained: str) -> None:
+    with psycopg.connect(explained) as connection:
+        secret = keys.create(connection, "ada", ["operate"])[1]
+    behind = status(explained)._replace(sign_in=SignInConfig(proxies=("10.0.0.0/8",)))
+
+    async def tried(browser: Browser, forwarded: str, key: str) -> int:
+        headers = {"x-forwarded-for": forwarded}
+        return (await browser.client.post("/sign-in", data={"key": key}, headers=headers)).status_code
+
+    proxy, stranger = Browser(behind, ("10.1.2.3", 1)), Browser(behind, ("192.168.0.1", 1))
+    for n in range(AT_MOST):
+        # The guesser writes another address in front; the proxies add the true one.
+        assert await tried(proxy, f"203.0.113.{n}, 198.51.100.7, 10.9.9.9", f"sl_{n}") == 401
+        assert await tried(stranger, f"203.0.113.{n}", f"sl_{n}") == 401
+    assert await tried(proxy, "198.51.100.7", secret) == 429
+    assert await tried(proxy, "198.51.100.8", secret) == 200
+    assert await tried(stranger, "198.51.100.8", secret) == 429
+    assert await tried(proxy, "no address", secret) == 200
+
+
 def test_an_address_may_try_again_when_its_refusals_are_long_ago() -> None:
     now = [0.0]
     limit = SignInLimit(lambda: now[0])
