@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
 from operations.operator_files.model import OperatorFile, put_in_force
+from operations.probe.model import DATA_MODE, ENVIRONMENT, SERVICE
 from processor.alerting.budgets_file import read_budgets
 from processor.calls.strict_yaml import read_yaml
 from storage.budgets.judge import Judged, judge
@@ -78,8 +79,10 @@ class Ledger:
         return self._rows("SELECT * FROM genai.budget_event ORDER BY at, id")
 
     def state(self, budget: str, period: str = "day") -> dict[str, Any]:
-        rows = self._rows("SELECT * FROM genai.budget_state")
-        return next(row for row in rows if (row["budget"], row["period"]) == (budget, period))
+        return next(row for row in self.states() if (row["budget"], row["period"]) == (budget, period))
+
+    def states(self) -> list[dict[str, Any]]:
+        return self._rows("SELECT * FROM genai.budget_state")
 
     def _rows(self, query: str) -> list[dict[str, Any]]:
         with self.connection.cursor(row_factory=dict_row) as cursor:
@@ -128,6 +131,28 @@ def test_test_and_demo_calls_and_other_environments_never_move_a_budget(ledger: 
     assert ledger.state("all")["cost_usd"] == Decimal("0.01")
     assert ledger.state("all")["state"] == "warning"
     assert ledger.state("stage")["cost_usd"] == Decimal("0.02")
+
+
+def test_the_probe_moves_no_budget_not_even_one_of_every_environment_or_of_its_own_name(
+    ledger: Ledger,
+) -> None:
+    """A budget of data mode `test` is refused (tests/processor/test_budgets_file.py)."""
+    ledger.load(
+        '- {name: all, environment: "*", daily: "1"}\n'
+        '- {name: own, environment: [spanledger-probe], scope: {endpoint: spanledger.probe}, daily: "1"}\n'
+        '- {name: each, environment: "*", each: tenant, daily: "1"}'
+    )
+    ledger.hold(
+        CALL,
+        replace(
+            CALL, environment=ENVIRONMENT, data_mode=DATA_MODE, service=SERVICE, endpoint="spanledger.probe",
+            user="probe", tenant="probe",
+        ),
+    )  # fmt: skip
+    ledger.judge(NOON)
+
+    spent = {state["budget"]: state["cost_usd"] for state in ledger.states() if state["period"] == "day"}
+    assert spent == {"all": USD_CENT, "own": 0, "each: acme": USD_CENT}
 
 
 @pytest.mark.parametrize(
