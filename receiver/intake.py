@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
@@ -89,8 +90,24 @@ class Intake:
         self._decode_logs: Decode = partial(decode_logs, options=decode_options(config))
         self._observer = observer or Silent()
         self.budget = Budget(config.max_bytes_in_flight)
+        self._open: dict[object, int] = {}
         # One thread: the loop goes on answering, and only one large body is inflated at a time.
         self._lane = ThreadPoolExecutor(1, thread_name_prefix="large-bodies")
+
+    @property
+    def oldest_received_ns(self) -> int | None:
+        """Receipt of the oldest request that has no answer yet; None without one."""
+        return next(iter(self._open.values()), None)
+
+    @contextmanager
+    def _receiving(self) -> Iterator[int]:
+        """A request from its receipt, whose stamp this yields, to its answer."""
+        key, received_ns = object(), time.time_ns()
+        self._open[key] = received_ns
+        try:
+            yield received_ns
+        finally:
+            del self._open[key]
 
     def close(self) -> None:
         """End the lane's thread."""
@@ -100,61 +117,61 @@ class Intake:
         self, body: bytes, inflate: Inflate, share: Share, source: Source
     ) -> ExportTraceServiceResponse:
         """OTLP protobuf → the answer, after the commit. Raises `PipelineError`."""
-        received_ns = time.time_ns()
-        batch = await self._read(body, inflate, lambda content: self._decode(content, received_ns))
-        del body
-        return await self._export(batch, share, source)
+        with self._receiving() as received_ns:
+            batch = await self._read(body, inflate, lambda content: self._decode(content, received_ns))
+            del body
+            return await self._export(batch, share, source)
 
     async def json_traces(
         self, body: bytes, inflate: Inflate, share: Share, source: Source
     ) -> ExportTraceServiceResponse:
         """OTLP/JSON → the answer, after the commit. Raises `PipelineError`."""
-        received_ns = time.time_ns()
+        with self._receiving() as received_ns:
 
-        def read(content: bytes) -> tuple[Batch, Finding | None]:
-            batch = self._read_json(content, received_ns)
-            return batch, None if batch.calls else misread_json(content)
+            def read(content: bytes) -> tuple[Batch, Finding | None]:
+                batch = self._read_json(content, received_ns)
+                return batch, None if batch.calls else misread_json(content)
 
-        batch, mistake = await self._read(body, inflate, read)
-        del body
-        return await self._export(batch, share, source, mistake)
+            batch, mistake = await self._read(body, inflate, read)
+            del body
+            return await self._export(batch, share, source, mistake)
 
     async def logs(
         self, body: bytes, inflate: Inflate, share: Share, source: Source
     ) -> ExportLogsServiceResponse:
         """OTLP logs, protobuf → the answer, after the commit. Raises `PipelineError`."""
-        received_ns = time.time_ns()
-        batch = await self._read(body, inflate, lambda content: self._decode_logs(content, received_ns))
-        del body
-        return await self._export_logs(batch, share, source)
+        with self._receiving() as received_ns:
+            batch = await self._read(body, inflate, lambda content: self._decode_logs(content, received_ns))
+            del body
+            return await self._export_logs(batch, share, source)
 
     async def json_logs(
         self, body: bytes, inflate: Inflate, share: Share, source: Source
     ) -> ExportLogsServiceResponse:
         """OTLP/JSON logs → the answer, after the commit. Raises `PipelineError`."""
-        received_ns = time.time_ns()
+        with self._receiving() as received_ns:
 
-        def read(content: bytes) -> tuple[Batch, Finding | None]:
-            batch = _read_json_logs(content, received_ns, self._decode_logs)
-            return batch, None if batch.calls else misread_json(content)
+            def read(content: bytes) -> tuple[Batch, Finding | None]:
+                batch = _read_json_logs(content, received_ns, self._decode_logs)
+                return batch, None if batch.calls else misread_json(content)
 
-        batch, mistake = await self._read(body, inflate, read)
-        del body
-        return await self._export_logs(batch, share, source, mistake)
+            batch, mistake = await self._read(body, inflate, read)
+            del body
+            return await self._export_logs(batch, share, source, mistake)
 
     async def json_reports(self, body: bytes, inflate: Inflate, share: Share) -> ReportResponse:
         """Direct reports as JSON → the answer, after the commit. Raises `PipelineError`."""
-        received_ns = time.time_ns()
-        reports = await self._read(body, inflate, lambda content: read_body(content, received_ns))
-        del body
-        return await self._report(reports, share)
+        with self._receiving() as received_ns:
+            reports = await self._read(body, inflate, lambda content: read_body(content, received_ns))
+            del body
+            return await self._report(reports, share)
 
     async def reports(self, body: bytes, inflate: Inflate, share: Share) -> ReportResponse:
         """A serialised `ReportRequest` → the answer, after the commit. Raises `PipelineError`."""
-        received_ns = time.time_ns()
-        reports = await self._read(body, inflate, lambda content: _read_message(content, received_ns))
-        del body
-        return await self._report(reports, share)
+        with self._receiving() as received_ns:
+            reports = await self._read(body, inflate, lambda content: _read_message(content, received_ns))
+            del body
+            return await self._report(reports, share)
 
     async def _read(self, body: bytes, inflate: Inflate, read: Callable[[bytes], T]) -> T:
         try:

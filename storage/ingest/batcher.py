@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
@@ -27,6 +28,8 @@ WAIT_SECONDS = 9.0
 HANG_SECONDS = 20.0
 """A write that has not come back by then has lost its database; its connection is cut."""
 TICK_SECONDS = 1.0
+FIRST_MARK_SECONDS = 2.0
+"""A receiver marks that it is there before its first request, or the watermark would not wait for it."""
 
 
 class _Work:
@@ -47,6 +50,9 @@ class Batcher:
     """Takes priced requests from one event loop and commits them through writer threads.
 
     Use as `async with Batcher(dsn) as batcher`. Leaving it commits what waits, within `drain_seconds`.
+
+    Attributes:
+        on_its_way: receipt of the oldest request that was received and not submitted yet; None without one.
     """
 
     def __init__(
@@ -70,6 +76,7 @@ class Batcher:
         """
         patience = max(wait_seconds / 2, 0.1)
         self.last_error: str | None = None
+        self.on_its_way: Callable[[], int | None] = lambda: None
         self._writers = [
             Writer(dsn, caps=caps, price_map_id=price_map_id, patience_seconds=patience, folds=False)
             for _ in range(writers)
@@ -85,6 +92,8 @@ class Batcher:
         self._is_closing = False
 
     async def __aenter__(self) -> Self:
+        self._mark_idle()
+        await asyncio.wait(self._tasks, timeout=FIRST_MARK_SECONDS)
         self._ticker = asyncio.create_task(self._tick())
         return self
 
@@ -176,9 +185,16 @@ class Batcher:
             calls += len(work.batch.calls)
         return works
 
+    def _holds_from_ns(self) -> int:
+        """The watermark's bound. Never later than now: more may come before the mark is written."""
+        stamps = (time.time_ns(), self.oldest_received_ns, self.on_its_way())
+        return min(stamp for stamp in stamps if stamp)
+
     async def _run(self, writer: Writer, works: list[_Work]) -> None:
-        writer.holds_from_ns = self.oldest_received_ns
-        self._in_flight.update(works)
+        self._in_flight.update(
+            works
+        )  # several transactions may be needed: the first one's mark waits for all
+        writer.holds_from_ns = self._holds_from_ns()
         try:
             await self._write(writer, works)
         finally:
@@ -216,11 +232,14 @@ class Batcher:
         """Every second: writers without work write a sign of life (LEDGER §13)."""
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            for _ in range(len(self._idle)):
-                self._spawn(self._flush(self._idle.popleft()))
+            self._mark_idle()
+
+    def _mark_idle(self) -> None:
+        for _ in range(len(self._idle)):
+            self._spawn(self._flush(self._idle.popleft()))
 
     async def _flush(self, writer: Writer) -> None:
-        writer.holds_from_ns = self.oldest_received_ns
+        writer.holds_from_ns = self._holds_from_ns()
         try:
             await asyncio.get_running_loop().run_in_executor(self._threads, writer.flush)
         except Retryable as error:

@@ -212,8 +212,9 @@ class Writer:
         return Written([], [], [(request, rejection)])
 
     def _transact(self, load: Load, extras: Extras) -> Written:
-        conn, begun_ns = self._connection(), time.time_ns()
+        conn = self._connection()
         floors = _begin(conn)
+        begun_ns = time.time_ns()  # after the server's begin: a receipt that is told by it is never too late
         load, late = _above_floor(load, floors["raw"])
         calls = load.calls
         claims = KeyClaims(calls)

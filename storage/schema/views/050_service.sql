@@ -23,12 +23,13 @@ SELECT f.minute, f.bucket::integer AS bucket, f.calls,
         ELSE 'infinity'::double precision END AS up_to_ms
 FROM _genai.freshness_minute f;
 
--- Everything received until `complete_to` is counted and in the summaries. A writer silent for 30 s is dead: what it held
--- was never acknowledged and comes again with a later receipt.
+-- Everything received until `complete_to` is counted and in the summaries. `holds_from` is a receiver's own time, as the stamps
+-- of receipt are; where its clock is ahead, ours bounds it. A writer silent for 30 s is dead: what it held was never
+-- acknowledged and comes again with a later receipt.
 CREATE VIEW genai.watermark AS
 SELECT
     least(
-        coalesce(min(coalesce(w.holds_from, w.seen_at)) FILTER (WHERE w.seen_at > now() - interval '30 seconds'),
+        coalesce(min(least(w.holds_from, w.seen_at)) FILTER (WHERE w.seen_at > now() - interval '30 seconds'),
             max(w.seen_at)),
         CASE WHEN count(*) > 0 THEN (SELECT s.received_to FROM genai.sums_to s WHERE s.waiting_calls > 0) END) AS complete_to,
     count(*) FILTER (WHERE w.seen_at > now() - interval '30 seconds') AS live_writers,
