@@ -63,13 +63,14 @@ WHERE f.id = %(id)s AND e."each" IS NOT TRUE
 
 -- budget_templates --
 -- Entries of the file in force that stand for a budget of each value of their dimension, with the day from which on values
--- are looked for: all that a month needs when the file is new, three days once a day, else what may have come since the
--- last pass. Parameters: now, is_new.
+-- are looked for: all that a month needs when the file is new; three days once an hour, for what came late to a day that is
+-- not summed yet; else what may have come since the last pass, and from the first day whose sums changed since it was judged.
+-- Parameters: now, is_new.
 SELECT e.name, e.owner, e.place, e.warning_ratio, e.environment, e.data_mode, e.dimension, f.loaded_at,
     CASE WHEN %(is_new)s OR r.judged_at IS NULL THEN %(now)s::timestamptz - interval '77 days'
-        WHEN date_bin('1 day', r.judged_at, 'epoch') < date_bin('1 day', %(now)s::timestamptz, 'epoch')
-            THEN %(now)s::timestamptz - interval '3 days'
-        ELSE least(r.judged_at, %(now)s) - interval '2 hours' END AS "from",
+        ELSE least(r.judged_at - interval '2 hours', c.day, %(now)s::timestamptz - CASE
+            WHEN date_bin('1 hour', r.judged_at, 'epoch') < date_bin('1 hour', %(now)s::timestamptz, 'epoch')
+                THEN interval '3 days' ELSE interval '2 hours' END) END AS "from",
     %(now)s::timestamptz + interval '10 minutes' AS "to"
 FROM (SELECT max(o.id) AS id FROM _genai.operator_file o WHERE o.kind = 'budgets') o
 JOIN _genai.operator_file f ON f.id = o.id
@@ -77,6 +78,14 @@ CROSS JOIN ROWS FROM (jsonb_to_recordset(f.content -> 'budgets') AS (
     name text, owner text, warning_ratio numeric, environment text, data_mode text, dimension text, "each" boolean
 )) WITH ORDINALITY e (name, owner, warning_ratio, environment, data_mode, dimension, "each", place)
 LEFT JOIN _genai.budget_run r ON true
+CROSS JOIN LATERAL (
+    SELECT min(s.bucket) AS day
+    FROM _genai.budget_sealed z
+    JOIN _genai.summed_day s ON s.bucket = z.day
+    WHERE (z.environment, z.data_mode, z.dimension) = (e.environment, e.data_mode, e.dimension)
+        AND (s.stale OR s.version > z.version)
+        AND s.level = CASE genai.scope_source(e.dimension, '') WHEN 'series' THEN 'hour' ELSE 'identity_hour' END
+) c
 WHERE e."each"
 ORDER BY e.place
 

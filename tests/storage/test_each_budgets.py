@@ -98,6 +98,30 @@ def test_a_new_tenant_does_not_make_past_days_be_summed_again(ledger: Ledger) ->
     assert ledger.state("tenants: gamma", "month")["calls"] == 1
 
 
+@pytest.mark.parametrize("is_summed", [True, False])
+def test_a_late_call_of_a_new_tenant_moves_the_day_that_it_belongs_to(
+    ledger: Ledger, is_summed: bool
+) -> None:
+    yesterday = NOON - timedelta(days=1)
+    ledger.load('- {name: tenants, each: tenant, daily: "0.000001"}', at=NOON - timedelta(days=10))
+    ledger.arrive(CALL, replace(CALL, time=yesterday))
+    if is_summed:
+        sum_days(ledger.connection, before=NOON - timedelta(hours=12))
+    ledger.judge(NOON + MINUTE)
+
+    ledger.connection.execute(ONE_MORE, {"time": yesterday})
+    ledger.connection.execute(
+        "UPDATE _genai.usage_identity_hour SET input_cost_pico_usd = 9000000"
+        " FROM _genai.identity i WHERE i.id = identity_id AND i.tenant_id = 'gamma'"
+    )
+    # A day that has its sums shows at once that it changed; the others are looked through once an hour.
+    ledger.judge(NOON + (2 if is_summed else 61) * MINUTE)
+    late = [e for e in ledger.events() if e["budget"] == "tenants: gamma"]
+    assert [(e["transition"], e["period_start"].date(), e["is_late"]) for e in late] == [
+        (transition, yesterday.date(), True) for transition in ("warning", "exceeded")
+    ]
+
+
 ONE_MORE = """
     WITH who AS (INSERT INTO _genai.identity VALUES (77, 'gamma', 'unknown') RETURNING id)
     INSERT INTO _genai.usage_identity_hour (
