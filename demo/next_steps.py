@@ -14,6 +14,7 @@ from demo.alerts import Alert
 from demo.findings import Told
 from demo.plan import Plan
 from demo.screen import section
+from demo.settings import CONFIG
 from operations.format import printable, span
 
 
@@ -65,9 +66,10 @@ def more_commands(plan: Plan) -> list[str]:
 
 def kept(directory: Path, program: str, ops_port: int) -> Text:
     """Where the data is, how to serve it again, and that what was said of it stays true."""
+    config, place = shlex.quote(str(directory / CONFIG)), shlex.quote(str(directory))
     return Text(
         f"Kept in {directory}. Open it again:\n"
-        f"  {program} serve --data-dir {shlex.quote(str(directory))}\n"
+        f"  {program} serve --config {config} --data-dir {place}\n"
         f"and look at http://127.0.0.1:{ops_port}/?data_mode=demo. The lines above name their windows: "
         f"they give the same answers then.\n",
         end="",

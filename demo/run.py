@@ -32,7 +32,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from demo import agent, budgets, findings, history, next_steps, questions, screen
+from demo import agent, budgets, findings, history, next_steps, questions, screen, settings
 from demo.alerts import evaluating, raised
 from demo.grafana import Program, find, running
 from demo.plan import Draw, Plan, make_plan
@@ -156,6 +156,7 @@ def _start(console: Console, stage: Stage, draw: Draw) -> tuple[Plan, tuple[int,
             "PostgreSQL and the service",
             stage.start_postgres,
             lambda: budgets.write(planned.result(), stage.directory),
+            lambda: settings.write(stage.directory),
             stage.start_service,
         )
         plan = planned.result()

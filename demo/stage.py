@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from demo import budgets
+from demo import settings as files
 from service.postgres.server import EmbeddedPostgres
 from service.safe_path import without_current_directory
 
@@ -147,7 +147,7 @@ class Stage:
             "SPANLEDGER_DATA_DIR": str(self.directory),
             "SPANLEDGER_PUBLIC_URL": self.pages,  # dashboards link calls to their page
             "SPANLEDGER_ALERTING__EVALUATE": "off",  # demo/alerts.py does, once the history is there
-            "SPANLEDGER_ALERTING__BUDGETS": str(self.directory / budgets.FILE),
+            "SPANLEDGER_CONFIG": str(self.directory / files.CONFIG),
         }
         service = self._start(self._ledger, ["spanledger", "serve", *flags], settings, listens=False)
         deadline = time.monotonic() + READY_SECONDS

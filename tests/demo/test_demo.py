@@ -17,12 +17,15 @@ from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from rich.console import Console
 
-from demo import history, questions, screen, shop, truth
+from demo import budgets, history, questions, screen, shop, truth
+from demo import settings as files
 from demo.plan import OK, make_plan
 from demo.stage import Process, telemetry
 from demo.traffic import Customers, requests_per_second
 from demo.truth import Totals
 from processor.calls.call import ModelCall
+from service.config import load_config
+from service.operator_files import read_operator_files
 from tests.service.otlp_sink import Received, otlp_sink
 from tests.sizes import examples
 
@@ -247,3 +250,12 @@ def test_live_spans_are_the_providers_bill(live_spans: tuple[list[Received], dic
     assert len(calls) == sum(totals["calls"] for totals in models.values())
     errors = [one for one in calls if one.span.status.code == 2]
     assert len(errors) == sum(totals["errors"] for totals in models.values()) > 0
+
+
+def test_a_kept_demo_is_served_with_its_budgets_and_misses_no_service(tmp_path: Path) -> None:
+    budgets.write(make_plan(datetime(2026, 5, 4, 9, tzinfo=UTC), 1, days=2), tmp_path)
+    files.write(tmp_path)
+    config = load_config(tmp_path / files.CONFIG, {}, {"SPANLEDGER_DATA_DIR": str(tmp_path)})
+    content = {file.kind: file.content for file in read_operator_files(config)}
+    assert [each["name"] for each in content["budgets"]["budgets"]] == ["the whole shop", "support answers"]
+    assert content["rules"]["settings"] == [{"rule": "telemetry_silent", "enabled": False}]
