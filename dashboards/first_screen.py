@@ -16,7 +16,7 @@ from dashboards.widths import column_width
 PAGE = "${__data.fields.page_url:raw}"
 """A page of the service; there is a word to click on where `public_url` is configured."""
 MOST_FIGURES = 4
-VALUE_PIXELS, DETAIL_PIXELS, NAME_PIXELS = 28, 18, 14
+VALUE_PIXELS, DETAIL_PIXELS, NAME_PIXELS = 24, 18, 14
 """Heights of a figure, a smaller one and their names. Grafana shrinks none: they are read at every width."""
 
 SIGNED = ((r"^\+.*", ORANGE), (r"^-.*", GREEN))

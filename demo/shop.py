@@ -143,8 +143,8 @@ ANSWER = Feature(
         Prompt(
             "answer_v8",
             "Answer the customer's question from the articles below, step by step and in full, "
-            "in at most 360 words.",
-            360,
+            "in at most 540 words.",
+            540,
             DEPLOY_HOURS_AGO,
         ),
     ),
