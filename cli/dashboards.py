@@ -55,8 +55,8 @@ def pause_dashboards(
 ) -> None:
     """Stop the queries of dashboards: of all but those needed in an incident, or of single ones.
 
-    Their panels stay empty and say who paused them. Overview, Compare, Freshness, Alerts Inbox and Incidents
-    are never paused.
+    Their panels stay empty, and their titles say who paused them. Overview, Compare, Freshness, Alerts Inbox
+    and Incidents are never paused.
     """
     uids = _uids(which)
     if critical := [uid for uid in uids if uid in CRITICAL]:

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models import dashboard as model
 
 from dashboards.links import dashboard_url
 from dashboards.panels import Panel
-from dashboards.queries import DATASOURCE, SqlQuery, panel_statement
+from dashboards.queries import DATASOURCE, PAUSED, SqlQuery, panel_statement
 from dashboards.variables import variables
 
 COLUMNS = 24
@@ -86,7 +86,7 @@ class Page:
                 page = page.with_panel(panel.builder(self.uid, self.has_focus).grid_pos(place))
                 left += panel.width
             top += max(panel.height for panel in row)
-        return _in_sight(page.build())
+        return _out_of_addresses(_in_sight(page.build()))
 
     def _links(self) -> list[Any]:
         return [
@@ -107,6 +107,13 @@ def _in_sight(dashboard: Any) -> Any:
     """Keep links and annotations beside the variables: the SDK puts them into a menu that no one opens."""
     for each in (*dashboard.links, *dashboard.annotations.list_val):
         each.placement = None
+    return dashboard
+
+
+def _out_of_addresses(dashboard: Any) -> Any:
+    """Who paused a dashboard is asked anew wherever a link is opened; the SDK's builder cannot say so."""
+    for variable in dashboard.templating.list_val:
+        variable.skip_url_sync = True if variable.name == PAUSED else variable.skip_url_sync
     return dashboard
 
 

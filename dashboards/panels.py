@@ -13,7 +13,8 @@ from grafana_foundation_sdk.models import common as shape
 from grafana_foundation_sdk.models import dashboard as model
 
 from dashboards.links import BUCKET_BEFORE, Link, bucket_link
-from dashboards.queries import DATASOURCE, SqlQuery, panel_statement
+from dashboards.paths import CRITICAL
+from dashboards.queries import DATASOURCE, SqlQuery, panel_statement, panel_title
 from dashboards.widths import column_width
 
 USD, COUNT, SHARE, MS, SECONDS = "currencyUSD", "locale", "percentunit", "ms", "s"
@@ -21,6 +22,9 @@ TIME, MINUTE = "dateTimeAsIso", "time:YYYY-MM-DD HH:mm"
 GREEN, YELLOW, ORANGE, RED, BLUE, NEUTRAL = "green", "#EAB839", "orange", "red", "blue", "text"
 
 NO_CALLS = "No calls in this selection. Look at the environment, the data mode and the range above."
+
+UNLESS_PAUSED = "Unless the title says paused:"
+"""A panel's text for no rows is fixed: what it says must be true while nothing is asked, too."""
 
 NARROWEST = 60
 """Pixels that a column of a table gets at least; Grafana's own default pushes columns off the panel."""
@@ -94,11 +98,11 @@ class Panel(ABC):
     def _common(self, panel: Any, dashboard_uid: str, result: str = "table") -> Any:
         panel = (
             panel.id(self.id)
-            .title(self.title)
+            .title(panel_title(self.title, dashboard_uid))
             .description(self.description)
             .datasource(DATASOURCE)
             .with_target(SqlQuery(panel_statement(self.sql, dashboard_uid), result))
-            .no_value(self.empty)
+            .no_value(self.empty if dashboard_uid in CRITICAL else f"{UNLESS_PAUSED} {self.empty}")
         )
         for name, column in self.columns.items():
             panel = panel.override_by_name(name, _properties(column, self))

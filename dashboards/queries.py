@@ -10,6 +10,8 @@ from grafana_foundation_sdk.models.common import DataSourceRef
 
 from dashboards.paths import CRITICAL, DASHBOARDS, DATASOURCE_UID
 
+PAUSED = "paused"
+"""A hidden variable: ` (paused by alice)`, and nothing while the dashboard runs."""
 DATASOURCE = DataSourceRef(type_val="grafana-postgresql-datasource", uid=DATASOURCE_UID)
 
 
@@ -45,6 +47,11 @@ def variable_statement(name: str, dashboard_uid: str) -> str:
         return text
     otherwise = f"SELECT 'all', '*' WHERE NOT (SELECT genai.dashboard_on('{dashboard_uid}'))"
     return f"{text}\nUNION ALL\n{otherwise}"
+
+
+def panel_title(title: str, dashboard_uid: str) -> str:
+    """The title, and who paused the dashboard: Grafana fills variables into titles, not into empty panels."""
+    return title if dashboard_uid in CRITICAL or not title else f"{title}${{{PAUSED}}}"
 
 
 def panel_statement(name: str, dashboard_uid: str) -> str:

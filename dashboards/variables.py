@@ -8,7 +8,8 @@ from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
 
 from dashboards.links import CALLS, FOCUS
-from dashboards.queries import DATASOURCE, statement, variable_statement
+from dashboards.paths import CRITICAL
+from dashboards.queries import DATASOURCE, PAUSED, statement, variable_statement
 
 ALL = model.VariableOption(selected=True, text="all", value="*")
 PRICE_STATUSES = (
@@ -37,6 +38,8 @@ def variables(dashboard_uid: str, has_focus: bool) -> list[Any]:
         ),
         _one("service", "Service", dashboard_uid),
     ]
+    if dashboard_uid not in CRITICAL:
+        common.append(_paused(dashboard_uid))
     focus = [_one(name, LABELS[name], dashboard_uid) for name in FOCUS] if has_focus else []
     return common + focus + (_list(dashboard_uid) if dashboard_uid == CALLS else [])
 
@@ -75,6 +78,22 @@ def _environment(dashboard_uid: str) -> Any:
         .multi(True)
         .include_all(True)
         .current(model.VariableOption(selected=True, text=["prod"], value=["prod"]))
+    )
+
+
+def _paused(dashboard_uid: str) -> Any:
+    """What titles say while the dashboard is paused; hidden."""
+    sql = statement(f"variables/{PAUSED}", dashboard_uid)
+    return (
+        build.QueryVariable(PAUSED)
+        .query(sql)
+        .definition(sql)
+        .datasource(DATASOURCE)
+        .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .hide(model.VariableHide.HIDE_VARIABLE)
+        .multi(False)
+        .include_all(False)
+        .current(model.VariableOption(selected=True, text="", value=""))
     )
 
 

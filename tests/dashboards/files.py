@@ -44,8 +44,8 @@ def panels(dashboard: Dashboard) -> list[dict[str, Any]]:
 
 
 def name_of(panel: dict[str, Any]) -> str:
-    """Its title; the strip of notes shows none."""
-    return panel["title"] or "Notes"
+    """Its title, as it is while nothing is paused; the strip of notes shows none."""
+    return panel["title"].removesuffix("${paused}") or "Notes"
 
 
 def queries() -> Iterator[Query]:

@@ -33,7 +33,7 @@ def test_every_sql_file_is_used_and_begins_with_a_sentence() -> None:
         name = str(path.relative_to(DASHBOARDS / "sql").with_suffix(""))
         assert path.read_text().startswith("-- "), name
         flat = " ".join(statement(name, "x").split())
-        assert flat[:60].replace("'x'", "'")[:40] in " ".join(used.split()), name
+        assert flat[:60].partition("'x'")[0][:40] in " ".join(used.split()), name
 
 
 @pytest.mark.parametrize("uid", UIDS)
@@ -206,8 +206,19 @@ def test_variables_have_one_of_the_two_safe_shapes() -> None:
 def test_every_panel_of_a_dashboard_that_can_pause_asks_first() -> None:
     for query in queries():
         asks = f"genai.dashboard_on('{query.dashboard}')" in query.sql
-        free = query.dashboard in CRITICAL or query.where in ("Notes", "$env")
+        free = query.dashboard in CRITICAL or query.where in ("Notes", "$env", "$paused")
         assert asks is not free, query
+
+
+def test_every_title_of_a_dashboard_that_can_pause_says_who_paused_it() -> None:
+    for uid in UIDS:
+        for panel in panels(dashboards()[uid]):
+            tells = panel["title"].endswith("${paused}")
+            assert tells is not (uid in CRITICAL or not panel["title"]), (uid, panel["title"])
+            says_empty = panel["fieldConfig"]["defaults"]["noValue"].startswith(
+                "Unless the title says paused: "
+            )
+            assert says_empty is not (uid in CRITICAL), (uid, panel["title"])
 
 
 def test_no_query_computes_money() -> None:

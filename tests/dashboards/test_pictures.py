@@ -13,7 +13,7 @@ import pytest
 from dashboards.page import TITLES
 from dashboards.widths import CONTENT_1440, drawn_widths, table_width
 from demo.pictures import LARGEST_BYTES, browse, chromium, page_of, take
-from tests.dashboards.files import dashboards, panels
+from tests.dashboards.files import dashboards, name_of, panels
 from tests.machine import NOT_HERE, require
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -49,8 +49,8 @@ def test_a_browser_draws_no_table_wider_than_its_panel(request: pytest.FixtureRe
     if not found:
         pytest.skip(f"{NOT_HERE}: the Grafana at GRAFANA_URL has no front end")
     for panel in panels(dashboards()[uid]):
-        if panel["type"] == "table" and panel["title"] in found:
-            widths = found[panel["title"]]
+        if panel["type"] == "table" and name_of(panel) in found:
+            widths = found[name_of(panel)]
             assert sum(widths) <= table_width(panel["gridPos"]["w"], CONTENT_1440) + 11, panel["title"]
             assert len(widths) == len(drawn_widths(panel, CONTENT_1440)), panel["title"]
 

@@ -30,3 +30,14 @@ CREATE FUNCTION genai.pause_text(p_uid text) RETURNS text LANGUAGE sql STABLE PA
     ORDER BY p.ends_at DESC NULLS FIRST, p.paused_at
     LIMIT 1
 $$;
+
+-- The same behind the titles of panels; empty where it runs.
+CREATE FUNCTION genai.pause_title(p_uid text) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT coalesce((
+        SELECT ' (paused by ' || p.paused_by || ')'
+        FROM genai.dashboard_pause p
+        WHERE p.dashboard IN ('*', p_uid) AND NOT genai.is_critical_dashboard(p_uid)
+        ORDER BY p.ends_at DESC NULLS FIRST, p.paused_at
+        LIMIT 1
+    ), '')
+$$;
