@@ -74,7 +74,7 @@ class DatabaseConfig(_Section):
     embedded_port: int = Field(
         0, ge=0, le=65535, description="TCP port of the embedded PostgreSQL on 127.0.0.1; 0 picks a free one."
     )
-    writers: int = Field(2, ge=1, le=16, description="Concurrent database writers per worker.")
+    writers: int = Field(1, ge=1, le=16, description="Concurrent database writers per worker.")
 
 
 class OpsConfig(_Section):

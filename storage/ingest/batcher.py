@@ -18,8 +18,9 @@ from storage.ingest.writer import MAX_CALLS, Writer
 
 log = logging.getLogger(__name__)
 
-WRITERS = 2
-"""Two connections: one packs while the other commits. More writers than cores lose (measured)."""
+WRITERS = 1
+"""While one commits, the next batch gathers: larger transactions, one catalogue that learns, and one thread beside
+the loop. Two took 4 to 9% more CPU and answered later (docs/benchmarks.md)."""
 MAX_BYTES = 64 << 20
 CALL_BYTES = 1_500
 """Size of a mapped call in memory, for a batch without a size."""

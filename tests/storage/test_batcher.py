@@ -170,7 +170,7 @@ async def test_idle_writers_show_that_they_live(
     migrated_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "TICK_SECONDS", 0.1)
-    async with Batcher(migrated_database) as batcher:
+    async with Batcher(migrated_database, writers=2) as batcher:
         await batcher.submit(*request("a"))
         await asyncio.sleep(0.6)
         assert value(migrated_database, "SELECT live_writers FROM genai.watermark") == 2
