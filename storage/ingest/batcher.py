@@ -19,8 +19,8 @@ from storage.ingest.writer import MAX_CALLS, Writer
 log = logging.getLogger(__name__)
 
 WRITERS = 1
-"""While one commits, the next batch gathers: larger transactions, one catalogue that learns, and one thread beside
-the loop. Two took 4 to 9% more CPU and answered later (docs/benchmarks.md)."""
+"""While one commits, the next batch gathers: larger transactions, one catalogue that learns, and one thread
+beside the loop. Two took 4 to 9% more CPU and answered later (docs/benchmarks.md)."""
 MAX_BYTES = 64 << 20
 CALL_BYTES = 1_500
 """Size of a mapped call in memory, for a batch without a size."""
