@@ -36,7 +36,8 @@ class Outage:
         self._failing_since = self._failing_since or now
         if self._told is None and now - self._failing_since >= _RULE.pending:
             row = _row(self._failing_since, now)
-            told = documents.alert(_RULE, Place.PROD, row, Detail("", "", "", ""), now, self._public_url)
+            said = _detail(row, self._public_url)
+            told = documents.alert(_RULE, Place.PROD, row, said, now, self._public_url)
             self._told = told
             self._keep(told)
             self._tell(told)
@@ -76,3 +77,14 @@ def _row(start: datetime, now: datetime) -> Row:
         model="", scope="ledger", owner="", score=1, value=seconds, threshold=1, baseline=-1,
         window_from=start, window_to=now,
     )  # fmt: skip
+
+
+def _detail(row: Row, public_url: str) -> Detail:
+    """As `genai.alert_detail` would say it: the window since it failed, and the runbook's section."""
+    milliseconds = [round(moment.timestamp() * 1000) for moment in (row.window_from, row.window_to)]
+    query = (
+        f"from={milliseconds[0]}&to={milliseconds[1]}&timezone=utc"
+        f"&var-env={row.env}&var-data_mode={row.data_mode}&var-baseline=previous"
+    )
+    runbook = f"{public_url.rstrip('/')}/runbooks#{_RULE.id.replace('_', '-')}" if public_url else ""
+    return Detail("", "", query, runbook)

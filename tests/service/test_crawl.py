@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import psycopg
@@ -14,6 +15,7 @@ from operations.inbox.receive import receive
 from operations.inbox.story import explain_due
 from operations.incidents.model import open_incident
 from processor.alerting.catalogue import RULES, Place
+from service.outage import Outage
 from tests.dashboards.files import dashboards
 from tests.operations.alert_documents import START, alert, grafana
 from tests.operations.test_classify import CALL, NOW
@@ -119,25 +121,46 @@ async def test_links_into_grafana_name_a_dashboard_with_the_same_place(crawled: 
             assert (given["baseline"], given["endpoint"]) == ("previous", CALL.endpoint)
 
 
-async def test_the_link_of_every_notification_leads_to_its_own_window(explained: str) -> None:
+PAGES_AT = "http://localhost:4319"
+
+
+async def test_the_links_of_every_notification_lead_to_its_own_window_and_runbook(
+    explained: str, tmp_path: Path
+) -> None:
     row = Row(
         env="prod", data_mode="real", service="", endpoint=CALL.endpoint, prompt_version="", tenant=AWKWARD,
         user="", model="", scope="", owner="", score=1.5, value=1.5, threshold=1.0, baseline=24.0,
         window_from=NOW, window_to=NOW + HOUR,
     )  # fmt: skip
-    addresses = set()
+    told = []
     with psycopg.connect(explained, autocommit=True, options="-c timezone=UTC") as connection:
+        connection.execute("INSERT INTO _genai.setting (key, value) VALUES ('public_url', %s)", (PAGES_AT,))
         for rule in RULES:
-            told = document.alert(
-                rule, Place.PROD, row, detail(connection, rule, row), NOW + HOUR, "http://localhost:4319"
-            )
-            given = parameters(address := told["annotations"]["investigate_url"])
-            assert (given["from"], given["to"]) == MILLISECONDS, rule.id
-            assert (given["env"], given["data_mode"], given["baseline"]) == ("prod", "real", "24h"), rule.id
-            for name in rule.labels:
-                if value := getattr(row, name, ""):
-                    assert given[name] == value, rule.id
-            addresses.add(address)
-    browser = Browser(status(explained))
-    for address in addresses:
+            said = detail(connection, rule, row)
+            told.append(document.alert(rule, Place.PROD, row, said, NOW + HOUR, PAGES_AT))
+    for alert_, rule in zip(told, RULES, strict=True):
+        given = parameters(alert_["annotations"]["investigate_url"])
+        assert (given["from"], given["to"]) == MILLISECONDS, rule.id
+        assert (given["env"], given["data_mode"], given["baseline"]) == ("prod", "real", "24h"), rule.id
+        for name in rule.labels:
+            if value := getattr(row, name, ""):
+                assert given[name] == value, rule.id
+
+    outage = Outage(tmp_path, PAGES_AT, told.append)
+    for moment in (NOW, NOW + HOUR):  # the one that the ledger itself cannot tell
+        outage.failed(moment)
+    given = parameters(told[-1]["annotations"]["investigate_url"])
+    assert (given["from"], given["to"]) == MILLISECONDS
+
+    browser, runbooks = Browser(status(explained)), ""
+    for address in {each["annotations"]["investigate_url"] for each in told}:
         assert (await browser.open(address)).status == 200, address
+    for each in told:
+        place, _, section = each["annotations"]["runbook_url"].partition("#")
+        runbooks = runbooks or (await browser.open(place)).html
+        assert place == f"{PAGES_AT}/runbooks"
+        assert f'id="{section}"' in runbooks, section
+        assert (
+            each["annotations"]["investigate_url"]
+            in document.slack(document.document([each], "x", ""))["text"]
+        )
