@@ -185,30 +185,34 @@ WHERE s.trace_id = o.trace_id AND s.span_id = o.span_id AND s.wrapper
 -- forget_quiet_traces --
 -- Traces that have been quiet for the window, with all that is known of them; wrappers that wait are settled first.
 -- Of a trace that is never quiet what is older than four hours goes: its window, two hours, has long run out.
+-- Each trace is probed by itself (OFFSET 0): a join would read the calls of the whole window, every second.
 -- Parameters: the moments, rows looked at.
-WITH old AS (
+WITH old AS MATERIALIZED (
     SELECT DISTINCT o.trace_id FROM (
-        (SELECT s.trace_id FROM _genai.sighting s WHERE s.received_at < %(before)s LIMIT %(rows)s)
+        (SELECT s.trace_id FROM _genai.sighting s WHERE s.received_at < %(before)s ORDER BY s.received_at LIMIT %(rows)s)
         UNION ALL
-        (SELECT c.trace_id FROM _genai.open_call c WHERE c.received_at < %(before)s LIMIT %(rows)s)
+        (SELECT c.trace_id FROM _genai.open_call c WHERE c.received_at < %(before)s ORDER BY c.received_at LIMIT %(rows)s)
     ) AS o
-), quiet AS (
-    SELECT o.trace_id FROM old o
-    WHERE NOT EXISTS (SELECT FROM _genai.sighting s
-                      WHERE s.trace_id = o.trace_id AND (s.wrapper OR s.received_at >= %(before)s))
-        AND NOT EXISTS (SELECT FROM _genai.open_call c WHERE c.trace_id = o.trace_id AND c.received_at >= %(before)s)
-        AND NOT EXISTS (SELECT FROM _genai.arrival a WHERE a.trace_id = o.trace_id)
-), endless AS (
-    SELECT o.trace_id FROM old o WHERE o.trace_id NOT IN (SELECT q.trace_id FROM quiet q)
-), old_calls AS (
-    DELETE FROM _genai.open_call c USING endless e WHERE c.trace_id = e.trace_id AND c.received_at < %(oldest)s RETURNING 1
-), old_sightings AS (
-    DELETE FROM _genai.sighting s USING endless e
-    WHERE s.trace_id = e.trace_id AND s.received_at < %(oldest)s AND NOT s.wrapper RETURNING 1
+), known AS MATERIALIZED (
+    SELECT o.trace_id, k.sighting, k.call, k.received_at, k.waits
+    FROM old o CROSS JOIN LATERAL (
+        SELECT s.ctid AS sighting, NULL::tid AS call, s.received_at, s.wrapper AS waits
+        FROM _genai.sighting s WHERE s.trace_id = o.trace_id
+        UNION ALL
+        SELECT NULL, c.ctid, c.received_at, false FROM _genai.open_call c WHERE c.trace_id = o.trace_id
+        OFFSET 0
+    ) k
+), gone AS MATERIALIZED (
+    SELECT w.sighting, w.call FROM (
+        SELECT k.*, bool_or(k.waits OR k.received_at >= %(before)s) OVER (PARTITION BY k.trace_id)
+            OR k.trace_id IN (SELECT a.trace_id FROM _genai.arrival a) AS is_open
+        FROM known k
+    ) w
+    WHERE NOT w.is_open OR (w.received_at < %(oldest)s AND NOT w.waits)
 ), calls AS (
-    DELETE FROM _genai.open_call c USING quiet q WHERE c.trace_id = q.trace_id RETURNING 1
+    DELETE FROM _genai.open_call c WHERE c.ctid = ANY (ARRAY(SELECT g.call FROM gone g WHERE g.call IS NOT NULL)) RETURNING 1
 ), sightings AS (
-    DELETE FROM _genai.sighting s USING quiet q WHERE s.trace_id = q.trace_id RETURNING 1
+    DELETE FROM _genai.sighting s WHERE s.ctid = ANY (ARRAY(SELECT g.sighting FROM gone g WHERE g.sighting IS NOT NULL))
+    RETURNING 1
 )
 SELECT (SELECT count(*) FROM calls) + (SELECT count(*) FROM sightings)
-    + (SELECT count(*) FROM old_calls) + (SELECT count(*) FROM old_sightings)

@@ -7,8 +7,10 @@ from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
+import psycopg
 import pytest
 
+from storage.late.binder import FORGET
 from tests.receiver.spans import CHAT, Made
 from tests.storage.late import Late, late_ledger
 from tests.storage.ledger import rows, value
@@ -191,6 +193,41 @@ def test_nothing_is_left_of_a_closed_trace(late: Late) -> None:
         " (SELECT count(*) FROM _genai.sighting)"
     )
     assert rows(late.dsn, counts) == [(0, 0, 0)]
+
+
+def due(conn: psycopg.Connection[Any]) -> dict[str, object]:
+    """What is older than 15 minutes, and of endless traces than four and a half hours."""
+    moments = conn.execute("SELECT now() - interval '15 min', now() - interval '270 min'").fetchone()
+    assert moments is not None
+    return {"before": moments[0], "oldest": moments[1], "rows": 20_000}
+
+
+def test_forgetting_reads_what_is_due_and_not_all_calls_of_the_window(late: Late) -> None:
+    add = """
+        INSERT INTO _genai.open_call (trace_id, span_id, call, time, received_at)
+        SELECT gen_random_uuid(), 1, gen_random_uuid(), t.at, t.at FROM (
+            SELECT now() - interval '1 second' * (n % 880 + CASE WHEN n > 20000 THEN 910 ELSE 0 END) AS at
+            FROM generate_series(1, 20010) n) t"""
+    with psycopg.connect(late.dsn, autocommit=True) as conn:
+        conn.execute(add)
+        values = due(conn)
+        plan = conn.execute(b"EXPLAIN " + FORGET, values).fetchall()
+        assert not [line for (line,) in plan if "Seq Scan on open_call" in line]
+        assert conn.execute(FORGET, values).fetchone() == (10,)
+        assert conn.execute("SELECT count(*) FROM _genai.open_call").fetchone() == (20_000,)
+
+
+def test_what_is_old_of_a_trace_that_is_never_quiet_goes_and_the_rest_stays(late: Late) -> None:
+    add = """
+        INSERT INTO _genai.open_call (trace_id, span_id, call, time, received_at)
+        SELECT 'a0000000-0000-0000-0000-000000000000', n, gen_random_uuid(), now(),
+            now() - n * interval '1 hour'
+        FROM generate_series(0, 5) n"""
+    with psycopg.connect(late.dsn, autocommit=True) as conn:
+        conn.execute(add)
+        values = due(conn)
+        assert conn.execute(FORGET, values).fetchone() == (1,)
+        assert conn.execute("SELECT max(span_id) FROM _genai.open_call").fetchone() == (4,)
 
 
 def test_the_root_names_a_call_although_spans_between_them_are_not_known(late: Late) -> None:
