@@ -24,8 +24,8 @@ log = logging.getLogger("spanledger.tracing")
 
 TRACER: Final = api.get_tracer("spanledger")
 """Makes spans that go nowhere until `tracing` runs."""
-_LAST_SECONDS: Final = 3.0
-"""Time for the last spans at the end of a process: a stop must not wait for a receiver that is away."""
+_LAST_SECONDS: Final = 1.0
+"""Time for the last spans of a process: a stop, of a worker and then of the service, waits twice at most."""
 
 
 def is_wanted() -> bool:

@@ -6,6 +6,10 @@ import re
 import socket
 import time
 
+import pytest
+
+from tests.end_to_end.senders import RetryingSenders
+from tests.end_to_end.test_kills import assert_exact
 from tests.patience import until
 from tests.running import RunningService
 from tests.service.otlp_sink import otlp_sink
@@ -48,3 +52,18 @@ def test_a_service_that_exports_to_itself_makes_no_loop(migrated_database: str) 
         until(lambda: requests_of(service) >= 2)
         time.sleep(3)
         assert requests_of(service) < 12, "the report, and batches of tasks; no export of an export"
+
+
+@pytest.mark.slow
+def test_a_receiver_of_traces_that_hangs_holds_up_no_restart_under_load(migrated_database: str) -> None:
+    with otlp_sink(delay_seconds=60) as sink:
+        environment = {**SOON, "OTEL_EXPORTER_OTLP_ENDPOINT": sink.url}
+        with (
+            RunningService(migrated_database, workers=2, environment=environment) as service,
+            RetryingSenders(service.grpc) as senders,
+        ):
+            senders.wait_for_more(2_000)
+            assert service.stop() == 0, "in order, before the deadline at which it would end itself"
+            service.start()
+            senders.wait_for_more(2_000)
+    assert_exact(migrated_database, senders)
