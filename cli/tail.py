@@ -85,7 +85,7 @@ def tail(
         while True:
             wanted = [row for row in feed.poll() if _is_wanted(row, filters)]
             for row in wanted[:left]:
-                out.print(_json(row) if as_json else _text(row, cells), soft_wrap=True)
+                out.print(_json(row) if as_json else _text(row, cells, filters.place()), soft_wrap=True)
                 left = left - 1 if left else None
                 if left == 0:
                     return
@@ -100,10 +100,10 @@ def _cells(tags: Sequence[str]) -> list[_Cell]:
     ]
     return [
         _Cell("time", 8, 0, lambda row: f"{row['received_at']:%H:%M:%S}"),
-        _Cell("model", 28, 0, lambda row: f"{row['provider']}/{row['model']}"),
+        _Cell("model", 30, 0, lambda row: f"{row['provider']}/{row['model']}"),
         *shown,
-        _Cell("tokens in → out", 16, 1, _tokens),
-        _Cell("cost", 11, 0, lambda row: usd(row["cost_pico_usd"], 6)),
+        _Cell("tokens in → out", 15, 1, _tokens),
+        _Cell("cost", 10, 0, lambda row: usd(row["cost_pico_usd"], 6)),
         _Cell("price status", 13, 0, lambda row: ""),
     ]
 
@@ -144,7 +144,8 @@ def _json(row: Row) -> Text:
     return Text(json.dumps({"counted": "model" in row} | call_json(row), default=str, ensure_ascii=False))
 
 
-def _text(row: Row, cells: Sequence[_Cell]) -> Text:
+def _text(row: Row, cells: Sequence[_Cell], usual: tuple[str, str]) -> Text:
+    """One line. Environment and data mode are told where they are not the `usual` ones."""
     if "model" not in row:
         kind = "refused" if row["refused"] else "not counted"
         told = f"{row['received_at']:%H:%M:%S} {kind}: {row['name'] or 'span'} — {row['reason']}"
@@ -155,7 +156,7 @@ def _text(row: Row, cells: Sequence[_Cell]) -> Text:
     line.append(row["price_status"].replace("_", " "), style="green" if known else "yellow")
     if row["status"] != "success":
         line.append(f" · {row['status']} {row['error_type'] or ''}".rstrip(), style="red")
-    if (row["environment"], row["data_mode"]) != ("prod", "real"):
+    if (row["environment"], row["data_mode"]) != usual:
         line.append(f" · {row['environment']}/{row['data_mode']}", style="cyan")
     if "data_mode_unknown" in row["flags"]:
         line.append(" · unknown data mode", style="yellow")

@@ -27,13 +27,17 @@ def _story(told: Told) -> RenderableType:
     finding, spike = told
     asked = finding.question
     head = Text.assemble((finding.name, "bold cyan"), (f"  {span(asked.start, asked.end)}", "dim"))
-    return Group(head, Padding(Text(printable(spike.sentence)), (0, 0, 0, 2), expand=False))
+    return Group(head, _below(spike.sentence))
+
+
+def _below(sentence: str) -> RenderableType:
+    return Padding(Text(printable(sentence)), (0, 0, 0, 2), expand=False)
 
 
 def alerts(raised: Sequence[Alert], pages: str) -> RenderableType:
     """What the alert rules said of the incidents in their own minutes, and where one goes on from there."""
-    lines = [Text.assemble((each.title, "bold cyan"), f"  {printable(each.summary)}") for each in raised]
-    inbox = Text.assemble("From here to the closed incident: ", (f"{pages}/inbox", "bold blue"))
+    lines = [Group(Text(printable(each.title), "bold cyan"), _below(each.summary)) for each in raised]
+    inbox = Text.assemble("Open, contain and close incidents there: ", (f"{pages}/inbox", "bold blue"))
     return section("Alerts that these incidents raised, in the inbox", Group(*lines, inbox))
 
 
@@ -54,7 +58,7 @@ def suggestions(plan: Plan, told: Sequence[Told], directory: Path, program: str,
     for command in more_commands(plan):
         text.append(f"  {program} {command}\n", style="not bold cyan")
     return text.append(
-        "  These lines name their windows: they give the same answers in an hour.\n", style="not bold dim"
+        "  The lines with a window give the same answers an hour from now.\n", style="not bold dim"
     )
 
 
@@ -70,7 +74,7 @@ def kept(directory: Path, program: str, ops_port: int) -> Text:
     return Text(
         f"Kept in {directory}. Open it again:\n"
         f"  {program} serve --config {config} --data-dir {place}\n"
-        f"and look at http://127.0.0.1:{ops_port}/?data_mode=demo. The lines above name their windows: "
-        f"they give the same answers then.\n",
+        f"and look at http://127.0.0.1:{ops_port}/?data_mode=demo. The lines above "
+        f"that have a window give the same answers then.\n",
         end="",
     )

@@ -104,7 +104,7 @@ def _play(
         if not as_json:
             console.print(screen.report(plan, answers, delivered))
             console.print(next_steps.stories(told))
-            console.print(next_steps.alerts(alerts, stage.pages), soft_wrap=True)
+            console.print(next_steps.alerts(alerts, stage.pages))
         customers = Customers(stage.service_ports)
         live = _live(connection, stage, customers, plan.anchor)
         fresh = lag(connection)

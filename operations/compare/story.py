@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from decimal import Decimal
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
@@ -137,31 +137,37 @@ def _colour(amount: Decimal) -> str:
     return "red" if amount > 0 else "green" if amount < 0 else "default"
 
 
-def drivers(answer: Comparison) -> Text | None:
+def drivers(answer: Comparison) -> RenderableType | None:
     """The drivers of the change: every combination with its dollars beyond what all did."""
     if not answer.drivers:
         return None
     first = answer.drivers[0]
     what = "spend" if first.measure == "spend" else "cost per request"
-    text = Text(f"\nDrivers of {what}, beyond what everything else did (× {first.drift_ratio:.2f}):\n")
+    ranked = Table.grid()
     for each in answer.drivers:
-        text.append_text(_driver(each))
+        ranked.add_row(f"  {each.place}. ", _driver(each))
+    parts: list[RenderableType] = [
+        Text(f"\nDrivers of {what}, beyond what everything else did (× {first.drift_ratio:.2f}):"),
+        ranked,
+    ]
     if first.source != "calls":
-        text.append("  From sums by the hour, not by every dimension: calls are gone or too many.\n", "dim")
-    return text
+        parts.append(
+            Text("  From sums by the hour, not by every dimension: calls are gone or too many.", "dim")
+        )
+    return Group(*parts, "")
 
 
 def _driver(each: Driver) -> Text:
     part = "" if each.share_of_change is None else f" = {each.share_of_change:.1%} of the change"
     line = Text.assemble(
-        f"  {each.place}. ", (printable(each.name), "bold"), " ",
+        (printable(each.name), "bold"), " ",
         (signed(each.excess_usd), _colour(each.excess_usd)), part,
         f", requests {arrow(number(each.baseline_requests), number(each.requests))}",
         f", {arrow(unit_usd(each.baseline_cost_per_request_usd), unit_usd(each.cost_per_request_usd))} each",
     )  # fmt: skip
     if each.top_term:
         line.append(f", mostly {each.top_term} ({MEANING[each.top_term]})")
-    return line.append("\n")
+    return line
 
 
 def show_segments(out: Console, question: Question, rows: list[Change]) -> None:

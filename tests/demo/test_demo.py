@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from rich.console import Console
 
-from demo import budgets, history, questions, screen, shop, truth
+from demo import budgets, history, next_steps, questions, screen, shop, truth
 from demo import settings as files
+from demo.alerts import Alert
 from demo.plan import OK, make_plan
 from demo.stage import Process, telemetry
 from demo.traffic import Customers, requests_per_second
@@ -144,6 +145,9 @@ def test_a_figure_that_is_off_by_one_is_named() -> None:
     ]
 
 
+LONG_SUMMARY = "gpt-oss-20b-catalog: 31 calls without a price in an hour, 40 in a day, about $0.05 a day"
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_screen_cuts_nothing_off(width: int) -> None:
     with Path("/dev/null").open("w") as nowhere:
@@ -151,8 +155,12 @@ def test_the_screen_cuts_nothing_off(width: int) -> None:
         for anchor in ANCHORS:
             plan = make_plan(anchor, days=1)
             console.print(screen.report(plan, questions.expected(plan), screen.Delivery(20_163, 4.2, 333)))
+        console.print(
+            next_steps.alerts([Alert("Model without a price", LONG_SUMMARY)], "http://127.0.0.1:4319")
+        )
     text = console.export_text()
     assert "…" not in text
+    assert LONG_SUMMARY in " ".join(text.split())
     assert re.search(r"northwind makes 1\d% of the calls and (3|4)\d% of the spend", text)
 
 

@@ -237,6 +237,16 @@ def test_tail_shows_the_environment_and_data_mode_that_were_asked_for(ledger: st
     assert {line["callKey"] for line in lines} == {str(call["call_key"]) for call in stored}
 
 
+@pytest.mark.parametrize(("asked", "count", "named"), [([], 302, 1), (["--env", "staging"], 1, 0)])
+def test_tail_names_an_environment_that_was_not_asked_for(
+    ledger: str, asked: list[str], count: int, named: int
+) -> None:
+    done = run("tail", "--since", "10m", "--count", str(count), *asked, "--database-url", ledger)
+
+    assert len(done.stdout.splitlines()) == 1 + count
+    assert done.stdout.count("staging/real") == named
+
+
 async def test_tail_all_also_shows_what_was_not_counted_and_why(migrated_database: str) -> None:
     batch = decode(_capture_with_sightings(), time.time_ns())
     await consume(migrated_database, batch)
