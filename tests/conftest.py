@@ -83,14 +83,14 @@ def database(server_kind: str) -> Iterator[str]:
 @pytest.fixture
 def migrated_database(server_kind: str) -> Iterator[str]:
     """As `database`, with our migrations and views applied."""
-    with servers.fresh_database(server_kind, "migrated", _migrate) as uri:
+    with servers.fresh_database(server_kind, "migrated", apply_migrations) as uri:
         yield uri
 
 
 @pytest.fixture(scope="module", params=EVERY_SERVER)
 def module_database(request: pytest.FixtureRequest) -> Iterator[str]:
     """As `migrated_database`, one for all tests of a module that only read what it was filled with."""
-    with servers.fresh_database(_available(request), "migrated", _migrate) as uri:
+    with servers.fresh_database(_available(request), "migrated", apply_migrations) as uri:
         yield uri
 
 
@@ -101,7 +101,7 @@ def _enable_timescale(uri: str) -> None:
             connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
 
 
-def _migrate(uri: str) -> None:
+def apply_migrations(uri: str) -> None:
     from storage.schema.migrate import migrate  # not needed, nor imported, by tests without a database
 
     _enable_timescale(uri)

@@ -26,9 +26,12 @@ VARIABLES = re.findall(r"^export (\w+)=", PAGE, re.MULTILINE)
 @pytest.fixture(scope="module")
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A database with a session of each agent in it."""
-    from tests.conftest import _migrate
+    from tests.conftest import apply_migrations
 
-    with servers.fresh_database("postgres", "migrated", _migrate) as uri, RunningService(uri) as service:
+    with (
+        servers.fresh_database("postgres", "migrated", apply_migrations) as uri,
+        RunningService(uri) as service,
+    ):
         for agent in AGENTS:
             send_logs(service, recent(agent))
         yield uri

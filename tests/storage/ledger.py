@@ -21,6 +21,10 @@ SOURCES = (
 )
 PRICED = Charge("priced", 600, 100, 20, 30, 400, 50, 7)
 UNPRICED = Charge("unpriced_model")
+_CALLS_AND_SUMS = (
+    "_genai.model_call, _genai.call_key, _genai.usage_minute, _genai.usage_hour, _genai.usage_identity_hour,"
+    " _genai.usage_identity_day, _genai.posting, _genai.ledger_run, _genai.ledger_line"
+)
 
 
 def call(name: str, **fields: Any) -> ModelCall:
@@ -52,6 +56,12 @@ def write(writer: Writer, calls: Sequence[ModelCall], charge: Charge = PRICED) -
     """Write calls as one request, all at one charge."""
     (outcome,) = writer.write([(Batch(calls=list(calls), spans=len(calls)), [charge] * len(calls))])
     return outcome
+
+
+def take_all_away(dsn: str) -> None:
+    """No calls any more and no sums of them: what the next example of a property begins with."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f"TRUNCATE {_CALLS_AND_SUMS}".encode())
 
 
 def add_up(dsn: str) -> int:

@@ -38,17 +38,13 @@ from tests.storage.ledger import (
     assert_rollups_equal_rows,
     call,
     rows,
+    take_all_away,
     totals,
     value,
     write,
 )
 
 pytestmark = pytest.mark.both_servers
-
-TABLES = (
-    "_genai.model_call, _genai.call_key, _genai.usage_minute, _genai.usage_hour, _genai.usage_identity_hour,"
-    " _genai.ledger_run, _genai.ledger_line"
-)
 
 
 def place(made: ModelCall) -> RowKey:
@@ -217,8 +213,7 @@ class Ledger(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        with psycopg.connect(self.dsn, autocommit=True) as connection:
-            connection.execute(f"TRUNCATE {TABLES}".encode())
+        take_all_away(self.dsn)
         self.writer = Writer(self.dsn)
         self.calls: list[ModelCall] = []
 

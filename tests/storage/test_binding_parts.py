@@ -29,7 +29,7 @@ def test_parts_in_any_order_end_up_as_the_whole(
     capture: Capture, migrated_database: str, server_kind: str
 ) -> None:
     from tests import servers
-    from tests.conftest import _migrate
+    from tests.conftest import apply_migrations
 
     with late_ledger(migrated_database) as late:
         late.send_body(capture.body, NOW_MINUTE)
@@ -37,7 +37,10 @@ def test_parts_in_any_order_end_up_as_the_whole(
         whole = state(late)
     assert whole
     for order in permutations(range(len(capture.parts))):
-        with servers.fresh_database(server_kind, "migrated", _migrate) as dsn, late_ledger(dsn) as late:
+        with (
+            servers.fresh_database(server_kind, "migrated", apply_migrations) as dsn,
+            late_ledger(dsn) as late,
+        ):
             for step, index in enumerate(order):
                 late.send_body(capture.parts[index], NOW_MINUTE + 2 * step, receiver=step % 2)
                 late.bind(NOW_MINUTE + 2 * step)

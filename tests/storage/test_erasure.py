@@ -25,7 +25,7 @@ from storage.journal.erasure import (
     reach_of_identity,
 )
 from storage.upkeep.retention import Periods, keep
-from tests.conftest import _migrate
+from tests.conftest import apply_migrations
 from tests.servers import fresh_database
 from tests.sizes import examples
 from tests.storage.ledger import (
@@ -187,7 +187,7 @@ def test_the_list_holds_hashes_of_every_form(migrated_database: str) -> None:
 
 @pytest.fixture(scope="module")
 def one_database() -> object:
-    with fresh_database("postgres", "migrated", _migrate) as uri:
+    with fresh_database("postgres", "migrated", apply_migrations) as uri:
         yield uri
 
 

@@ -7,7 +7,6 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,13 +15,9 @@ from processor.calls.call import Batch, ModelCall
 from processor.pricing.charge import Charge
 from storage.ingest.writer import Writer
 from tests.sizes import examples
-from tests.storage.ledger import NOON_NS, SECOND_NS, assert_rollups_equal_rows, call, rows
+from tests.storage.ledger import NOON_NS, SECOND_NS, assert_rollups_equal_rows, call, rows, take_all_away
 
 pytestmark = pytest.mark.both_servers
-
-TABLES = (
-    "_genai.model_call, _genai.call_key, _genai.usage_minute, _genai.usage_hour, _genai.usage_identity_hour"
-)
 
 
 def facts(number: int) -> tuple[ModelCall, Charge]:
@@ -83,8 +78,7 @@ batches = st.lists(
 def test_any_sequence_of_batches_equals_the_set_of_its_calls(
     migrated_database: str, sequence: list[tuple[bool, list[int]]]
 ) -> None:
-    with psycopg.connect(migrated_database, autocommit=True) as connection:
-        connection.execute(f"TRUNCATE {TABLES}".encode())
+    take_all_away(migrated_database)
     with two_writers(migrated_database) as pair:
         for second, numbers in sequence:
             calls, charges = zip(*(facts(n) for n in numbers), strict=True)

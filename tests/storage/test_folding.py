@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -34,6 +35,7 @@ from tests.storage.ledger import (
     assert_rollups_equal_rows,
     call,
     rows,
+    take_all_away,
     totals,
     value,
     write,
@@ -42,10 +44,6 @@ from tests.storage.test_exactness import facts, ledger_of, truth_of
 
 pytestmark = pytest.mark.both_servers
 
-TABLES = (
-    "_genai.model_call, _genai.call_key, _genai.usage_minute, _genai.usage_hour, _genai.usage_identity_hour,"
-    " _genai.usage_identity_day, _genai.posting"
-)
 SUMMED = "SELECT coalesce(sum(calls), 0) FROM _genai.usage_minute"
 PLACES = (
     "SELECT (extract(epoch FROM time) * 1000000)::bigint - 946684800000000, uuid_send(call_key)"
@@ -269,15 +267,14 @@ STEPS = st.lists(
 )
 @given(steps=STEPS)
 def test_after_any_sequence_of_writes_amendments_and_folds_rows_equal_sums_and_what_waits(
-    migrated_database: str, steps: list[tuple[str, int, object]]
+    migrated_database: str, steps: list[tuple[str, int, Any]]
 ) -> None:
-    with psycopg.connect(migrated_database, autocommit=True) as connection:
-        connection.execute(f"TRUNCATE {TABLES}".encode())
+    take_all_away(migrated_database)
     writers = Writer(migrated_database, folds=False), Writer(migrated_database, folds=False)
     with Amender(migrated_database, "tag") as amender, connect(migrated_database) as conn:
         for step, number, more in steps:
             if step == "write":
-                calls, charges = zip(*(facts(n) for n in more), strict=True)  # type: ignore[attr-defined]
+                calls, charges = zip(*(facts(n) for n in more), strict=True)
                 writers[number].write([(Batch(calls=list(calls)), list(charges))])
             elif step == "amend":
                 made = facts(number)[0]
@@ -291,7 +288,7 @@ def test_after_any_sequence_of_writes_amendments_and_folds_rows_equal_sums_and_w
     for writer in writers:
         writer.close()
     add_up(migrated_database)
-    sent = {n for step, _, more in steps if step == "write" for n in more}  # type: ignore[attr-defined]
+    sent = {n for step, _, more in steps if step == "write" for n in more}
     assert ledger_of(migrated_database) == truth_of(sent)
     assert_rollups_equal_rows(migrated_database)
     assert value(migrated_database, SUMMED) == len(sent)
@@ -344,9 +341,9 @@ def _differences(dsn: str) -> list[tuple[object, ...]]:
         ).fetchall()
 
 
-def _until(stop: threading.Event, work: object) -> None:
+def _until(stop: threading.Event, work: Callable[[], object]) -> None:
     while not stop.is_set():
-        work()  # type: ignore[operator]
+        work()
         time.sleep(0.02)
 
 
