@@ -103,6 +103,12 @@ def _row_link(title: str, **values: str) -> Link:
     return data_link(title, dashboard_url("${__data.fields.focus_uid}", True, **focus, **values))
 
 
+def page_column(what: str) -> Mapping[str, Column]:
+    """The last column: the page of the row's window and focus, on which an incident is opened for it."""
+    link = data_link(f"Compare {what} on its page, and open an incident for it", PAGE)
+    return {"page_link": Column("Page", width=58, link=link), **hidden("page_url")}
+
+
 def story(panel_id: int, title: str, sql: str, empty: str) -> Table:
     """What happened, in sentences: each with its dollars and the one place to look next."""
     return Table(

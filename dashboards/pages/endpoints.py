@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards import common_panels as shared
-from dashboards.first_screen import hidden, money, notes, per_unit, signed
+from dashboards.first_screen import hidden, money, notes, page_column, per_unit, signed
 from dashboards.page import Page
 from dashboards.panels import MINUTE, SHARE, Column, Table
 from dashboards.styles import (
@@ -55,6 +55,7 @@ ENDPOINTS = Table(
         "requests": calls_of("endpoint", title="Requests"),
         "success_ratio": Column("Success", SHARE, 1, steps=SUCCESS_STEPS),
         "p95_ms": milliseconds("p95"),
+        **page_column("this endpoint"),
         **hidden("cost_usd", "baseline_cost_usd", "delta_usd", "cost_per_request_usd"),
     },
 )

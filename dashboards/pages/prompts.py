@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards import common_panels as shared
-from dashboards.first_screen import hidden, money, notes, signed
+from dashboards.first_screen import hidden, money, notes, page_column, signed
 from dashboards.page import Page
 from dashboards.panels import (
     GREEN,
@@ -49,6 +49,7 @@ VERDICT = Table(
         "sentence": Column("In words", wrap=True),
         "change": signed("Costs more"),
         "prompt_version": named("prompt_version", width=150),
+        **page_column("this version"),
         **hidden("other_version", "endpoint", "change_usd", "cost_per_request_usd", "ratio"),
     },
 )

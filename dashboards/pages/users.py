@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards import common_panels as shared
-from dashboards.first_screen import hidden, money, notes, per_unit, signed
+from dashboards.first_screen import hidden, money, notes, page_column, per_unit, signed
 from dashboards.links import dashboard_url, data_link, field
 from dashboards.page import Page
 from dashboards.panels import SHARE, Column, Table
@@ -89,7 +89,7 @@ TENANTS = Table(
         "Tenants by spend; the tenant in focus does not narrow the list. `unknown` (unattributed) never "
         "counts as concentrated. Next: a name sets the focus."
     ),
-    columns=_columns("tenant"),
+    columns=_columns("tenant") | dict(page_column("this tenant")),
 )
 
 USERS = Table(

@@ -153,6 +153,25 @@ def test_a_line_of_the_story_opens_the_built_in_page_where_its_address_is_known(
             assert getattr(question.focus, focus) == (None if line[focus] == "*" else line[focus])
 
 
+@pytest.mark.parametrize(
+    ("dashboard", "panel", "focus"),
+    [
+        ("endpoints", "Which endpoint?", ("endpoint",)),
+        ("prompts", "Does the new version cost more?", ("endpoint", "prompt_version")),
+        ("users", "Which tenant?", ("tenant",)),
+    ],
+)
+def test_a_row_of_a_focused_dashboard_opens_the_page_where_an_incident_is_opened_for_it(
+    reader: Reader, dashboard: str, panel: str, focus: tuple[str, ...]
+) -> None:
+    lines = rows(reader, dashboard, panel)
+    assert lines
+    for line in lines:
+        question = question_of(parse_qsl(line["page_url"].partition("/compare?")[2]), ANCHOR)
+        assert (question.start, question.end, question.baseline) == (*SINCE, "previous")
+        assert question.focus._asdict() | {name: line[name] for name in focus} == question.focus._asdict()
+
+
 def test_the_drivers_list_holds_every_dimension_with_its_focus(reader: Reader) -> None:
     found = rows(reader, "compare", "Where is it?")
     assert {row["kind"] for row in found} == {"endpoint", "prompt version", "model", "tenant", "user"}
