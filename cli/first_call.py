@@ -11,6 +11,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from cli import options
@@ -123,7 +124,9 @@ def _print_call(call: Row, checks: Sequence[Check]) -> None:
     )
     for check in checks:
         mark = Text("  ✓ ", style="green") if check.passed else Text("  ✗ ", style="red")
-        out.print(mark + Text(f"{check.name:<15}") + Text(printable(check.found)), soft_wrap=True)
+        line = Table.grid()  # what is found goes on below itself
+        line.add_row(mark, Text(f"{check.name:<15}"), Text(printable(check.found)))
+        out.print(line)
         if check.remedy:
             out.print(Text(f"      add: {check.remedy}", style="yellow"), soft_wrap=True)
     missing = sum(not check.passed for check in checks)
