@@ -10,6 +10,9 @@ INSTALL = $(RUN) -m pip install --quiet --disable-pip-version-check --no-deps
 ARGS ?=
 FAST = not postgres and not timescale and not grafana and not browser and not slow
 
+# Some tests wait, for a timeout or a process that starts: one more than the two cores that are least expected.
+WORKERS ?= 3
+
 # Compiling our modules anew would cost every process of the tests five seconds: keep their bytecode.
 export PYTHONDONTWRITEBYTECODE =
 
@@ -26,7 +29,7 @@ pictures: $(DEMO) ## the dashboards' pictures in docs/images anew, from the demo
 	@$(RUN) -m demo.pictures docs/images
 
 test: $(DEV) timescale ## the whole test suite, on PostgreSQL and TimescaleDB (ARGS=tests/storage)
-	@$(RUN) -m pytest -n 2 --dist worksteal --durations=25 $(ARGS)
+	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal --durations=25 $(ARGS)
 
 check: lint ## before a commit: style, types, imports and the tests that need no server
 	@$(RUN) -m pytest -q -n 2 --dist worksteal -m "$(FAST)" $(ARGS)
@@ -35,7 +38,7 @@ bench: $(DEV) ## measure every budget of the design and print it beside the figu
 	@$(RUN) -m tests.benchmarks.run $(ARGS)
 
 soak: $(DEV) timescale ## the test suite at full size: every example of every property, end to end with 100,000 spans
-	@SPANLEDGER_TEST_FULL_SIZE=1 $(RUN) -m pytest -n 2 --dist worksteal --durations=25 --timeout 7200 $(ARGS)
+	@SPANLEDGER_TEST_FULL_SIZE=1 $(RUN) -m pytest -n $(WORKERS) --dist worksteal --durations=25 --timeout 7200 $(ARGS)
 
 proto: $(DEV) ## generate receiver/telemetry_pb2* from proto/
 	@$(RUN) -m receiver.generate

@@ -38,8 +38,13 @@ def pytest_report_header() -> list[str]:
     return [f"{machine.NOT_HERE}: {reason}" for reason in machine.missing()]
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out on TimescaleDB what is not marked `both_servers`."""
+    """Leave out on TimescaleDB what is not marked `both_servers`, and begin with what takes long.
+
+    A long test that begins last keeps one worker busy while the others have nothing to do any more.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     if config.getoption("--every-server"):
         return
     left_out = {item for item in items if _is_on_timescale(item) and not _differs(item)}

@@ -95,9 +95,8 @@ def fresh_database(kind: str, flavour: str, build: Callable[[str], None]) -> Ite
     """A database of its own, copied from the template `flavour`, which `build(uri)` fills once a run."""
     uri = server(kind)
     template = f"{_prefix()}_{flavour}"
-    with _locked(_run_directory() / f"{kind}.{flavour}.lock"), _admin(uri) as admin:
-        if not _exists(admin, template):
-            _build_template(admin, uri, template, build)
+    if not (flavour == RECYCLED and _idle[uri]):
+        _provide_template(kind, flavour, uri, template, build)
     if flavour == RECYCLED:
         with _recycled(uri, template) as used:
             yield used
@@ -163,6 +162,12 @@ def clean_named_servers() -> None:
                 query = "SELECT datname FROM pg_catalog.pg_database WHERE starts_with(datname, %s)"
                 for (name,) in admin.execute(query, (_prefix(),)).fetchall():
                     _drop(admin, name)
+
+
+def _provide_template(kind: str, flavour: str, uri: str, name: str, build: Callable[[str], None]) -> None:
+    with _locked(_run_directory() / f"{kind}.{flavour}.lock"), _admin(uri) as admin:
+        if not _exists(admin, name):
+            _build_template(admin, uri, name, build)
 
 
 def _build_template(admin: psycopg.Connection, uri: str, template: str, build: Callable[[str], None]) -> None:
