@@ -32,7 +32,7 @@ Connection = psycopg.Connection[Any]
 
 
 class Case(NamedTuple):
-    """A scenario in a world of its own, ten days from the next one; `plant` is a fault of the pipeline."""
+    """A scenario in a world of its own, two weeks from the next one; `plant` is a fault of the pipeline."""
 
     kind: str
     scenario: Scenario
@@ -89,7 +89,8 @@ def _cases(seed: str, number: int) -> Iterator[Case]:
     kinds = [*SCENARIOS, *FAULTS]
     for place, kind in enumerate(kinds):
         rng, name = random.Random(f"{seed} {number} {kind}"), f"{seed} {number} {kind}"
-        begin = FIRST + timedelta(days=10 * (place + 1) + rng.randrange(7), minutes=rng.randrange(24 * 60))
+        # Nobody's week before is the day of another.
+        begin = FIRST + timedelta(days=20 * (place + 1) + rng.randrange(7), minutes=rng.randrange(24 * 60))
         # A small shop: at night and on Sundays a feature still has 80 requests an hour, of a dollar or more.
         busy = 700 + 100 * (number % 4)
         world = replace(make_world(name, busy, features=2), weekend=0.8)
