@@ -1,7 +1,7 @@
 """A test's database made as new for the next test: a small part of the work of copying the template.
 
-Rows go and sequences start again; what the template holds is put back. A database whose definitions were
-changed (a function replaced, a trigger switched off, a table analysed) is not worth mending: it is dropped.
+Rows and statistics go and sequences start again; what the template holds is put back. A database whose
+definitions were changed (a function replaced, a trigger switched off) is not worth mending: it is dropped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ _OTHERS = """
 
 _TABLES = """
     SELECT n.nspname, c.relname,
-        pg_relation_size(c.oid) > 0 OR EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid)
+        pg_relation_size(c.oid) > 0 OR EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent = c.oid),
+        c.reltuples >= 0
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind = 'r' AND c.relpersistence <> 't'
@@ -28,16 +29,20 @@ _TABLES = """
         AND NOT starts_with(n.nspname, '_timescaledb')
     ORDER BY 1, 2
 """
-"""Chunks, and what TimescaleDB knows of them, go when their table is emptied."""
+"""Chunks, and what TimescaleDB knows of them, go when their table is emptied; so does its counted size."""
 
 _SEQUENCES = """
     SELECT schemaname, sequencename, last_value FROM pg_catalog.pg_sequences
     WHERE NOT starts_with(schemaname, '_timescaledb') ORDER BY 1, 2
 """
 
+_FORGET_STATISTICS = "DELETE FROM pg_catalog.pg_statistic WHERE starelid >= %s"
+_FIRST_OWN_OID = 16_384
+"""Below are PostgreSQL's own tables: https://www.postgresql.org/docs/current/system-catalog-initial-data.html"""
+
 _CATALOGS = (
     "pg_attrdef", "pg_attribute", "pg_constraint", "pg_extension", "pg_inherits", "pg_policy",
-    "pg_proc", "pg_rewrite", "pg_statistic", "pg_statistic_ext", "pg_trigger", "pg_type",
+    "pg_proc", "pg_rewrite", "pg_statistic_ext", "pg_trigger", "pg_type",
 )  # fmt: skip
 """Emptying a table leaves their rows as they were; a changed definition is a newer row, or one less."""
 
@@ -87,6 +92,7 @@ def restore(uri: str, new: Snapshot) -> bool:
             with connection.transaction():
                 _empty(connection, new)
                 _restart_sequences(connection, new)
+                connection.execute(_FORGET_STATISTICS, (_FIRST_OWN_OID,))
             connection.execute("SELECT pg_stat_reset()")
             return connection.execute(_DEFINITIONS.encode()).fetchall() == new.definitions
     except psycopg.Error:
@@ -94,9 +100,13 @@ def restore(uri: str, new: Snapshot) -> bool:
 
 
 def _empty(connection: psycopg.Connection, new: Snapshot) -> None:
-    filled = _filled(connection)
-    same = {name for name, rows in new.rows.items() if name in filled and _copy_out(connection, name) == rows}
-    if stale := sorted(filled - same):
+    filled, analysed = _filled(connection), _analysed(connection)
+    untouched = {
+        name
+        for name, rows in new.rows.items()
+        if name in filled - analysed and _copy_out(connection, name) == rows
+    }
+    if stale := sorted((filled | analysed) - untouched):
         names = sql.SQL(", ").join(sql.Identifier(*name) for name in stale)
         connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(names))
     for name in new.rows.keys() - _filled(connection):
@@ -107,7 +117,12 @@ def _empty(connection: psycopg.Connection, new: Snapshot) -> None:
 
 def _filled(connection: psycopg.Connection) -> set[tuple[str, str]]:
     """The tables that have, or had, rows."""
-    return {(schema, table) for schema, table, has_rows in connection.execute(_TABLES) if has_rows}
+    return {(schema, table) for schema, table, has_rows, _ in connection.execute(_TABLES) if has_rows}
+
+
+def _analysed(connection: psycopg.Connection) -> set[tuple[str, str]]:
+    """The tables whose rows were counted for the planner."""
+    return {(schema, table) for schema, table, _, is_counted in connection.execute(_TABLES) if is_counted}
 
 
 def _restart_sequences(connection: psycopg.Connection, new: Snapshot) -> None:

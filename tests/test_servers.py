@@ -50,8 +50,15 @@ def contents(uri: str) -> dict[str, object]:
             name: connection.execute(rows.format(sql.Identifier("_genai", name))).fetchone()
             for (name,) in connection.execute(tables).fetchall()
         }
+        statistics = "SELECT tablename, attname FROM pg_catalog.pg_stats WHERE schemaname = '_genai'"
+        sizes = (
+            "SELECT relname, relpages, reltuples FROM pg_catalog.pg_class"
+            " WHERE relkind = 'r' AND relnamespace = '_genai'::regnamespace ORDER BY 1"
+        )
+        found["statistics"] = connection.execute(statistics).fetchall()
+        found["sizes"] = connection.execute(sizes).fetchall()
         sequences = "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = '_genai' ORDER BY 1"
-        return found | {"": connection.execute(sequences).fetchall()}
+        return found | {"sequences": connection.execute(sequences).fetchall()}
 
 
 def number_of(uri: str) -> object:
@@ -78,6 +85,8 @@ def test_a_database_that_was_filled_is_as_new_for_the_next_test(server_kind: str
             connection.execute(
                 "INSERT INTO _genai.audit (actor, subject, action) VALUES ('a test', 'alert', 'open')"
             )
+        with psycopg.connect(uri, autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE")
         assert contents(uri) != new
     with used_again(server_kind) as again:
         assert (number_of(again), contents(again)) == (number, new)
@@ -96,7 +105,6 @@ def test_a_database_that_was_filled_is_as_new_for_the_next_test(server_kind: str
         "DROP VIEW genai.model_call CASCADE",
         "GRANT SELECT ON _genai.floor TO PUBLIC",
         "ALTER TABLE _genai.floor SET (fillfactor = 50)",
-        "ANALYZE _genai.floor",
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET jit = on', current_database()); END $$",
     ],
 )
