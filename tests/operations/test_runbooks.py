@@ -24,11 +24,11 @@ def sections() -> dict[str, str]:
 def test_there_is_a_section_for_each_rule_and_each_trouble_and_no_other() -> None:
     rules = {rule.id.replace("_", "-") for rule in RULES}
     troubles = {cause.runbook for cause in CAUSES.values()}
-    assert set(sections()) == rules | troubles | {"partial-drops"}
+    assert set(sections()) == rules | troubles
 
 
 def test_the_section_of_a_trouble_has_commands_that_exist() -> None:
-    for name in {cause.runbook for cause in CAUSES.values()} | {"partial-drops"}:
+    for name in {cause.runbook for cause in CAUSES.values()}:
         named = set(re.findall(r"(?:\$ |`)spanledger ([a-z-]+)", sections()[name]))
         assert named <= {entry.name for entry in COMMANDS}, name
 
