@@ -57,7 +57,7 @@ def test_days_are_the_same_after_their_minutes_are_gone(ledger: str) -> None:
 def test_the_gate_fails_a_window_that_is_too_slow_or_empty(ledger: str) -> None:
     def run(*arguments: str) -> tuple[int, str]:
         done = CliRunner().invoke(
-            build(), ["freshness", "--database-url", ledger, "--to", "today", *arguments]
+            build(), ["freshness", "--database-url", ledger, "--to", str(TODAY.date()), *arguments]
         )
         return done.exit_code, done.output
 
