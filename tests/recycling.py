@@ -100,7 +100,9 @@ def restore(uri: str, new: Snapshot) -> bool:
 
 
 def _empty(connection: psycopg.Connection, new: Snapshot) -> None:
-    filled, analysed = _filled(connection), _analysed(connection)
+    tables = connection.execute(_TABLES).fetchall()
+    filled = {(schema, table) for schema, table, has_rows, _ in tables if has_rows}
+    analysed = {(schema, table) for schema, table, _, is_analysed in tables if is_analysed}
     untouched = {
         name
         for name, rows in new.rows.items()
@@ -118,11 +120,6 @@ def _empty(connection: psycopg.Connection, new: Snapshot) -> None:
 def _filled(connection: psycopg.Connection) -> set[tuple[str, str]]:
     """The tables that have, or had, rows."""
     return {(schema, table) for schema, table, has_rows, _ in connection.execute(_TABLES) if has_rows}
-
-
-def _analysed(connection: psycopg.Connection) -> set[tuple[str, str]]:
-    """The tables whose rows were counted for the planner."""
-    return {(schema, table) for schema, table, _, is_counted in connection.execute(_TABLES) if is_counted}
 
 
 def _restart_sequences(connection: psycopg.Connection, new: Snapshot) -> None:
