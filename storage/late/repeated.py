@@ -51,13 +51,20 @@ def mark_repeated(told: Iterable[Told]) -> Iterable[Row]:
                 same = [times(call) for call in one.calls if call.response_id == response_id]
                 by_id.setdefault(response_id, []).append((min(same), one))
                 joined |= {response_id} if len(same) > 1 else set()
+    alone: list[tuple[str, Told]] = []
     for response_id, found in by_id.items():
-        is_alone = len(found) == 1 and response_id not in joined
+        if len(found) == 1 and response_id not in joined:
+            alone.append((response_id, found[0][1]))
+            continue
         for number, (_, one) in enumerate(sorted(found, key=_place)):
             assert one.row is not None
             _, repeats = judged.get(id(one.row), (one.row, False))
-            is_again = one.repeats_alone(response_id) if is_alone else number > 0
-            judged[id(one.row)] = one.row, repeats or is_again
+            judged[id(one.row)] = one.row, repeats or number > 0
+    seen = set(judged)  # the mark of a call with several ids does not say of which it is
+    for response_id, one in alone:
+        if one.row is not None and id(one.row) not in seen:
+            _, repeats = judged.get(id(one.row), (one.row, False))
+            judged[id(one.row)] = one.row, repeats or one.repeats_alone(response_id)
     for row, repeats in judged.values():
         if _is_marked(row) != repeats:
             row.call.flags ^= REPEATED

@@ -219,3 +219,12 @@ def test_a_call_repeats_no_answer_of_which_the_row_is_merged_into_it(deliveries:
     outer = Made({**CHAT, **CACHED, "gen_ai.response.id": STRONG}, 2, trace=b"1", end=400)
     inner = Made({**CHAT, **CACHED}, 5, 2, trace=b"1", start=40_000, end=40_400)
     assert ends(deliveries, [[outer], [inner, outer]], bound=[]) == []
+
+
+def test_the_first_call_with_one_of_its_ids_repeats_none(deliveries: Deliveries) -> None:
+    """Its other id is known of nobody else; the call that repeats the answer is sent before it."""
+    inner = Made({**CHAT, "gen_ai.response.id": STRONG}, 7, 1, trace=b"1", start=500, end=1_500)
+    between = replace(LITELLM, span_id=1, parent=5, end=30_000)
+    outer = Made({**CHAT, "gen_ai.response.id": OTHER}, 5, trace=b"1", start=9_000, end=17_000)
+    again = replace(outer, span_id=3, start=40_000, end=48_000, failed=True)
+    assert ends(deliveries, [[again, between, outer], [inner]], bound=[1]) == []
