@@ -64,16 +64,23 @@ def _any_of(*values: str) -> dict[str, str]:
     return {"all": "*", **{value: value for value in values}}
 
 
-def _environment(dashboard_uid: str) -> Any:
-    """Several at once, few options: `ARRAY[$env]`."""
-    sql = statement("variables/env", dashboard_uid)
+def _asked(name: str, sql: str) -> Any:
+    """A variable whose values the database tells, anew for every range."""
     return (
-        build.QueryVariable("env")
-        .label("Environment")
-        .description("Environments that are counted; several at once add up.")
+        build.QueryVariable(name)
         .query(sql)
         .definition(sql)
         .datasource(DATASOURCE)
+        .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
+    )
+
+
+def _environment(dashboard_uid: str) -> Any:
+    """Several at once, few options: `ARRAY[$env]`."""
+    return (
+        _asked("env", statement("variables/env", dashboard_uid))
+        .label("Environment")
+        .description("Environments that are counted; several at once add up.")
         .refresh(model.VariableRefresh.ON_DASHBOARD_LOAD)
         .multi(True)
         .include_all(True)
@@ -83,13 +90,8 @@ def _environment(dashboard_uid: str) -> Any:
 
 def _paused(dashboard_uid: str) -> Any:
     """What titles say while the dashboard is paused; hidden."""
-    sql = statement(f"variables/{PAUSED}", dashboard_uid)
     return (
-        build.QueryVariable(PAUSED)
-        .query(sql)
-        .definition(sql)
-        .datasource(DATASOURCE)
-        .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        _asked(PAUSED, statement(f"variables/{PAUSED}", dashboard_uid))
         .hide(model.VariableHide.HIDE_VARIABLE)
         .multi(False)
         .include_all(False)
@@ -116,14 +118,9 @@ def _choice(name: str, label: str, values: dict[str, str], description: str = ""
 
 def _one(name: str, label: str, dashboard_uid: str) -> Any:
     """One value for a function's argument; `*`, shown as "all", is no filter."""
-    sql = variable_statement(f"variables/{name}", dashboard_uid)
     return (
-        build.QueryVariable(name)
+        _asked(name, variable_statement(f"variables/{name}", dashboard_uid))
         .label(label)
-        .query(sql)
-        .definition(sql)
-        .datasource(DATASOURCE)
-        .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .multi(False)
         .include_all(False)
         .current(ALL)

@@ -55,12 +55,17 @@ _RELATIONS = """
         AND relpersistence <> 't'
 """
 _SETTINGS = """
-    SELECT count(*) FROM pg_catalog.pg_db_role_setting
+    SELECT count(*)::text FROM pg_catalog.pg_db_role_setting
     WHERE setdatabase = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
 """
-_DEFINITIONS = " UNION ALL ".join(
-    [f"SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_catalog.{name}" for name in _CATALOGS]  # noqa: S608
-    + [_SCHEMAS, f"({_RELATIONS})", f"SELECT text(({_SETTINGS}))"]
+_NEWEST = sql.SQL("SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_catalog.{}")
+_DEFINITIONS = sql.SQL(" UNION ALL ").join(
+    [
+        *(_NEWEST.format(sql.Identifier(name)) for name in _CATALOGS),
+        sql.SQL(_SCHEMAS),
+        sql.SQL(_RELATIONS),
+        sql.SQL(_SETTINGS),
+    ]
 )
 
 
@@ -76,7 +81,7 @@ def snapshot(uri: str) -> Snapshot:
     """Look at a database that is a copy of its template and was not used yet."""
     with psycopg.connect(uri, autocommit=True) as connection:
         return Snapshot(
-            connection.execute(_DEFINITIONS.encode()).fetchall(),
+            connection.execute(_DEFINITIONS).fetchall(),
             {name: _copy_out(connection, name) for name in _filled(connection)},
             connection.execute(_SEQUENCES).fetchall(),
         )
@@ -94,7 +99,7 @@ def restore(uri: str, new: Snapshot) -> bool:
                 _restart_sequences(connection, new)
                 connection.execute(_FORGET_STATISTICS, (_FIRST_OWN_OID,))
             connection.execute("SELECT pg_stat_reset()")
-            return connection.execute(_DEFINITIONS.encode()).fetchall() == new.definitions
+            return connection.execute(_DEFINITIONS).fetchall() == new.definitions
     except psycopg.Error:
         return False
 

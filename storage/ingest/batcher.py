@@ -192,9 +192,8 @@ class Batcher:
         return min(stamp for stamp in stamps if stamp)
 
     async def _run(self, writer: Writer, works: list[_Work]) -> None:
-        self._in_flight.update(
-            works
-        )  # several transactions may be needed: the first one's mark waits for all
+        # Several transactions may be needed: the mark of the first waits for all.
+        self._in_flight.update(works)
         writer.holds_from_ns = self._holds_from_ns()
         try:
             await self._write(writer, works)

@@ -11,7 +11,7 @@ import json
 import statistics
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
@@ -110,8 +110,12 @@ def _health(address: str) -> float:
 
 def _cpu_ms(service: RunningService, database: EmbeddedPostgres) -> tuple[float, float]:
     postmaster = psutil.Process(database.pid)
-    trees = service.processes(), [postmaster, *postmaster.children()]
-    return tuple(sum(sum(each.cpu_times()[:2]) for each in tree) * 1e3 for tree in trees)  # type: ignore[return-value]
+    return _cpu_of(service.processes()), _cpu_of([postmaster, *postmaster.children()])
+
+
+def _cpu_of(processes: Sequence[psutil.Process]) -> float:
+    """Milliseconds in user and system mode."""
+    return sum(sum(each.cpu_times()[:2]) for each in processes) * 1e3
 
 
 def _quantile(values: list[float], share: float) -> float:

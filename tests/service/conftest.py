@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+
 import psycopg
 import pytest
 
 from operations.inbox.receive import receive
 from operations.inbox.story import explain_due
+from service.postgres.server import EmbeddedPostgres
 from tests import machine
 from tests.machine import require
 from tests.operations.alert_documents import grafana
 from tests.operations.ledger import fill
 from tests.operations.test_classify import BEFORE, NOW, V2, tokens, traffic
 from tests.operations.test_inbox_story import drifted
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A server of a module's own, for tests that lock, freeze or stop it."""
+    folder = tmp_path_factory.mktemp("database")
+    with EmbeddedPostgres(folder, settings={"fsync": "off"}, stop_signal=signal.SIGQUIT) as running:
+        yield running
 
 
 @pytest.fixture

@@ -25,18 +25,9 @@ Found = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def service(postgres_of_the_module: EmbeddedPostgres) -> Iterator[RunningService]:
-    with RunningService(postgres_of_the_module.dsn, workers=2) as running:
+def service(server: EmbeddedPostgres) -> Iterator[RunningService]:
+    with RunningService(server.dsn, workers=2) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def postgres_of_the_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    """A server of our own, for it is stopped and frozen."""
-    with EmbeddedPostgres(
-        tmp_path_factory.mktemp("database"), settings={"fsync": "off"}, stop_signal=signal.SIGQUIT
-    ) as server:
-        yield server
 
 
 def diagnostics(service: RunningService) -> Found:
@@ -98,11 +89,9 @@ def test_the_page_shows_the_same(service: RunningService) -> None:
     assert all(part in page for part in ("What is wrong", "Workers", "Maintenance", "PostgreSQL"))
 
 
-def test_a_view_that_cannot_be_read_is_never_ready(
-    service: RunningService, postgres_of_the_module: EmbeddedPostgres
-) -> None:
+def test_a_view_that_cannot_be_read_is_never_ready(service: RunningService, server: EmbeddedPostgres) -> None:
     away, back = "usage_hour RENAME TO hidden", "hidden RENAME TO usage_hour"
-    with changed(postgres_of_the_module.dsn, f"ALTER VIEW genai.{away}", f"ALTER VIEW genai.{back}"):
+    with changed(server.dsn, f"ALTER VIEW genai.{away}", f"ALTER VIEW genai.{back}"):
         found = seen(service, "summaries_unreadable")
         assert get(service.ops, "/readyz") == (503, "summaries cannot be read\n")
         assert post(service.http, {**REPORT, "externalRequestId": "meanwhile"})[0] == 200
@@ -112,9 +101,9 @@ def test_a_view_that_cannot_be_read_is_never_ready(
 
 
 def test_a_database_that_takes_no_commits_is_not_ready(
-    service: RunningService, postgres_of_the_module: EmbeddedPostgres
+    service: RunningService, server: EmbeddedPostgres
 ) -> None:
-    read_only, dsn = "default_transaction_read_only", postgres_of_the_module.dsn
+    read_only, dsn = "default_transaction_read_only", server.dsn
     cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'spanledger pages'"
     back = f"SET {read_only} = off; ALTER DATABASE spanledger RESET {read_only}"
     with changed(dsn, f"ALTER DATABASE spanledger SET {read_only} = on", back):
@@ -130,9 +119,9 @@ def test_a_database_that_takes_no_commits_is_not_ready(
 
 @pytest.mark.slow
 def test_a_database_that_is_away_is_named_and_nothing_is_lost(
-    service: RunningService, postgres_of_the_module: EmbeddedPostgres
+    service: RunningService, server: EmbeddedPostgres
 ) -> None:
-    with psycopg.connect(postgres_of_the_module.dsn) as connection:
+    with psycopg.connect(server.dsn) as connection:
         (postmaster,) = connection.execute(
             "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'"
         ).fetchone() or (0,)
@@ -182,9 +171,9 @@ def test_a_frozen_worker_is_named(service: RunningService) -> None:
 
 
 def test_requests_that_wait_behind_a_lock_are_counted_with_their_age(
-    service: RunningService, postgres_of_the_module: EmbeddedPostgres
+    service: RunningService, server: EmbeddedPostgres
 ) -> None:
-    with psycopg.connect(postgres_of_the_module.dsn) as blocker:
+    with psycopg.connect(server.dsn) as blocker:
         blocker.execute("LOCK TABLE _genai.call_key IN ACCESS EXCLUSIVE MODE")
         sender = threading.Thread(
             target=post, args=(service.http, {**REPORT, "externalRequestId": "behind a lock"})

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import tempfile
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +53,6 @@ COUNTED = "SELECT count(*) FROM genai.model_call WHERE data_mode = 'real'"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    """A server of our own, for it is locked and stopped."""
-    folder = tmp_path_factory.mktemp("database")
-    with EmbeddedPostgres(folder, settings={"fsync": "off"}, stop_signal=signal.SIGQUIT) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def service(server: EmbeddedPostgres) -> Iterator[RunningService]:
     with RunningService(server.dsn, environment=STRICT) as running:
         yield running
@@ -83,14 +76,19 @@ def report(service: RunningService, name: str) -> None:
 
 def export(service: RunningService, body: bytes) -> int:
     """Send an OTLP request once; returns the answer's status."""
-    headers = {"content-type": "application/x-protobuf"}
-    asked = urllib.request.Request(f"http://{service.http}/v1/traces", body, headers)
     try:
-        with urllib.request.urlopen(asked, timeout=15) as answer:
+        with answered(service, body) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         with error:
             return error.code
+
+
+def answered(service: RunningService, body: bytes) -> HTTPResponse:
+    headers = {"content-type": "application/x-protobuf"}
+    asked = urllib.request.Request(f"http://{service.http}/v1/traces", body, headers)
+    answer: HTTPResponse = urllib.request.urlopen(asked, timeout=15)
+    return answer
 
 
 @contextmanager
@@ -122,7 +120,7 @@ def number(dsn: str, query: str) -> int:
 def breaches(dsn: str) -> list[tuple[str, bool]]:
     """Cause, and whether it is open."""
     query = "SELECT cause, closed_at IS NULL FROM genai.freshness_breach ORDER BY id"
-    return rows(dsn, query)  # type: ignore[return-value]
+    return [(cause, is_open) for cause, is_open in rows(dsn, query)]
 
 
 def opened(dsn: str, cause: str) -> None:
@@ -158,7 +156,7 @@ def test_a_burst_that_fills_the_queue(service: RunningService, server: EmbeddedP
     """Back-pressure: senders are told to retry, and each call counts once."""
     dsn, before = server.dsn, number(server.dsn, COUNTED)
     bodies = [encode_spans(make_spans(400, seed)).SerializeToString() for seed in range(8)]
-    senders = [lambda body=body: insist(lambda: export(service, body)) for body in bodies]  # type: ignore[misc]
+    senders = [partial(insist, partial(export, service, body)) for body in bodies]
     with ExitStack() as stack:
         stack.enter_context(beside(*senders))
         with locked(dsn, "_genai.call_key"):
@@ -183,9 +181,7 @@ def test_an_instrumentation_whose_spans_are_rejected_in_part(
     request = encode_spans(make_spans(24, seed=90))
     for span in _spans(request)[:12]:
         span.trace_id = b""
-    headers = {"content-type": "application/x-protobuf"}
-    asked = urllib.request.Request(f"http://{service.http}/v1/traces", request.SerializeToString(), headers)
-    with urllib.request.urlopen(asked, timeout=15) as answer:
+    with answered(service, request.SerializeToString()) as answer:
         told = ExportTraceServiceResponse.FromString(answer.read()).partial_success
     assert told.rejected_spans == 12
     assert seen(service, "spans_rejected")["detail"].startswith("12 in the last minutes: ")

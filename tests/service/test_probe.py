@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,14 +29,6 @@ pytestmark = pytest.mark.postgres
 QUICK = {"SPANLEDGER_PROBE__TIMEOUT": "2s"}
 OFTEN = {"SPANLEDGER_PROBE__ENABLED": "true", "SPANLEDGER_PROBE__EVERY": "1s", **QUICK}
 Outcome = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    """A server of our own, for it is stopped."""
-    folder = tmp_path_factory.mktemp("database")
-    with EmbeddedPostgres(folder, settings={"fsync": "off"}, stop_signal=signal.SIGQUIT) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,15 @@ CREATE FUNCTION genai.dashboard_on(p_uid text) RETURNS boolean LANGUAGE sql STAB
         OR NOT EXISTS (SELECT FROM genai.dashboard_pause p WHERE p.dashboard IN ('*', p_uid))
 $$;
 
+-- The pause of a dashboard that lasts longest; no row where it runs.
+CREATE FUNCTION genai.pause_of(p_uid text) RETURNS SETOF genai.dashboard_pause LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT p.*
+    FROM genai.dashboard_pause p
+    WHERE p.dashboard IN ('*', p_uid) AND NOT genai.is_critical_dashboard(p_uid)
+    ORDER BY p.ends_at DESC NULLS FIRST, p.paused_at
+    LIMIT 1
+$$;
+
 -- Who paused a dashboard, since when, why, and how it goes on; NULL where it runs.
 CREATE FUNCTION genai.pause_text(p_uid text) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT 'Paused by ' || p.paused_by || ' since ' || to_char(p.paused_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
@@ -25,19 +34,10 @@ CREATE FUNCTION genai.pause_text(p_uid text) RETURNS text LANGUAGE sql STABLE PA
         || CASE WHEN p.ends_at IS NULL THEN '`spanledger dashboards resume` ends it'
             ELSE 'It ends at ' || to_char(p.ends_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC' END
         || '; Overview, Compare, Freshness, Alerts Inbox and Incidents still run.'
-    FROM genai.dashboard_pause p
-    WHERE p.dashboard IN ('*', p_uid) AND NOT genai.is_critical_dashboard(p_uid)
-    ORDER BY p.ends_at DESC NULLS FIRST, p.paused_at
-    LIMIT 1
+    FROM genai.pause_of(p_uid) p
 $$;
 
 -- The same behind the titles of panels; empty where it runs.
 CREATE FUNCTION genai.pause_title(p_uid text) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT coalesce((
-        SELECT ' (paused by ' || p.paused_by || ')'
-        FROM genai.dashboard_pause p
-        WHERE p.dashboard IN ('*', p_uid) AND NOT genai.is_critical_dashboard(p_uid)
-        ORDER BY p.ends_at DESC NULLS FIRST, p.paused_at
-        LIMIT 1
-    ), '')
+    SELECT coalesce((SELECT ' (paused by ' || p.paused_by || ')' FROM genai.pause_of(p_uid) p), '')
 $$;
