@@ -94,7 +94,6 @@ class Intake:
         # One thread: the loop goes on answering, and only one large body is inflated at a time.
         self._lane = ThreadPoolExecutor(1, thread_name_prefix="large-bodies")
 
-    @property
     def oldest_received_ns(self) -> int | None:
         """Receipt of the oldest request that has no answer yet; None without one."""
         return next(iter(self._open.values()), None)

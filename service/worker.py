@@ -111,7 +111,7 @@ async def working(
         observer = metrics.Counted(noted)
         intake = Intake(config.receiver, consume, read, observer)
         stack.callback(intake.close)
-        batcher.on_its_way = lambda: intake.oldest_received_ns
+        batcher.on_its_way = intake.oldest_received_ns
         for work in (keys.keep_fresh(), people.keep_fresh(), _keep_vectors(vectors, assignment.dsn)):
             await stack.enter_async_context(beside(work))
         servers: list[GrpcServer | HttpServer] = []

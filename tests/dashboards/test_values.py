@@ -174,8 +174,11 @@ def test_a_row_of_a_focused_dashboard_opens_the_page_where_an_incident_is_opened
 
 def test_the_drivers_list_holds_every_dimension_with_its_focus(reader: Reader) -> None:
     found = rows(reader, "compare", "Where is it?")
-    assert {row["kind"] for row in found} == {"endpoint", "prompt version", "model", "tenant", "user"}
-    (version,) = (row for row in found if row["prompt_version"] == "answer_v8")
+    every = {"endpoint", "prompt version", "model", "tenant", "user"}
+    assert {row["kind"] for row in found} - {"driver"} == every  # which is of several dimensions
+    (version,) = (
+        row for row in found if row["kind"] == "prompt version" and row["prompt_version"] == "answer_v8"
+    )
     assert version["endpoint"] == "support.answer"
     assert version["cost_usd"] == usd(spend(*SINCE, lambda request: request.prompt.version == "answer_v8"))
     changes = [abs(row["delta_usd"]) for row in found]
@@ -194,10 +197,10 @@ def test_a_against_b_is_the_new_version_against_the_old_one_wherever_that_ran(
         cost = spend(*ran, lambda request, v=version: request.prompt.version == v)  # type: ignore[misc]
         assert shown["calls compared"][side] == calls
         assert shown["cost per request"][side] == pytest.approx(float(usd(cost)) / requests)
-    assert 1.8 < shown["output tokens per request"]["ratio"] < 2.2
+    assert 2.7 < shown["output tokens per request"]["ratio"] < 3.3
     (verdict,) = rows(reader, "prompts", "Does the new version cost more?", window=window)
     assert verdict["sentence"].startswith("support.answer: a request costs ")
-    assert "because answer_v8 writes twice as much" in verdict["sentence"]
+    assert re.search(r"because answer_v8 writes (2\.[6-9]|3\.\d) times as much", verdict["sentence"])
     assert "same models" in verdict["sentence"]
 
 

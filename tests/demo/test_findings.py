@@ -100,8 +100,6 @@ def test_each_incident_is_told_in_one_true_sentence_at_any_hour_and_an_hour_late
     with psycopg.connect(migrated_database, autocommit=True) as connection:
         connection.execute("ANALYZE")
         at_once = told(connection, plan)
-        last_day = Question(plan.anchor - timedelta(hours=24), plan.anchor, data_mode="demo")
-        assert any("answer_v8" in line["sentence"] for line in _story(connection, last_day))
         for finding, spike in at_once:
             assert (spike.name, spike.subject) == (finding.spike, finding.subject), spike.sentence
             assert_true(plan, finding, spike.sentence)
