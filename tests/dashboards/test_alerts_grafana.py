@@ -78,17 +78,22 @@ def test_grafana_and_our_evaluation_tell_the_inbox_the_same(
     with RunningService(migrated_database, environment=settings) as service:
         program = find(Path(os.environ["GRAFANA"]))
         with running(program, migrated_database, tmp_path, port, f"http://{service.ops}"):
+            # Grafana began later, and gathers a group for half a minute.
             deadline = datetime.now(UTC) + PATIENCE
-            while missing(migrated_database):
+            while missing(migrated_database) or differ(migrated_database):
                 assert datetime.now(UTC) < deadline, both(migrated_database)
                 time.sleep(5)
-    assert told(migrated_database, "grafana") == told(migrated_database, "builtin"), both(migrated_database)
     assert_links(migrated_database)
 
 
 def missing(dsn: str) -> set[tuple[Any, ...]]:
     """What one of the two has not told yet."""
     return EXPECTED - (told(dsn, "grafana") & told(dsn, "builtin"))
+
+
+def differ(dsn: str) -> bool:
+    """Whether one of the two has told what the other has not."""
+    return told(dsn, "grafana") != told(dsn, "builtin")
 
 
 def both(dsn: str) -> str:
