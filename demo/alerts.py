@@ -14,7 +14,7 @@ import psycopg
 from demo import shop
 from demo.plan import Plan
 from operations.alerts.document import Json
-from operations.alerts.evaluate import INTERVAL, evaluate
+from operations.alerts.evaluate import INTERVAL, Evaluated, evaluate
 from operations.inbox.receive import receive
 from processor.alerting.catalogue import BY_ID
 from service.alerting import Evaluator
@@ -29,34 +29,39 @@ class Alert(NamedTuple):
 
 
 class Watch(NamedTuple):
-    """A rule, and when it is evaluated: minute by minute until its breach has lasted."""
+    """A rule, and from when on it is evaluated: minute by minute until it fires."""
 
     rule: str
     hours_ago: float
 
 
 WATCHED = (
-    Watch("burst_failing", shop.STORM_FROM_HOURS_AGO - 1),
+    Watch("burst_failing", shop.STORM_FROM_HOURS_AGO - 0.5),
     Watch("cost_drift_prompt", shop.DEPLOY_HOURS_AGO - 1.25),
     Watch("unpriced_model", shop.OWN_MODEL_HOURS_AGO - 0.5),
 )
-"""The retry storm an hour after its begin, the deploy when its first hour is full, the unpriced model."""
+"""The retry storm after half an hour, the deploy when its first hour is full, the unpriced model."""
+LONGEST = timedelta(minutes=80)
+"""At night a quarter of an hour of the storm has few calls: another one is looked at then."""
 
 
 def raised(connection: psycopg.Connection[Any], plan: Plan, public_url: str) -> list[Alert]:
     """Evaluate the rules as of those minutes; then what the demo's data raised, as the inbox holds it."""
     for watch in WATCHED:
-        rule = BY_ID[watch.rule]
         start = plan.anchor - timedelta(hours=watch.hours_ago)
-        for minute in range(rule.pending // INTERVAL + 1):
-            now = start + minute * INTERVAL
-            evaluate(connection, now, partial(_tell, now), public_url=public_url, rules=[rule])
+        for minute in range(LONGEST // INTERVAL):
+            if _evaluated(connection, watch.rule, start + minute * INTERVAL, public_url).fired:
+                break
     now = datetime.now(UTC)  # of a budget's state its own event tells when it was noticed
-    evaluate(connection, now, partial(_tell, now), public_url=public_url, rules=[BY_ID["budget_warning"]])
+    _evaluated(connection, "budget_warning", now, public_url)
     query = (
         "SELECT title, summary FROM genai.alert_episode WHERE data_mode = 'demo' ORDER BY starts_at, title"
     )
     return [Alert(*row) for row in connection.execute(query).fetchall()]
+
+
+def _evaluated(connection: psycopg.Connection[Any], rule: str, now: datetime, public_url: str) -> Evaluated:
+    return evaluate(connection, now, partial(_tell, now), public_url=public_url, rules=[BY_ID[rule]])
 
 
 @contextmanager

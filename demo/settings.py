@@ -14,6 +14,9 @@ version: 1
 rules:
   telemetry_silent:
     enabled: false   # services of the history send as long as the demo runs, or never again
+  cost_drift_prompt:
+    threshold: "1.3"
+    minimum_usd: "0.10"   # of a shop so small: the new version adds about twenty cents an hour
 """
 
 

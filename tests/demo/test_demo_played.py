@@ -78,6 +78,7 @@ def test_without_a_terminal_it_ends_by_itself_and_is_right(surroundings: dict[st
         "figures asked of the ledger equal the plan",
         "Ledger and provider's bill agree",
         "in the inbox Request burst with falling success product.qa",
+        "Cost per request drift by prompt version answer_v8 of support.answer: a request costs 1.",
     ):
         assert finding in " ".join(done.stdout.split()), done.stdout
     assert done.stderr == ""
