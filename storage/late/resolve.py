@@ -303,7 +303,7 @@ class _Group:
         others = [m for m in others if not m.reading.call.flags & _PROMOTED]
         told = [m.reading.call for m in others]
         line = list(_by_span((counted, *others)))
-        roots = [root for member in (counted, *others) for root in member.roots]
+        roots = [root for member in (counted, *others) for root in _roots(member, counted)]
         remembered = [
             _memory(m.row, None if m.reading.is_settled else self._known)
             for m in (counted, *others)
@@ -352,6 +352,11 @@ class _Group:
         """1 where the group counts a logical request: the one of the application's id, if a span has it."""
         given = [one.requests for one in self._rows if one.call.request_id_given]
         return max(given) if given else max(row.requests, shown.requests)
+
+
+def _roots(member: _Member, counted: _Member) -> Sequence[Tagged]:
+    """Roots above gaps in a line. Once the window has run out, a gap may hold what is only forgotten."""
+    return () if member.reading.is_settled or counted.reading.is_settled else member.roots
 
 
 def _by_span(members: Sequence[_Member]) -> Iterable[Tagged]:

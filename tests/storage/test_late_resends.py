@@ -292,3 +292,27 @@ def test_a_call_repeats_an_answer_that_is_forgotten_when_its_spans_are_resent(de
     deliveries.send(again, 500, 0)
     deliveries.late.bind(501)
     assert differences(whole, deliveries.state()) == []
+
+
+@pytest.mark.parametrize("again", [(1, 4, 5), (4, 5), (6, 5), (1, 6, 5)])
+def test_a_root_gives_no_tag_to_a_call_that_is_resent_without_the_span_between_them(
+    deliveries: Deliveries, again: tuple[int, ...]
+) -> None:
+    """Only the root of a line with a gap is above it, and the window knew what stands in this gap."""
+    strong = {**CHAT, "gen_ai.response.id": STRONG}
+    spans = [
+        Made(strong, 1, trace=b"1"),
+        Made(dict(CHAT), 2, trace=b"1"),
+        Made(strong, 4, 2, trace=b"1"),
+        Made(strong, 6, 2, trace=b"1"),
+        Made({"gen_ai.operation.name": "invoke_agent"}, 5, trace=b"1", end=30_000, name="agent 5", kind=1),
+    ]
+    for requests in ([[span] for span in spans], [spans]):
+        deliveries.begin()
+        for one in requests:
+            deliveries.send(one, 0, 0)
+        deliveries.settle()
+        whole = deliveries.state()
+        deliveries.send([span for span in spans if span.span_id in again], 500, 0)
+        deliveries.late.bind(501)
+        assert differences(whole, deliveries.state()) == []
