@@ -38,7 +38,7 @@ CREATE VIEW genai.measured_identity_day AS
 SELECT u.bucket, u.series_id, u.identity_id, {calls..latency_b23: u.#} FROM _genai.usage_identity_day u;
 
 CREATE VIEW genai.measured_call AS
-SELECT u.time AS bucket, u.series_id, u.identity_id, {calls..latency_b23: u.#} FROM _genai.booked u;
+SELECT u.time AS bucket, u.series_id, u.identity_id, {calls..latency_b23: u.#}, u.latency_bucket FROM _genai.booked u;
 
 -- A sum that stays bigint and skips NULL for nothing; sum(bigint) goes through numeric.
 CREATE AGGREGATE genai.total (bigint) (
