@@ -117,11 +117,64 @@ CREATE FUNCTION genai.volume_sentence(p_class text, e jsonb) RETURNS text LANGUA
     ) v
 $$;
 
+-- What the requests of a new version cost more than at its endpoint's cost before.
+CREATE FUNCTION genai.deploy_excess(p_deploy jsonb) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT round(((p_deploy ->> 'new_unit_usd')::numeric - (p_deploy ->> 'unit_usd')::numeric) * (p_deploy ->> 'n1')::numeric, 12)
+$$;
+
+-- Whether a new version moved the cost of its requests beyond three standard errors (`confidence_of`), and is a quarter of the
+-- change: told beside a larger cause that hides it in the whole.
+CREATE FUNCTION genai.is_sure_deploy(p_deploy jsonb, p_unit_usd numeric) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce((p_deploy ->> 'n1')::numeric >= 50 AND (p_deploy ->> 'unit_usd')::numeric > 0
+        AND (p_deploy ->> 'new_unit_usd')::numeric > 0
+        AND abs(ln((p_deploy ->> 'new_unit_usd')::numeric / (p_deploy ->> 'unit_usd')::numeric))
+            >= 3 / sqrt((p_deploy ->> 'n1')::numeric)
+        AND abs(genai.deploy_excess(p_deploy)) >= 0.25 * abs(p_unit_usd), false)
+$$;
+
+-- Whether a new version is at least half of what requests cost more or less, where that is too little to have a driver.
+CREATE FUNCTION genai.is_small_deploy(e jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(genai.is_sure_deploy(e -> 'deploy', (e ->> 'unit_usd')::numeric) AND genai.deploy_reason(e -> 'deploy') IS NOT NULL
+        AND genai.deploy_excess(e -> 'deploy') * sign((e ->> 'unit_usd')::numeric) >= 0.5 * abs((e ->> 'unit_usd')::numeric), false)
+$$;
+
+-- What the dollars of `unit_usd` are of the cost of the same requests at each endpoint's cost before: 1.02. It differs from the ratio of
+-- the two costs of a request where other endpoints were asked; NULL where calls without a price would distort it.
+CREATE FUNCTION genai.same_mix_ratio(e jsonb) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN (e ->> 'unpriced_share')::numeric = 0 AND (e ->> 'baseline_unpriced_share')::numeric = 0 THEN v.cost / nullif(v.cost - v.usd, 0) END
+    FROM (
+        SELECT (e ->> 'cost_per_request_usd')::numeric * (e ->> 'requests')::numeric AS cost, (e ->> 'unit_usd')::numeric AS usd
+    ) v
+$$;
+
+-- A cost of a request that moved too little to be a cause, so that it agrees with the dollars beside it: below half of a percent it
+-- is within 1% of what it was; and where the endpoints that were asked hide or make the change, that is said.
+CREATE FUNCTION genai.small_unit_sentence(p_noun text, e jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT ' Each ' || p_noun || ' costs ' || CASE WHEN x.is_still THEN CASE
+                WHEN abs(v.u1 - v.u0) < 0.0005 * v.u0 OR v.u1 = v.u0 THEN 'what it did' ELSE 'within 1% of what it did' END
+            WHEN v.u0 = 0 THEN 'more' ELSE genai.factor_text(v.u1 / v.u0) END
+        || ' (' || genai.unit_text(v.u0)
+        || CASE WHEN genai.unit_text(v.u0) <> genai.unit_text(v.u1) THEN ' → ' || genai.unit_text(v.u1) ELSE '' END || ')'
+        || CASE WHEN abs(v.like_ratio - 1) >= 0.005 AND (x.is_still OR (v.like_ratio - 1) * (v.u1 - v.u0) < 0)
+                THEN '; at the same mix of endpoints ' || genai.factor_text(v.like_ratio)
+                    || CASE WHEN genai.is_small_deploy(e) THEN ', because ' || genai.deploy_reason(e -> 'deploy') ELSE '' END
+            WHEN x.is_still THEN ''
+            WHEN abs(v.like_ratio - 1) < 0.25 * abs(v.u1 / nullif(v.u0, 0) - 1) THEN ', because more of them are of '
+                || CASE WHEN v.u1 > v.u0 THEN 'more expensive' ELSE 'cheaper' END || ' endpoints'
+            WHEN genai.is_small_deploy(e) THEN ', because ' || genai.deploy_reason(e -> 'deploy')
+            WHEN abs(v.u1 / nullif(v.u0, 0) - 1) >= 0.03 THEN ', within the noise of single ' || p_noun || 's'
+            ELSE ', too little to name a cause' END || '.'
+    FROM (
+        SELECT (e ->> 'cost_per_request_usd')::numeric AS u1, (e ->> 'baseline_cost_per_request_usd')::numeric AS u0,
+            genai.same_mix_ratio(e) AS like_ratio
+    ) v
+    CROSS JOIN LATERAL (SELECT abs(v.u1 - v.u0) < 0.005 * v.u0 OR v.u1 = v.u0 AS is_still) x
+$$;
+
 -- How much each: `Each request costs 21% more ($0.0061 → $0.0074), because answer_v8 writes twice as much.`
 CREATE FUNCTION genai.unit_sentence(p_class text, e jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN v.u0 IS NULL OR v.u1 IS NULL OR p_class = 'unknown_model' THEN ''
-        WHEN NOT (e ->> 'unit_moved')::boolean THEN ' Each ' || v.noun || ' costs what it did (' || genai.unit_text(v.u0)
-            || CASE WHEN genai.unit_text(v.u0) <> genai.unit_text(v.u1) THEN ' → ' || genai.unit_text(v.u1) ELSE '' END || ').'
+        WHEN NOT (e ->> 'unit_moved')::boolean THEN genai.small_unit_sentence(v.noun, e)
         ELSE ' Each ' || v.noun || ' costs ' || CASE WHEN v.u0 = 0 THEN 'more' ELSE genai.factor_text(v.u1 / v.u0) END
             || ' (' || genai.unit_text(v.u0) || ' → ' || genai.unit_text(v.u1) || ')' || coalesce(', because ' || CASE
             WHEN p_class = 'retry_storm' AND (v.u1 - v.u0) * ((e ->> 'attempts_per_success')::numeric
@@ -151,6 +204,8 @@ CREATE FUNCTION genai.unit_sentence(p_class text, e jsonb) RETURNS text LANGUAGE
                 * (v.u1 - v.u0) > 0 THEN 'tokens per ' || v.noun || ' went from '
                 || genai.count_text((e ->> 'baseline_tokens_per_request')::numeric) || ' to '
                 || genai.count_text((e ->> 'tokens_per_request')::numeric)
+            WHEN abs(genai.same_mix_ratio(e) - 1) < 0.25 * abs(v.u1 / nullif(v.u0, 0) - 1) THEN 'more of them are of '
+                || CASE WHEN v.u1 > v.u0 THEN 'more expensive' ELSE 'cheaper' END || ' endpoints'
             END, '') || '.' END
     FROM (
         SELECT (e ->> 'cost_per_request_usd')::numeric AS u1, (e ->> 'baseline_cost_per_request_usd')::numeric AS u0,

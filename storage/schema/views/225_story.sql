@@ -6,21 +6,6 @@ CREATE FUNCTION genai.combination_text(p_driver jsonb) RETURNS text LANGUAGE sql
         p_driver ->> 'tenant', p_driver ->> 'service', genai.short_name('user', p_driver ->> 'user')), '')
 $$;
 
--- What the requests of a new version cost more than at its endpoint's cost before.
-CREATE FUNCTION genai.deploy_excess(p_deploy jsonb) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT round(((p_deploy ->> 'new_unit_usd')::numeric - (p_deploy ->> 'unit_usd')::numeric) * (p_deploy ->> 'n1')::numeric, 12)
-$$;
-
--- Whether a new version moved the cost of its requests beyond three standard errors (`confidence_of`), and is a quarter of the
--- change: told beside a larger cause that hides it in the whole.
-CREATE FUNCTION genai.is_sure_deploy(p_deploy jsonb, p_unit_usd numeric) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT coalesce((p_deploy ->> 'n1')::numeric >= 50 AND (p_deploy ->> 'unit_usd')::numeric > 0
-        AND (p_deploy ->> 'new_unit_usd')::numeric > 0
-        AND abs(ln((p_deploy ->> 'new_unit_usd')::numeric / (p_deploy ->> 'unit_usd')::numeric))
-            >= 3 / sqrt((p_deploy ->> 'n1')::numeric)
-        AND abs(genai.deploy_excess(p_deploy)) >= 0.25 * abs(p_unit_usd), false)
-$$;
-
 -- `A request of support.answer costs 30% more ($0.0061 → $0.0079), because answer_v8 writes twice as much.`
 CREATE FUNCTION genai.deploy_line(p_deploy jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT 'A request of ' || (p_deploy ->> 'endpoint_tag') || ' costs '
@@ -42,7 +27,9 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                 ELSE p_class END, e)) AS each,
             genai.measure_of(p_class) = 'cost_per_request' AS is_about_each,
             p_class IN ('unknown_model', 'abuse', 'identity_concentration') AS is_named, c.is_deploy,
-            (e ->> 'more_usd')::numeric AS more_usd, (e ->> 'unit_usd')::numeric AS unit_usd
+            (e ->> 'more_usd')::numeric AS more_usd, (e ->> 'unit_usd')::numeric AS unit_usd,
+            jsonb_build_object('endpoint', e -> 'deploy' ->> 'endpoint_tag', 'prompt_version', e -> 'deploy' ->> 'prompt_version')
+                AS deploy
         FROM (
             -- A new version that drives the cost of a request is told as such, whatever the whole is called.
             SELECT p_class = 'deploy' OR (e ->> 'unit_moved')::boolean
@@ -63,8 +50,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
             e -> 'focus' AS driver
         WHERE s.is_named
         UNION ALL
-        SELECT 0, 'deploy', genai.deploy_line(e -> 'deploy'), genai.deploy_excess(e -> 'deploy'),
-            jsonb_build_object('endpoint', e -> 'deploy' ->> 'endpoint_tag', 'prompt_version', e -> 'deploy' ->> 'prompt_version')
+        SELECT 0, 'deploy', genai.deploy_line(e -> 'deploy'), genai.deploy_excess(e -> 'deploy'), s.deploy
         WHERE NOT s.is_deploy AND p_class NOT IN ('no_baseline', 'too_little_data', 'steady')
             AND genai.is_sure_deploy(e -> 'deploy', s.unit_usd)
         UNION ALL
@@ -78,7 +64,8 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         UNION ALL
         SELECT 2, CASE WHEN s.is_deploy THEN 'deploy' WHEN s.is_about_each THEN p_class ELSE 'cost per request' END, s.each, s.unit_usd,
             CASE WHEN p_class = 'deploy' AND e -> 'unit_driver' ->> 'prompt_version' IS DISTINCT FROM p_subject
-                THEN e -> 'focus' WHEN e -> 'unit_driver' ->> 'name' IS NOT NULL THEN e -> 'unit_driver' END
+                THEN e -> 'focus' WHEN e -> 'unit_driver' ->> 'name' IS NOT NULL THEN e -> 'unit_driver'
+                WHEN NOT (e ->> 'unit_moved')::boolean AND genai.is_small_deploy(e) THEN s.deploy END
         WHERE p_class NOT IN ('no_baseline', 'too_little_data') AND s.each <> ''
         UNION ALL
         SELECT 1, p_class, p_sentence, CASE p_class WHEN 'too_little_data' THEN p_delta END, NULL

@@ -82,18 +82,48 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     GROUP BY i.item, c.service, c.endpoint, i.value
 $$;
 
--- Calls without user and tenant. By endpoint only: the rollups by identity know no service.
+-- Calls without user and tenant. By endpoint only: the rollups by identity know no service. Their window may be shorter (hours
+-- by identity are kept for 35 days): `p_cells` are the cells of that window, or NULL where a user or tenant is asked for; then
+-- the people that are asked for are read, else only those without a name, who are few rows of a quarter of a million.
 CREATE FUNCTION genai.quality_of_identities(
     p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text, p_prompt_version text,
-    p_user text, p_tenant text, p_model text, p_provider text, p_service text
+    p_user text, p_tenant text, p_model text, p_provider text, p_service text, p_cells genai.quality_cell[]
 ) RETURNS TABLE (endpoint text, calls numeric, failed numeric) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT u.endpoint_tag, sum(u.calls),
-        coalesce(sum(u.calls) FILTER (WHERE u.tenant_id = 'unknown' AND u.user_id = 'unknown'), 0)
-    FROM genai.sums_of(
-        p_from, p_to, NULL, p_env, p_data_mode, 'endpoint,user', p_endpoint, p_prompt_version, p_user, p_tenant, p_model,
-        p_provider, p_service,
-        genai.window_source('endpoint,user', p_endpoint, p_prompt_version, p_user, p_tenant, p_service)) u
-    GROUP BY u.endpoint_tag
+    WITH piece AS MATERIALIZED (
+        SELECT w.* FROM genai.window_pieces(p_from, p_to, NULL, genai.window_source(
+            'endpoint,user', p_endpoint, p_prompt_version, p_user, p_tenant, p_service)) w
+    ), wanted AS MATERIALIZED (
+        SELECT s.id FROM genai.series_of(p_env, p_data_mode, p_endpoint, p_prompt_version, p_model, p_provider, p_service) s
+    ), person AS MATERIALIZED (
+        SELECT i.id, i.tenant_id = 'unknown' AND i.user_id = 'unknown' AS is_nobody
+        FROM genai.identity_of(p_user, p_tenant) i
+        WHERE p_cells IS NULL OR i.tenant_id = 'unknown' AND i.user_id = 'unknown'
+    )
+    SELECT u.endpoint, sum(u.calls), sum(u.failed)
+    FROM (
+        SELECT c.endpoint, c.calls, 0 AS failed FROM unnest(p_cells) c WHERE c.is_selected
+        UNION ALL
+        SELECT s.endpoint_tag, CASE WHEN p_cells IS NULL THEN m.calls ELSE 0 END, CASE WHEN n.is_nobody THEN m.calls ELSE 0 END
+        FROM (
+            SELECT m.* FROM piece p CROSS JOIN LATERAL (
+                SELECT m.series_id, m.identity_id, m.calls FROM genai.measured_identity_hour m
+                WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND m.identity_id = ANY (ARRAY(SELECT n.id FROM person n))
+                OFFSET 0
+            ) m
+            WHERE p.level = 'hour'
+            UNION ALL
+            SELECT m.* FROM piece p CROSS JOIN LATERAL (
+                SELECT m.series_id, m.identity_id, m.calls FROM genai.measured_call m
+                WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND m.identity_id = ANY (ARRAY(SELECT n.id FROM person n))
+                OFFSET 0
+            ) m
+            WHERE p.level = 'call'
+        ) m
+        JOIN person n ON n.id = m.identity_id
+        LEFT JOIN genai.series s ON s.id = m.series_id
+        WHERE CASE WHEN m.series_id IS NOT NULL THEN m.series_id IN (SELECT w.id FROM wanted w) END
+    ) u
+    GROUP BY u.endpoint
 $$;
 
 -- One row for each call whose user or tenant looked like a person and was hashed here (flag `raw_identity`).
@@ -105,19 +135,24 @@ LEFT JOIN _genai.fold i ON m.folded <> 0 AND i.id = m.identity_id AND i.folded =
 WHERE m.flags & 128 <> 0 AND m.merged_into IS NULL
     AND CASE WHEN m.time >= (SELECT f.time FROM _genai.floor f WHERE f.level = 'raw') THEN true END;
 
--- The same calls by service and endpoint, and beside them all calls of the part of the window that single calls are kept for.
+-- The same calls by service and endpoint, and beside them all calls of the part of the window that single calls are kept for:
+-- `p_cells` where that is the whole.
 CREATE FUNCTION genai.quality_of_raw(
     p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_endpoint text, p_prompt_version text,
-    p_user text, p_tenant text, p_model text, p_provider text, p_service text
+    p_user text, p_tenant text, p_model text, p_provider text, p_service text, p_cells genai.quality_cell[]
 ) RETURNS TABLE (service text, endpoint text, calls numeric, failed numeric) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT a.service, a.endpoint, sum(a.calls), sum(a.failed)
     FROM (
         SELECT c.service, c.endpoint, c.calls, 0 AS failed
+        FROM genai.floor f CROSS JOIN LATERAL unnest(p_cells) c
+        WHERE f.level = 'raw' AND f.time <= p_from AND c.is_selected
+        UNION ALL
+        SELECT c.service, c.endpoint, c.calls, 0
         FROM genai.floor f
         CROSS JOIN LATERAL genai.quality_cells(
-            greatest(p_from, f.time), greatest(p_to, f.time), p_env, p_data_mode, p_endpoint, p_prompt_version, p_user,
+            f.time, greatest(p_to, f.time), p_env, p_data_mode, p_endpoint, p_prompt_version, p_user,
             p_tenant, p_model, p_provider, p_service) c
-        WHERE f.level = 'raw' AND c.is_selected
+        WHERE f.level = 'raw' AND f.time > p_from AND c.is_selected
         UNION ALL
         SELECT s.service_name, s.endpoint_tag, 0, 1
         FROM genai.raw_identity_call r
@@ -136,25 +171,39 @@ CREATE FUNCTION genai.quality(
     p_model text DEFAULT '*', p_provider text DEFAULT '*', p_service text DEFAULT '*'
 ) RETURNS TABLE (item text, weight integer, service text, endpoint text, value text, calls bigint, failed bigint)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    WITH cell AS MATERIALIZED (
+        SELECT ARRAY(
+            SELECT c FROM genai.quality_cells(
+                p_from, p_to, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_provider,
+                p_service) c) AS cells
+    ), person_window AS MATERIALIZED (
+        SELECT w.from_used, w.to_used, w.from_used = p_from AND w.to_used = p_to AS is_whole,
+            coalesce(p_user, '*') = '*' AND coalesce(p_tenant, '*') = '*' AS is_all
+        FROM genai.window_ranges(p_from, p_to, genai.window_source(
+            'endpoint,user', p_endpoint, p_prompt_version, p_user, p_tenant, p_service)) w
+    ), person_cell AS MATERIALIZED (
+        SELECT CASE WHEN w.is_all AND w.is_whole THEN x.cells WHEN w.is_all THEN ARRAY(
+            SELECT c FROM genai.quality_cells(
+                w.from_used, w.to_used, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_provider,
+                p_service) c) END AS cells
+        FROM cell x CROSS JOIN person_window w
+    )
     SELECT i.item, i.weight, coalesce(q.service, ''), coalesce(q.endpoint, ''), coalesce(q.value, ''),
         coalesce(q.calls, 0)::bigint, coalesce(q.failed, 0)::bigint
     FROM genai.quality_item i
     LEFT JOIN (
         SELECT c.item, c.service, c.endpoint, c.value, c.calls, c.failed
-        FROM genai.quality_of_cells(ARRAY(
-            SELECT c FROM genai.quality_cells(
-                p_from, p_to, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_provider,
-                p_service) c)) c
+        FROM cell x CROSS JOIN LATERAL genai.quality_of_cells(x.cells) c
         UNION ALL
         SELECT 'identity', '', n.endpoint, '', n.calls, n.failed
-        FROM genai.quality_of_identities(
+        FROM person_cell x CROSS JOIN LATERAL genai.quality_of_identities(
             p_from, p_to, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_provider,
-            p_service) n
+            p_service, x.cells) n
         UNION ALL
         SELECT 'raw_identity', r.service, r.endpoint, '', r.calls, r.failed
-        FROM genai.quality_of_raw(
+        FROM cell x CROSS JOIN LATERAL genai.quality_of_raw(
             p_from, p_to, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_provider,
-            p_service) r
+            p_service, x.cells) r
     ) q ON q.item = i.item
     ORDER BY i.place, q.failed DESC NULLS LAST, q.calls DESC, q.service, q.endpoint, q.value
 $$;
