@@ -1,4 +1,4 @@
-"""The sentence on a cost per request that moved too little to be a cause agrees with the dollars beside it (LEDGER §25)."""
+"""A cost per request that moved too little to be a cause is told as its dollars say (LEDGER §25)."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ CREATE FUNCTION genai.spend_of_people(
                     sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)}) AS cost
                 FROM genai.measured_identity_hour m
                 WHERE m.bucket >= p.from_time AND m.bucket < p.to_time
-                    AND m.series_id IN (SELECT w.id FROM wanted w)
+                    AND CASE WHEN m.series_id IS NOT NULL THEN m.series_id IN (SELECT w.id FROM wanted w) END
                 GROUP BY m.identity_id
             ) m
             WHERE p.level = 'hour'
@@ -56,7 +56,7 @@ CREATE FUNCTION genai.spend_of_people(
                     sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)}) AS cost
                 FROM genai.measured_identity_day m
                 WHERE m.bucket >= p.from_time AND m.bucket < p.to_time
-                    AND m.series_id IN (SELECT w.id FROM wanted w)
+                    AND CASE WHEN m.series_id IS NOT NULL THEN m.series_id IN (SELECT w.id FROM wanted w) END
                 GROUP BY m.identity_id
             ) m
             WHERE p.level = 'folded'
@@ -66,7 +66,7 @@ CREATE FUNCTION genai.spend_of_people(
                     sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)}) AS cost
                 FROM genai.measured_call m
                 WHERE m.bucket >= p.from_time AND m.bucket < p.to_time
-                    AND m.series_id IN (SELECT w.id FROM wanted w)
+                    AND CASE WHEN m.series_id IS NOT NULL THEN m.series_id IN (SELECT w.id FROM wanted w) END
                 GROUP BY m.identity_id
             ) m
             WHERE p.level = 'call'

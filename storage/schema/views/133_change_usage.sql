@@ -144,7 +144,7 @@ CREATE FUNCTION genai.costs_by_tenant(
         SELECT p.side, m.tenant_id, m.cost FROM piece p CROSS JOIN LATERAL (
             SELECT i.tenant_id, sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)}) AS cost
             FROM genai.measured_identity_hour m LEFT JOIN genai.identity i ON i.id = m.identity_id
-            WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND m.series_id IN (SELECT w.id FROM wanted w)
+            WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND CASE WHEN m.series_id IS NOT NULL THEN m.series_id IN (SELECT w.id FROM wanted w) END
             GROUP BY i.tenant_id
         ) m
         WHERE p.level = 'hour'
@@ -152,7 +152,7 @@ CREATE FUNCTION genai.costs_by_tenant(
         SELECT p.side, m.tenant_id, m.cost FROM piece p CROSS JOIN LATERAL (
             SELECT i.tenant_id, sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)}) AS cost
             FROM genai.measured_call m LEFT JOIN genai.identity i ON i.id = m.identity_id
-            WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND m.series_id IN (SELECT w.id FROM wanted w)
+            WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND CASE WHEN m.series_id IS NOT NULL THEN m.series_id IN (SELECT w.id FROM wanted w) END
             GROUP BY i.tenant_id
         ) m
         WHERE p.level = 'call'
@@ -185,7 +185,7 @@ CREATE FUNCTION genai.sums_by_tenant(
                 {input_tokens..cache_write_tokens: genai.total(m.#) AS #}, genai.total(m.unpriced_calls) AS unpriced_calls,
                 {input_cost_pico_usd..other_cost_pico_usd: sum(m.#) AS #}
             FROM genai.measured_identity_hour m JOIN person i ON i.id = m.identity_id
-            WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND m.series_id IN (SELECT w.id FROM wanted w)
+            WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND CASE WHEN m.series_id IS NOT NULL THEN m.series_id IN (SELECT w.id FROM wanted w) END
             GROUP BY m.series_id, i.tenant_id
         ) m
         WHERE p.level = 'hour'
@@ -195,7 +195,7 @@ CREATE FUNCTION genai.sums_by_tenant(
                 {input_tokens..cache_write_tokens: genai.total(m.#) AS #}, genai.total(m.unpriced_calls) AS unpriced_calls,
                 {input_cost_pico_usd..other_cost_pico_usd: sum(m.#) AS #}
             FROM genai.measured_call m JOIN person i ON i.id = m.identity_id
-            WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND m.series_id IN (SELECT w.id FROM wanted w)
+            WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND CASE WHEN m.series_id IS NOT NULL THEN m.series_id IN (SELECT w.id FROM wanted w) END
             GROUP BY m.series_id, i.tenant_id
         ) m
         WHERE p.level = 'call'

@@ -79,14 +79,14 @@ CREATE FUNCTION genai.people_over_time(
             UNION ALL
             SELECT m.* FROM span p CROSS JOIN LATERAL (
                 SELECT m.identity_id, sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)}) AS cost, sum(m.calls) AS calls FROM genai.measured_identity_hour m
-                WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND m.series_id IN (SELECT w.id FROM wanted w)
+                WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND CASE WHEN m.series_id IS NOT NULL THEN m.series_id IN (SELECT w.id FROM wanted w) END
                 GROUP BY m.identity_id
             ) m
             WHERE p.level = 'hour'
             UNION ALL
             SELECT m.* FROM span p CROSS JOIN LATERAL (
                 SELECT m.identity_id, sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)}) AS cost, sum(m.calls) AS calls FROM genai.measured_identity_day m
-                WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND m.series_id IN (SELECT w.id FROM wanted w)
+                WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND CASE WHEN m.series_id IS NOT NULL THEN m.series_id IN (SELECT w.id FROM wanted w) END
                 GROUP BY m.identity_id
             ) m
             WHERE p.level = 'folded'
@@ -108,7 +108,7 @@ CREATE FUNCTION genai.people_over_time(
         SELECT m.* FROM span p CROSS JOIN LATERAL (
             SELECT date_bin(p.step, m.bucket, 'epoch') AS time, n.segment, sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)}) AS cost
             FROM genai.measured_identity_hour m JOIN person i ON i.id = m.identity_id LEFT JOIN kept n ON n.segment = i.segment
-            WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND m.series_id IN (SELECT w.id FROM wanted w)
+            WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND CASE WHEN m.series_id IS NOT NULL THEN m.series_id IN (SELECT w.id FROM wanted w) END
             GROUP BY 1, n.segment
         ) m
         WHERE p.level = 'hour'
@@ -116,7 +116,7 @@ CREATE FUNCTION genai.people_over_time(
         SELECT m.* FROM span p CROSS JOIN LATERAL (
             SELECT date_bin(p.step, m.bucket, 'epoch') AS time, n.segment, sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)}) AS cost
             FROM genai.measured_identity_day m JOIN person i ON i.id = m.identity_id LEFT JOIN kept n ON n.segment = i.segment
-            WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND m.series_id IN (SELECT w.id FROM wanted w)
+            WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND CASE WHEN m.series_id IS NOT NULL THEN m.series_id IN (SELECT w.id FROM wanted w) END
             GROUP BY 1, n.segment
         ) m
         WHERE p.level = 'folded'
