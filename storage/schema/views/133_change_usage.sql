@@ -218,8 +218,11 @@ CREATE FUNCTION genai.usage_of_sums(
     errors numeric, unpriced_calls numeric, fresh_tokens numeric, cache_read_tokens numeric, cache_write_tokens numeric,
     output_tokens numeric, {input_cost_pico_usd..other_cost_pico_usd: # numeric}
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    WITH usage AS MATERIALIZED (
-        SELECT u.*, u.input_tokens - u.cache_read_tokens - u.cache_write_tokens AS fresh_tokens
+    WITH usage AS MATERIALIZED (   -- by name: what is materialized is summed, whether it is read or not
+        SELECT u.side, u.service_name, u.endpoint_tag, u.prompt_version, u.provider, u.model, u.tenant_id, u.user_id,
+            {calls..errors: u.#}, {input_tokens..cache_write_tokens: u.#}, u.unpriced_calls,
+            {input_cost_pico_usd..other_cost_pico_usd: u.#},
+            u.input_tokens - u.cache_read_tokens - u.cache_write_tokens AS fresh_tokens
         FROM genai.usage_of_both(
             p_from, p_to, p_before::text || '..' || p_before_to::text, p_env, p_data_mode, 'endpoint', p_endpoint,
             p_prompt_version, p_user, p_tenant, p_model, p_provider, p_service) u
