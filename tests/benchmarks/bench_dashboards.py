@@ -1,4 +1,4 @@
-"""Database time of every panel with its default choice: 1 M and 10 M calls in 30 days, over 24 h and 30 d.
+"""Database CPU of every panel with its default choice: 1 M and 10 M calls in 30 days, over 24 h and 30 d.
 
 Sums are filled as such a month leaves them (14 days of minutes are kept, 35 of hours by identity), and every
 single call of the month: panels read them at the ragged edges of a window and on Requests. A third of the
@@ -7,9 +7,11 @@ calls name a conversation, a quarter when the first token came, a twentieth a co
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
@@ -24,7 +26,7 @@ from tests.dashboards.macros import Range, expand, fill
 
 END = datetime(2026, 3, 1, 0, 10, tzinfo=UTC)
 BUDGET_MS = 150.0
-ROUNDS = 3
+ROUNDS = 5
 SUMMED_AFTER = timedelta(hours=6)
 """As housekeeping does it: younger days are read by hours."""
 
@@ -149,9 +151,9 @@ def measure_on(dsn: str, scale: Scale) -> Iterator[Figure]:
         for window, back in WINDOWS.items():
             for query in (each for each in queries() if each.kind != "variable"):
                 panel = f"{query.dashboard.removeprefix('spanledger-')}, “{query.where}”"
-                yield Figure(
-                    f"{panel}, {scale.name}, {window}", _ms(connection, query, back), "ms", BUDGET_MS
-                )
+                cpu, elapsed = _ms(connection, query, back)
+                name, note = f"{panel}, {scale.name}, {window}", f"{elapsed:.0f} ms elapsed"
+                yield Figure(name, cpu, "ms of CPU", BUDGET_MS, note=note)
 
 
 def _become_reader(connection: psycopg.Connection[Any]) -> None:
@@ -169,13 +171,17 @@ def _become_reader(connection: psycopg.Connection[Any]) -> None:
         connection.execute("SELECT set_config(%s, %s, false)", [name, value])
 
 
-def _ms(connection: psycopg.Connection[Any], query: Query, back: timedelta) -> float:
-    """Planning, execution and transfer; the quickest round, as neighbours on the machine only add."""
+def _ms(connection: psycopg.Connection[Any], query: Query, back: timedelta) -> tuple[float, float]:
+    """CPU of the backend and elapsed, with planning and transfer: medians after one round that warms."""
     text = expand(fill(query.sql, DEFAULTS), Range(END - back, END)).encode()
+    backend = Path(f"/proc/{connection.info.backend_pid}/schedstat")
 
-    def once() -> float:
-        begun = time.perf_counter()
+    def once() -> tuple[float, float]:
+        begun, on_cpu = time.perf_counter(), int(backend.read_text().split()[0])
         connection.execute(text).fetchall()
-        return (time.perf_counter() - begun) * 1e3
+        spent = (int(backend.read_text().split()[0]) - on_cpu) / 1e6
+        return spent, (time.perf_counter() - begun) * 1e3
 
-    return min(once() for _ in range(ROUNDS))
+    once()
+    cpu, elapsed = zip(*(once() for _ in range(ROUNDS)), strict=True)
+    return statistics.median(cpu), statistics.median(elapsed)

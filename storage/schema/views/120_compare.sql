@@ -69,8 +69,9 @@ CREATE FUNCTION genai.compare(
     from_used timestamptz, to_used timestamptz, baseline_from_used timestamptz, baseline_to_used timestamptz,
     unread_spans bigint, baseline_unread_spans bigint
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    WITH usage AS MATERIALIZED (
-        SELECT u.*
+    WITH usage AS MATERIALIZED (   -- by name: what is materialized is summed, whether it is read or not
+        SELECT u.side, u.segment, u.provider, u.model, {calls..errors: u.#}, {input_tokens..cache_write_tokens: u.#},
+            {input_cost_pico_usd..error_without_usage_calls: u.#}, {latency_b00..latency_b23: u.#}, u.cost_pico_usd
         FROM genai.usage_of_both(
             p_from, p_to, p_baseline, p_env, p_data_mode, p_dimension, p_endpoint, p_prompt_version, p_user, p_tenant,
             p_model, p_provider, p_service) u
