@@ -126,6 +126,8 @@ LOSES_REASONING = ("gemini-cli", "qwen-code")
 LOSES_CACHE: tuple[tuple[str, str], ...] = (
     ("opentelemetry.instrumentation.botocore", ""),  # `invoke_model`; `converse` spans carry the counts
     ("opentelemetry.instrumentation.bedrock", ""),  # the same
+    ("@opentelemetry/instrumentation-aws-sdk", ""),  # src/services/bedrock-runtime.ts: input and output alone
+    ("io.opentelemetry.aws-sdk", ""),  # BedrockRuntimeAttributesGetter.java: the same
     ("openlit.otel.tracing", ""),  # 1.34, always
     ("openinference.instrumentation.anthropic", "0.1."),  # when streaming
     ("openinference.instrumentation.claude_agent_sdk", ""),  # before it had attributes for the cache

@@ -11,7 +11,9 @@ Sources:
     (https://github.com/livekit/agents, `telemetry/trace_types.py`); Mastra 1.x
     (https://github.com/mastra-ai/mastra, `observability/otel-exporter/src/gen-ai-semantics.ts`); OpenLIT 1.4x
     (https://github.com/openlit/openlit, `sdk/python/src/openlit/semcov`); .NET Microsoft.Extensions.AI
-    (https://github.com/dotnet/extensions, `OpenTelemetryConsts.cs`).
+    (https://github.com/dotnet/extensions, `OpenTelemetryConsts.cs`); Bifrost
+    (https://github.com/maximhq/bifrost, `plugins/otel/converter.go`, which writes `input_token_details`);
+    DeepSeek's own names (https://api-docs.deepseek.com/guides/kv_cache).
     `gen_ai.usage.details.`: pydantic-ai (https://github.com/pydantic/pydantic-ai, `usage.py`,
     `models/google.py`).
     `llm.token_count.`: OpenInference (https://github.com/Arize-ai/openinference,
@@ -49,6 +51,11 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
             "prompt_tokens_details.cached_tokens",
             "prompt_tokens_details.cache_read",
             "input_tokens_details.cached_tokens",
+            "input_tokens_details.cached",
+            "input_token_details.cached_tokens",
+            "prompt_cache_hit_tokens",
+            "cached_content_tokens",
+            "cached_content_token_count",
         ),
         "cache_write_tokens": (
             "cache_creation.input_tokens",
@@ -81,6 +88,9 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
             "reasoning_output_tokens",
             "completion_tokens_details.reasoning_tokens",
             "completion_tokens_details.reasoning",
+            "output_tokens_details.reasoning_tokens",
+            "output_tokens_details.reasoning",
+            "output_token_details.reasoning_tokens",
             "thinking_tokens",
             "thoughts_tokens",
             "experimental.reasoning_tokens",
@@ -90,6 +100,10 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
             "input_audio_tokens",
             "audio_input_tokens",
             "input_tokens.audio",
+            "prompt_tokens_details.audio_tokens",
+            "prompt_tokens_details.audio",
+            "input_tokens_details.audio_tokens",
+            "input_token_details.audio_tokens",
         ),
         "output_audio_tokens": (
             "audio.output_tokens",
@@ -98,6 +112,8 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
             "output_tokens.audio",
             "completion_tokens_details.audio_tokens",
             "completion_tokens_details.audio",
+            "output_tokens_details.audio_tokens",
+            "output_token_details.audio_tokens",
         ),
         "input_image_tokens": ("image.input_tokens", "input_image_tokens", "image_input_tokens"),
         "output_image_tokens": ("image.output_tokens", "output_image_tokens", "image_output_tokens"),
