@@ -14,7 +14,7 @@ from rich.text import Text
 from cli import options
 from operations.dimensions import Dimension
 from operations.exactness import reasons
-from operations.format import number, printable, signed, usd
+from operations.format import DASH, NO_DATA, number, printable, signed, usd
 from operations.spend.model import Question
 from operations.spend.month import Month, MonthAnswer, MonthRow, ask, month_of
 from operations.terminal import Column, console, csv_cell, dollars, exact_usd, percent, print_json, show_table
@@ -88,7 +88,7 @@ def _headline(month: Month, question: Question, answer: MonthAnswer) -> list[tup
     scope = " · ".join([f"environment {question.environment}", f"data mode {question.data_mode}", *only])
     so_far = "" if month.is_over else f", up to {month.end:%Y-%m-%d %H:%M} UTC"
     spent = usd(dollars(total.cost_pico_usd), at_least=answer.at_least)
-    before = f"{usd(dollars(total.before_pico_usd))}{'' if month.is_over else ' up to the same moment'}"
+    before = f"{_before(total)}{'' if month.is_over else ' up to the same moment'}"
     invoice = usd(dollars(answer.invoice_pico_usd), at_least=answer.invoice_at_least)
     lines = [(month.name, f"{spent}{so_far}"), ("scope", scope), ("month before", before)]
     if answer.projected_usd is not None:
@@ -98,14 +98,18 @@ def _headline(month: Month, question: Question, answer: MonthAnswer) -> list[tup
 
 
 def _cells(row: MonthRow, total: MonthRow) -> list[str]:
-    change = dollars(row.cost_pico_usd - row.before_pico_usd)
+    change = row.change_pico_usd
     return [
         usd(dollars(row.cost_pico_usd), at_least=row.at_least),
         percent(row.cost_pico_usd, total.cost_pico_usd),
-        usd(dollars(row.before_pico_usd)),
-        signed(change, row.at_least),
+        _before(row),
+        DASH if change is None else signed(dollars(change), row.at_least),
         number(row.calls),
     ]
+
+
+def _before(row: MonthRow) -> str:
+    return NO_DATA if row.before_pico_usd is None else usd(dollars(row.before_pico_usd))
 
 
 def _doubts(answer: MonthAnswer) -> dict[str, int]:
@@ -124,7 +128,7 @@ def _measures(row: MonthRow, total: MonthRow) -> dict[str, object]:
         "atLeast": row.at_least,
         "share": round(row.cost_pico_usd / whole, 6) if whole else None,
         "monthBeforeUsd": exact_usd(row.before_pico_usd),
-        "deltaUsd": exact_usd(row.cost_pico_usd - row.before_pico_usd),
+        "deltaUsd": exact_usd(row.change_pico_usd),
         "calls": row.calls,
         "unpricedCalls": row.unpriced_calls,
         "uncertainCalls": row.uncertain_calls,

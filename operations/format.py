@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # it brings the database driver, which most commands do witho
 
 DASH = "—"
 """There is nothing to show: no baseline, nothing to divide by."""
+NO_DATA = "no data"
+"""In place of a sum over a time without a single call, which is not $0.00."""
 UNKNOWN = "unknown"
 """There is an amount, but nobody knows it: never shown as zero."""
 _BARS = "▁▂▃▄▅▆▇█"

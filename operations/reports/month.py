@@ -8,10 +8,10 @@ from typing import Any
 
 from operations.dimensions import split
 from operations.exactness import at_least
-from operations.format import counted, instant, iso, number, usd
+from operations.format import NO_DATA, counted, instant, iso, number, usd
 from operations.reports.report import Connection, Report, Row, Table, read
 from operations.spend.model import Question
-from operations.spend.month import Month, MonthAnswer
+from operations.spend.month import Month, MonthAnswer, MonthRow, sum_of
 from operations.spend.month import ask as ask_month
 from operations.terminal import Column, dollars, exact_usd, percent
 
@@ -104,17 +104,22 @@ def _split_table(name: str, answer: MonthAnswer) -> Table:
     rows = [
         [
             " · ".join(row.values), usd(dollars(row.cost_pico_usd), at_least=row.at_least),
-            percent(row.cost_pico_usd, whole), _usd(row.before_pico_usd), number(row.calls),
+            percent(row.cost_pico_usd, whole), _before(row), number(row.calls),
         ]
         for row in answer.rows[:_SHOWN]
     ]  # fmt: skip
     rest = answer.rows[_SHOWN:]
     if rest:
-        spent = sum(row.cost_pico_usd for row in rest)
-        before = sum(row.before_pico_usd for row in rest)
-        calls = number(sum(row.calls for row in rest))
-        rows.append([f"{len(rest)} others", _usd(spent), percent(spent, whole), _usd(before), calls])
+        others = sum_of(rest)
+        spent = others.cost_pico_usd
+        rows.append(
+            [f"{len(rest)} others", _usd(spent), percent(spent, whole), _before(others), number(others.calls)]
+        )
     return Table(f"Real scope by {name}", columns, rows)
+
+
+def _before(row: MonthRow) -> str:
+    return NO_DATA if row.before_pico_usd is None else _usd(row.before_pico_usd)
 
 
 def _title(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -36,11 +36,15 @@ class Month(NamedTuple):
 
 
 class MonthRow(NamedTuple):
-    """What one value, or pair of values, of the dimensions spent; money in whole pico-USD."""
+    """What one value, or pair of values, of the dimensions spent; money in whole pico-USD.
+
+    Attributes:
+        before_pico_usd: in the month before; None when there is no call at all of it.
+    """
 
     values: tuple[str, ...]
     cost_pico_usd: int
-    before_pico_usd: int
+    before_pico_usd: int | None
     calls: int
     unpriced_calls: int
     uncertain_calls: int
@@ -49,6 +53,21 @@ class MonthRow(NamedTuple):
     def at_least(self) -> bool:
         """True when it holds more than is known."""
         return at_least(self.unpriced_calls, self.uncertain_calls)
+
+    @property
+    def change_pico_usd(self) -> int | None:
+        """Against the month before; None when there is nothing to compare with."""
+        return None if self.before_pico_usd is None else self.cost_pico_usd - self.before_pico_usd
+
+
+def sum_of(rows: Sequence[MonthRow]) -> MonthRow:
+    """Several rows as one."""
+    known = [row.before_pico_usd for row in rows if row.before_pico_usd is not None]
+    return MonthRow(
+        (), sum(row.cost_pico_usd for row in rows), sum(known) if known else None,
+        sum(row.calls for row in rows), sum(row.unpriced_calls for row in rows),
+        sum(row.uncertain_calls for row in rows),
+    )  # fmt: skip
 
 
 class MonthAnswer(NamedTuple):
@@ -70,8 +89,7 @@ class MonthAnswer(NamedTuple):
     @property
     def total(self) -> MonthRow:
         """The sums of all rows."""
-        names = MonthRow._fields[1:]
-        return MonthRow((), *(sum(getattr(row, name) for row in self.rows) for name in names))
+        return sum_of(self.rows)
 
     @property
     def at_least(self) -> bool:
@@ -131,9 +149,11 @@ def ask(
         invoice = read(connection, "month_invoice", values)[0]
         history = read(connection, "month_history", values)
     names = ("first", "second")[: len(question.columns)]
+    has_before = any(row["before_calls"] for row in found)
     rows = [
         MonthRow(
-            tuple(row[name] for name in names), int(row["cost_pico_usd"]), int(row["before_pico_usd"]),
+            tuple(row[name] for name in names), int(row["cost_pico_usd"]),
+            int(row["before_pico_usd"]) if has_before else None,
             row["calls"], row["unpriced_calls"], row["uncertain_calls"],
         )
         for row in found

@@ -14,6 +14,7 @@ SELECT u.segment,
         u.service_name) AS second,
     sum(u.cost_pico_usd * u.side)::numeric AS cost_pico_usd,
     sum(u.cost_pico_usd * (1 - u.side))::numeric AS before_pico_usd, sum(u.calls * u.side)::bigint AS calls,
+    sum(u.calls * (1 - u.side))::bigint AS before_calls,
     sum(u.unpriced_calls * u.side)::bigint AS unpriced_calls,
     sum(u.uncertain_calls * u.side)::bigint AS uncertain_calls
 FROM genai.usage_of_both(

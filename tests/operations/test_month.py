@@ -98,6 +98,20 @@ def test_the_running_month_is_shown_with_what_it_does_not_know(migrated_database
     assert "1 call without a price" in shown
 
 
+def test_a_month_before_without_calls_is_no_data_and_not_free(migrated_database: str) -> None:
+    fill(migrated_database, [CALL])
+
+    told = json.loads(run("2026-04", "--database-url", migrated_database, "--json"))
+    line = next(
+        line for line in run("2026-04", "--database-url", migrated_database).splitlines()
+        if line.startswith("month before")
+    )  # fmt: skip
+
+    assert line.split("month before")[1].strip() == "no data"
+    assert (told["total"]["monthBeforeUsd"], told["total"]["deltaUsd"]) == (None, None)
+    assert (told["rows"][0]["monthBeforeUsd"], told["rows"][0]["deltaUsd"]) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("text", "start", "end", "before_end", "is_over"),
     [
