@@ -24,6 +24,7 @@ from demo import shop
 from demo.shop import Feature
 from demo.stage import Process, telemetry
 from tests.service.otlp_sink import otlp_sink
+from tests.sizes import only_in_soak
 
 REQUESTS = 120
 """Of each service in a round: enough for a 99th percentile that one slow request does not decide."""
@@ -135,8 +136,10 @@ RECEIVERS = (healthy, slow, hung, rude, dead)
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(
-    ("feature", "protocol"), [(shop.TRIAGE, "grpc"), (shop.CHECKOUT, "http/protobuf")], ids=["grpc", "http"]
-)
+    ("feature", "protocol"),
+    [pytest.param(shop.CHECKOUT, "http/protobuf", id="http"),
+     pytest.param(shop.TRIAGE, "grpc", id="grpc", marks=only_in_soak)],
+)  # fmt: skip
 def test_a_request_takes_as_long_as_without_telemetry(
     feature: Feature, protocol: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

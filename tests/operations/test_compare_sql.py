@@ -20,8 +20,6 @@ from tests.operations import reference_decomposition as reference
 from tests.operations.ledger import PRICED, UNPRICED, Call, fill
 from tests.sizes import examples
 
-pytestmark = pytest.mark.both_servers
-
 START = datetime(2026, 3, 28, 21, 0, tzinfo=UTC)
 """A month end and the change to summer time in Europe: nothing may move by either."""
 HOURS = 9

@@ -42,8 +42,6 @@ from tests.storage.ledger import (
 )
 from tests.storage.test_exactness import facts, ledger_of, truth_of
 
-pytestmark = pytest.mark.both_servers
-
 SUMMED = "SELECT coalesce(sum(calls), 0) FROM _genai.usage_minute"
 PLACES = (
     "SELECT (extract(epoch FROM time) * 1000000)::bigint - 946684800000000, uuid_send(call_key)"

@@ -23,8 +23,6 @@ from tests.receiver.spans import CHAT, T0, Made, request
 from tests.sizes import examples
 from tests.storage.ledger import NOON_NS, PRICED, SECOND_NS, call, rows
 
-pytestmark = pytest.mark.both_servers
-
 NOW = datetime.fromtimestamp(NOON_NS / 1e9, UTC)
 KEYS = ("acme.tokens.completion", "acme.tokens.prompt")
 OWN = dict.fromkeys(KEYS, 12)

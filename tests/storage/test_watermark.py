@@ -17,7 +17,7 @@ from storage.postings.folder import Folder
 from tests.sizes import FULL_SIZE
 from tests.storage.ledger import add_up, rows
 
-pytestmark = [pytest.mark.both_servers, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 SNAPSHOTS, KILL_EVERY = (600, 60) if FULL_SIZE else (120, 40)
 SNAPSHOT = "SELECT complete_to, (SELECT array_agg(bucket) FROM genai.usage_minute) FROM genai.watermark"
