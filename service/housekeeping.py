@@ -18,6 +18,7 @@ from receiver.status import log_fault
 from service import database, metrics
 from service.beside import beside
 from service.config import Config, RetentionConfig
+from service.kept import KeptConnection
 from service.lease import Lease
 from service.tracing import TRACER
 from storage.budgets.judge import judge
@@ -72,19 +73,23 @@ class Housekeeper:
         self._tasks = tasks
         self._look_seconds = look_seconds
         self.lease = Lease(dsn, job)
+        self._kept = KeptConnection(self._connect)
         self._noted: dict[str, tuple[float, str | None]] = {}
         self._due = dict.fromkeys((task.name for task in tasks), 0.0)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep house while the block runs."""
-        async with self.lease.kept(), beside(self._keep()):
-            yield
+        try:
+            async with self.lease.kept(), beside(self._keep()):
+                yield
+        finally:
+            self._kept.close()
 
     async def _keep(self) -> None:
         while True:
             try:
-                await asyncio.to_thread(self.run_due)
+                await asyncio.to_thread(self._look)
             except psycopg.Error:
                 pass  # readiness reports it; maintenance resumes when the database is back
             except Exception as error:  # a fault here must not end a service that counts
@@ -92,11 +97,14 @@ class Housekeeper:
             await asyncio.sleep(self._look_seconds)
 
     def run_due(self) -> None:
-        """Run what is due, if the lease is ours."""
-        with self.lease.used(), psycopg.connect(
-            self._dsn, autocommit=True, connect_timeout=5, application_name="spanledger housekeeping",
-            options="-c timezone=UTC -c lock_timeout=2s",
-        ) as connection:  # fmt: skip
+        """Run once what is due, if the lease is ours, over a connection of its own."""
+        try:
+            self._look()
+        finally:
+            self._kept.close()
+
+    def _look(self) -> None:
+        with self.lease.used(), self._kept.used() as connection:
             for task in self._tasks:
                 if time.monotonic() < self._due[task.name]:
                     continue
@@ -106,6 +114,13 @@ class Housekeeper:
                 if connection.closed:
                     return
                 self._due[task.name] = time.monotonic() + task.every_seconds
+
+    def _connect(self) -> Connection:
+        """Without prepared statements: one plan for all windows would read a day as it reads a minute."""
+        return psycopg.connect(
+            self._dsn, autocommit=True, connect_timeout=5, application_name=f"spanledger {self.lease.job}",
+            options="-c timezone=UTC -c lock_timeout=2s", prepare_threshold=None,
+        )  # fmt: skip
 
     def _run(self, connection: Connection, task: Task) -> None:
         said, error = None, None

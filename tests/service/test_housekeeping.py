@@ -102,6 +102,50 @@ async def test_a_lease_is_renewed_while_a_task_takes_longer_than_it_lasts(migrat
         assert other.take(connection)
 
 
+class CountingLease(Lease):
+    """Counts the renewals that need a connection of their own."""
+
+    renewals = 0
+
+    def _take(self) -> None:
+        self.renewals += 1
+        super()._take()
+
+
+async def test_a_job_that_asks_often_enough_needs_no_other_renewal(migrated_database: str) -> None:
+    ours = CountingLease(migrated_database, "job", seconds=3600)
+    with psycopg.connect(migrated_database, autocommit=True) as connection:
+        async with ours.kept():
+            assert ours.take(connection)
+            await asyncio.sleep(0.1)
+            ours._taken_at -= 3600 / 4 * 1.2  # asked a little later than a quarter of it ago
+            late = asyncio.create_task(ours._renew())
+            await asyncio.sleep(0.1)
+            late.cancel()
+    assert ours.renewals == 0
+
+
+async def test_tasks_share_one_connection_until_it_is_lost(migrated_database: str) -> None:
+    backends: asyncio.Queue[int] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def note(connection: psycopg.Connection[Any]) -> None:
+        loop.call_soon_threadsafe(backends.put_nowait, connection.info.backend_pid)
+
+    async def following() -> int:
+        return await asyncio.wait_for(backends.get(), PATIENCE_SECONDS)
+
+    keeper = Housekeeper(migrated_database, [Task("noted", 0, note)], look_seconds=0.05)
+    async with keeper.running():
+        first = await following()
+        assert [await following() for _ in range(3)] == [first] * 3
+        execute(migrated_database, f"SELECT pg_terminate_backend({first})")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (other := await following()) == first:
+                pass
+        assert await following() == other
+
+
 def test_how_each_task_went_is_kept_for_those_who_look(migrated_database: str) -> None:
     def fail(connection: psycopg.Connection[Any]) -> None:
         raise RuntimeError("of our own making")
