@@ -37,6 +37,7 @@ from service.config import Config
 from service.erasures_and_tenants import KnownPeople
 from service.estimating import Estimating
 from service.identity_keys import load_identity_rules
+from service.kept import KeptConnection
 from service.keys import KeyRing
 from service.logs import configure_logging
 from service.pipeline import Pipeline
@@ -92,13 +93,15 @@ async def working(
         ConfigError: an address cannot be listened on, or a setting is wrong.
     """
     config, started = assignment.config, time.time()
-    keys = KeyRing(lambda: _connect(assignment.dsn), assignment.keys_required, assignment.probe_key)
+    rules_from = KeptConnection(lambda: _connect(assignment.dsn))
+    keys = KeyRing(rules_from.used, assignment.keys_required, assignment.probe_key)
     await asyncio.to_thread(keys.load)
     identities = load_identity_rules(config)
     rules = Admission(identities, late_limit_ns=_nanoseconds(config.retention.late_limit))
-    people = KnownPeople(lambda: _connect(assignment.dsn), rules)
+    people = KnownPeople(rules_from.used, rules)
     await asyncio.to_thread(people.load)
     async with AsyncExitStack() as stack:
+        stack.callback(rules_from.close)
         batcher = await stack.enter_async_context(_batcher(assignment))
         pipeline = Pipeline(rules, book, batcher.submit)
         vectors = VectorKeeper(book, assignment.price_map_id)
@@ -176,7 +179,7 @@ async def _stop(servers: Sequence[GrpcServer | HttpServer]) -> None:
 def _connect(dsn: str) -> psycopg.Connection[Any]:
     return psycopg.connect(
         dsn, autocommit=True, connect_timeout=5, application_name="spanledger keys",
-        options="-c statement_timeout=5s",
+        options="-c statement_timeout=5s", prepare_threshold=None,
     )  # fmt: skip
 
 
