@@ -14,7 +14,7 @@ from typing import Self
 from processor.calls.call import Batch, Outcome
 from processor.calls.errors import Overloaded, Retryable, StorageUnavailable
 from processor.pricing.charge import Charge
-from storage.ingest.writer import MAX_CALLS, Writer
+from storage.ingest.writer import MAX_CALLS, Lapsed, Writer
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +87,8 @@ class Batcher:
         self._queue: deque[_Work] = deque()
         self._in_flight: set[_Work] = set()
         self._bytes = 0
+        self._receipts_from_ns = 0
+        """What was received before then can no longer be committed: the watermark may have passed it."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(writers, thread_name_prefix="writer")
         self._ticker: asyncio.Task[None] | None = None
@@ -140,6 +142,8 @@ class Batcher:
         if self._is_closing:
             raise StorageUnavailable("shutting down")
         work = _Work(batch, charges)
+        if self._is_passed(work):
+            raise StorageUnavailable("the receiver stood still for too long")
         if self._bytes and self._bytes + work.size > self._max_bytes:
             raise Overloaded("too many calls wait for the database")
         if any(writer.is_backed_up for writer in self._writers):
@@ -189,7 +193,24 @@ class Batcher:
     def _holds_from_ns(self) -> int:
         """The watermark's bound. Never later than now: more may come before the mark is written."""
         stamps = (time.time_ns(), self.oldest_received_ns, self.on_its_way())
-        return min(stamp for stamp in stamps if stamp)
+        return max(min(stamp for stamp in stamps if stamp), self._receipts_from_ns)
+
+    def _is_passed(self, work: _Work) -> bool:
+        return 0 < work.received_ns < self._receipts_from_ns
+
+    async def _renew(self, writer: Writer) -> None:
+        """After a standstill: refuse all that was received before the watermark waits for us again."""
+        self.last_error = "the receiver stood still for too long"
+        log.warning("this receiver stood still: senders are asked to send again what it holds")
+        writer.holds_from_ns = time.time_ns()
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._threads, writer.renew)
+        except Retryable as error:  # it is still lapsed, and the next write says so
+            self.last_error = str(error)
+            return
+        self._receipts_from_ns = time.time_ns()
+        for work in [each for each in self._queue if self._is_passed(each)]:
+            self._give_up(work)
 
     async def _run(self, writer: Writer, works: list[_Work]) -> None:
         # Several transactions may be needed: the mark of the first waits for all.
@@ -212,6 +233,8 @@ class Batcher:
         except Retryable as error:
             self.last_error = str(error)
             _fail(works, error)
+            if isinstance(error, Lapsed):
+                await self._renew(writer)
         except Exception:
             log.exception("a batch of %d requests failed", len(works))
             _fail(works, StorageUnavailable("the batch could not be written"))
@@ -242,6 +265,8 @@ class Batcher:
         writer.holds_from_ns = self._holds_from_ns()
         try:
             await asyncio.get_running_loop().run_in_executor(self._threads, writer.flush)
+        except Lapsed:
+            await self._renew(writer)
         except Retryable as error:
             self.last_error = str(error)
         finally:

@@ -60,9 +60,12 @@ COPY _genai.arrival (trace_id, span_id, parent_span_id, call, time, received_at)
 
 -- mark_writer --
 -- This writer is alive, and the oldest call it still holds; returns whether so many postings wait for the folder, for so
--- long, that no more should come. Parameters: writer, receipt of that call or NULL, bytes, seconds.
-INSERT INTO _genai.writer_mark (writer, seen_at, holds_from) VALUES (%s, now(), %s)
-ON CONFLICT (writer) DO UPDATE SET seen_at = excluded.seen_at, holds_from = excluded.holds_from
+-- long, that no more should come. Fails where the watermark is about to take the writer for dead, so that the transaction
+-- does. Parameters: writer, receipt of that call or NULL, whether it may have been silent, bytes, seconds.
+INSERT INTO _genai.writer_mark AS m (writer, seen_at, holds_from) VALUES (%s, now(), %s)
+ON CONFLICT (writer) DO UPDATE SET holds_from = excluded.holds_from, seen_at =
+    CASE WHEN %s OR m.seen_at > clock_timestamp() - interval '25 seconds' THEN excluded.seen_at
+        ELSE _genai.writer_lapsed() END
 RETURNING pg_relation_size('_genai.posting') > %s
     AND (SELECT s.sums_to FROM _genai.fold_state s) < now() - %s * interval '1 second'
 

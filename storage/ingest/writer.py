@@ -56,6 +56,9 @@ MAX_CALLS = 5_000
 ATTEMPTS = 6
 """Tries of one transaction that lost a deadlock or a serialisation race."""
 
+_LAPSED = "SL001"
+"""SQLSTATE of `_genai.writer_lapsed`."""
+
 _CLIENT_DATA_ERRORS = (ValueError, struct.error, OverflowError, KeyError, TypeError)
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -72,6 +75,10 @@ BACKLOG_BYTES, BACKLOG_SECONDS = 4 << 30, 600
 T = TypeVar("T")
 Priced = tuple[Batch, Sequence[Charge]]
 """A decoded request and the charge of each of its calls."""
+
+
+class Lapsed(StorageUnavailable):
+    """The writer stood still for so long that the watermark goes on without what it holds."""
 
 
 class Load(NamedTuple):
@@ -147,6 +154,7 @@ class Writer:
 
         Raises:
             StorageUnavailable: the last transaction is not known to be committed; send everything again.
+            Lapsed: it is not committed; nothing received before the next `renew` may be written.
         """
         batches, load = _load(priced)
         written = self._write_rest(batches, load.part(0, MAX_CALLS))
@@ -157,8 +165,12 @@ class Writer:
         return _outcomes(batches, written)
 
     def flush(self) -> None:
-        """Write a sign of life, when no next batch came (LEDGER §13)."""
+        """Write a sign of life, when no next batch came (LEDGER §13). Raises what `write` does."""
         self._persistently(self._flush_once)
+
+    def renew(self) -> None:
+        """The sign of life of a writer that lapsed, once nothing is left that it held meanwhile."""
+        self._persistently(lambda: self._flush_once(may_have_lapsed=True))
 
     def close(self) -> None:
         """Close the connection."""
@@ -287,20 +299,21 @@ class Writer:
         self.catalog.settle()
         self._care.settle()
 
-    def _write_signs(self, conn: Connection) -> psycopg.Cursor[Any]:
+    def _write_signs(self, conn: Connection, may_have_lapsed: bool = False) -> psycopg.Cursor[Any]:
         holds_from = None if self.holds_from_ns is None else _moment(postgres_us(self.holds_from_ns))
-        values = (self.id, holds_from, BACKLOG_BYTES, BACKLOG_SECONDS)
+        # History and the binder hold no receipts: they write from time to time, and need no tick.
+        values = (self.id, holds_from, may_have_lapsed or holds_from is None, BACKLOG_BYTES, BACKLOG_SECONDS)
         return conn.execute(MARK_WRITER, values, prepare=True)
 
     def _read_signs(self, signs: psycopg.Cursor[Any]) -> None:
         row = signs.fetchone()
         self.is_backed_up = row is not None and bool(row[0])
 
-    def _flush_once(self) -> None:
+    def _flush_once(self, may_have_lapsed: bool = False) -> None:
         conn = self._connection()
         with conn.pipeline():
             conn.execute("BEGIN")
-            signs = self._write_signs(conn)
+            signs = self._write_signs(conn, may_have_lapsed)
             conn.execute("COMMIT")
         self._read_signs(signs)
 
@@ -318,6 +331,8 @@ class Writer:
                 self._roll_back()
             except psycopg.Error as error:
                 self._roll_back()
+                if error.sqlstate == _LAPSED:
+                    raise Lapsed("the receiver stood still for too long") from error
                 if not is_transient(error):
                     raise _DataRefused(describe(error)) from error
                 if time.monotonic() > deadline or (is_race(error) and attempt >= ATTEMPTS):

@@ -25,7 +25,7 @@ FROM _genai.freshness_minute f;
 
 -- Everything received until `complete_to` is counted and in the summaries. `holds_from` is a receiver's own time, as the stamps
 -- of receipt are; where its clock is ahead, ours bounds it. A writer silent for 30 s is dead: what it held was never
--- acknowledged and comes again with a later receipt.
+-- acknowledged and comes again with a later receipt: should it live and commit after all, its mark fails (`writer_lapsed`).
 CREATE VIEW genai.watermark AS
 SELECT
     least(
@@ -35,6 +35,11 @@ SELECT
     count(*) FILTER (WHERE w.seen_at > now() - interval '30 seconds') AS live_writers,
     max(w.seen_at) AS seen_at
 FROM _genai.writer_mark w;
+
+-- Instead of a writer's mark that comes five seconds before the watermark stops to wait for it, or later.
+CREATE FUNCTION _genai.writer_lapsed() RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN
+    RAISE 'the watermark no longer waits for this writer' USING ERRCODE = 'SL001';
+END $$;
 
 -- Models without a price, from the hour rollup: exact, and there with the commit that stored the first call.
 -- `first_seen` and `last_seen` are hours.
