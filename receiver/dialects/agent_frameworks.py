@@ -52,5 +52,7 @@ DIALECT = Dialect(
             only=_ADK,
         ),
         *usage_object_keys("gcp.vertex.agent.llm_response", 5, "usage_metadata", only=_ADK),
+        # Java's answers are spelled as the API spells them (google/adk-java, Telemetry.java).
+        *usage_object_keys("gcp.vertex.agent.llm_response", 6, "usageMetadata", only=_ADK),
     ),
 )

@@ -128,6 +128,7 @@ LOSES_CACHE: tuple[tuple[str, str], ...] = (
     ("opentelemetry.instrumentation.bedrock", ""),  # the same
     ("@opentelemetry/instrumentation-aws-sdk", ""),  # src/services/bedrock-runtime.ts: input and output alone
     ("io.opentelemetry.aws-sdk", ""),  # BedrockRuntimeAttributesGetter.java: the same
+    ("bifrost-otel-plugin", ""),  # maximhq/bifrost plugins/otel/converter.go: chat has input and output alone
     ("openlit.otel.tracing", ""),  # 1.34, always
     ("openinference.instrumentation.anthropic", "0.1."),  # when streaming
     ("openinference.instrumentation.claude_agent_sdk", ""),  # before it had attributes for the cache
