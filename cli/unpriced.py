@@ -86,9 +86,13 @@ def _document(suggestion: Suggestion) -> dict[str, object]:
 
 
 def _missing(suggestions: Sequence[Suggestion]) -> str:
-    """What is in no total, as far as it can be estimated."""
+    """What is in no total, as far as it can be estimated.
+
+    By tokens, as one would be billed; `compare` reads no price list and takes the usual cost of a call.
+    """
     known = [about for _, _, about, _ in suggestions if about is not None]
-    about = f"about {usd(sum(known))} (estimate)" if known else "an unknown amount"
+    priced = "at similar models' prices (estimate)"
+    about = f"about {usd(sum(known))} {priced}" if known else "an unknown amount"
     rest = len(suggestions) - len(known)
     return f"Not in any total: {about}." + (
         f" No similar price is known for {counted(rest, 'row')}." if rest else ""
