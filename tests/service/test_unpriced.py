@@ -78,6 +78,7 @@ def test_the_missing_money_is_estimated_at_the_nearest_price_and_says_so(queue: 
         "Not in any total: about $0.000213 at similar models' prices (estimate). No similar price is known"
         in shown
     )
+    assert "No similar price is known for 2 rows." in shown
     assert totals(queue)[3] == value(
         queue, "SELECT sum(cost_pico_usd) FROM genai.model_call WHERE model = 'gpt-4o-mini'"
     )
