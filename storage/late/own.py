@@ -89,3 +89,15 @@ def own_facts(own: ModelCall, noted: Mapping[str, object]) -> dict[str, object]:
 
 def _is_told(call: ModelCall, name: str) -> bool:
     return getattr(call, name) != _DEFAULTS.get(name) or any(source.field == name for source in call.sources)
+
+
+def given_at_ingest(call: ModelCall, own: ModelCall) -> set[str]:
+    """The fields of a row that another span of its request gave: ingest does not note who gave what."""
+    given = {name for name in _NAMED if getattr(call, name) != getattr(own, name)}
+    if is_assigned(call):
+        given.discard("tenant_id")
+    if call.request_id_given and not own.request_id_given:
+        given.add(EXTERNAL_ID)
+    if any(getattr(call, name) != getattr(own, name) for name in USAGE):
+        given.add(USAGE_FIELD)
+    return given

@@ -50,7 +50,7 @@ from storage.journal.stored_row import (
     begun_row,
 )
 from storage.late.groups import Seat
-from storage.late.own import EXTERNAL_ID, own_facts, own_reading, without_inherited
+from storage.late.own import EXTERNAL_ID, given_at_ingest, own_facts, own_reading, without_inherited
 from storage.late.repeated import REPEATED, Told, mark_repeated
 from storage.late.trace import TraceSpan, TraceWindow
 
@@ -305,7 +305,7 @@ class _Group:
         line = list(_by_span((counted, *others)))
         roots = [root for member in (counted, *others) for root in _roots(member, counted)]
         remembered = [
-            _memory(m.row, None if m.reading.is_settled else self._known)
+            _memory(m.row, m.reading.call, None if m.reading.is_settled else self._known)
             for m in (counted, *others)
             if m.row is not None and not m.row.is_begun
         ]
@@ -376,16 +376,17 @@ def _is_equal(name: str, one: ModelCall, other: ModelCall) -> bool:
     return is_as_sure and all(getattr(one, n) == getattr(other, n) for n in USAGE)
 
 
-def _memory(row: Row, known: _Known | None) -> ModelCall:
+def _memory(row: Row, own: ModelCall, known: _Known | None) -> ModelCall:
     """Values a row took from spans no longer known, as a reading of a span without an id.
 
     Args:
+        own: what the row's span says itself.
         known: None where the window of the row has run out: then it keeps all that it took.
     """
     call, memory = row.call, ModelCall(status=row.call.status, time_ns=row.call.time_ns)
     inherited = {source.field for source in call.sources if is_inherited(source)} - set(row.completed)
     if known is None:
-        kept = inherited | set(row.completed)
+        kept = inherited | set(row.completed) | given_at_ingest(call, own)
     else:
         kept = inherited | {n for n, (_, giver) in row.completed.items() if giver not in known.ids}
         kept = {n for n in kept if n not in TAGS or (n, str(getattr(call, n))) not in known.offered}

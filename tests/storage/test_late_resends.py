@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -316,3 +317,26 @@ def test_a_root_gives_no_tag_to_a_call_that_is_resent_without_the_span_between_t
         deliveries.send([span for span in spans if span.span_id in again], 500, 0)
         deliveries.late.bind(501)
         assert differences(whole, deliveries.state()) == []
+
+
+@pytest.mark.parametrize("given", [{"prompt_version": "x"}, CACHED, {"external_request_id": "req-1"}], ids=str)
+@pytest.mark.parametrize("again", [(3, 4), (3,), (4,), (1, 4), (2, 3, 4)])
+def test_what_a_span_of_the_same_request_gave_stays_when_the_call_is_resent_without_it(
+    deliveries: Deliveries, given: dict[str, Any], again: tuple[int, ...]
+) -> None:
+    """Ingest notes not who gave what; the resent span itself does not say it."""
+    strong = {**CHAT, "gen_ai.response.id": STRONG}
+    spans = {
+        1: Made({**CHAT, **given}, 1, trace=b"1"),
+        2: Made(dict(CHAT), 2, trace=b"1"),
+        3: Made(strong, 3, 1, trace=b"1"),
+        4: Made(strong, 4, trace=b"1"),
+    }
+    deliveries.begin()
+    for request_of in ((1, 3), (2,), (4,)):
+        deliveries.send([spans[n] for n in request_of], 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    deliveries.send([spans[n] for n in again], 500, 0)
+    deliveries.late.bind(501)
+    assert differences(whole, deliveries.state()) == []
