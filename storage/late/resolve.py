@@ -105,6 +105,8 @@ def settle(
         known = _Known(members)
         changed: dict[RowKey, Row] = {}
         for group in settled:
+            if all(member.row is None and member.reading.is_of_settled for member in group):
+                continue  # counted with a call that it was told with, long ago
             call = _Group(group, known, price, price_map_id, tenants)
             changed |= {row.place: row for row in call.settle()}
         return (changed | {row.place: row for row in mark_repeated(_told(settled))}).values()
@@ -142,10 +144,12 @@ def _members(seats: Sequence[Seat], rows: Mapping[RowKey, Row]) -> list[_Member]
         alone = None if place is None else rows.get(place)  # of a report or record without a trace
         if place is not None and alone is not None and _stands(alone, keys):
             members[id(alone)] = _Member(_reading(own_reading(alone)), place, alone)
+    settled = {member.place for member in members.values() if member.reading.is_settled}
     for seat in seats:
         member = members.get(id(seat.node))
         if member is None:
             continue
+        member.reading.is_of_settled = member.of in settled
         line = seat.session.line(seat.node)
         member.above += [members[id(node)].reading for node in line if id(node) in members]
         for place in seat.promoted:

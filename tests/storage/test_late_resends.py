@@ -319,7 +319,9 @@ def test_a_root_gives_no_tag_to_a_call_that_is_resent_without_the_span_between_t
         assert differences(whole, deliveries.state()) == []
 
 
-@pytest.mark.parametrize("given", [{"prompt_version": "x"}, CACHED, {"external_request_id": "req-1"}], ids=str)
+@pytest.mark.parametrize(
+    "given", [{"prompt_version": "x"}, CACHED, {"external_request_id": "req-1"}], ids=str
+)
 @pytest.mark.parametrize("again", [(3, 4), (3,), (4,), (1, 4), (2, 3, 4)])
 def test_what_a_span_of_the_same_request_gave_stays_when_the_call_is_resent_without_it(
     deliveries: Deliveries, given: dict[str, Any], again: tuple[int, ...]
@@ -339,4 +341,50 @@ def test_what_a_span_of_the_same_request_gave_stays_when_the_call_is_resent_with
     whole = deliveries.state()
     deliveries.send([spans[n] for n in again], 500, 0)
     deliveries.late.bind(501)
+    assert differences(whole, deliveries.state()) == []
+
+
+@pytest.mark.parametrize("again", [(1, 4), (1, 3, 4), (4,), (1, 2, 4)])
+def test_a_duplicate_of_a_call_joins_no_other_call_when_both_are_resent(
+    deliveries: Deliveries, again: tuple[int, ...]
+) -> None:
+    """Alone it looks like the other call; its own call, which was told better, never did."""
+    fewer = {**CHAT, INPUT: 37}
+    spans = {
+        1: Made({**CHAT, **CACHED}, 1, trace=b"1"),
+        2: Made(fewer, 2, 3, trace=b"1"),
+        3: Made({**fewer, "gen_ai.response.id": STRONG}, 3, trace=b"1", end=25_000),
+        4: Made({**CHAT, **CACHED, "gen_ai.response.id": STRONG}, 4, trace=b"1", scope=LOSSY),
+        7: Made({**CHAT, "gen_ai.response.id": STRONG}, 7, trace=b"1"),
+    }
+    deliveries.begin()
+    for request_of in ((7, 3), (4,), (1,), (2,)):
+        deliveries.send([spans[n] for n in request_of], 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    deliveries.send([spans[n] for n in again], 500, 0)
+    deliveries.late.bind(501)
+    assert differences(whole, deliveries.state()) == []
+
+
+RAW_REQUEST = {"llm.openai.id": "chatcmpl-raw000000003", "llm.openai.usage": "{'prompt_tokens': 100}"}
+
+
+@pytest.mark.parametrize("requests", [(4, 3), (3, 4), (34,)], ids=str)
+def test_a_detail_that_came_apart_from_its_call_is_not_counted_when_it_is_resent_alone(
+    deliveries: Deliveries, requests: tuple[int, ...]
+) -> None:
+    made = {
+        "3": Made(RAW_REQUEST, 3, 4, trace=b"1", name="raw_gen_ai_request", end=900, scope=("litellm", "")),
+        "4": Made({**CHAT, "litellm.call_id": "call-4"}, 4, trace=b"1", name="litellm_request", end=900),
+    }
+    made["4"].scope = ("litellm", "")
+    deliveries.begin()
+    for request_of in requests:
+        deliveries.send([made[n] for n in str(request_of)], 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    deliveries.send([made["3"]], 500, 0)
+    deliveries.late.bind(501)
+    deliveries.late.bind(901)
     assert differences(whole, deliveries.state()) == []
