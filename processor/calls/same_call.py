@@ -38,6 +38,7 @@ class SpanReading:
         above: spans around it that are calls as well, the nearest first.
         is_settled: it was compared with all that came near it, some of which is forgotten.
         is_of_settled: it was found to be one call with a span that is settled.
+        is_counted: it is the one that stands for its call, and settled.
     """
 
     call: ModelCall
@@ -45,6 +46,7 @@ class SpanReading:
     above: Sequence[SpanReading] = ()
     is_settled: bool = False
     is_of_settled: bool = False
+    is_counted: bool = False
 
     @property
     def place(self) -> tuple[int, bytes, bytes]:
@@ -160,7 +162,10 @@ class _Sets:
 
 
 def _counted_first(group: list[SpanReading]) -> list[SpanReading]:
-    """Spans before log records, inner before outer ones, those inside a larger trace, the shorter."""
+    """What is counted stays so; spans before log records, inner before outer ones, the shorter.
+
+    A root comes last among its like: it is the outer one of a larger trace.
+    """
     if len(group) == 1:
         return group
     outer = {id(above) for one in group for above in one.above}
@@ -171,7 +176,7 @@ def _counted_first(group: list[SpanReading]) -> list[SpanReading]:
         is_outer, promoted = id(one) in outer, bool(call.flags & _PROMOTED)
         root, length = not call.parent_span_id, call.latency_us or 0
         kind = promoted, call.flags & _FROM_LOG, is_outer, root
-        return *kind, unknown, length, call.span_id, call.trace_id
+        return not one.is_counted, *kind, unknown, length, call.span_id, call.trace_id
 
     return sorted(group, key=preference)
 

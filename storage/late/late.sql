@@ -151,12 +151,14 @@ ORDER BY 1, 2, 3, 4, 5, 6
 
 
 -- queue_again --
--- Let the binder look at these calls once more. Parameters: first and last time, times, keys.
+-- Let the binder look at these calls once more, unless their window has run out.
+-- Parameters: first and last time, times, keys.
 INSERT INTO _genai.arrival (trace_id, span_id, parent_span_id, call, time, received_at)
 SELECT m.trace_id, m.span_id, m.parent_span_id, m.call_key, m.time, m.received_at
 FROM unnest(%(times)s::timestamptz[], %(keys)s::uuid[]) AS o (time, key)
 JOIN _genai.model_call m ON m.time = o.time AND m.call_key = o.key
 WHERE m.time >= %(first)s AND m.time <= %(last)s AND m.trace_id IS NOT NULL AND m.span_id IS NOT NULL
+    AND EXISTS (SELECT FROM _genai.open_call c WHERE c.trace_id = m.trace_id AND c.call = m.call_key)
 
 
 -- read_duplicates --

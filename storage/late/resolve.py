@@ -82,6 +82,7 @@ class _Member:
         """What is known of the span from another window: it came again after its trace was forgotten."""
         self.of, self.part = self.of or resent.of, self.part or resent.part
         self.reading.is_settled |= resent.reading.is_settled
+        self.reading.is_counted |= resent.reading.is_counted
         if self.row is None and resent.row is not None:
             self.row, self.place = resent.row, resent.place
 
@@ -188,6 +189,8 @@ def _member(seat: Seat, rows: Mapping[RowKey, Row]) -> _Member | None:
         own.flags |= 0 if row is None else row.call.flags & _PROMOTED
     own = take_details(own, seat.session.details(node))
     reading = _reading(own, is_settled=node.is_settled)
+    stands = row is not None and row.merged_into is None and not row.call.flags & _PROMOTED
+    reading.is_counted = node.is_settled and stands
     return _Member(reading, place, row, session=seat.session, of=node.of, part=node.part)
 
 

@@ -388,3 +388,28 @@ def test_a_detail_that_came_apart_from_its_call_is_not_counted_when_it_is_resent
     deliveries.late.bind(501)
     deliveries.late.bind(901)
     assert differences(whole, deliveries.state()) == []
+
+
+@pytest.mark.parametrize("again", [(2,), (2, 5), (5,), (2, 6)])
+def test_the_counted_span_of_a_call_stays_when_another_is_resent_without_what_is_between(
+    deliveries: Deliveries, again: tuple[int, ...]
+) -> None:
+    """Without the span between them the outer one, which is shorter, does not show as such."""
+    strong = {"gen_ai.response.id": STRONG}
+    spans = {
+        5: Made(
+            {OUTPUT: 20, "litellm.call_id": "call-5"}, 5, 2, trace=b"1", name="litellm_request", end=30_000
+        ),
+        6: Made({**CHAT, **strong, "tenant.id": "y"}, 6, 5, trace=b"1", start=9_000, end=17_000, scope=LOSSY),
+        2: Made({"gen_ai.request.model": "gpt-4o-mini", OUTPUT: 20, **strong}, 2, 7, trace=b"1"),
+    }
+    spans[5].scope = ("litellm", "")
+    deliveries.begin()
+    for span in spans.values():
+        deliveries.send([span], 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    deliveries.send([spans[n] for n in again], 500, 0)
+    deliveries.late.bind(501)
+    deliveries.late.bind(900)
+    assert differences(whole, deliveries.state()) == []
