@@ -36,11 +36,6 @@ SELECT
     max(w.seen_at) AS seen_at
 FROM _genai.writer_mark w;
 
--- Instead of a writer's mark that comes five seconds before the watermark stops to wait for it, or later.
-CREATE FUNCTION _genai.writer_lapsed() RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN
-    RAISE 'the watermark no longer waits for this writer' USING ERRCODE = 'SL001';
-END $$;
-
 -- Models without a price, from the hour rollup: exact, and there with the commit that stored the first call.
 -- `first_seen` and `last_seen` are hours.
 CREATE VIEW genai.unpriced_model AS
