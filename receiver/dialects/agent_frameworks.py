@@ -6,7 +6,11 @@ Google ADK's own count of the output leaves Gemini's thoughts out, and its cache
 before 2.3: both stand in the answer (`gcp.vertex.agent.llm_response`), unless content is switched off. From
 1.26 on `call_llm` has a span `generate_content` below it for the same request, which shares its event and
 knows less.
-Source: https://github.com/google/adk-python, `src/google/adk/telemetry/tracing.py`, `trace_call_llm`.
+ADK for Java names the operation (`call_llm`) and spells the answer as the API does; it leaves thoughts and
+cached tokens out of its attributes too, and writes `{}` for the answer when content is switched off.
+Source: https://github.com/google/adk-python, `src/google/adk/telemetry/tracing.py`, `trace_call_llm`;
+https://github.com/google/adk-java, `core/src/main/java/com/google/adk/telemetry/Tracing.java`, `traceCallLlm`,
+and `models/LlmResponse.java`.
 """
 
 from __future__ import annotations
@@ -20,11 +24,15 @@ _WITHOUT_THOUGHTS = Verdict(True, flags=int(Flag.USAGE_LOSSY))
 
 
 def judge(values: Values, failed: bool) -> Verdict | None:
-    """Google ADK before 2.3 (it names a system and no provider): its inner span may lack Gemini's
-    thoughts."""
-    if values.get("otel_operation") != "generate_content" or "output_tokens" not in values:
+    """Google ADK before 2.3 (it names a system and no provider): its inner span may lack Gemini's thoughts,
+    and so may Java's `call_llm` without its answer, which would give the total."""
+    if "output_tokens" not in values or "reasoning_tokens" in values:
         return None
-    return None if "reasoning_tokens" in values else _WITHOUT_THOUGHTS
+    operation = values.get("otel_operation")
+    without_answer = operation == "call_llm" and "total_tokens" not in values
+    if operation == "generate_content" or (without_answer and "gemini" in str(values.get("model", ""))):
+        return _WITHOUT_THOUGHTS
+    return None
 
 
 DIALECT = Dialect(
@@ -52,7 +60,7 @@ DIALECT = Dialect(
             only=_ADK,
         ),
         *usage_object_keys("gcp.vertex.agent.llm_response", 5, "usage_metadata", only=_ADK),
-        # Java's answers are spelled as the API spells them (google/adk-java, Telemetry.java).
+        # Java's answers are spelled as the API spells them (google/adk-java, `LlmResponse.java`).
         *usage_object_keys("gcp.vertex.agent.llm_response", 6, "usageMetadata", only=_ADK),
     ),
 )
