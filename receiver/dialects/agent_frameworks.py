@@ -9,8 +9,8 @@ knows less.
 ADK for Java names the operation (`call_llm`) and spells the answer as the API does; it leaves thoughts and
 cached tokens out of its attributes too, and writes `{}` for the answer when content is switched off.
 Source: https://github.com/google/adk-python, `src/google/adk/telemetry/tracing.py`, `trace_call_llm`;
-https://github.com/google/adk-java, `core/src/main/java/com/google/adk/telemetry/Tracing.java`, `traceCallLlm`,
-and `models/LlmResponse.java`.
+https://github.com/google/adk-java, `core/src/main/java/com/google/adk`, `telemetry/Tracing.java`,
+`traceCallLlm`, and `models/LlmResponse.java`.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ CACHE: tuple[Row, ...] = (
     Row("@sentry", INSIDE, "getsentry/sentry-conventions@b350b1e gen_ai__usage__input_tokens.json"),
     Row("strands", INSIDE, _CAPTURED + "strands-agents (1.62); 1.10 is shown by its total"),
     Row("gen_ai", INSIDE, _CAPTURED + "vercel-ai-v7"),
-    Row("ai", OUTSIDE, _CAPTURED + "vercel-ai-v5; 6 and 7 give `noCacheTokens`, which decides"),
+    Row("ai", OUTSIDE, _CAPTURED + "vercel-ai-v5; 6 and 7 give `noCacheTokens`, or the provider's own count"),
     Row("agent_framework", OUTSIDE, "github.com/microsoft/agent-framework@5eb3eb7 anthropic _chat_client.py"),
     Row("org.springframework", OUTSIDE, _SPRING + "AnthropicChatModel.java, BedrockProxyChatModel.java"),
 )
@@ -145,6 +145,9 @@ _ESTIMATES: tuple[tuple[str, str], ...] = (
     ("openlit.otel.tracing", "streams"),  # 1.34, even when the provider sent usage
     ("openlit", "streams without cached counts"),  # 1.45 writes those only from real usage
     ("@traceloop/instrumentation-openai", "any"),  # a stream's span looks like any other
+    # src/services/bedrock-runtime.ts, requestPreSpanHookInvokeModel: characters / 6; its spans of InvokeModel
+    # name no operation, those of Converse do and have the provider's counts
+    ("@opentelemetry/instrumentation-aws-sdk", "invoke_model of Mistral and Cohere"),
 )
 """Emitters that write their own tokenizer's count into the ordinary keys, and which spans may hold it."""
 

@@ -261,7 +261,7 @@ class Convention:
         loses_cache: without cached counts on the span, the provider's may have been lost.
         estimates: which spans may hold the instrumentation's own estimate: `any`, `streams`,
             `streams without cached counts`, `streams, unanswered` (and OpenLLMetry's answers without their
-            model), or none (empty).
+            model), `invoke_model of Mistral and Cohere`, or none (empty).
         loses_reasoning: the output count leaves it out, and nothing on the span shows it.
         handles: the spans are those of handling the answer: their length is not the call's.
     """

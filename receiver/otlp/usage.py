@@ -163,7 +163,9 @@ def _settle(
     cache = _cache_counted(counts, plan, reading, shape)
     reasoning = _reasoning_counted(counts, plan, reading, shape)
     found = balance(counts, cache, reasoning)
-    if found.is_open and (inputs := plan.counts_of(span, "input_tokens")):
+    # What the emitter's row says of the cache yields to a count that the span itself gives beside it.
+    is_by_row = shape == ANTHROPIC and bool(counts.read or counts.write)
+    if (found.is_open or is_by_row) and (inputs := plan.counts_of(span, "input_tokens")):
         found = balance(counts._replace(inputs=inputs), cache, reasoning)
     if found.unexplained and shape == GEMINI:
         found = _gemini_rest(found, counts.reasoning, reasoning)
@@ -243,12 +245,17 @@ def _gemini_rest(found: Balance, thought: int, reasoning: str) -> Balance:
 
 def _mark_estimate(call: ModelCall, which: str, plan: ReadPlan) -> int:
     """Usage that the emitter may have made up is kept, marked, and yields to a twin with the provider's."""
-    is_unanswered = "request_type" in plan.first and "answered_by" not in plan.first
-    may_be = which == "any" or call.streaming or (which == "streams, unanswered" and is_unanswered)
-    if not which or not may_be:
+    if not which or not _may_be_estimate(call, which, plan):
         return USAGE_SENT
     if which == "streams without cached counts" and call.cache_read_tokens is not None:
         return USAGE_SENT
     call.usage_source = ESTIMATED
     call.flags |= Flag.ESTIMATE_UNMARKED
     return USAGE_ESTIMATED
+
+
+def _may_be_estimate(call: ModelCall, which: str, plan: ReadPlan) -> bool:
+    if which.startswith("invoke_model"):
+        return "otel_operation" not in plan.first and any(v in call.model for v in ("mistral", "cohere"))
+    is_unanswered = "request_type" in plan.first and "answered_by" not in plan.first
+    return which == "any" or bool(call.streaming) or (which == "streams, unanswered" and is_unanswered)
