@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
-from dashboards.links import LIST
+from dashboards.links import LIST, SERIES
 from dashboards.paths import dashboard_files
 
 Dashboard = dict[str, Any]
@@ -46,6 +46,17 @@ def panels(dashboard: Dashboard) -> list[dict[str, Any]]:
 def name_of(panel: dict[str, Any]) -> str:
     """Its title, as it is while nothing is paused; the strip of notes shows none."""
     return panel["title"].removesuffix("${paused}") or "Notes"
+
+
+def panel_of(query: Query) -> dict[str, Any]:
+    """The panel that a panel's query belongs to."""
+    (found,) = [each for each in panels(dashboards()[query.dashboard]) if name_of(each) == query.where]
+    return found
+
+
+def leads_by_focus(panel: dict[str, Any]) -> bool:
+    """Whether a click on a series of a chart sets a variable to the series' label `focus`."""
+    return SERIES in json.dumps(panel["fieldConfig"]["overrides"])
 
 
 def queries() -> Iterator[Query]:

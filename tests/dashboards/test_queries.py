@@ -14,7 +14,7 @@ from dashboards.panels import OTHERS
 from dashboards.paths import CRITICAL
 from dashboards.styles import TOKEN_CLASSES
 from operations.pausing.model import pause, resume
-from tests.dashboards.files import DEFAULTS, Query, dashboards, name_of, panels, queries
+from tests.dashboards.files import DEFAULTS, Query, dashboards, leads_by_focus, name_of, panels, queries
 from tests.dashboards.macros import Range, Value, expand, fill
 from tests.dashboards.shop import ANCHOR, HOSTILE_TENANT
 
@@ -114,6 +114,7 @@ def test_columns_that_are_shown_or_linked_exist_and_all_have_a_title(
         if query.result == "time_series":
             assert "time" in columns
             assert "metric" not in columns
+            assert "focus" in columns or not leads_by_focus(panel), query
 
 
 @pytest.mark.parametrize("uid", UIDS)
