@@ -118,11 +118,13 @@ class ReadPlan:
         fields: those attributes' fields, then those inside of JSON values.
         call_texts, call_usage: what most calls carry, out of a row.
         words: the values of the fields in `DECISIVE`, out of a row.
+        unread_cache: spans of this shape have a count of the cache that no rule reads.
     """
 
     __slots__ = (
         "_candidates",
         "_nowhere",
+        "_read",
         "_routes",
         "_says_more",
         "_sources",
@@ -158,14 +160,21 @@ class ReadPlan:
         "serves",
         "sketches",
         "unconventional",
+        "unread_cache",
         "whole_shapes",
         "words",
     )
 
     def __init__(
-        self, origin: Origin, keys: Mapping[str, list[Key]], mapped: tuple[Dialect, ...] = ()
+        self,
+        origin: Origin,
+        keys: Mapping[str, list[Key]],
+        mapped: tuple[Dialect, ...] = (),
+        unread_cache: bool = False,
     ) -> None:
         self.origin = origin
+        self.unread_cache = unread_cache
+        self._read = frozenset(key.attribute for places in keys.values() for key in places)
         self.convention: Convention = convention(origin)
         self._candidates = {name: candidates(name, places) for name, places in keys.items()}
         self.first: dict[str, Key] = {name: found[0].key for name, found in self._candidates.items()}
@@ -197,7 +206,7 @@ class ReadPlan:
         self.is_plain = not self._telling
         self.whole_shapes = whole_shapes(self.convention)
         told = self.convention
-        self.unconventional = told.loses_cache or told.loses_reasoning or bool(told.estimates)
+        self.unconventional = told.loses_cache or told.loses_reasoning or bool(told.estimates) or unread_cache
         self.has_streaming = "streaming" in keys or "vercel_operation" in keys
         self.has_timings = not TIMINGS.isdisjoint(keys)
         self.rare_counts = not RARE_COUNTS.isdisjoint(keys)
@@ -251,6 +260,10 @@ class ReadPlan:
         reading.chosen = chosen or _NOTHING_CHOSEN
         reading.is_whole = not chosen and None not in row
         return reading
+
+    def reads(self, attribute: str) -> bool:
+        """Whether a field of this plan may stand in an attribute."""
+        return attribute in self._read
 
     def counts_of(self, span: Mapping[str, bytes], name: str) -> tuple[int, ...]:
         """Every count that a span gives for a field, where it has more than one place for it."""

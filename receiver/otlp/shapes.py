@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 from receiver.dialects import DIALECTS
 from receiver.dialects.table import ApplicationKeys, Dialect, Key, Origin, Path
 from receiver.otlp.read_plan import MAX_PLANS, FieldValues, ReadPlan, getter
+from receiver.otlp.unread import counts_cache
 from receiver.otlp.wire import Span, parse_span
 
 MAX_SHAPE = 128
@@ -81,7 +82,7 @@ class Emitter:
         self._mapped = mapped
         self._table = table
         self._by_shape: dict[tuple[str, ...], Shape] = {}
-        self._by_known: dict[frozenset[str], ReadPlan] = {}
+        self._by_known: dict[tuple[frozenset[str], bool], ReadPlan] = {}
         self._latest: dict[tuple[int, int], Shape] = {}
 
     def read(self, raw: bytes) -> tuple[Span, ReadPlan, FieldValues]:
@@ -121,10 +122,13 @@ class Emitter:
 
     def _shape_of(self, keys: tuple[str, ...]) -> Shape:
         known = frozenset(key for key in keys if key in self._table)
-        plan = self._by_known.get(known)
+        fields = self._fields(known)
+        read = {place.attribute for places in fields.values() for place in places}
+        unread_cache = any("ach" in key and counts_cache(key) and key not in read for key in keys)
+        plan = self._by_known.get((known, unread_cache))
         if plan is None:
-            plan = ReadPlan(self.origin, self._fields(known), self._mapped)
-            _bounded(self._by_known)[known] = plan
+            plan = ReadPlan(self.origin, fields, self._mapped, unread_cache)
+            _bounded(self._by_known)[known, unread_cache] = plan
         shape = Shape(
             plan, len(keys), getter([*plan.attributes, *(k for k in keys if k not in plan.attributes)])
         )

@@ -11,7 +11,7 @@ only where something else names a model. Names leave here, values never.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -65,6 +65,7 @@ _NO_USAGE: Final = frozenset(
     }
 )  # fmt: skip
 """Words that make `tokens` something else than what a call used."""
+_CACHE: Final = frozenset({"cache", "cached", "caching"})
 _LIMITS: Final = frozenset({"max", "maximum", "limit", "limits", "budget"})
 _SIDES: Final = frozenset({"input", "output", "prompt", "completion"})
 _GENAI: Final = frozenset({"genai", "llm", "llms", "openai", "anthropic", "gpt", "claude", "gemini"})
@@ -108,6 +109,20 @@ def unread_reason(keys: tuple[str, ...]) -> str:
 def names_usage(key: str) -> bool:
     """Whether a key speaks of tokens or usage by its name; limits such as `max_tokens` do not."""
     return ("token" in key.lower() or "usage" in key.lower()) and _words(key).isdisjoint(_LIMITS)
+
+
+@lru_cache(maxsize=8192)
+def counts_cache(key: str) -> bool:
+    """Whether a key is by its name a count of tokens that a cache had a part in."""
+    words = _words(key)
+    return not _CACHE.isdisjoint(words) and _count_kind(words) != _NOTHING
+
+
+def cache_counts(attributes_of: Mapping[str, bytes], is_read: Callable[[str], bool]) -> Iterator[int]:
+    """The positive counts under such keys of one span that its plan does not read."""
+    for key, raw in attributes_of.items():
+        if counts_cache(key) and not is_read(key) and _is_positive(found := attributes.plain(raw)):
+            yield int(str(found).partition(".")[0])
 
 
 def may_be_unread(raw: bytes) -> bool:

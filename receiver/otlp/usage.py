@@ -17,6 +17,7 @@ from receiver.dialects.table import (
 )
 from receiver.otlp.fields import LIFETIMES
 from receiver.otlp.read_plan import FieldValues, ReadPlan
+from receiver.otlp.unread import cache_counts
 
 _USAGE_INVALID = int(Flag.USAGE_INVALID)
 _INPUT_ONLY = frozenset({"embeddings", "rerank", "moderation"})
@@ -65,7 +66,23 @@ def set_usage(call: ModelCall, plan: ReadPlan, reading: FieldValues, span: Mappi
         rank = max(rank, _settle(call, sent, total, plan, reading, span))
     if not plan.unconventional:
         return rank
+    if plan.unread_cache and _has_unread_cache(call, plan, span):
+        call.flags |= Flag.USAGE_AMBIGUOUS
+        rank = max(rank, USAGE_AMBIGUOUS)
     return max(rank, _repair(call, plan.convention, plan))
+
+
+def _has_unread_cache(call: ModelCall, plan: ReadPlan, span: Mapping[str, bytes]) -> bool:
+    """Whether a span counts cached tokens under a name that no rule knows, beside what was read.
+
+    One that repeats a count that was read, or is what such a count leaves of the input, says nothing new.
+    """
+    read, write = call.cache_read_tokens or 0, call.cache_write_tokens or 0
+    cached = read + write
+    repeated = {read, write, cached, call.cache_write_1h_tokens, call.input_cached_audio_tokens}
+    if cached:
+        repeated |= {(call.input_tokens or 0) - cached, call.input_tokens}
+    return any(count not in repeated for count in cache_counts(span, plan.reads))
 
 
 def _is_whole(call: ModelCall, sent: int, total: int | None, plan: ReadPlan, reading: FieldValues) -> bool:
