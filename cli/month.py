@@ -74,7 +74,10 @@ def _print(out: Console, month: Month, question: Question, answer: MonthAnswer, 
     if rows:
         footer = [*[""] * (names - 1), label, *_cells(total, total)]
         show_table(out, columns, rows, footer=footer)
-    if doubts := reasons(_doubts(answer)):
+    doubts = reasons(_doubts(answer))
+    if answer.before_at_least:
+        doubts.append("what the month before has without a price, certain usage or a rule that reads it")
+    if doubts:
         out.print(f"≥ means at least: {' and '.join(doubts)}.", style="yellow", markup=False)
     if len(answer.history) > 1:
         months = [[name, usd(cost), number(calls)] for name, cost, calls in answer.history]
@@ -88,7 +91,7 @@ def _headline(month: Month, question: Question, answer: MonthAnswer) -> list[tup
     scope = " · ".join([f"environment {question.environment}", f"data mode {question.data_mode}", *only])
     so_far = "" if month.is_over else f", up to {month.end:%Y-%m-%d %H:%M} UTC"
     spent = usd(dollars(total.cost_pico_usd), at_least=answer.at_least)
-    before = f"{_before(total)}{'' if month.is_over else ' up to the same moment'}"
+    before = f"{_before(total, answer.before_at_least)}{'' if month.is_over else ' up to the same moment'}"
     invoice = usd(dollars(answer.invoice_pico_usd), at_least=answer.invoice_at_least)
     lines = [(month.name, f"{spent}{so_far}"), ("scope", scope), ("month before", before)]
     if answer.projected_usd is not None:
@@ -98,18 +101,25 @@ def _headline(month: Month, question: Question, answer: MonthAnswer) -> list[tup
 
 
 def _cells(row: MonthRow, total: MonthRow) -> list[str]:
-    change = row.change_pico_usd
     return [
         usd(dollars(row.cost_pico_usd), at_least=row.at_least),
         percent(row.cost_pico_usd, total.cost_pico_usd),
-        _before(row),
-        DASH if change is None else signed(dollars(change), row.at_least),
+        _before(row, row.before_at_least),
+        _change(row),
         number(row.calls),
     ]
 
 
-def _before(row: MonthRow) -> str:
-    return NO_DATA if row.before_pico_usd is None else usd(dollars(row.before_pico_usd))
+def _before(row: MonthRow, at_least: bool) -> str:
+    if row.before_pico_usd is None and not at_least:
+        return NO_DATA
+    return usd(dollars(row.before_pico_usd), at_least=at_least)
+
+
+def _change(row: MonthRow) -> str:
+    if row.before_pico_usd is None:
+        return DASH
+    return signed(dollars(row.change_pico_usd), row.at_least or row.before_at_least)
 
 
 def _doubts(answer: MonthAnswer) -> dict[str, int]:
@@ -128,6 +138,7 @@ def _measures(row: MonthRow, total: MonthRow) -> dict[str, object]:
         "atLeast": row.at_least,
         "share": round(row.cost_pico_usd / whole, 6) if whole else None,
         "monthBeforeUsd": exact_usd(row.before_pico_usd),
+        "monthBeforeAtLeast": row.before_at_least,
         "deltaUsd": exact_usd(row.change_pico_usd),
         "calls": row.calls,
         "unpricedCalls": row.unpriced_calls,
@@ -149,7 +160,8 @@ def _document(month: Month, question: Question, answer: MonthAnswer, limit: int)
         "invoiceUsd": exact_usd(answer.invoice_pico_usd),
         "invoiceAtLeast": answer.invoice_at_least,
         "rows": [_named(question.columns, row) | _measures(row, total) for row in answer.rows[:limit]],
-        "total": _measures(total, total) | {"unreadSpans": answer.unread_spans},
+        "total": _measures(total, total)
+        | {"monthBeforeAtLeast": answer.before_at_least, "unreadSpans": answer.unread_spans},
         "history": [
             {"month": name, "costUsd": f"{cost:f}", "calls": calls} for name, cost, calls in answer.history
         ],

@@ -16,6 +16,7 @@ rules:
     enabled: false   # services of the history send as long as the demo runs, or never again
   cost_drift_prompt:
     threshold: "1.3"
+    minimum: 30   # the default, 50, is more than an hour of the night has
     minimum_usd: "0.10"   # of a shop so small: the new version adds about twenty cents an hour
 """
 

@@ -111,15 +111,16 @@ def _split_table(name: str, answer: MonthAnswer) -> Table:
     rest = answer.rows[_SHOWN:]
     if rest:
         others = sum_of(rest)
-        spent = others.cost_pico_usd
-        rows.append(
-            [f"{len(rest)} others", _usd(spent), percent(spent, whole), _before(others), number(others.calls)]
-        )
+        spent = usd(dollars(others.cost_pico_usd), at_least=others.at_least)
+        share = percent(others.cost_pico_usd, whole)
+        rows.append([f"{len(rest)} others", spent, share, _before(others), number(others.calls)])
     return Table(f"Real scope by {name}", columns, rows)
 
 
 def _before(row: MonthRow) -> str:
-    return NO_DATA if row.before_pico_usd is None else _usd(row.before_pico_usd)
+    if row.before_pico_usd is None:
+        return NO_DATA
+    return usd(dollars(row.before_pico_usd), at_least=row.before_at_least)
 
 
 def _title(name: str) -> str:
@@ -157,7 +158,8 @@ def _split_json(name: str, answer: MonthAnswer) -> list[dict[str, object]]:
         {
             **dict(zip(names, row.values, strict=True)),
             "costUsd": exact_usd(row.cost_pico_usd), "atLeast": row.at_least,
-            "monthBeforeUsd": exact_usd(row.before_pico_usd), "calls": row.calls,
+            "monthBeforeUsd": exact_usd(row.before_pico_usd), "monthBeforeAtLeast": row.before_at_least,
+            "calls": row.calls,
         }
         for row in answer.rows
     ]  # fmt: skip

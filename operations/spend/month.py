@@ -40,6 +40,7 @@ class MonthRow(NamedTuple):
 
     Attributes:
         before_pico_usd: in the month before; None when there is no call at all of it.
+        before_at_least: the month before holds more than is known.
     """
 
     values: tuple[str, ...]
@@ -48,6 +49,7 @@ class MonthRow(NamedTuple):
     calls: int
     unpriced_calls: int
     uncertain_calls: int
+    before_at_least: bool
 
     @property
     def at_least(self) -> bool:
@@ -56,8 +58,12 @@ class MonthRow(NamedTuple):
 
     @property
     def change_pico_usd(self) -> int | None:
-        """Against the month before; None when there is nothing to compare with."""
-        return None if self.before_pico_usd is None else self.cost_pico_usd - self.before_pico_usd
+        """Against the month before; None when there is nothing to compare with, or a side is all unknown."""
+        if self.before_pico_usd is None or (self.before_at_least and not self.before_pico_usd):
+            return None
+        if self.at_least and not self.cost_pico_usd:
+            return None
+        return self.cost_pico_usd - self.before_pico_usd
 
 
 def sum_of(rows: Sequence[MonthRow]) -> MonthRow:
@@ -66,7 +72,7 @@ def sum_of(rows: Sequence[MonthRow]) -> MonthRow:
     return MonthRow(
         (), sum(row.cost_pico_usd for row in rows), sum(known) if known else None,
         sum(row.calls for row in rows), sum(row.unpriced_calls for row in rows),
-        sum(row.uncertain_calls for row in rows),
+        sum(row.uncertain_calls for row in rows), any(row.before_at_least for row in rows),
     )  # fmt: skip
 
 
@@ -81,6 +87,7 @@ class MonthAnswer(NamedTuple):
 
     rows: list[MonthRow]
     unread_spans: int
+    before_unread_spans: int
     projected_usd: Decimal | None
     invoice_pico_usd: int
     invoice_at_least: bool
@@ -96,6 +103,11 @@ class MonthAnswer(NamedTuple):
         """True when the month holds more than is known."""
         total = self.total
         return at_least(total.unpriced_calls, total.uncertain_calls, self.unread_spans)
+
+    @property
+    def before_at_least(self) -> bool:
+        """True when the month before holds more than is known."""
+        return self.total.before_at_least or self.before_unread_spans > 0
 
 
 def month_of(text: str | None, now: datetime) -> Month:
@@ -144,7 +156,10 @@ def ask(
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         found = read(connection, "month", values)
-        unread = read(connection, "unread_spans", values)[0]["unread_spans"]
+        unread, before_unread = (
+            int(read(connection, "unread_spans", values | {"from": start, "to": end})[0]["unread_spans"])
+            for start, end in ((month.start, month.end), month.before)
+        )
         projected = read(connection, "month_projection", values)[0]["projected_usd"] if is_open else None
         invoice = read(connection, "month_invoice", values)[0]
         history = read(connection, "month_history", values)
@@ -154,13 +169,14 @@ def ask(
         MonthRow(
             tuple(row[name] for name in names), int(row["cost_pico_usd"]),
             int(row["before_pico_usd"]) if has_before else None,
-            row["calls"], row["unpriced_calls"], row["uncertain_calls"],
+            row["calls"], row["unpriced_calls"], row["uncertain_calls"], row["before_at_least"],
         )
         for row in found
     ]  # fmt: skip
     return MonthAnswer(
         rows,
-        int(unread),
+        unread,
+        before_unread,
         projected,
         int(invoice["cost_pico_usd"]),
         invoice["at_least"],

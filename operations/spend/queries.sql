@@ -16,7 +16,8 @@ SELECT u.segment,
     sum(u.cost_pico_usd * (1 - u.side))::numeric AS before_pico_usd, sum(u.calls * u.side)::bigint AS calls,
     sum(u.calls * (1 - u.side))::bigint AS before_calls,
     sum(u.unpriced_calls * u.side)::bigint AS unpriced_calls,
-    sum(u.uncertain_calls * u.side)::bigint AS uncertain_calls
+    sum(u.uncertain_calls * u.side)::bigint AS uncertain_calls,
+    genai.at_least(sum(u.unpriced_calls * (1 - u.side)), sum(u.uncertain_calls * (1 - u.side)), 0) AS before_at_least
 FROM genai.usage_of_both(
     %(from)s, %(to)s, %(baseline)s, %(environment)s, %(data_mode)s, %(dimension)s, %(endpoint)s, %(prompt_version)s,
     %(user)s, %(tenant)s, %(model)s, %(provider)s, %(service)s) u

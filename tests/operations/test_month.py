@@ -112,6 +112,41 @@ def test_a_month_before_without_calls_is_no_data_and_not_free(migrated_database:
     assert (told["rows"][0]["monthBeforeUsd"], told["rows"][0]["deltaUsd"]) == (None, None)
 
 
+MARCH = datetime(2026, 3, 10, tzinfo=UTC)
+
+
+def line_of(shown: str, name: str) -> str:
+    (found,) = (line for line in map(str.strip, shown.splitlines()) if line.startswith(name))
+    return found.removeprefix(name).strip()
+
+
+def test_a_month_before_whose_calls_all_lack_a_price_is_unknown_and_not_free(migrated_database: str) -> None:
+    """Neither is the change against it known."""
+    fill(migrated_database, [CALL, replace(CALL, time=MARCH, costs=None, price_status=UNPRICED)])
+
+    told = json.loads(run("2026-04", "--database-url", migrated_database, "--json"))
+    shown = run("2026-04", "--database-url", migrated_database)
+
+    assert line_of(shown, "month before") == "unknown"
+    assert "+" not in line_of(shown, "acme")
+    for row in (told["total"], *told["rows"]):
+        assert (row["monthBeforeUsd"], row["monthBeforeAtLeast"]) == ("0", True)
+        assert (row["deltaUsd"], row["atLeast"]) == (None, False)
+
+
+def test_a_month_before_with_some_calls_without_a_price_is_a_lower_bound(migrated_database: str) -> None:
+    before = replace(CALL, time=MARCH)
+    fill(migrated_database, [CALL, before, replace(before, costs=None, price_status=UNPRICED)])
+
+    told = json.loads(run("2026-04", "--database-url", migrated_database, "--json"))["total"]
+    shown = run("2026-04", "--database-url", migrated_database)
+
+    assert line_of(shown, "month before").startswith("≥ $")
+    assert "unknown" in line_of(shown, "acme"), "equal lower bounds are no proof of no change"
+    assert (told["monthBeforeAtLeast"], told["deltaUsd"]) == (True, "0")
+    assert "≥ means at least: what the month before has without a price" in shown
+
+
 @pytest.mark.parametrize(
     ("text", "start", "end", "before_end", "is_over"),
     [
