@@ -222,8 +222,10 @@ def _links(members: Sequence[_Member]) -> list[tuple[SpanReading, SpanReading]]:
     by_key = {place.call_key: member for place, member in by_place.items()}
     found = []
     for member in members:
-        if member.reading.is_settled and member.row is not None and member.row.merged_into is not None:
-            found.append((member.reading, by_key[member.row.merged_into].reading))
+        row, reading = member.row, member.reading
+        is_past = reading.is_settled or reading.is_of_settled
+        if is_past and row is not None and row.merged_into in by_key:
+            found.append((reading, by_key[row.merged_into].reading))
         other = by_place.get(member.of) if member.of is not None else None
         if other is None or member.part not in (ELSEWHERE, HALF):
             continue

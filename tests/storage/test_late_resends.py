@@ -413,3 +413,24 @@ def test_the_counted_span_of_a_call_stays_when_another_is_resent_without_what_is
     deliveries.late.bind(501)
     deliveries.late.bind(900)
     assert differences(whole, deliveries.state()) == []
+
+
+@pytest.mark.parametrize("again", [(3, 2, 4), (3, 4), (3, 2), (3,)])
+def test_a_row_that_was_taken_back_stays_so_when_the_spans_of_its_call_are_resent(
+    deliveries: Deliveries, again: tuple[int, ...]
+) -> None:
+    """In one request ingest finds that it is the inner call; the one between them looks like both."""
+    spans = {
+        3: Made(dict(CHAT), 3, trace=b"1"),
+        2: Made(dict(CHAT), 2, 4, trace=b"1"),
+        4: Made({"gen_ai.operation.name": "chat", "gen_ai.response.id": STRONG}, 4, 3, trace=b"1"),
+    }
+    deliveries.begin()
+    for request_of in ((3, 2), (4,)):
+        deliveries.send([spans[n] for n in request_of], 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    deliveries.send([spans[n] for n in again], 500, 0)
+    deliveries.late.bind(501)
+    deliveries.late.bind(900)
+    assert differences(whole, deliveries.state()) == []
