@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from processor.calls.call import REAL, UNKNOWN, Flag, ModelCall, Source
 from processor.calls.merge import TAGS, field_rank
+from processor.calls.platforms import seller
 from processor.calls.precedence import (
     OWN_LIMIT,
     RESOURCE,
@@ -103,7 +104,7 @@ def _value(field: str, text: str) -> str | int | None:
     if field == "environment":
         return environment_name(text)
     if field == "provider":
-        return provider_of_model(text)
+        return seller(None, text) or provider_of_model(text)
     if field == "attempt":
         return int(text) if text.isdigit() and len(text) < 5 else None
     return text

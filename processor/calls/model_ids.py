@@ -67,12 +67,12 @@ _TAIL: Final = re.compile(
     re.VERBOSE,
 )
 _COMPACT_DATE: Final = re.compile(r"-(20\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=$|-|:)")
-_REGIONS: Final = "af|ap|apac|au|ca|eu|global|in|jp|me|sa|uk|us|us-gov"
-_VENDORS: Final = (
+BEDROCK_REGIONS: Final = "af|ap|apac|au|ca|eu|global|in|jp|me|sa|uk|us|us-gov"
+BEDROCK_VENDORS: Final = (
     "ai21|amazon|anthropic|cohere|deepseek|google|meta|minimax|mistral|moonshot|moonshotai|nvidia|openai|qwen|"
     "stability|twelvelabs|writer|zai"
 )
-_QUALIFIER: Final = re.compile(rf"(?:(?:{_REGIONS})\.)?(?:(?:{_VENDORS})\.)?")
+_QUALIFIER: Final = re.compile(rf"(?:(?:{BEDROCK_REGIONS})\.)?(?:(?:{BEDROCK_VENDORS})\.)?")
 """Prefixes of model names on Amazon Bedrock."""
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from processor.calls.admission import LONGEST_CALL_NS, YEAR_2015_NS
 from processor.calls.call import UNKNOWN, Flag, ModelCall
+from processor.calls.platforms import seller
 from processor.calls.regions import is_priced_apart
 from processor.calls.service_tiers import standard_tier
 from processor.calls.vocabulary import PROVIDERS, provider_name, provider_of_model
@@ -188,8 +189,9 @@ def _make_sketch(plan: ReadPlan, reading: FieldValues, name: bytes, is_failed: b
     provider, model, request_model = values.get("provider"), values.get("model"), values.get("request_model")
     if plan.biller:
         provider = plan.biller
-    elif provider is None or provider in _SPOKEN_BY_MANY:
-        provider = values.get("host") or provider or _unnamed_provider(plan, reading, model)
+    else:
+        host = values.get("host") if provider is None or provider in _SPOKEN_BY_MANY else None
+        provider = host or seller(provider, model) or _unnamed_provider(plan, reading, model)
     if model is not None and "/" in model:
         model = _model_name(model, provider)
     if request_model is not None and "/" in request_model:
