@@ -49,6 +49,9 @@ DIALECT = Dialect(
         "haystack",
     ),
     keys=(
+        # Semantic Kernel 1.x (microsoft/semantic-kernel, dotnet InternalUtilities, `ModelDiagnostics.cs`)
+        Key("input_tokens", 45, "gen_ai.response.prompt_tokens"),
+        Key("output_tokens", 45, "gen_ai.response.completion_tokens"),
         Key("conversation_id", 70, "gcp.vertex.agent.session_id"),
         Key("adk_system", 10, "gen_ai.system", only=_ADK),
         Key("response_id", 65, "gcp.vertex.agent.event_id", only=_ADK),

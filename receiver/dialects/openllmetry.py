@@ -1,4 +1,4 @@
-"""OpenLLMetry (Traceloop), Python 0.40 and 0.62 and JavaScript: `traceloop.*`, old `llm.*`."""
+"""OpenLLMetry (Traceloop), Python 0.40 and 0.62, JavaScript and Go: `traceloop.*`, old `llm.*`."""
 
 from __future__ import annotations
 
@@ -40,6 +40,11 @@ DIALECT = Dialect(
         Key("answered_by", 10, "gen_ai.response.model", only="opentelemetry.instrumentation.anthropic"),
         Key("provider", 60, PROPERTIES + "ls_provider"),
         Key("request_model", 70, PROPERTIES + "ls_model_name"),
+        # Go, whose scope is the program's name (traceloop/go-openllmetry, semconv-ai/attributes.go)
+        Key("provider", 70, "llm.vendor"),
+        Key("model", 60, "llm.response.model"),
+        Key("model", 95, "llm.request.model"),
+        Key("request_model", 80, "llm.request.model"),
         *attribute_keys("llm.usage.", 40),
         Key("streaming", 20, "llm.is_streaming"),
         Key("prompt_version", 50, "traceloop.prompt.version"),
