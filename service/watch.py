@@ -27,9 +27,9 @@ from service.worker_status import Restarts, WorkerState
 
 log = logging.getLogger("spanledger.watch")
 
-_LOOK_SECONDS: Final = 5.0
+LOOK_SECONDS: Final = 5.0
 _SIZES_SECONDS: Final = 60.0
-_PATIENCE_SECONDS: Final = 4.0
+PATIENCE_SECONDS: Final = 4.0
 """Readiness is asked for by those who wait five seconds for an answer."""
 _NAMELESS: Final = "a service without a name"
 _KEPT: Final = 50
@@ -78,7 +78,7 @@ class Watch:
         self.past: deque[Trouble] = deque(maxlen=_KEPT)
         self._open: dict[tuple[str, str], Trouble] = {}
         self._lock = threading.Lock()
-        self._bounded = Bounded(_PATIENCE_SECONDS)
+        self._bounded = Bounded(PATIENCE_SECONDS)
         self._sizes: tuple[float, Sizes] | None = None
 
     @asynccontextmanager
@@ -93,7 +93,7 @@ class Watch:
                 await asyncio.to_thread(self.look)
             except Exception as error:  # a fault here must not end a service that counts
                 log_fault(error, "the watch")
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
 
     def look(self) -> Report:
         """The state of this moment; what began or ended with it goes to the log."""

@@ -1,4 +1,7 @@
-"""Faults, injected into a running service: each is in `/diagnostics` within ten seconds, with its cause."""
+"""Faults, injected into a running service: each is in `/diagnostics` with its cause.
+
+Within ten seconds: `test_ten_seconds` adds that up.
+"""
 
 from __future__ import annotations
 
