@@ -101,3 +101,9 @@ def given_at_ingest(call: ModelCall, own: ModelCall) -> set[str]:
     if any(getattr(call, name) != getattr(own, name) for name in USAGE):
         given.add(USAGE_FIELD)
     return given
+
+
+def note_own(row: Row, own: ModelCall) -> None:
+    """Let a row that is taken back say what is its span's own, for when nothing else is left of the span."""
+    row.completed = {**dict.fromkeys(given_at_ingest(row.call, own), (0, "")), **row.completed}
+    row.own = own_facts(own, row.completed)

@@ -50,7 +50,14 @@ from storage.journal.stored_row import (
     begun_row,
 )
 from storage.late.groups import Seat
-from storage.late.own import EXTERNAL_ID, given_at_ingest, own_facts, own_reading, without_inherited
+from storage.late.own import (
+    EXTERNAL_ID,
+    given_at_ingest,
+    note_own,
+    own_facts,
+    own_reading,
+    without_inherited,
+)
 from storage.late.repeated import REPEATED, Told, mark_repeated
 from storage.late.trace import TraceSpan, TraceWindow
 
@@ -293,8 +300,10 @@ class _Group:
             row.merged_into, is_changed = None, True
         if is_changed:
             yield row
-        for other in self._rows:
-            if other is not row and other.merged_into != row.place.call_key:
+        for member in self._members:
+            other = member.row
+            if other is not None and other is not row and other.merged_into != row.place.call_key:
+                note_own(other, member.reading.call)
                 other.merged_into = row.place.call_key
                 yield other
 
@@ -316,8 +325,8 @@ class _Group:
         remembered = [
             _memory(m.row, m.reading.call, None if m.reading.is_settled else self._known)
             for m in (counted, *others)
-            if m.row is not None and not m.row.is_begun
-        ]
+            if m.row is not None and not m.row.is_begun and m.row.merged_into is None
+        ]  # a row that was taken back says no more than the one that took its place
         call, taken = merged([counted.reading.call, *remembered, *told])
         offered = {**offers(roots, start=MAX_DEPTH)}
         for name, offer in offers(line).items():

@@ -434,3 +434,25 @@ def test_a_row_that_was_taken_back_stays_so_when_the_spans_of_its_call_are_resen
     deliveries.late.bind(501)
     deliveries.late.bind(900)
     assert differences(whole, deliveries.state()) == []
+
+
+@pytest.mark.parametrize("again", [(4, 5), (5, 2), (4,), (4, 5, 2)])
+def test_what_a_row_that_was_taken_back_had_of_another_call_stays_forgotten(
+    deliveries: Deliveries, again: tuple[int, ...]
+) -> None:
+    """Ingest took two spans of a request for one call; then one of them proved to be around a third."""
+    strong = {**CHAT, "gen_ai.response.id": STRONG}
+    spans = {
+        5: Made(strong, 5, trace=b"1", end=25_000),
+        2: Made(dict(CHAT), 2, trace=b"1", scope=SDK),
+        1: Made({**CHAT, "tenant.id": "x"}, 1, trace=b"1", end=25_000),
+        4: Made({**strong, "user.id": "x"}, 4, 2, trace=b"1"),
+    }
+    deliveries.begin()
+    for request_of in ((5,), (2, 1), (4,)):
+        deliveries.send([spans[n] for n in request_of], 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    deliveries.send([spans[n] for n in again], 500, 0)
+    deliveries.late.bind(501)
+    assert differences(whole, deliveries.state()) == []
