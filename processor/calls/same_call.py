@@ -37,7 +37,6 @@ class SpanReading:
         service: the service's name; empty where the resource names none.
         above: spans around it that are calls as well, the nearest first.
         is_settled: it was compared with all that came near it, some of which is forgotten.
-        is_of_settled: it was found to be one call with a span that is settled.
         is_counted: it is the one that stands for its call, and settled.
     """
 
@@ -45,7 +44,6 @@ class SpanReading:
     service: str = ""
     above: Sequence[SpanReading] = ()
     is_settled: bool = False
-    is_of_settled: bool = False
     is_counted: bool = False
 
     @property
@@ -253,7 +251,7 @@ def _tell_the_same(one: SpanReading, other: SpanReading) -> bool:
 
 def _is_decided(one: SpanReading, other: SpanReading) -> bool:
     """Whether both were compared while more was known: one of them may be a call with a forgotten span."""
-    return all(reading.is_settled or reading.is_of_settled for reading in (one, other))
+    return one.is_settled and other.is_settled
 
 
 def _pairs(spans: Sequence[SpanReading], match: Callable[[SpanReading, SpanReading], bool]) -> list[_Pair]:

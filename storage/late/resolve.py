@@ -84,6 +84,7 @@ class _Member:
     of: RowKey | None = None
     part: str = ""
     above: list[SpanReading] = field(default_factory=list)
+    is_of_settled: bool = False
 
     def take(self, resent: _Member) -> None:
         """What is known of the span from another window: it came again after its trace was forgotten."""
@@ -113,8 +114,6 @@ def settle(
         known = _Known(members)
         changed: dict[RowKey, Row] = {}
         for group in settled:
-            if all(member.row is None and member.reading.is_of_settled for member in group):
-                continue  # counted with a call that it was told with, long ago
             call = _Group(group, known, price, price_map_id, tenants)
             changed |= {row.place: row for row in call.settle()}
         return (changed | {row.place: row for row in mark_repeated(_told(settled))}).values()
@@ -157,7 +156,7 @@ def _members(seats: Sequence[Seat], rows: Mapping[RowKey, Row]) -> list[_Member]
         member = members.get(id(seat.node))
         if member is None:
             continue
-        member.reading.is_of_settled = member.of in settled
+        member.is_of_settled = member.of in settled
         line = seat.session.line(seat.node)
         member.above += [members[id(node)].reading for node in line if id(node) in members]
         for place in seat.promoted:
@@ -230,7 +229,7 @@ def _links(members: Sequence[_Member]) -> list[tuple[SpanReading, SpanReading]]:
     found = []
     for member in members:
         row, reading = member.row, member.reading
-        is_past = reading.is_settled or reading.is_of_settled
+        is_past = reading.is_settled or member.is_of_settled
         if is_past and row is not None and row.merged_into in by_key:
             found.append((reading, by_key[row.merged_into].reading))
         other = by_place.get(member.of) if member.of is not None else None

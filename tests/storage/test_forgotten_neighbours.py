@@ -1,0 +1,128 @@
+"""Spans that come again long after the window without some of their neighbours: what was decided stays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.receiver.spans import CHAT, Made
+from tests.storage.deliveries import Deliveries, differences
+from tests.storage.provoking import CACHED, LOSSY, OUTPUT, SDK, STRONG
+
+
+@pytest.mark.parametrize("again", [(1, 4, 5), (4, 5), (6, 5), (1, 6, 5)])
+def test_a_root_gives_no_tag_to_a_call_that_is_resent_without_the_span_between_them(
+    deliveries: Deliveries, again: tuple[int, ...]
+) -> None:
+    """Only the root of a line with a gap is above it, and the window knew what stands in this gap."""
+    strong = {**CHAT, "gen_ai.response.id": STRONG}
+    spans = [
+        Made(strong, 1, trace=b"1"),
+        Made(dict(CHAT), 2, trace=b"1"),
+        Made(strong, 4, 2, trace=b"1"),
+        Made(strong, 6, 2, trace=b"1"),
+        Made({"gen_ai.operation.name": "invoke_agent"}, 5, trace=b"1", end=30_000, name="agent 5", kind=1),
+    ]
+    for requests in ([[span] for span in spans], [spans]):
+        deliveries.begin()
+        for one in requests:
+            deliveries.send(one, 0, 0)
+        deliveries.settle()
+        whole = deliveries.state()
+        deliveries.send([span for span in spans if span.span_id in again], 500, 0)
+        deliveries.late.bind(501)
+        assert differences(whole, deliveries.state()) == []
+
+
+@pytest.mark.parametrize(
+    "given", [{"prompt_version": "x"}, CACHED, {"external_request_id": "req-1"}], ids=str
+)
+@pytest.mark.parametrize("again", [(3, 4), (3,), (4,), (1, 4), (2, 3, 4)])
+def test_what_a_span_of_the_same_request_gave_stays_when_the_call_is_resent_without_it(
+    deliveries: Deliveries, given: dict[str, Any], again: tuple[int, ...]
+) -> None:
+    """Ingest notes not who gave what; the resent span itself does not say it."""
+    strong = {**CHAT, "gen_ai.response.id": STRONG}
+    spans = {
+        1: Made({**CHAT, **given}, 1, trace=b"1"),
+        2: Made(dict(CHAT), 2, trace=b"1"),
+        3: Made(strong, 3, 1, trace=b"1"),
+        4: Made(strong, 4, trace=b"1"),
+    }
+    deliveries.begin()
+    for request_of in ((1, 3), (2,), (4,)):
+        deliveries.send([spans[n] for n in request_of], 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    deliveries.send([spans[n] for n in again], 500, 0)
+    deliveries.late.bind(501)
+    assert differences(whole, deliveries.state()) == []
+
+
+@pytest.mark.parametrize("again", [(2,), (2, 5), (5,), (2, 6)])
+def test_the_counted_span_of_a_call_stays_when_another_is_resent_without_what_is_between(
+    deliveries: Deliveries, again: tuple[int, ...]
+) -> None:
+    """Without the span between them the outer one, which is shorter, does not show as such."""
+    strong = {"gen_ai.response.id": STRONG}
+    spans = {
+        5: Made(
+            {OUTPUT: 20, "litellm.call_id": "call-5"}, 5, 2, trace=b"1", name="litellm_request", end=30_000
+        ),
+        6: Made({**CHAT, **strong, "tenant.id": "y"}, 6, 5, trace=b"1", start=9_000, end=17_000, scope=LOSSY),
+        2: Made({"gen_ai.request.model": "gpt-4o-mini", OUTPUT: 20, **strong}, 2, 7, trace=b"1"),
+    }
+    spans[5].scope = ("litellm", "")
+    deliveries.begin()
+    for span in spans.values():
+        deliveries.send([span], 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    deliveries.send([spans[n] for n in again], 500, 0)
+    deliveries.late.bind(501)
+    deliveries.late.bind(900)
+    assert differences(whole, deliveries.state()) == []
+
+
+@pytest.mark.parametrize("again", [(3, 2, 4), (3, 4), (3, 2), (3,)])
+def test_a_row_that_was_taken_back_stays_so_when_the_spans_of_its_call_are_resent(
+    deliveries: Deliveries, again: tuple[int, ...]
+) -> None:
+    """In one request ingest finds that it is the inner call; the one between them looks like both."""
+    spans = {
+        3: Made(dict(CHAT), 3, trace=b"1"),
+        2: Made(dict(CHAT), 2, 4, trace=b"1"),
+        4: Made({"gen_ai.operation.name": "chat", "gen_ai.response.id": STRONG}, 4, 3, trace=b"1"),
+    }
+    deliveries.begin()
+    for request_of in ((3, 2), (4,)):
+        deliveries.send([spans[n] for n in request_of], 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    deliveries.send([spans[n] for n in again], 500, 0)
+    deliveries.late.bind(501)
+    deliveries.late.bind(900)
+    assert differences(whole, deliveries.state()) == []
+
+
+@pytest.mark.parametrize("again", [(4, 5), (5, 2), (4,), (4, 5, 2)])
+def test_what_a_row_that_was_taken_back_had_of_another_call_stays_forgotten(
+    deliveries: Deliveries, again: tuple[int, ...]
+) -> None:
+    """Ingest took two spans of a request for one call; then one of them proved to be around a third."""
+    strong = {**CHAT, "gen_ai.response.id": STRONG}
+    spans = {
+        5: Made(strong, 5, trace=b"1", end=25_000),
+        2: Made(dict(CHAT), 2, trace=b"1", scope=SDK),
+        1: Made({**CHAT, "tenant.id": "x"}, 1, trace=b"1", end=25_000),
+        4: Made({**strong, "user.id": "x"}, 4, 2, trace=b"1"),
+    }
+    deliveries.begin()
+    for request_of in ((5,), (2, 1), (4,)):
+        deliveries.send([spans[n] for n in request_of], 0, 0)
+    deliveries.settle()
+    whole = deliveries.state()
+    deliveries.send([spans[n] for n in again], 500, 0)
+    deliveries.late.bind(501)
+    assert differences(whole, deliveries.state()) == []
