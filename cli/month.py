@@ -14,10 +14,20 @@ from rich.text import Text
 from cli import options
 from operations.dimensions import Dimension
 from operations.exactness import reasons
-from operations.format import DASH, NO_DATA, number, printable, signed, usd
+from operations.format import DASH, number, printable, signed, usd
 from operations.spend.model import Question
 from operations.spend.month import Month, MonthAnswer, MonthRow, ask, month_of
-from operations.terminal import Column, console, csv_cell, dollars, exact_usd, percent, print_json, show_table
+from operations.terminal import (
+    Column,
+    console,
+    csv_cell,
+    dollars,
+    earlier_usd,
+    exact_usd,
+    percent,
+    print_json,
+    show_table,
+)
 
 _SHOWN = 20
 
@@ -91,7 +101,8 @@ def _headline(month: Month, question: Question, answer: MonthAnswer) -> list[tup
     scope = " · ".join([f"environment {question.environment}", f"data mode {question.data_mode}", *only])
     so_far = "" if month.is_over else f", up to {month.end:%Y-%m-%d %H:%M} UTC"
     spent = usd(dollars(total.cost_pico_usd), at_least=answer.at_least)
-    before = f"{_before(total, answer.before_at_least)}{'' if month.is_over else ' up to the same moment'}"
+    earlier = earlier_usd(total.before_pico_usd, answer.before_at_least)
+    before = f"{earlier}{'' if month.is_over else ' up to the same moment'}"
     invoice = usd(dollars(answer.invoice_pico_usd), at_least=answer.invoice_at_least)
     lines = [(month.name, f"{spent}{so_far}"), ("scope", scope), ("month before", before)]
     if answer.projected_usd is not None:
@@ -104,16 +115,10 @@ def _cells(row: MonthRow, total: MonthRow) -> list[str]:
     return [
         usd(dollars(row.cost_pico_usd), at_least=row.at_least),
         percent(row.cost_pico_usd, total.cost_pico_usd),
-        _before(row, row.before_at_least),
+        earlier_usd(row.before_pico_usd, row.before_at_least),
         _change(row),
         number(row.calls),
     ]
-
-
-def _before(row: MonthRow, at_least: bool) -> str:
-    if row.before_pico_usd is None and not at_least:
-        return NO_DATA
-    return usd(dollars(row.before_pico_usd), at_least=at_least)
 
 
 def _change(row: MonthRow) -> str:

@@ -68,6 +68,11 @@ def usd(pico_usd: int | None, places: int = 2, at_least: bool = False) -> str:
     return words.usd(dollars(pico_usd), places, at_least)
 
 
+def earlier_usd(pico_usd: int | None, at_least: bool = False) -> str:
+    """What an earlier time spent, in whole pico-USD, for people; None and nothing uncertain is `no data`."""
+    return words.NO_DATA if pico_usd is None and not at_least else usd(pico_usd, at_least=at_least)
+
+
 def signed_usd(pico_usd: int | None) -> str:
     """A change in whole pico-USD, with its sign."""
     return words.signed(dollars(pico_usd))

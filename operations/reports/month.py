@@ -8,12 +8,12 @@ from typing import Any
 
 from operations.dimensions import split
 from operations.exactness import at_least
-from operations.format import NO_DATA, counted, instant, iso, number, usd
+from operations.format import counted, instant, iso, number, usd
 from operations.reports.report import Connection, Report, Row, Table, read
 from operations.spend.model import Question
-from operations.spend.month import Month, MonthAnswer, MonthRow, sum_of
+from operations.spend.month import Month, MonthAnswer, sum_of
 from operations.spend.month import ask as ask_month
-from operations.terminal import Column, dollars, exact_usd, percent
+from operations.terminal import Column, dollars, earlier_usd, exact_usd, percent
 
 BY = ("tenant", "service", "endpoint", "model")
 """What the real scope is split by."""
@@ -104,7 +104,8 @@ def _split_table(name: str, answer: MonthAnswer) -> Table:
     rows = [
         [
             " · ".join(row.values), usd(dollars(row.cost_pico_usd), at_least=row.at_least),
-            percent(row.cost_pico_usd, whole), _before(row), number(row.calls),
+            percent(row.cost_pico_usd, whole), earlier_usd(row.before_pico_usd, row.before_at_least),
+            number(row.calls),
         ]
         for row in answer.rows[:_SHOWN]
     ]  # fmt: skip
@@ -113,14 +114,16 @@ def _split_table(name: str, answer: MonthAnswer) -> Table:
         others = sum_of(rest)
         spent = usd(dollars(others.cost_pico_usd), at_least=others.at_least)
         share = percent(others.cost_pico_usd, whole)
-        rows.append([f"{len(rest)} others", spent, share, _before(others), number(others.calls)])
+        rows.append(
+            [
+                f"{len(rest)} others",
+                spent,
+                share,
+                earlier_usd(others.before_pico_usd, others.before_at_least),
+                number(others.calls),
+            ]
+        )
     return Table(f"Real scope by {name}", columns, rows)
-
-
-def _before(row: MonthRow) -> str:
-    if row.before_pico_usd is None:
-        return NO_DATA
-    return usd(dollars(row.before_pico_usd), at_least=row.before_at_least)
 
 
 def _title(name: str) -> str:

@@ -272,7 +272,7 @@ def _mark_estimate(call: ModelCall, which: str, plan: ReadPlan) -> int:
 
 
 def _may_be_estimate(call: ModelCall, which: str, plan: ReadPlan) -> bool:
-    if which.startswith("invoke_model"):
+    if which == "invoke_model of Mistral and Cohere":
         return "otel_operation" not in plan.first and any(v in call.model for v in ("mistral", "cohere"))
     is_unanswered = "request_type" in plan.first and "answered_by" not in plan.first
     return which == "any" or bool(call.streaming) or (which == "streams, unanswered" and is_unanswered)

@@ -23,11 +23,12 @@ CHAT = replace(V7, endpoint="chat", prompt_version="chat_v1")
 def costing(like: Call, ratio: str) -> Call:
     """The same call at another cost, as if it wrote or read so much more."""
     assert like.costs
-    costs = tuple(int(cost * Decimal(ratio)) for cost in like.costs)
+    fresh, read, written, answer, other = (int(cost * Decimal(ratio)) for cost in like.costs)
     return replace(
-        like, costs=costs, input_tokens=int((like.input_tokens or 0) * Decimal(ratio)),
+        like, costs=(fresh, read, written, answer, other),
+        input_tokens=int((like.input_tokens or 0) * Decimal(ratio)),
         output_tokens=int((like.output_tokens or 0) * Decimal(ratio)),
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def told_each(dsn: str, before: list[Call], now: list[Call]) -> tuple[str, str, str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -9,6 +10,23 @@ import pytest
 from tests.receiver.spans import CHAT, Made
 from tests.storage.deliveries import Deliveries, differences
 from tests.storage.provoking import CACHED, LOSSY, OUTPUT, SDK, STRONG
+
+
+def changed_by(
+    deliveries: Deliveries, requests: Iterable[Sequence[Made]], again: Iterable[int]
+) -> list[object]:
+    """How rows differ after the spans of these ids came again, hours after the requests were settled."""
+    spans: dict[int, Made] = {}
+    deliveries.begin()
+    for request in requests:
+        deliveries.send(request, 0, 0)
+        spans |= {span.span_id: span for span in request}
+    deliveries.settle()
+    whole = deliveries.state()
+    deliveries.send([spans[number] for number in again], 500, 0)
+    deliveries.late.bind(501)
+    deliveries.late.bind(900)
+    return differences(whole, deliveries.state())
 
 
 @pytest.mark.parametrize("again", [(1, 4, 5), (4, 5), (6, 5), (1, 6, 5)])
@@ -25,14 +43,7 @@ def test_a_root_gives_no_tag_to_a_call_that_is_resent_without_the_span_between_t
         Made({"gen_ai.operation.name": "invoke_agent"}, 5, trace=b"1", end=30_000, name="agent 5", kind=1),
     ]
     for requests in ([[span] for span in spans], [spans]):
-        deliveries.begin()
-        for one in requests:
-            deliveries.send(one, 0, 0)
-        deliveries.settle()
-        whole = deliveries.state()
-        deliveries.send([span for span in spans if span.span_id in again], 500, 0)
-        deliveries.late.bind(501)
-        assert differences(whole, deliveries.state()) == []
+        assert changed_by(deliveries, requests, again) == []
 
 
 @pytest.mark.parametrize(
@@ -42,7 +53,7 @@ def test_a_root_gives_no_tag_to_a_call_that_is_resent_without_the_span_between_t
 def test_what_a_span_of_the_same_request_gave_stays_when_the_call_is_resent_without_it(
     deliveries: Deliveries, given: dict[str, Any], again: tuple[int, ...]
 ) -> None:
-    """Ingest notes not who gave what; the resent span itself does not say it."""
+    """Ingest does not note who gave what, and the resent span does not say it."""
     strong = {**CHAT, "gen_ai.response.id": STRONG}
     spans = {
         1: Made({**CHAT, **given}, 1, trace=b"1"),
@@ -50,14 +61,8 @@ def test_what_a_span_of_the_same_request_gave_stays_when_the_call_is_resent_with
         3: Made(strong, 3, 1, trace=b"1"),
         4: Made(strong, 4, trace=b"1"),
     }
-    deliveries.begin()
-    for request_of in ((1, 3), (2,), (4,)):
-        deliveries.send([spans[n] for n in request_of], 0, 0)
-    deliveries.settle()
-    whole = deliveries.state()
-    deliveries.send([spans[n] for n in again], 500, 0)
-    deliveries.late.bind(501)
-    assert differences(whole, deliveries.state()) == []
+    requests = [[spans[number] for number in request] for request in ((1, 3), (2,), (4,))]
+    assert changed_by(deliveries, requests, again) == []
 
 
 @pytest.mark.parametrize("again", [(2,), (2, 5), (5,), (2, 6)])
@@ -74,15 +79,7 @@ def test_the_counted_span_of_a_call_stays_when_another_is_resent_without_what_is
         2: Made({"gen_ai.request.model": "gpt-4o-mini", OUTPUT: 20, **strong}, 2, 7, trace=b"1"),
     }
     spans[5].scope = ("litellm", "")
-    deliveries.begin()
-    for span in spans.values():
-        deliveries.send([span], 0, 0)
-    deliveries.settle()
-    whole = deliveries.state()
-    deliveries.send([spans[n] for n in again], 500, 0)
-    deliveries.late.bind(501)
-    deliveries.late.bind(900)
-    assert differences(whole, deliveries.state()) == []
+    assert changed_by(deliveries, [[span] for span in spans.values()], again) == []
 
 
 @pytest.mark.parametrize("again", [(3, 2, 4), (3, 4), (3, 2), (3,)])
@@ -95,15 +92,8 @@ def test_a_row_that_was_taken_back_stays_so_when_the_spans_of_its_call_are_resen
         2: Made(dict(CHAT), 2, 4, trace=b"1"),
         4: Made({"gen_ai.operation.name": "chat", "gen_ai.response.id": STRONG}, 4, 3, trace=b"1"),
     }
-    deliveries.begin()
-    for request_of in ((3, 2), (4,)):
-        deliveries.send([spans[n] for n in request_of], 0, 0)
-    deliveries.settle()
-    whole = deliveries.state()
-    deliveries.send([spans[n] for n in again], 500, 0)
-    deliveries.late.bind(501)
-    deliveries.late.bind(900)
-    assert differences(whole, deliveries.state()) == []
+    requests = [[spans[number] for number in request] for request in ((3, 2), (4,))]
+    assert changed_by(deliveries, requests, again) == []
 
 
 @pytest.mark.parametrize("again", [(4, 5), (5, 2), (4,), (4, 5, 2)])
@@ -118,11 +108,5 @@ def test_what_a_row_that_was_taken_back_had_of_another_call_stays_forgotten(
         1: Made({**CHAT, "tenant.id": "x"}, 1, trace=b"1", end=25_000),
         4: Made({**strong, "user.id": "x"}, 4, 2, trace=b"1"),
     }
-    deliveries.begin()
-    for request_of in ((5,), (2, 1), (4,)):
-        deliveries.send([spans[n] for n in request_of], 0, 0)
-    deliveries.settle()
-    whole = deliveries.state()
-    deliveries.send([spans[n] for n in again], 500, 0)
-    deliveries.late.bind(501)
-    assert differences(whole, deliveries.state()) == []
+    requests = [[spans[number] for number in request] for request in ((5,), (2, 1), (4,))]
+    assert changed_by(deliveries, requests, again) == []
