@@ -40,9 +40,9 @@ WATCHED = (
     Watch("cost_drift_prompt", shop.DEPLOY_HOURS_AGO - 1.25),
     Watch("unpriced_model", shop.OWN_MODEL_HOURS_AGO - 0.5),
 )
-"""The retry storm after half an hour, the deploy when its first hour is full, the unpriced model."""
-LONGEST = timedelta(minutes=80)
-"""At night a quarter of an hour of the storm has few calls: another one is looked at then."""
+"""The retry storm after half an hour, the deploy from when its first hour is full, the unpriced model."""
+LONGEST = timedelta(hours=4.5)
+"""At night few calls come: the first minutes of the storm or hours of the deploy may prove nothing."""
 
 
 def raised(connection: psycopg.Connection[Any], plan: Plan, public_url: str) -> list[Alert]:

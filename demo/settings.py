@@ -14,6 +14,8 @@ version: 1
 rules:
   telemetry_silent:
     enabled: false   # services of the history send as long as the demo runs, or never again
+  burst_failing:
+    minimum: 50   # the default, 100, is more calls than a quarter of an hour of the storm has at night
   cost_drift_prompt:
     threshold: "1.3"
     minimum: 30   # the default, 50, is more than an hour of the night has

@@ -267,6 +267,7 @@ def test_a_kept_demo_is_served_with_its_budgets_and_misses_no_service(tmp_path: 
     config = load_config(tmp_path / files.CONFIG, {}, {"SPANLEDGER_DATA_DIR": str(tmp_path)})
     content = {file.kind: file.content for file in read_operator_files(config)}
     assert [each["name"] for each in content["budgets"]["budgets"]] == ["the whole shop", "support answers"]
-    silent, drift = content["rules"]["settings"]
+    silent, burst, drift = content["rules"]["settings"]
     assert silent == {"rule": "telemetry_silent", "enabled": False}
+    assert burst == {"rule": "burst_failing", "minimum": 50}
     assert drift == {"rule": "cost_drift_prompt", "threshold": "1.3", "minimum": 30, "minimum_usd": "0.10"}

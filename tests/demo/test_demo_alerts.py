@@ -1,4 +1,4 @@
-"""The demo lists the alert of its deploy at whatever hour it is played."""
+"""The demo lists the alerts of its incidents at whatever hour it is played."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from tests.demo.ledger import write_plan
 pytestmark = pytest.mark.slow
 
 
+ASKED = "support.answer", "product.qa"
+
+
 @pytest.fixture
-def played_in_the_night(migrated_database: str, tmp_path: Path) -> tuple[str, Plan]:
-    """The deploy's endpoint when its hours have the fewest requests, and yesterday is all there is before."""
-    whole = make_plan(datetime(2026, 11, 30, 7, 23, tzinfo=UTC), days=4)
-    asked = [each for each in whole.requests if each.feature.tag == "support.answer"]
-    plan = whole._replace(requests=asked)
+def played(request: pytest.FixtureRequest, migrated_database: str, tmp_path: Path) -> tuple[str, Plan]:
+    """The endpoints of the incidents by then, of which yesterday is most of what is there before."""
+    hour, minute = request.param
+    whole = make_plan(datetime(2026, 11, 30, hour, minute, tzinfo=UTC), days=4)
+    plan = whole._replace(requests=[each for each in whole.requests if each.feature.tag in ASKED])
     write_plan(migrated_database, plan)
     budgets.write(plan, tmp_path)
     settings.write(tmp_path)
@@ -33,8 +36,10 @@ def played_in_the_night(migrated_database: str, tmp_path: Path) -> tuple[str, Pl
     return migrated_database, plan
 
 
-def test_the_deploy_is_alerted_though_few_customers_are_awake(played_in_the_night: tuple[str, Plan]) -> None:
-    dsn, plan = played_in_the_night
+@pytest.mark.parametrize("played", [(7, 23), (8, 48), (11, 29)], indirect=True, ids=str)
+def test_deploy_and_storm_are_alerted_though_few_customers_are_awake(played: tuple[str, Plan]) -> None:
+    """At 07:23 and 08:48 the hours after the deploy have the fewest requests, at 11:29 those of the storm."""
+    dsn, plan = played
     with psycopg.connect(dsn, autocommit=True, options="-c timezone=UTC") as connection:
-        told = [alert.title for alert in raised(connection, plan, "http://127.0.0.1:4319")]
-    assert "Cost per request drift by prompt version" in told
+        told = {alert.title for alert in raised(connection, plan, "http://127.0.0.1:4319")}
+    assert {"Cost per request drift by prompt version", "Request burst with falling success"} <= told
