@@ -21,6 +21,8 @@ _CAUSES: Final = (
     "task_failing", "sums_differ", "database_clock", "counted_late", "spans_rejected",
 )  # fmt: skip
 """What may explain a breach, the likelier first; the clocks and delays of senders do not."""
+_SYMPTOM: Final = "counted_late"
+"""It comes with most of the others, sometimes a look before them."""
 
 Connection = psycopg.Connection[Any]
 
@@ -86,15 +88,15 @@ def forget(connection: Connection) -> None:
 def _explained(now: Row, known: Sequence[Known], before: str | None) -> tuple[str, str]:
     """The cause in the words of `/diagnostics`; without one there, what the contract itself shows.
 
-    A cause that was found stays: what follows from it is found later.
+    A cause that was found stays: what follows from it is found later. A symptom gives way to a cause.
     """
     current = {trouble.cause: trouble.detail for trouble in known if trouble.until is None}
     for cause in (before, *_CAUSES):
-        if cause in current and cause in _CAUSES:
+        if cause in current and cause in _CAUSES and cause != _SYMPTOM:
             return cause, current[cause]
-    if before in _CAUSES:
-        return str(before), _words(now)
-    return now["reason"] or "unknown", _words(now)
+    shown = _SYMPTOM if _SYMPTOM in current else now["reason"] or "unknown"
+    kept = before if before in _CAUSES else shown
+    return kept, current.get(kept, _words(now))
 
 
 def _words(now: Row) -> str:

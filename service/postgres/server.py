@@ -42,7 +42,10 @@ _LOG_KEPT_BYTES = 16 << 20
 _LOOK_SECONDS = 0.02
 _ORPHANS = "pre-existing shared memory block"
 """Message of a server while children of a killed predecessor still live; they notice and exit."""
-_ORPHANS_SECONDS = 30.0
+_PORT_TAKEN = "could not create any TCP/IP sockets"
+"""Message of a server whose port was free when it was chosen, and went to another program since."""
+_LAUNCH_SECONDS = 30.0
+"""How long a start may be tried again for what passes: orphans, or a port that was just taken."""
 _REPORT_SECONDS = 5.0
 
 
@@ -186,19 +189,25 @@ class EmbeddedPostgres:
 
     def _launch(self) -> None:
         major = int((self.place.cluster / "PG_VERSION").read_text())
+        self._configure()
+        if self.place.log_file.exists() and self.place.log_file.stat().st_size > _LOG_KEPT_BYTES:
+            self.place.log_file.replace(self.place.log_file.with_suffix(".log.1"))
+        deadline = time.monotonic() + _LAUNCH_SECONDS
+        while (obstacle := self._run_server(major)) is not None:
+            if time.monotonic() > deadline:
+                raise EmbeddedError(f"PostgreSQL did not start:\n{log_tail(self.place.log_file)}")
+            if obstacle == _PORT_TAKEN:
+                self.port = self._choose_port()
+                self._configure()
+            time.sleep(_LOOK_SECONDS)
+
+    def _configure(self) -> None:
         config = self.place.cluster / "postgresql.conf"
         config.write_text(configuration(self.port, self.place.socket_dir, self._settings))
         self.place.hand_over(config)
-        if self.place.log_file.exists() and self.place.log_file.stat().st_size > _LOG_KEPT_BYTES:
-            self.place.log_file.replace(self.place.log_file.with_suffix(".log.1"))
-        deadline = time.monotonic() + _ORPHANS_SECONDS
-        while not self._run_server(major):
-            if time.monotonic() > deadline:
-                raise EmbeddedError(f"PostgreSQL did not start:\n{log_tail(self.place.log_file)}")
-            time.sleep(_LOOK_SECONDS)
 
-    def _run_server(self, major: int) -> bool:
-        """Start the server and wait until it is ready; False when a predecessor is still in its way."""
+    def _run_server(self, major: int) -> str | None:
+        """Start the server and wait until it is ready; returns the message of what passes, if it is that."""
         with self.place.log_file.open("ab") as log:
             self._server = psutil.Popen(
                 self._owners([str(self._binary("postgres", major)), "-D", str(self.place.cluster)]),
@@ -206,7 +215,7 @@ class EmbeddedPostgres:
             )  # fmt: skip
         return self._wait_until_ready(self._server)
 
-    def _wait_until_ready(self, server: psutil.Popen) -> bool:
+    def _wait_until_ready(self, server: psutil.Popen) -> str | None:
         said = time.monotonic()
         while not (
             (found := read_postmaster(self.place.cluster)) and found.pid == server.pid and found.is_ready
@@ -214,14 +223,15 @@ class EmbeddedPostgres:
             if server.poll() is not None:
                 self._server = None
                 said_last = log_tail(self.place.log_file)
-                if _ORPHANS in said_last.rpartition("FATAL")[2]:
-                    return False
+                for obstacle in (_ORPHANS, _PORT_TAKEN):
+                    if obstacle in said_last.rpartition("FATAL")[2]:
+                        return obstacle
                 raise EmbeddedError(f"PostgreSQL did not start:\n{said_last}")
             if time.monotonic() - said > _REPORT_SECONDS:
                 said = time.monotonic()
                 self._report(f"PostgreSQL is starting: {last_progress(self.place.log_file)}")
             time.sleep(_LOOK_SECONDS)
-        return True
+        return None
 
     def _create_database(self) -> None:
         with psycopg.connect(self.dsn, dbname="postgres", autocommit=True) as connection:

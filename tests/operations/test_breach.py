@@ -78,6 +78,15 @@ def test_what_waits_in_a_receiver_opens_worsens_and_closes_a_breach_with_its_cau
     assert lasted > 19, "it was open since the objective was missed"
 
 
+def test_a_symptom_that_was_seen_first_gives_way_to_its_cause_and_not_back(connection: Connection) -> None:
+    held(connection, 30)
+    late = Known("counted_late", "what was received is counted up to 30 s ago only", datetime.now(UTC))
+    queue = Known("queue_waits", LOCKED, datetime.now(UTC))
+    for known, cause in (([late], "counted_late"), ([late, queue], "queue_waits"), ([late], "queue_waits")):
+        judge(connection, known)
+        assert recorded(connection)[0][0] == cause
+
+
 @pytest.mark.parametrize("failure", ["receiver", "price", "grafana"])
 def test_a_probe_that_fails_is_a_breach_until_one_comes_through(
     connection: Connection, failure: Stage

@@ -20,7 +20,7 @@ import pytest
 
 from service.postgres.place import find_place
 from service.postgres.server import EmbeddedError, EmbeddedPostgres, running_dsn
-from service.postgres.state import Postmaster, configuration, last_progress, read_postmaster
+from service.postgres.state import Postmaster, configuration, free_port, last_progress, read_postmaster
 from tests.patience import PATIENCE_SECONDS
 
 FAST = {"fsync": "off", "shared_buffers": "16MB"}
@@ -204,6 +204,21 @@ def test_a_port_in_use_is_named(data_dir: Path) -> None:
         with pytest.raises(EmbeddedError, match=f"port {port} on 127.0.0.1 is in use"):
             server.start()
     server.destroy()
+
+
+@pytest.mark.postgres
+def test_a_port_that_another_program_took_meanwhile_is_given_up_for_a_free_one(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = EmbeddedPostgres(data_dir, settings=FAST)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = iter([taken.getsockname()[1]])
+        monkeypatch.setattr("service.postgres.server.free_port", lambda: next(ports, None) or free_port())
+        try:
+            assert scalar(server.start(), "SELECT 1") == 1
+            assert server.port != taken.getsockname()[1]
+        finally:
+            server.destroy()
 
 
 @NEEDS_ROOT
