@@ -34,7 +34,7 @@ from storage.statements import query
 
 Connection = psycopg.Connection[Any]
 
-_FROM_LOG = int(Flag.FROM_LOG)
+_FROM_LOG, _PROMOTED = int(Flag.FROM_LOG), int(Flag.PROMOTED)
 
 INSERT_KEYS, COPY_NEW_KEYS = query("insert_keys"), query("copy_new_keys")
 FIND_OWNERS, POINT_KEYS = query("find_owners"), query("point_keys")
@@ -128,7 +128,7 @@ class KeyClaims:
             keys = response_keys(call, at_ms) if call.response_id or call.dialect in TELLINGS else ()
             if call.span_response_ids is not None:
                 keys = self._keys_of_spans(index, key, at_ms)
-            elif not keys or call.report_key:
+            elif not keys or call.report_key or call.flags & _PROMOTED:
                 keys = (key, *keys)
             for claimed in keys:
                 if owners.setdefault(claimed, index) != index:

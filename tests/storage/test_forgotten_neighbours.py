@@ -110,3 +110,17 @@ def test_what_a_row_that_was_taken_back_had_of_another_call_stays_forgotten(
     }
     requests = [[spans[number] for number in request] for request in ((5,), (2, 1), (4,))]
     assert changed_by(deliveries, requests, again) == []
+
+
+@pytest.mark.parametrize("first", [4, 3])
+@pytest.mark.parametrize("again", [(3,), (4,), (3, 4)])
+def test_a_raw_request_that_came_in_a_request_of_its_own_is_not_counted_when_it_is_resent_alone(
+    deliveries: Deliveries, first: int, again: tuple[int, ...]
+) -> None:
+    """Its response id stands for no call that is counted, its own key does."""
+    call = Made({**CHAT, "litellm.call_id": "call-4"}, 4, trace=b"1", end=30_000, name="litellm_request")
+    raw = {"llm.openai.id": STRONG, "llm.openai.usage": "{'prompt_tokens': 100, 'completion_tokens': 20}"}
+    detail = Made(raw, 3, 4, trace=b"1", end=30_000, name="raw_gen_ai_request")
+    call.scope = detail.scope = ("litellm", "")
+    requests = [[call], [detail]] if first == 4 else [[detail], [call]]
+    assert changed_by(deliveries, requests, again) == []
