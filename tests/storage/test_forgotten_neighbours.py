@@ -9,7 +9,7 @@ import pytest
 
 from tests.receiver.spans import CHAT, Made
 from tests.storage.deliveries import Deliveries, differences
-from tests.storage.provoking import CACHED, LOSSY, OUTPUT, SDK, STRONG
+from tests.storage.provoking import CACHED, LOSSY, OUTPUT, SDK, STRONG, WRAPPER
 
 
 def changed_by(
@@ -124,3 +124,22 @@ def test_a_raw_request_that_came_in_a_request_of_its_own_is_not_counted_when_it_
     call.scope = detail.scope = ("litellm", "")
     requests = [[call], [detail]] if first == 4 else [[detail], [call]]
     assert changed_by(deliveries, requests, again) == []
+
+
+@pytest.mark.parametrize("again", [(3,), (1, 3), (1, 3, 5, 6), (4,), (3, 4)])
+def test_a_duplicate_that_is_resent_lets_its_call_take_no_other_that_was_kept_apart(
+    deliveries: Deliveries, again: tuple[int, ...]
+) -> None:
+    """Both calls found their partner by time, or found that there was none."""
+    answer = {**CHAT, "gen_ai.response.id": STRONG}
+    spans = {
+        1: Made({**CHAT, "litellm.call_id": "call-1"}, 1, trace=b"1", end=30_000, name="litellm_request"),
+        4: Made(answer, 4, 7, trace=b"1"),
+        6: Made({**CHAT, "prompt_version": "x"}, 6, trace=b"1"),
+        5: Made(dict(WRAPPER), 5, trace=b"1", end=30_000, name="ai.generateText", scope=("ai", "")),
+        3: Made(answer, 3, trace=b"2"),
+    }
+    spans[1].scope = ("litellm", "")
+    for requests in (((1, 4), (6, 5), (3,)), ((1, 4, 6, 5, 3),)):
+        sent = [[spans[number] for number in request] for request in requests]
+        assert changed_by(deliveries, sent, again) == []
