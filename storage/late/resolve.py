@@ -157,7 +157,8 @@ def _members(seats: Sequence[Seat], rows: Mapping[RowKey, Row]) -> list[_Member]
         if member is None:
             continue
         member.is_of_settled = member.of in settled
-        member.reading.is_settled |= member.is_of_settled
+        stands = member.row is not None and member.row.merged_into is None  # of a call that is like another
+        member.reading.is_settled |= member.is_of_settled and not stands
         line = seat.session.line(seat.node)
         member.above += [members[id(node)].reading for node in line if id(node) in members]
         for place in seat.promoted:
