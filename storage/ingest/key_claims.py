@@ -357,6 +357,10 @@ class _Conflicts:
             if key not in stored and first is not None and first.call != claims.own[index]:
                 moved[key] = first
         self._point(conn, moved)
+        found = {claims.own[index]: twin for index, twin in claims.twins.items()}
+        if found:  # a duplicate that comes again when its call's id says no more is known by its own key
+            calls, times = uuid_array([t.call for t in found.values()]), [t.time_us for t in found.values()]
+            conn.execute(INSERT_KEYS, (uuid_array(list(found)), calls, timestamp_array(times)), prepare=True)
 
     def _point(self, conn: Connection, moved: dict[bytes, Twin]) -> None:
         if moved:

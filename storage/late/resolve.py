@@ -235,7 +235,8 @@ def _links(members: Sequence[_Member]) -> list[tuple[SpanReading, SpanReading]]:
         if is_past and row is not None and row.merged_into in by_key:
             found.append((reading, by_key[row.merged_into].reading))
         other = by_place.get(member.of) if member.of is not None else None
-        if other is None or member.part not in (ELSEWHERE, HALF):
+        is_kept = member.is_of_settled and row is None
+        if other is None or not (is_kept or member.part in (ELSEWHERE, HALF)):
             continue
         one, outer = (member, other) if member.part == HALF else (other, member)
         one.above.append(outer.reading)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.receiver.spans import CHAT, Made
 from tests.storage.deliveries import Deliveries, differences
-from tests.storage.provoking import CACHED, LOSSY, OUTPUT, SDK, STRONG, WRAPPER
+from tests.storage.provoking import CACHED, ESTIMATING, LOSSY, OTHER, OUTPUT, SDK, STRONG, WRAPPER
 
 
 def changed_by(
@@ -141,5 +141,24 @@ def test_a_duplicate_that_is_resent_lets_its_call_take_no_other_that_was_kept_ap
     }
     spans[1].scope = ("litellm", "")
     for requests in (((1, 4), (6, 5), (3,)), ((1, 4, 6, 5, 3),)):
+        sent = [[spans[number] for number in request] for request in requests]
+        assert changed_by(deliveries, sent, again) == []
+
+
+@pytest.mark.parametrize("again", [(1, 2, 4, 5), (5,), (1, 5), (4, 5), (2, 5), (1, 4)])
+def test_a_call_that_is_one_with_another_by_time_stays_so_when_the_span_around_that_one_is_resent(
+    deliveries: Deliveries, again: tuple[int, ...]
+) -> None:
+    """The outermost span has the same id as the innermost, and between them is another call."""
+    strong = {**CHAT, "gen_ai.response.id": STRONG}
+    failed = {**CHAT, **CACHED, "gen_ai.response.id": OTHER}
+    spans = {
+        1: Made(strong, 1, trace=b"2", start=9_000, end=34_000, scope=ESTIMATING),
+        2: Made(failed, 2, 1, trace=b"2", start=21_000, end=21_400, scope=SDK, failed=True),
+        4: Made(strong, 4, 2, trace=b"2", start=9_000, end=34_000, scope=ESTIMATING),
+        5: Made({**CHAT, "litellm.call_id": "call-5"}, 5, 6, trace=b"1", end=30_000, name="litellm_request"),
+    }
+    spans[5].scope = ("litellm", "")
+    for requests in (((5, 4), (2, 1), (4,)), ((5, 4, 2, 1),)):
         sent = [[spans[number] for number in request] for request in requests]
         assert changed_by(deliveries, sent, again) == []
