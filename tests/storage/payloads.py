@@ -6,6 +6,9 @@ ledger. Ids keep their lengths and their order.
 
 from __future__ import annotations
 
+import binascii
+import re
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +26,7 @@ from tests.receiver.captures import CAPTURES
 
 _ID = 8
 """Last characters of a response id that are a delivery's own."""
+_PREFIX = b"resp_"
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,12 @@ class Payload:
         calls = [*batch.calls, *(s.call for s in (*batch.sightings, *batch.readings) if s.call is not None)]
         found = {call.response_id for call in calls if call.response_id}
         return sorted(filter(is_strong_response_id, found), key=lambda one: (-len(one), one))
+
+    @cached_property
+    def wrapped_ids(self) -> list[bytes]:
+        """Ids of LiteLLM that have one of these ids in them, in base64."""
+        found = {one for one in re.findall(_PREFIX + rb"[A-Za-z0-9+/]{40,}=*", self.body) if _unwrapped(one)}
+        return sorted(one for one in found if any(inner.encode() in _unwrapped(one) for inner in self.ids))
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,8 @@ class Delivery:
     def originals(self) -> list[tuple[str, str]]:
         """What is this delivery's own → what stands there in the payload."""
         traces = [(own.hex(), one.hex()) for one, own in self._traces()]
-        return [*traces, *((own, one) for one, own in self._ids()), (f"-{self.prefix}", "")]
+        wrapped = ((self._own(one).decode(), one.decode()) for one in self.payload.wrapped_ids)
+        return [*traces, *wrapped, *((own, one) for one, own in self._ids()), (f"-{self.prefix}", "")]
 
     def _traces(self) -> list[tuple[bytes, bytes]]:
         head = self.number.to_bytes(4, "big")
@@ -97,9 +108,25 @@ class Delivery:
         body = self.payload.body
         for original, own in self._traces():
             body = body.replace(original, own)
+        for one in self.payload.wrapped_ids:
+            body = body.replace(one, self._own(one))
+        return self._with_own_ids(body)
+
+    def _own(self, wrapped: bytes) -> bytes:
+        """LiteLLM's id of a response, which wraps the provider's, with this delivery's own id in it."""
+        return _PREFIX + b64encode(self._with_own_ids(_unwrapped(wrapped)))
+
+    def _with_own_ids(self, text: bytes) -> bytes:
         for one, other in self._ids():
-            body = body.replace(one.encode(), other.encode())
-        return body
+            text = text.replace(one.encode(), other.encode())
+        return text
+
+
+def _unwrapped(one: bytes) -> bytes:
+    try:
+        return b64decode(one.removeprefix(_PREFIX), validate=True)
+    except binascii.Error:
+        return b""
 
 
 def payloads() -> list[Payload]:
