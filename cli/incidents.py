@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import psycopg
@@ -13,7 +14,7 @@ from cli import options
 from operations import query as ledger
 from operations.format import DASH, instant
 from operations.inbox.lifecycle import NotAllowed
-from operations.incidents import model
+from operations.incidents import burn, model
 from operations.incidents.page import STATES, Filters, advice_of, burn_words
 from operations.terminal import Column, console, print_json, show_table
 
@@ -65,7 +66,7 @@ def show(*, number: Number, as_json: options.AsJson = False, given: options.Sett
     with given.connected() as connection:
         incident = _incident(connection, number)
         advice = advice_of(connection, incident)
-        burn = model.rows(connection, "burn", id=number)
+        measured = model.rows(connection, "burn", id=number)
     if as_json:
         print_json(
             ledger.call_json(incident)
@@ -73,7 +74,7 @@ def show(*, number: Number, as_json: options.AsJson = False, given: options.Sett
                 "step": advice.step,
                 "patches": [each._asdict() for each in advice.patches],
                 "missing": model.missing(incident),
-                "burn": ledger.call_json(burn[0]) if burn else None,
+                "burn": ledger.call_json(measured[0]) if measured else None,
             }
         )
         return
@@ -83,8 +84,8 @@ def show(*, number: Number, as_json: options.AsJson = False, given: options.Sett
     for patch in advice.patches:
         out.print(f"\n{patch.file}: {patch.how}", markup=False)
         out.print(patch.text.rstrip(), markup=False, soft_wrap=True)
-    if burn:
-        out.print(f"\n{burn_words(burn[0])}", markup=False)
+    if measured:
+        out.print(f"\n{burn_words(measured[0])}", markup=False)
     if incident["state"] != "closed" and (names := model.missing(incident)):
         out.print(f"\nClosing still needs {', '.join(names)}; or a waiver.", markup=False)
 
@@ -109,12 +110,17 @@ def contain(
     *,
     number: Number,
     done: Annotated[str, typer.Argument(metavar="DONE", help="What was done, in a sentence.")],
+    since: Annotated[
+        datetime | None, options.moment_option("Since when it holds (UTC): now-2h, 2026-05-04T12:00. [now]")
+    ] = None,
     by: options.Actor = "",
     given: options.Settings,
 ) -> None:
     """Say what contains an incident; the burn is then measured for an hour."""
     with given.connected() as connection:
-        _move(connection, number, "contain", {"containment": done}, by)
+        _move(connection, number, "contain", {"containment": done}, by, since)
+        if burn.measure_if_due(connection, number, datetime.now(UTC)):
+            console().print(burn_words(model.rows(connection, "burn", id=number)[0]), markup=False)
 
 
 @app.command()
@@ -136,11 +142,12 @@ def close(
 
 
 def _move(
-    connection: psycopg.Connection[Any], number: int, action: str, texts: dict[str, str], by: str
-) -> None:
+    connection: psycopg.Connection[Any], number: int, action: str, texts: dict[str, str], by: str,
+    contained_at: datetime | None = None,
+) -> None:  # fmt: skip
     version = _incident(connection, number)["version"]
     actor = by or getpass.getuser()
-    _told(lambda: model.move(connection, number, version, action, actor, texts))
+    _told(lambda: model.move(connection, number, version, action, actor, texts, contained_at))
     state = _incident(connection, number)["state"]
     console().print(f"Incident {number} is {state}.", markup=False)
 

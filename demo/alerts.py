@@ -42,7 +42,10 @@ WATCHED = (
 )
 """The retry storm after half an hour, the deploy from when its first hour is full, the unpriced model."""
 LONGEST = timedelta(hours=4.5)
-"""At night few calls come: the first minutes of the storm or hours of the deploy may prove nothing."""
+"""At night few calls come: the first minutes of the storm or hours of the deploy may prove nothing.
+
+A drift needs as many requests as a cause does (50), so that the alert of the deploy always names it.
+"""
 
 
 def raised(connection: psycopg.Connection[Any], plan: Plan, public_url: str) -> list[Alert]:

@@ -18,7 +18,6 @@ rules:
     minimum: 50   # the default, 100, is more calls than a quarter of an hour of the storm has at night
   cost_drift_prompt:
     threshold: "1.3"
-    minimum: 30   # the default, 50, is more than an hour of the night has
     minimum_usd: "0.10"   # of a shop so small: the new version adds about twenty cents an hour
 """
 

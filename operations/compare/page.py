@@ -49,6 +49,9 @@ def compare_page(
         answer=answer, waterfall=waterfall(total) if total else None, drivers=answer.drivers,
         chart=chart, step=step,
         alerts=alerts, calls=calls, failed=failed, grafana=grafana, state=state, outside=outside,
+        is_new_version=bool(
+            total and not total.baseline_calls and question.focus.endpoint and question.focus.prompt_version
+        ),
         doubts=words.doubts(question, total) if total else [],
         evidence=_evidence(answer), focus_of=lambda row: focus(question, row.segment), dimensions=DIMENSIONS,
         baselines=BASELINES, command=command(question), refresh=None,

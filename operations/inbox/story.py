@@ -58,11 +58,17 @@ class Today(NamedTuple):
 
 
 def question_of(episode: Mapping[str, Any]) -> Question:
-    """The comparison that an alert asks for: its own window, baseline, selection and focus."""
+    """The comparison that an alert or incident asks for: its own window, baseline, selection and focus.
+
+    A prompt version is told as its endpoint, as in `genai.alert_story`: only there a new one has a past.
+    """
     focus = Focus(**{name: episode["focus"].get(name) for name in DIMENSIONS})
+    dimension = "endpoint"
+    if focus.endpoint and focus.prompt_version:
+        focus, dimension = focus._replace(prompt_version=None), "prompt_version"
     return Question(
         episode["window_from"], episode["window_to"], episode["baseline"], episode["environment"],
-        episode["data_mode"], "endpoint", focus,
+        episode["data_mode"], dimension, focus,
     )  # fmt: skip
 
 

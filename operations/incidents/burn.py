@@ -56,6 +56,12 @@ def measure_due(connection: Connection, now: datetime) -> str | None:
     return f"measured the burn of {len(measured)} contained incidents" if measured else None
 
 
+def measure_if_due(connection: Connection, number: int, now: datetime) -> str | None:
+    """Measure one incident as soon as something can be said: it may have been contained hours ago."""
+    due = [each for each in rows(connection, "to_measure", now=now) if each["id"] == number]
+    return measure(connection, due[0], now) if due else None
+
+
 def measure(connection: Connection, incident: Mapping[str, Any], now: datetime) -> str | None:
     """Measure one incident and store it; None while its window is too short to say anything."""
     start = incident["contained_at"] + SETTLING

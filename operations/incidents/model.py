@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import psycopg
@@ -11,6 +12,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from operations.compare.model import Comparison, Question
+from operations.format import instant, iso
 from operations.inbox.frozen import Story
 from operations.inbox.lifecycle import NotAllowed, note, set_state
 from operations.inbox.story import stored, tell
@@ -132,11 +134,15 @@ def move(
     action: str,
     actor: str,
     texts: Mapping[str, str] | None = None,
+    contained_at: datetime | None = None,
 ) -> None:
     """Store what a person wrote and move the incident, with its alerts, in one step.
 
+    Args:
+        contained_at: since when the containment holds, for `contain`; None is now.
+
     Raises:
-        NotAllowed: the state does not allow it, something is missing, or somebody was quicker.
+        NotAllowed: the state does not allow it, something is missing or impossible, or somebody was quicker.
     """
     if action not in _MOVES:
         raise NotAllowed(f"an incident cannot be moved by {action!r}")
@@ -147,8 +153,12 @@ def move(
             raise NotAllowed(f"the incident is {incident['state']} already")
         incident = _write(connection, incident, _cleaned(texts or {}), actor)
         _check(action, incident)
-        connection.execute(query("move"), {"id": incident_id, "state": state, "actor": actor})
+        _check_moment(incident, contained_at)
+        values = {"id": incident_id, "state": state, "actor": actor, "contained_at": contained_at}
+        connection.execute(query("move"), values)
         before, after = {"state": incident["state"]}, {"state": state}
+        if contained_at:
+            after["contained_at"] = iso(contained_at)
         note(connection, actor, "incident", incident_id, action, before, after)
         for episode in rows(connection, "lock_alerts", id=incident_id):
             _follow(connection, episode, state, actor)
@@ -172,6 +182,16 @@ def _check(action: str, incident: Row) -> None:
         raise NotAllowed(
             f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} missing; or waive it with a reason"
         )
+
+
+def _check_moment(incident: Row, contained_at: datetime | None) -> None:
+    if contained_at is None:
+        return
+    if contained_at > datetime.now(UTC):
+        raise NotAllowed("the containment lies in the future; leave its time empty if it holds from now on")
+    if contained_at < incident["window_from"]:
+        began = instant(incident["window_from"])
+        raise NotAllowed(f"the containment lies before the incident, whose window begins at {began} UTC")
 
 
 def _opening(connection: Connection, episode: Row, story: Story | None) -> Row:

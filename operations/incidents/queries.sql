@@ -78,9 +78,9 @@ SELECT i.* FROM _genai.incident i WHERE i.id = %(id)s FOR UPDATE
 
 
 -- move --
--- Where an incident has got to, and who brought it there.
+-- Where an incident has got to, and who brought it there; `contained_at` is NULL where that is now.
 UPDATE _genai.incident SET version = version + 1, state = %(state)s, state_by = %(actor)s, state_at = now(),
-    contained_at = CASE %(state)s WHEN 'contained' THEN now() WHEN 'acknowledged' THEN NULL ELSE contained_at END,
+    contained_at = CASE %(state)s WHEN 'contained' THEN coalesce(%(contained_at)s, now()) WHEN 'acknowledged' THEN NULL ELSE contained_at END,
     closed_at = CASE %(state)s WHEN 'closed' THEN now() END
 WHERE id = %(id)s
 

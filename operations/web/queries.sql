@@ -1,13 +1,13 @@
 -- Questions of the pages (operations/web/queries.py).
 
 -- alerts_within --
--- Alerts whose window overlaps the question's, of its selection, with their incidents.
+-- Alerts whose window overlaps the question's, of its selection, with their incidents; those of just this window first.
 SELECT e.id, e.title, e.state, i.incident_id
 FROM genai.alert_episode e
 LEFT JOIN genai.incident_alert i ON i.episode_id = e.id
 WHERE e.window_from < %(end)s AND e.window_to > %(start)s AND NOT e.is_test AND e.rule <> 'watchdog'
     AND genai.is_selected(%(environment)s, %(data_mode)s, e.environment, e.data_mode)
-ORDER BY e.state = 'resolved', e.starts_at DESC
+ORDER BY e.state = 'resolved', (e.window_from, e.window_to) <> (%(start)s, %(end)s), e.starts_at DESC
 LIMIT 5
 
 

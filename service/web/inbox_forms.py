@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 from starlette.requests import Request
 
+from operations import times
 from operations.inbox import lifecycle
 from operations.inbox.lifecycle import NotAllowed
-from operations.incidents import model
+from operations.incidents import burn, model
 from operations.web.parameters import BadParameter, question_of
 from operations.web.queries import Connection
 from service.web.forms import Act, Form
@@ -50,8 +51,19 @@ def change_incident(connection: Connection, request: Request, person: Person, fo
     if action == "write":
         model.write(connection, number, int(version), texts, person.name)
     else:
-        model.move(connection, number, int(version), action, person.name, texts)
+        now = datetime.now(UTC)
+        model.move(connection, number, int(version), action, person.name, texts, _contained_at(form, now))
+        burn.measure_if_due(connection, number, now)
     return f"../{number}"
+
+
+def _contained_at(form: Form, now: datetime) -> datetime | None:
+    """Since when the containment holds; None where the field is empty: from now on."""
+    text = form.get("contained_at", "").strip()
+    try:
+        return times.instant(text, now) if text else None
+    except ValueError as error:
+        raise NotAllowed(f"the time of the containment: {error}") from None
 
 
 def number_of(request: Request) -> int:

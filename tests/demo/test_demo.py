@@ -270,4 +270,4 @@ def test_a_kept_demo_is_served_with_its_budgets_and_misses_no_service(tmp_path: 
     silent, burst, drift = content["rules"]["settings"]
     assert silent == {"rule": "telemetry_silent", "enabled": False}
     assert burst == {"rule": "burst_failing", "minimum": 50}
-    assert drift == {"rule": "cost_drift_prompt", "threshold": "1.3", "minimum": 30, "minimum_usd": "0.10"}
+    assert drift == {"rule": "cost_drift_prompt", "threshold": "1.3", "minimum_usd": "0.10"}

@@ -11,6 +11,7 @@ import pytest
 from demo import budgets, settings
 from demo.alerts import raised
 from demo.plan import Plan, make_plan
+from operations.inbox.story import explain_due
 from service.config import load_config
 from service.operator_files import put_in_force, read_operator_files
 from tests.demo.ledger import write_plan
@@ -42,4 +43,8 @@ def test_deploy_and_storm_are_alerted_though_few_customers_are_awake(played: tup
     dsn, plan = played
     with psycopg.connect(dsn, autocommit=True, options="-c timezone=UTC") as connection:
         told = {alert.title for alert in raised(connection, plan, "http://127.0.0.1:4319")}
+        explain_due(connection)
+        query = "SELECT class, subject FROM genai.alert_story s JOIN genai.alert_episode e ON e.id = s.episode_id"
+        drift = connection.execute(f"{query} WHERE e.rule = 'cost_drift_prompt'").fetchone()
     assert {"Cost per request drift by prompt version", "Request burst with falling success"} <= told
+    assert drift == ("deploy", "answer_v8")

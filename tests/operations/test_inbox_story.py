@@ -141,6 +141,21 @@ def test_an_alert_is_asked_by_its_labels() -> None:
     )
 
 
+def test_a_prompt_version_is_told_as_its_endpoint_for_only_there_a_new_one_has_a_past(
+    connection: psycopg.Connection[Any],
+) -> None:
+    (number,) = arrive(connection, drifted(rule="cost_drift_prompt", prompt_version="v2"))
+    explain_due(connection)
+
+    story = stored(connection, number)
+
+    assert story is not None
+    assert story.answer.spike is not None
+    assert (story.answer.spike.name, story.answer.spike.subject) == ("deploy", "v2")
+    assert story.answer.total is not None
+    assert story.answer.total.baseline_requests == 200
+
+
 def _book_late(connection: psycopg.Connection[Any], calls: list[Any]) -> None:
     """Calls received a minute from now: after the story, whatever the clock."""
     received = connection.execute("SELECT now() + interval '1 minute'").fetchone()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -114,6 +114,34 @@ def test_containing_needs_to_say_what_was_done(connection: psycopg.Connection[An
 
     assert contained["contained_at"] is not None
     assert move(connection, number, "reopen")["contained_at"] is None
+
+
+def test_a_containment_can_have_held_for_hours_when_it_is_written_down(
+    connection: psycopg.Connection[Any], migrated_database: str
+) -> None:
+    contained = NOW + HOUR
+    fill(
+        migrated_database,
+        [*traffic(BEFORE, 200), *traffic(NOW, 200, tokens(1.6, like=V2)), *traffic(contained, 200)],
+    )
+    receive(connection, grafana(drifted()))
+    explain_due(connection)
+    number = model.open_incident(connection, 1, "ada")
+
+    def contain(at: datetime) -> None:
+        version = incident(connection, number)["version"]
+        model.move(connection, number, version, "contain", "ada", {"containment": "rolled back"}, at)
+
+    with pytest.raises(NotAllowed, match="lies in the future"):
+        contain(datetime.now(UTC) + HOUR)
+    with pytest.raises(NotAllowed, match="lies before the incident"):
+        contain(NOW - timedelta(minutes=1))
+    contain(contained)
+
+    assert incident(connection, number)["contained_at"] == contained
+    assert burn.measure_if_due(connection, number, datetime.now(UTC)) == "worked"
+    (told,) = connection.execute("SELECT after FROM genai.audit WHERE action = 'contain'").fetchone() or ({},)
+    assert told == {"state": "contained", "contained_at": "2026-05-04T13:00:00Z"}
 
 
 def test_every_change_is_in_the_audit_with_who_when_before_and_after(

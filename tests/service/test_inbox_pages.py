@@ -15,7 +15,7 @@ from service.web.sign_in_limit import AT_MOST, WINDOW_SECONDS, SignInLimit
 from tests.operations.alert_documents import alert, button_alert, grafana, milliseconds
 from tests.operations.ledger import fill
 from tests.operations.test_classify import BEFORE, NOW, V2, tokens, traffic
-from tests.operations.test_inbox_story import HOUR
+from tests.operations.test_inbox_story import HOUR, drifted
 from tests.operations.test_pages_ledger import UNNERVING
 from tests.service.inbox import Browser
 from tests.service.test_ops import status
@@ -49,6 +49,33 @@ async def test_one_walks_from_the_inbox_to_the_closed_incident(explained: str) -
     assert "local close" in closed.text
     assert (await browser.open("/inbox")).text.count("No alert matches") == 1
     assert "closed by local" in (await browser.open("/incidents?state=closed")).text
+
+
+async def test_a_containment_of_hours_ago_is_judged_at_once(migrated_database: str) -> None:
+    after = traffic(NOW + HOUR, 200)
+    fill(migrated_database, [*traffic(BEFORE, 200), *traffic(NOW, 220, tokens(1.6, like=V2)), *after])
+    arrive(migrated_database, drifted())
+    browser = Browser(status(migrated_database))
+    incident = await browser.send(await browser.open("/alert/1"), "Open an incident")
+    held = f"{NOW + HOUR:%Y-%m-%dT%H:%M}"
+
+    refused = await browser.send(incident, "Contained", contained_at="yesterday noon")
+    contained = await browser.send(incident, "Contained", contained_at=held)
+
+    assert refused.status == 409
+    assert "The time of the containment: expected" in refused.text
+    assert "The containment worked. Before the incident $0.0" in contained.text
+
+
+async def test_a_new_version_leads_to_the_comparison_of_its_endpoint(explained: str) -> None:
+    browser = Browser(status(explained))
+    window = f"from={milliseconds(NOW)}&to={milliseconds(NOW + HOUR)}&endpoint=checkout"
+
+    focused = await browser.open(f"/compare?{window}&prompt_version=v2")
+    whole = await browser.click(focused, "Compare its endpoint checkout")
+
+    assert "v2 made no calls in the baseline" in focused.text
+    assert "because v2 reads and writes 60% more" in whole.text
 
 
 async def test_closing_without_what_it_needs_says_what_is_missing(explained: str) -> None:
