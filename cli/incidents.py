@@ -15,7 +15,8 @@ from operations import query as ledger
 from operations.format import DASH, instant
 from operations.inbox.lifecycle import NotAllowed
 from operations.incidents import burn, model
-from operations.incidents.page import STATES, Filters, advice_of, burn_words
+from operations.incidents.facts import advice_of
+from operations.incidents.page import STATES, Filters, burn_words
 from operations.terminal import Column, console, print_json, show_table
 
 app = options.app(help="Incidents: what is in hand, what contains it, and closing it.")

@@ -28,6 +28,7 @@ STATES = {
     "no receiver is running": ("no receiver is running", RED),
     "behind": ("behind", ORANGE),
     "no calls": ("no calls", NEUTRAL),
+    "incident": ("open incident", ORANGE),
     "baseline": ("baseline", YELLOW),
     "at least": ("≥ at least", YELLOW),
     "range": ("this range", NEUTRAL),
@@ -104,9 +105,12 @@ def _row_link(title: str, **values: str) -> Link:
 
 
 def page_column(what: str) -> Mapping[str, Column]:
-    """The last column: the page of the row's window and focus, on which an incident is opened for it."""
-    link = data_link(f"Compare {what} on its page, and open an incident for it", PAGE)
-    return {"page_link": Column("Page", width=58, link=link), **hidden("page_url")}
+    """The last column: the open incident of the row's focus, else the page on which one is opened for it."""
+    link = data_link(f"The incident of {what}; or its comparison, which opens one", PAGE)
+    return {
+        "page_link": Column("Page", width=column_width("Page", "incident"), link=link),
+        **hidden("page_url"),
+    }
 
 
 def story(panel_id: int, title: str, sql: str, empty: str) -> Table:
@@ -135,8 +139,9 @@ def notes(panel_id: int, sql: str = "common/notes") -> Strip:
         id=panel_id, title="Notes", sql=sql, width=24, height=2,
         empty="Everything received in this range is counted, with a price.",
         description=(
-            "Appears if something is missing: lower bounds, unread usage, data that begin inside the range, "
-            "a baseline that cannot be used, a choice that empties the view. Next: the link leads there."
+            "Appears if an incident is open for the focus, or something is missing: lower bounds, unread "
+            "usage, data that begin inside the range, a baseline that cannot be used, a choice that empties "
+            "the view. Next: the link leads there."
         ),
         columns={
             "state": Column("State", words=STATES, width=170),

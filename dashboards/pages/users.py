@@ -102,7 +102,7 @@ USERS = Table(
         "Users of the tenant in focus by spend; shown as hashes unless labels are configured. Next: a name "
         "sets the focus; `spanledger identity hash` prints the hash of a user you suspect."
     ),
-    columns=_columns("user", "tenant"),
+    columns=_columns("user", "tenant") | dict(page_column("this user")) | dict(hidden("baseline_cost_share")),
 )
 
 BY_TENANT = shared.over_time(

@@ -6,6 +6,7 @@ import shlex
 from typing import Any
 
 from operations import format as words
+from operations.compare.cause import unlisted_cause
 from operations.compare.model import DIMENSIONS, Comparison, Focus, Question
 from operations.compare.model import compare as ask
 from operations.dimensions import is_per_call
@@ -52,6 +53,7 @@ def compare_page(
         is_new_version=bool(
             total and not total.baseline_calls and question.focus.endpoint and question.focus.prompt_version
         ),
+        cause=unlisted_cause(answer, question.focus),
         doubts=words.doubts(question, total) if total else [],
         evidence=_evidence(answer), focus_of=lambda row: focus(question, row.segment), dimensions=DIMENSIONS,
         baselines=BASELINES, command=command(question), refresh=None,

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 from operations import format as words
+from operations.compare.cause import unlisted_cause
 from operations.compare.model import Change, Comparison, Question
 from operations.inbox import lifecycle, story
 from operations.inbox.frozen import Story
@@ -71,6 +72,7 @@ def alert_page(connection: Connection, number: int, links: Links, service: Servi
         possible=lifecycle.possible(alert["state"]), drawing=_drawing(night), steps=_steps(night),
         audit=rows(connection, "audit", subject="alert", id=number),
         deliveries=rows(connection, "deliveries", id=number), open_ones=_open_ones(connection, alert),
+        cause=unlisted_cause(night.answer, question.focus) if night else {},
         doubts=_doubts(question, night), is_pending=is_pending, links=links, service=service,
         refresh=3 if is_pending else None, compare_then=_then_and_now(night, today),
     )  # fmt: skip

@@ -239,7 +239,8 @@ WHERE e.id = %(id)s
 SELECT e.id, e.title, e.rule, e.severity, e.environment, e.data_mode, e.owner, e.focus, e.starts_at, e.ended_at,
     e.first_seen, e.deliveries, e.state, e.state_by, e.is_test, e.score,
     coalesce(e.annotations ->> 'summary', s.sentence, e.annotations ->> 'sentence', '') AS sentence, s.delta_usd, s.class,
-    s.driver, i.incident_id
+    s.driver, i.incident_id, coalesce((s.document -> 'total' ->> 'unpriced_calls')::bigint
+        + (s.document -> 'total' ->> 'baseline_unpriced_calls')::bigint, 0) > 0 AS at_least
 FROM _genai.alert_episode e
 LEFT JOIN _genai.alert_story s ON s.episode_id = e.id
 LEFT JOIN _genai.incident_alert i ON i.episode_id = e.id

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.types.json import Jsonb
 
+from operations.compare.cause import cause_of, name_of
 from operations.compare.drivers import Driver
 from operations.compare.model import Change, Comparison, Focus, Question, compare
 from operations.format import counted
@@ -63,12 +64,11 @@ def question_of(episode: Mapping[str, Any]) -> Question:
     A prompt version is told as its endpoint, as in `genai.alert_story`: only there a new one has a past.
     """
     focus = Focus(**{name: episode["focus"].get(name) for name in DIMENSIONS})
-    dimension = "endpoint"
     if focus.endpoint and focus.prompt_version:
-        focus, dimension = focus._replace(prompt_version=None), "prompt_version"
+        focus = focus._replace(prompt_version=None)
     return Question(
         episode["window_from"], episode["window_to"], episode["baseline"], episode["environment"],
-        episode["data_mode"], dimension, focus,
+        episode["data_mode"], "endpoint", focus,
     )  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def explain(connection: Connection, episode: Mapping[str, Any]) -> Story | None:
         "sentence": answer.spike.sentence if answer.spike else None,
         "cost": answer.total.cost_usd if answer.total else None,
         "delta": answer.total.delta_usd if answer.total else None,
-        "driver": answer.drivers[0].name if answer.drivers else None,
+        "driver": name_of(cause_of(answer)),
         "document": Jsonb(to_document(story)),
     }
     connection.execute(query("store_story"), values)

@@ -83,29 +83,32 @@ def measure(connection: Connection, incident: Mapping[str, Any], now: datetime) 
 def _levels(
     connection: Connection, incident: Mapping[str, Any], name: str, start: datetime, end: datetime
 ) -> Levels:
-    (baseline,) = rows(
+    window = incident["window_from"], incident["window_to"]
+    windows = (baseline_of(connection, incident), window, (start, end))
+    focus = scope_of(incident, name)
+    return Levels(*(level(connection, incident, focus, each)[name] for each in windows))
+
+
+def baseline_of(connection: Connection, incident: Mapping[str, Any]) -> tuple[datetime, datetime]:
+    """The baseline of an incident's window, [from, to)."""
+    (found,) = rows(
         connection, "baseline_of", start=incident["window_from"], end=incident["window_to"],
         baseline=incident["baseline"],
     )  # fmt: skip
-    windows = (
-        (baseline["start"], baseline["until"]),
-        (incident["window_from"], incident["window_to"]),
-        (start, end),
-    )
-    focus = _focus(incident, name)
-    return Levels(*(_level(connection, incident, focus, window)[name] for window in windows))
+    return found["start"], found["until"]
 
 
-def _focus(incident: Mapping[str, Any], name: str) -> dict[str, str | None]:
+def scope_of(incident: Mapping[str, Any], name: str) -> dict[str, str | None]:
     """Whose level it is. What a request costs is that of the endpoint: a rollback changes the version."""
     left_out = {"prompt_version", "model", "provider"} if name == "usd_per_request" else set()
     return {each: None if each in left_out else incident["focus"].get(each) for each in DIMENSIONS}
 
 
-def _level(
+def level(
     connection: Connection, incident: Mapping[str, Any], focus: Mapping[str, str | None],
     window: tuple[datetime, datetime],
 ) -> Row:  # fmt: skip
+    """What a scope cost in a window: the columns of the statement `level`."""
     (found,) = rows(
         connection, "level", start=window[0], end=window[1], environment=incident["environment"],
         data_mode=incident["data_mode"], **focus,

@@ -11,7 +11,8 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from operations.compare.model import Comparison, Question
+from operations.compare.cause import cause_of
+from operations.compare.model import Question
 from operations.format import instant, iso
 from operations.inbox.frozen import Story
 from operations.inbox.lifecycle import NotAllowed, note, set_state
@@ -197,7 +198,7 @@ def _check_moment(incident: Row, contained_at: datetime | None) -> None:
 def _opening(connection: Connection, episode: Row, story: Story | None) -> Row:
     """What is known of the incident when it opens."""
     spike = story.answer.spike if story else None
-    focus = common_driver(story.answer) if story else {}
+    focus = cause_of(story.answer) if story else {}
     focus = focus or episode["focus"]
     found = rows(
         connection, "owner", service=focus.get("service", ""), endpoint=focus.get("endpoint", ""),
@@ -217,25 +218,6 @@ def _opening(connection: Connection, episode: Row, story: Story | None) -> Row:
         name: episode[name]
         for name in ("severity", "environment", "data_mode", "window_from", "window_to", "baseline")
     }
-
-
-def common_driver(answer: Comparison) -> dict[str, str]:
-    """What the drivers of a change have in common: one version that every tenant uses is one driver.
-
-    Where the class has a subject (the version, the tenant), only drivers with it are looked at; where none
-    has it, the subject itself is the driver.
-    """
-    spike = answer.spike
-    about = [each.focus for each in answer.drivers if spike and spike.subject in each.focus.values()]
-    if not about and spike and (named := spike.evidence.get("focus")):
-        return dict(named)
-    found = about or [each.focus for each in answer.drivers[:1]]
-    shared = {
-        name: value
-        for name, value in (found[0] if found else {}).items()
-        if all(each.get(name) == value for each in found)
-    }
-    return shared or (found[0] if found else {})
 
 
 def recurrence_key(driver_class: str, focus: Mapping[str, str], rule: str) -> str:

@@ -8,14 +8,12 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from operations import format as words
-from operations.compare.drivers import Driver
-from operations.compare.model import Change
-from operations.inbox.frozen import Story
 from operations.inbox.receive import rows as inbox_rows
-from operations.inbox.story import question_of, stored
+from operations.inbox.story import question_of
 from operations.incidents import model
 from operations.incidents.burn import SETTLING, SHORTEST
-from operations.incidents.containment import Containment, Facts, containment
+from operations.incidents.containment import Containment
+from operations.incidents.facts import advice_of
 from operations.incidents.model import CLASSES, Connection, rows
 from operations.web.grafana import GrafanaLinks
 from operations.web.parameters import Links
@@ -65,60 +63,8 @@ def incident_page(connection: Connection, number: int, links: Links, service: Se
         recurrences=rows(connection, "recurrences", id=number),
         audit=inbox_rows(connection, "audit", subject="incident", id=number),
         grafana=GrafanaLinks.of(first[0]) if first else GrafanaLinks(""), links=links, service=service,
-        refresh=None,
+        refresh=None, example=words.instant(datetime.now(UTC) - SHORTEST)[:16],
     )  # fmt: skip
-
-
-def advice_of(connection: Connection, incident: Mapping[str, Any]) -> Containment:
-    """What contains an incident, with its own values."""
-    first = incident["first_alert"]
-    night = stored(connection, first) if first else None
-    return containment(facts_of(incident, night, _output_tokens(connection, incident)))
-
-
-def facts_of(incident: Mapping[str, Any], night: Story | None, output_tokens: float | None) -> Facts:
-    """What the containment is made of: the driver's own figures where it is known, else the window's."""
-    driver = night.answer.drivers[0] if night and night.answer.drivers else None
-    total = night.answer.total if night else None
-    spike = night.answer.spike if night else None
-    figures: Driver | Change | None = driver or total
-    return Facts(
-        driver_class=incident["driver_class"],
-        driver=incident["driver"],
-        focus=incident["focus"],
-        environment=incident["environment"],
-        window=incident["window_to"] - incident["window_from"],
-        at=incident["window_from"],
-        requests=figures.requests if figures else 0,
-        baseline_requests=figures.baseline_requests if figures else 0,
-        cost_usd=figures.cost_usd if figures else Decimal(0),
-        baseline_cost_usd=figures.baseline_cost_usd if figures else Decimal(0),
-        usd_per_request=figures.cost_per_request_usd if figures else None,
-        baseline_usd_per_request=figures.baseline_cost_per_request_usd if figures else None,
-        output_tokens_per_request=output_tokens,
-        model=_model(spike.subject if spike and spike.name == "unknown_model" else None),
-        unpriced_calls=total.unpriced_calls if total else 0,
-    )
-
-
-def _model(subject: str | None) -> tuple[str, str] | None:
-    provider, found, name = (subject or "").partition("/")
-    return (provider, name) if found and provider and name else None
-
-
-def _output_tokens(connection: Connection, incident: Mapping[str, Any]) -> float | None:
-    """Mean output tokens of a request of the driver in the baseline."""
-    (baseline,) = rows(
-        connection, "baseline_of", start=incident["window_from"], end=incident["window_to"],
-        baseline=incident["baseline"],
-    )  # fmt: skip
-    question = question_of(incident)
-    focus = question.focus._replace(prompt_version=None, model=None)._asdict()
-    (found,) = rows(
-        connection, "level", start=baseline["start"], end=baseline["until"],
-        environment=incident["environment"], data_mode=incident["data_mode"], **focus,
-    )  # fmt: skip
-    return None if found["output_tokens_per_request"] is None else float(found["output_tokens_per_request"])
 
 
 def _suggestion(advice: Containment) -> str:

@@ -16,6 +16,17 @@ SELECT b.* FROM _genai.incident_burn b JOIN _genai.incident i ON i.id = b.incide
 WHERE i.id = %(id)s
 
 
+-- former_version --
+-- The prompt version that an endpoint used most in a window, apart from one.
+SELECT u.prompt_version
+FROM genai.usage_of(
+    %(start)s, %(end)s, %(environment)s, %(data_mode)s, 'prompt_version', %(endpoint)s, NULL, NULL, NULL, NULL, NULL, NULL) u
+WHERE u.prompt_version IS DISTINCT FROM %(version)s::text AND genai.is_named(u.prompt_version)
+GROUP BY u.prompt_version
+ORDER BY sum(u.requests) DESC, u.prompt_version
+LIMIT 1
+
+
 -- incident --
 -- One incident with its alert and how often it came back.
 SELECT i.*, (SELECT min(a.episode_id) FROM _genai.incident_alert a WHERE a.incident_id = i.id) AS first_alert
@@ -33,8 +44,9 @@ INSERT INTO _genai.incident_alert (incident_id, episode_id) VALUES (%(incident_i
 
 
 -- level --
--- What a selection cost in a window: spend for an hour, cost of a request, and calls without a price for an hour.
-SELECT coalesce(sum(u.cost_pico_usd), 0) * 1e-12 / (extract(epoch FROM %(end)s::timestamptz - %(start)s::timestamptz) / 3600)
+-- What a selection cost in a window: in all, for an hour, a request, and calls without a price in all and for an hour.
+SELECT coalesce(sum(u.cost_pico_usd), 0) * 1e-12 AS usd, coalesce(sum(u.unpriced_calls), 0)::bigint AS unpriced_calls,
+    coalesce(sum(u.cost_pico_usd), 0) * 1e-12 / (extract(epoch FROM %(end)s::timestamptz - %(start)s::timestamptz) / 3600)
         AS usd_per_hour,
     sum(u.cost_pico_usd) * 1e-12 / nullif(sum(u.requests), 0) AS usd_per_request,
     coalesce(sum(u.unpriced_calls), 0) / (extract(epoch FROM %(end)s::timestamptz - %(start)s::timestamptz) / 3600)

@@ -44,7 +44,9 @@ def test_deploy_and_storm_are_alerted_though_few_customers_are_awake(played: tup
     with psycopg.connect(dsn, autocommit=True, options="-c timezone=UTC") as connection:
         told = {alert.title for alert in raised(connection, plan, "http://127.0.0.1:4319")}
         explain_due(connection)
-        query = "SELECT class, subject FROM genai.alert_story s JOIN genai.alert_episode e ON e.id = s.episode_id"
+        query = (
+            "SELECT class, subject FROM genai.alert_story s JOIN genai.alert_episode e ON e.id = s.episode_id"
+        )
         drift = connection.execute(f"{query} WHERE e.rule = 'cost_drift_prompt'").fetchone()
     assert {"Cost per request drift by prompt version", "Request burst with falling success"} <= told
     assert drift == ("deploy", "answer_v8")

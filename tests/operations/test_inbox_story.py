@@ -10,7 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from operations.compare.model import Focus, Question, compare
+from operations.compare.cause import cause_of, name_of, unlisted_cause
+from operations.compare.model import Comparison, Focus, Question, compare
 from operations.inbox.frozen import from_document, to_document
 from operations.inbox.receive import receive, rows
 from operations.inbox.story import explain_due, question_of, stored, tell, today, worth_telling
@@ -66,6 +67,24 @@ def test_a_driver_that_reads_as_nothing_is_left_out_beside_one_that_does_not(
     small, large = (replace(driver, excess_usd=Decimal(usd)) for usd in ("0.0049", "-3"))
     assert worth_telling([large, small]) == [large]
     assert worth_telling([small]) == [small]
+
+
+def test_the_cause_is_what_the_class_names_unless_a_part_of_it_makes_most_of_the_change(
+    connection: psycopg.Connection[Any],
+) -> None:
+    answer = tell(connection, Question(NOW, NOW + HOUR)).answer
+    version = {"endpoint": CALL.endpoint, "prompt_version": "v2"}
+    part = {"endpoint": CALL.endpoint, "prompt_version": "v2", "tenant": "acme"}
+
+    def of(share: float) -> Comparison:
+        driver = replace(answer.drivers[0], **part, model=None, provider=None, share_of_change=share)
+        return answer._replace(drivers=[driver])
+
+    assert cause_of(of(0.1)) == unlisted_cause(of(0.1), Focus()) == version
+    assert cause_of(of(0.9)) == part
+    assert unlisted_cause(of(0.9), Focus()) == {}
+    assert unlisted_cause(of(0.1), Focus(**version)) == {}
+    assert name_of(cause_of(of(0.1))) == f"{CALL.endpoint} · v2"
 
 
 def test_a_story_read_back_is_the_story(connection: psycopg.Connection[Any]) -> None:

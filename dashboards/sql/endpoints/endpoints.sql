@@ -12,8 +12,8 @@ FROM genai.compare(
     '*', '*', genai.panel_focus('$user'),
     genai.panel_focus('$tenant'), genai.panel_focus('$model'), NULL,
     genai.panel_focus('$service'), 25) t
-CROSS JOIN LATERAL genai.compare_page(
-    $__timeFrom()::timestamptz, $__timeTo()::timestamptz, genai.panel_baseline('$baseline'),
+CROSS JOIN LATERAL genai.row_page(
+    'endpoint', $__timeFrom()::timestamptz, $__timeTo()::timestamptz, genai.panel_baseline('$baseline'),
     array_to_string(ARRAY[$env]::text[], ','), '$data_mode', t.segment, '*', genai.panel_focus('$user'),
     genai.panel_focus('$tenant'), genai.panel_focus('$model'), genai.panel_focus('$service')) p
 WHERE NOT t.is_total

@@ -6,7 +6,7 @@ FROM genai.prompt_verdict(
     genai.panel_focus('$endpoint'), genai.panel_focus('$prompt_version'), genai.panel_focus('$user'),
     genai.panel_focus('$tenant'), genai.panel_focus('$model'), genai.panel_focus('$service'),
     p_baseline => genai.panel_baseline('$baseline')) p
-CROSS JOIN LATERAL genai.compare_page(
-    $__timeFrom()::timestamptz, $__timeTo()::timestamptz, genai.panel_baseline('$baseline'),
+CROSS JOIN LATERAL genai.row_page(
+    'prompt_version', $__timeFrom()::timestamptz, $__timeTo()::timestamptz, genai.panel_baseline('$baseline'),
     array_to_string(ARRAY[$env]::text[], ','), '$data_mode', coalesce(p.endpoint, '*'), coalesce(p.prompt_version, '*'),
     genai.panel_focus('$user'), genai.panel_focus('$tenant'), genai.panel_focus('$model'), genai.panel_focus('$service')) c

@@ -8,7 +8,7 @@ FROM genai.identity_share(
     genai.panel_focus('$endpoint'), '*', '*',
     '*', genai.panel_focus('$model'),
     genai.panel_focus('$service'), 20) t
-CROSS JOIN LATERAL genai.compare_page(
-    $__timeFrom()::timestamptz, $__timeTo()::timestamptz, genai.panel_baseline('$baseline'),
+CROSS JOIN LATERAL genai.row_page(
+    'tenant', $__timeFrom()::timestamptz, $__timeTo()::timestamptz, genai.panel_baseline('$baseline'),
     array_to_string(ARRAY[$env]::text[], ','), '$data_mode', genai.panel_focus('$endpoint'), '*', '*',
     t.name, genai.panel_focus('$model'), genai.panel_focus('$service')) p

@@ -22,14 +22,14 @@ $$;
 -- The sentence and the focus of an alert about spend, as `genai.classify` tells them of its own window; no row for another
 -- rule, or a row that is far from firing: the story takes a tenth of a second, and a condition in SQL would be looked at
 -- only after it. A prompt version is told as its endpoint: only there it has a past. The focus is the first driver of what the
--- class is about, if it contains what the sentence names; else that.
+-- class is about, if it contains what the sentence names and makes half of the change; else that.
 CREATE FUNCTION genai.alert_story(p_rule text, p_row genai.alert_row)
 RETURNS TABLE (sentence text, class text, focus jsonb) LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
     IF p_row.score >= 0.8 AND p_rule IN ('cost_drift_endpoint', 'cost_drift_prompt', 'concentration_tenant',
         'concentration_user', 'burst_failing') THEN
         RETURN QUERY
-        SELECT c.sentence, c.class, CASE WHEN d.driver @> n.named THEN d.driver ELSE coalesce(n.named, d.driver) END
+        SELECT c.sentence, c.class, CASE WHEN d.driver @> n.named AND (d.driver ->> 'share_of_change')::float8 >= 0.5 THEN d.driver ELSE coalesce(n.named, d.driver) END
         FROM genai.classify(p_row.window_from, p_row.window_to, genai.baseline_text(p_row.baseline), p_row.env,
             p_row.data_mode, p_endpoint => nullif(p_row.endpoint, '')) c
         CROSS JOIN LATERAL (SELECT nullif(c.evidence -> 'focus', 'null') AS named) n

@@ -1,5 +1,5 @@
 -- ranges: storage/schema/measures.py
--- What a reader must know before believing the figures of a dashboard: one row when something is missing, else none.
+-- What a reader must know before believing the figures of a dashboard, or working on what they show: one row, or none.
 
 CREATE FUNCTION genai.minute_text(p_time timestamptz) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT to_char(p_time AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
@@ -116,7 +116,7 @@ RETURNS TABLE (environment text, data_mode text, note text) LANGUAGE sql STABLE 
     LIMIT 1
 $$;
 
--- One row where something is missing: the most important thing as a word, all of it in sentences, and where to look. The
+-- One row where something is missing or an incident is open: the most important thing as a word, all of it in sentences, and where to look. The
 -- selection and focus columns are what the link sets: `selection` as it stands in an address.
 CREATE FUNCTION genai.panel_notes(
     p_uid text, p_from timestamptz, p_to timestamptz, p_baseline text, p_env text, p_data_mode text, p_endpoint text,
@@ -160,23 +160,26 @@ CREATE FUNCTION genai.panel_notes(
         FROM fact f CROSS JOIN LATERAL genai.elsewhere(p_from, p_to, p_env, p_data_mode) o
         WHERE f.calls = 0
         UNION ALL
-        SELECT 5, 'baseline', b.note, NULL, NULL, NULL, NULL, genai.panel_baseline(p_baseline), NULL, NULL, NULL, NULL, NULL,
+        SELECT 5, 'incident', i.note, 'Incidents', 'spanledger-incidents', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+        FROM genai.incident_note(p_uid, p_to, p_env, p_data_mode, p_endpoint, p_prompt_version, p_user, p_tenant, p_model, p_service) i
+        UNION ALL
+        SELECT 6, 'baseline', b.note, NULL, NULL, NULL, NULL, genai.panel_baseline(p_baseline), NULL, NULL, NULL, NULL, NULL,
             NULL
         FROM fact f CROSS JOIN LATERAL (SELECT nullif(genai.baseline_note(
             p_baseline, p_from, p_to, f.data_from, f.calls, f.before, p_tells_story), '') AS note) b
         WHERE b.note IS NOT NULL
         UNION ALL
-        SELECT 6, 'at least', 'Totals with ≥ are lower bounds: '
+        SELECT 7, 'at least', 'Totals with ≥ are lower bounds: '
                 || genai.lower_bound_text(f.unpriced, f.uncertain, f.unread) || '.',
             'What is missing', 'spanledger-models', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
         FROM fact f WHERE genai.at_least(f.unpriced, f.uncertain, f.unread)
         UNION ALL
-        SELECT 7, 'at least', 'The baseline is a lower bound: '
+        SELECT 8, 'at least', 'The baseline is a lower bound: '
                 || genai.lower_bound_text(f.unpriced_before, f.uncertain_before, 0) || '.',
             NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
         FROM fact f WHERE genai.at_least(f.unpriced_before, f.uncertain_before, 0)
         UNION ALL
-        SELECT 8, 'range', n.note, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+        SELECT 9, 'range', n.note, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
         FROM (SELECT CASE WHEN p_env <> '*' AND genai.dashboard_on(p_uid)
             THEN genai.folded_notice(p_from, p_to, p_env, p_data_mode) END AS note) n
         WHERE n.note IS NOT NULL
