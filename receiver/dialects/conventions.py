@@ -83,6 +83,8 @@ CACHE: tuple[Row, ...] = (
     Row("openlit.instrumentation.bedrock", OUTSIDE, _OPENLIT + "python bedrock/utils.py"),
     Row("@openlit/instrumentation-anthropic", OUTSIDE, _OPENLIT + "typescript anthropic/wrapper.ts"),
     Row("@openlit/instrumentation-bedrock", OUTSIDE, _OPENLIT + "typescript bedrock/wrapper.ts"),
+    Row("braintrust", INSIDE, "github.com/braintrustdata/braintrust-sdk-ruby@25f80b6 trace/tokens.rb"),
+    Row("github.com/braintrustdata", INSIDE, "its Go SDK, trace/contrib/anthropic: `promptTotal`"),
     Row("genkit", OUTSIDE, "github.com/firebase/genkit js/plugins/anthropic/src/runner/stable.ts"),
     Row("langsmith", INSIDE, _LANGCHAIN),
     Row("litellm", INSIDE, _CAPTURED + "litellm-otel (1.106); for 1.64 to 1.76 see `write_counted`"),

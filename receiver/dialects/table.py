@@ -96,12 +96,14 @@ class LogEvent(NamedTuple):
         failed: whether the call failed, of the values read.
         bare: the name without the emitter's, as `event.name` may hold it.
         scope: beginning of the scope names of records that hold the bare name.
+        begins: a record's time is that of the call's beginning where it was observed at its end.
     """
 
     name: str
     failed: Callable[[Values], bool] = lambda values: False
     bare: str = ""
     scope: str = ""
+    begins: bool = False
 
 
 Judge: TypeAlias = Callable[[Values, bool], Verdict | None]

@@ -43,7 +43,7 @@ much."""
 
 _KNOWN = (
     "com.anthropic.claude_code", "claude_code.", "codex", "gemini_cli.", "gemini-cli", "qwen-code",
-    "copilot_chat.", "github.copilot",
+    "copilot_chat.", "github.copilot", "opencode.", "com.opencode",
 )  # fmt: skip
 """Emitters and events whose vocabulary is known: what their other events count is no call's usage."""
 
@@ -58,7 +58,7 @@ _TEXTS = {name: _text(name) for name in EVENTS}
 _BY_TEXT = {_TEXTS[name]: event for name, event in EVENTS.items()}
 _BY_FIELD = {name.encode(): event for name, event in EVENTS.items()}
 _BARE = {(event.bare, event.scope): event for event in EVENTS.values() if event.bare}
-_CLIENT = 3
+_CLIENT, _MS = 3, 1_000_000
 _FAILED = b"\x18\x02"
 """A `Status` with code ERROR and nothing else."""
 _IDENTIFYING = ("response_id", "conversation_id", "model", "input_tokens", "output_tokens", "event_sequence")
@@ -68,7 +68,8 @@ _IDENTIFYING = ("response_id", "conversation_id", "model", "input_tokens", "outp
 class LogSpan:
     """The span that a log record stands for (`receiver.otlp.wire.Span`).
 
-    It begins its duration before the record was written. Its parent is the span that was active then.
+    It begins its duration before the record was written, or at the record's time (`LogEvent.begins`). Its
+    parent is the span that was active then.
     """
 
     trace_id: bytes
@@ -150,7 +151,7 @@ class _LogDecoder:
             origin = _emitter(event, origin)
         plan, reading = self._tables.plans.emitter(origin).read_attributes(record.attributes)
         failed = event is not None and event.failed(reading.values)
-        span = _span(record, name, reading, _FAILED if failed else b"")
+        span = _span(record, name, reading, _FAILED if failed else b"", event is not None and event.begins)
         return judge_span(span, plan, reading, self._received_ns, resource)
 
     def _unread(self, seen: ReadSpan, keys: tuple[str, ...]) -> UncountedSpan:
@@ -209,11 +210,14 @@ def _emitter(event: LogEvent, origin: Origin) -> Origin:
     return origin if event.name.startswith("gen_ai.") else Origin(event.name, origin.version)
 
 
-def _span(record: LogRecord, name: str, reading: FieldValues, status: bytes) -> LogSpan:
+def _span(record: LogRecord, name: str, reading: FieldValues, status: bytes, begins: bool) -> LogSpan:
     values = reading.values
-    end = record.time or record.observed
-    start = end - values.get("duration_us", 0) * 1000
-    said = [name, end, *(values.get(field) for field in _IDENTIFYING)]
+    told = record.time or record.observed
+    lasts = values.get("duration_us", 0) * 1000
+    start, end = told - lasts, told
+    if begins and record.observed >= told + lasts - _MS:
+        start, end = told, told + lasts
+    said = [name, told, *(values.get(field) for field in _IDENTIFYING)]
     digest = blake2b(repr(said).encode("utf-8", "replace"), digest_size=24).digest()
     is_traced = len(record.trace_id) == 16 and any(record.trace_id)
     return LogSpan(

@@ -252,3 +252,46 @@ def test_a_completed_response_whose_usage_was_unreadable_is_no_failure() -> None
             "error.message": "failed to parse ResponseCompleted"}  # fmt: skip
     call = one(record(told), scope="codex_otel.log_only")
     assert (call.status, call.input_tokens, call.usage_source) == ("success", None, "missing")
+
+
+OPENCODE = {
+    "event.name": "api_request", "session.id": "ses_1", "model": "gpt-5", "provider": "openai",
+    "gen_ai.provider.name": "openai", "agent.name": "build", "cost_usd": 0.0123, "duration_ms": 4200,
+    "input_tokens": 100, "output_tokens": 20, "reasoning_tokens": 7, "cache_read_tokens": 50,
+    "cache_creation_tokens": 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("named", "scope"), [("api_request", "com.opencode"), ("opencode.api_request", "another.plugin")]
+)
+def test_opencode_counts_the_cache_and_the_reasoning_beside(named: str, scope: str) -> None:
+    """Whatever provider it asked: Anthropic's cache as well as the reasoning of OpenAI."""
+    call = one(record(OPENCODE | {"event.name": named}), scope=scope)
+    assert (call.input_tokens, call.cache_read_tokens, call.output_tokens, call.reasoning_tokens) == (
+        150, 50, 27, 7,
+    )  # fmt: skip
+    assert (call.dialect, call.provider, call.model, call.conversation_id) == (
+        "opencode", "openai", "gpt-5", "ses_1",
+    )  # fmt: skip
+    assert (call.latency_us, call.reported_cost_pico_usd) == (4_200_000, 12_300_000_000)
+    assert not call.flags & Flag.USAGE_AMBIGUOUS
+    claude = {"model": "claude-sonnet-4-5", "provider": "anthropic", "gen_ai.provider.name": "anthropic",
+              "reasoning_tokens": 0, "cache_creation_tokens": 30}  # fmt: skip
+    call = one(record(OPENCODE | {"event.name": named} | claude), scope=scope)
+    assert (call.input_tokens, call.cache_write_tokens, call.output_tokens) == (180, 30, 20)
+
+
+def test_an_error_of_opencode_is_a_failed_call_and_its_other_events_are_none() -> None:
+    told = {"session.id": "ses_1", "model": "gpt-5", "provider": "openai", "error": "429 rate limited",
+            "duration_ms": 12}  # fmt: skip
+    assert one(record(told | {"event.name": "api_error"}), scope="com.opencode").status == "error"
+    other = decoded(record({"event.name": "session.totals", "total_tokens": 9000}), scope="com.opencode")
+    assert (other.calls, other.sightings) == ([], [])
+
+
+@pytest.mark.parametrize(("observed", "begins"), [(4_200, 0), (4_250, 0), (0, -4_200), (30, -4_200)])
+def test_opencode_tells_when_a_call_began_if_it_was_observed_at_its_end(observed: int, begins: int) -> None:
+    made = record(OPENCODE, observed_time_unix_nano=T0 + observed * 1_000_000)
+    call = one(made, scope="com.opencode")
+    assert (call.time_ns - T0, call.latency_us) == (begins * 1_000_000, 4_200_000)
