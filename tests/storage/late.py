@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -13,6 +13,7 @@ from processor.calls.identity import Mode, identity_rules
 from processor.calls.tenants import Tenants
 from processor.pricing.charge import Charge
 from receiver.otlp.decode import decode
+from receiver.otlp.logs import decode_logs
 from storage.ingest.writer import Writer
 from storage.late.binder import Binder, Bound
 from tests.receiver.spans import T0, Made, request
@@ -62,8 +63,13 @@ class Late:
         batches = [self._admitted(body, minute) for body in bodies]
         self.writers[receiver].write([(batch, [price(call) for call in batch.calls]) for batch in batches])
 
-    def _admitted(self, body: bytes, minute: float) -> Batch:
-        batch = decode(body, self._begin_ns + round(minute * MINUTE_NS))
+    def send_logs(self, body: bytes, minute: float = 0, receiver: int = 0) -> None:
+        """A request of log records."""
+        batch = self._admitted(body, minute, decode_logs)
+        self.writers[receiver].write([(batch, [price(call) for call in batch.calls])])
+
+    def _admitted(self, body: bytes, minute: float, read: Callable[[bytes, int], Batch] = decode) -> Batch:
+        batch = read(body, self._begin_ns + round(minute * MINUTE_NS))
         rules = replace(RULES, tenants=self.tenants, late_limit_ns=self._late_limit_ns)
         batch.calls = [call for call in batch.calls if admit(call, rules) is None]
         batch.sightings = [admit_sighting(sighting, rules) for sighting in batch.sightings]

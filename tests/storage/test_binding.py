@@ -11,7 +11,8 @@ import psycopg
 import pytest
 
 from storage.late.binder import FORGET
-from tests.receiver.spans import CHAT, Made
+from tests.receiver.spans import CHAT, T0, TRACE, Made
+from tests.receiver.test_logs import OPENCODE, logs, record
 from tests.storage.late import Late, late_ledger
 from tests.storage.ledger import rows, value
 
@@ -280,3 +281,28 @@ def test_a_call_takes_the_model_that_an_ancestor_of_another_request_names(late: 
     late.send(Made(turn, 1, name="session_task.turn", scope=("codex_cli_rs", "0.144")), minute=1)
     late.bind(1)
     assert late.calls("provider", "model", "request_model") == [("openai", "gpt-5.5", "gpt-5.5")]
+
+
+OPENCODE_SPAN = {
+    "openinference.span.kind": "LLM", "llm.model_name": "gpt-5", "llm.provider": "openai",
+    "llm.token_count.prompt": 100, "llm.token_count.completion": 20,
+    "llm.token_count.completion_details.reasoning": 7, "llm.token_count.prompt_details.cache_read": 50,
+    "llm.token_count.total": 177,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("first", ["span", "event"])
+def test_opencodes_event_and_span_of_a_message_are_one_call(late: Late, first: str) -> None:
+    """The event is told within the span, by another signal and so always in another request."""
+    event = record(
+        OPENCODE, trace_id=TRACE, span_id=bytes([0] * 7 + [3]), observed_time_unix_nano=T0 + 4_200_000_000
+    )
+    body = logs(event, scope="com.opencode")
+    span = Made(OPENCODE_SPAN, span_id=3, end=4_200, scope=("com.opencode", "1.5"))
+    sends = [lambda: late.send(span), lambda: late.send_logs(body)]
+    for send in sends if first == "span" else reversed(sends):
+        send()
+        late.bind()
+    assert late.calls("input_tokens", "output_tokens", "cache_read_tokens", "reasoning_tokens") == [
+        (150, 27, 50, 7)
+    ]
