@@ -1,7 +1,7 @@
 """Braintrust's SDKs by OpenTelemetry (Go, Java, Ruby, .NET): `braintrust.*`, most of it JSON texts.
 
-`prompt_tokens` includes what was read from and written to the cache, for every provider. Java and Go tell
-Anthropic's writes by their lifetime; .NET writes each count as an attribute of its own.
+`prompt_tokens` includes what was read from and written to the cache. Java and Go tell Anthropic's writes by
+their lifetime. .NET writes each count as an attribute of its own, and of Anthropic's cache none.
 
 Source:
     braintrustdata/braintrust-sdk-ruby, lib/braintrust/trace/tokens.rb (25f80b6); braintrust-sdk-go,

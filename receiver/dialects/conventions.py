@@ -125,6 +125,13 @@ REASONING: tuple[Row, ...] = (
 LOSES_REASONING = ("gemini-cli", "qwen-code")
 """Emitters whose spans count the candidates of an answer only; their log events have the thoughts as well."""
 
+MIXES_REASONING = ("com.opencode", "opencode.")
+"""Emitters whose output left reasoning out only from some version on, which nothing tells, the total neither.
+
+Source: https://github.com/anomalyco/opencode/issues/17566 (`getUsage` of March 2026 has it in both; fixed by
+May); https://github.com/HarnessRouter/harnessrouter/pull/216 (1.18.31 measured: the output without it).
+"""
+
 LOSES_CACHE: tuple[tuple[str, str], ...] = (
     ("opentelemetry.instrumentation.botocore", ""),  # `invoke_model`; `converse` spans carry the counts
     ("opentelemetry.instrumentation.bedrock", ""),  # the same
@@ -136,6 +143,8 @@ LOSES_CACHE: tuple[tuple[str, str], ...] = (
     ("openinference.instrumentation.claude_agent_sdk", ""),  # before it had attributes for the cache
     ("@arizeai/openinference-instrumentation-claude-agent-sdk", ""),  # src/messageProcessor.ts
     ("opentelemetry-instrumentation-ruby_llm", ""),  # patches/chat.rb: input and output alone
+    ("langwatch", ""),  # python-sdk, `SpanMetrics`: input and output alone
+    ("braintrust-dotnet", ""),  # src/Braintrust.Sdk.Anthropic/InstrumentedMessageService.cs: the same
 )
 """Scope and version: an Anthropic-shaped span of these without cached counts may have lost them for good."""
 
@@ -205,6 +214,7 @@ def convention(origin: Origin) -> Convention:
             for scope, version in LOSES_CACHE
         ),
         loses_reasoning=origin.scope.startswith(LOSES_REASONING),
+        mixes_reasoning=origin.scope.startswith(MIXES_REASONING),
         handles=origin.scope.startswith("codex"),
         estimates=next((e for scope, e in _ESTIMATES if origin.scope.startswith(scope)), ""),
     )

@@ -1,11 +1,10 @@
-"""LangWatch's SDKs: `langwatch.*` beside `gen_ai.*`; counts inside a JSON object until 2026, then in both.
+"""LangWatch's SDKs: `langwatch.*` beside `gen_ai.*`; counts inside a JSON object, in newer versions in both.
 
-The object's input is what the application or its framework handed over: only arithmetic and the conventions'
-own attributes tell of the cache.
+The object has no counts of the cache, and its input is what the application or its framework handed over.
 
 Source:
-    langwatch/langwatch, python-sdk/src/langwatch/attributes.py and telemetry/span.py,
-    typescript-sdk/src/observability-sdk, sdk-go/attributes.go.
+    langwatch/langwatch, python-sdk/src/langwatch/telemetry/span.py and domain (`SpanMetrics`); its tests of
+    both forms of the object, `canonicalizeSpanAttributesService`.
 """
 
 from __future__ import annotations
@@ -17,11 +16,8 @@ from receiver.dialects.table import FALLBACK, Dialect, Key, judge_kinds, metadat
 _METRICS = "langwatch.metrics"
 _CALLS = {"llm": "chat"}
 _COUNTS = {
-    "input_tokens": ("promptTokens", "prompt_tokens", "input_tokens"),
-    "output_tokens": ("completionTokens", "completion_tokens", "output_tokens"),
-    "reasoning_tokens": ("reasoningTokens", "reasoning_tokens"),
-    "cache_read_tokens": ("cacheReadInputTokens", "cache_read_input_tokens"),
-    "cache_write_tokens": ("cacheCreationInputTokens", "cache_creation_input_tokens"),
+    "input_tokens": ("promptTokens", "prompt_tokens"),
+    "output_tokens": ("completionTokens", "completion_tokens"),
     "reported_cost": ("cost",),
 }
 

@@ -1,12 +1,12 @@
 """OpenCode, by the plugins that export it: log events in Claude Code's words, and OpenInference's spans.
 
-OpenCode takes the cache out of the input and the reasoning out of the output of every provider, so both stand
-beside them. The event and the span of a message have one span id.
+OpenCode takes the cache out of the input, and since May 2026 the reasoning out of the output, whatever the
+provider: both stand beside them. Which version it was nothing tells (`conventions.MIXES_REASONING`). The
+event of a message is written within its span.
 
 Source:
     DEVtheOPS/opencode-plugin-otel, src/handlers/message.ts (20c3b17; bare names under the scope
-    `com.opencode`); gcornut/opencode-otel, docs/claude-code-vs-opencode-otel.md; sst/opencode,
-    packages/opencode/src/session/index.ts, `getUsage`.
+    `com.opencode`, which src/index.ts gives); gcornut/opencode-otel, docs/claude-code-vs-opencode-otel.md.
 """
 
 from __future__ import annotations

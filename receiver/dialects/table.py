@@ -265,6 +265,7 @@ class Convention:
             `streams without cached counts`, `streams, unanswered` (and OpenLLMetry's answers without their
             model), `invoke_model of Mistral and Cohere`, or none (empty).
         loses_reasoning: the output count leaves it out, and nothing on the span shows it.
+        mixes_reasoning: it stands beside the output, and in older versions in it as well; none says which.
         handles: the spans are those of handling the answer: their length is not the call's.
     """
 
@@ -272,5 +273,6 @@ class Convention:
     reasoning: str = OPEN
     loses_cache: bool = False
     loses_reasoning: bool = False
+    mixes_reasoning: bool = False
     estimates: str = ""
     handles: bool = False

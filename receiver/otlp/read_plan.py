@@ -206,7 +206,13 @@ class ReadPlan:
         self.is_plain = not self._telling
         self.whole_shapes = whole_shapes(self.convention)
         told = self.convention
-        self.unconventional = told.loses_cache or told.loses_reasoning or bool(told.estimates) or unread_cache
+        self.unconventional = (
+            told.loses_cache
+            or told.loses_reasoning
+            or told.mixes_reasoning
+            or bool(told.estimates)
+            or unread_cache
+        )
         self.has_streaming = "streaming" in keys or "vercel_operation" in keys
         self.has_timings = not TIMINGS.isdisjoint(keys)
         self.rare_counts = not RARE_COUNTS.isdisjoint(keys)

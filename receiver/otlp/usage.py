@@ -128,7 +128,17 @@ def _repair(call: ModelCall, convention: Convention, plan: ReadPlan) -> int:
         call.flags |= Flag.USAGE_LOSSY if may_cache(call.provider, call.model) else 0
     if convention.loses_reasoning and call.output_tokens is not None and call.reasoning_tokens is None:
         call.flags |= Flag.USAGE_LOSSY
-    return _mark_estimate(call, convention.estimates, plan)
+    rank = _mark_estimate(call, convention.estimates, plan)
+    if convention.mixes_reasoning and _may_hold_reasoning_twice(call):
+        call.flags |= Flag.USAGE_AMBIGUOUS
+        rank = max(rank, USAGE_AMBIGUOUS)
+    return rank
+
+
+def _may_hold_reasoning_twice(call: ModelCall) -> bool:
+    """Whether the output as sent had room for the reasoning that was added to it."""
+    reasoning = call.reasoning_tokens or 0
+    return 0 < 2 * reasoning <= (call.output_tokens or 0)
 
 
 def _written(write: int | None, values: Values) -> int | None:

@@ -275,11 +275,21 @@ def test_opencode_counts_the_cache_and_the_reasoning_beside(named: str, scope: s
         "opencode", "openai", "gpt-5", "ses_1",
     )  # fmt: skip
     assert (call.latency_us, call.reported_cost_pico_usd) == (4_200_000, 12_300_000_000)
-    assert not call.flags & Flag.USAGE_AMBIGUOUS
     claude = {"model": "claude-sonnet-4-5", "provider": "anthropic", "gen_ai.provider.name": "anthropic",
               "reasoning_tokens": 0, "cache_creation_tokens": 30}  # fmt: skip
     call = one(record(OPENCODE | {"event.name": named} | claude), scope=scope)
     assert (call.input_tokens, call.cache_write_tokens, call.output_tokens) == (180, 30, 20)
+    assert not call.flags & Flag.USAGE_AMBIGUOUS
+
+
+@pytest.mark.parametrize(("output", "is_open"), [(20, True), (7, True), (6, False)])
+def test_reasoning_that_an_older_opencode_may_have_left_in_the_output_is_marked(
+    output: int, is_open: bool
+) -> None:
+    """Nothing on the event tells its version; more reasoning than output cannot be a part of it."""
+    call = one(record(OPENCODE | {"output_tokens": output}), scope="com.opencode")
+    assert (call.output_tokens, call.reasoning_tokens) == (output + 7, 7)
+    assert bool(call.flags & Flag.USAGE_AMBIGUOUS) is is_open
 
 
 def test_an_error_of_opencode_is_a_failed_call_and_its_other_events_are_none() -> None:

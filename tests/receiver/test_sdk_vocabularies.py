@@ -23,7 +23,9 @@ class TestOpenCode:
             "llm.token_count.prompt_details.cache_read": 50,
             "llm.token_count.prompt_details.cache_write": 0, "llm.token_count.total": 177,
         }  # fmt: skip
-        assert counts(read(told, "com.opencode")) == (150, 27, 50, 0, 7)
+        call = read(told, "com.opencode")
+        assert counts(call) == (150, 27, 50, 0, 7)
+        assert call.flags & Flag.USAGE_AMBIGUOUS, "the plugin adds the total up, whatever OpenCode's version"
 
 
 class TestBraintrust:
@@ -70,6 +72,14 @@ class TestBraintrust:
         call = read(told, "braintrust-dotnet")
         assert (counts(call), call.model) == ((10, 20, None, None, None), "gpt-4o-mini")
 
+    def test_what_dotnets_client_of_anthropic_leaves_out_is_marked(self) -> None:
+        """src/Braintrust.Sdk.Anthropic/InstrumentedMessageService.cs: input and output of the usage alone."""
+        told = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "anthropic",
+                "gen_ai.request.model": "claude-sonnet-4-5", "gen_ai.usage.input_tokens": 10,
+                "gen_ai.usage.output_tokens": 20, "braintrust.metrics.prompt_tokens": 10,
+                "braintrust.metrics.completion_tokens": 20, "braintrust.metrics.tokens": 30}  # fmt: skip
+        assert read(told, "braintrust-dotnet").flags & Flag.USAGE_LOSSY
+
     @pytest.mark.parametrize("kind", ["task", "eval", "score", "tool"])
     def test_a_span_around_calls_is_none(self, kind: str) -> None:
         told = self.span(self.METRICS) | {"braintrust.span_attributes": json.dumps({"type": kind})}
@@ -102,6 +112,11 @@ class TestLangWatch:
                 "gen_ai.usage.prompt_tokens": 10, "gen_ai.usage.completion_tokens": 5,
                 "langwatch.metrics": '{"prompt_tokens": 10, "completion_tokens": 5}'}  # fmt: skip
         assert counts(read(told, "langwatch")) == (10, 5, None, None, None)
+
+    def test_a_claude_without_counts_of_the_cache_may_have_lost_them(self) -> None:
+        told = {"langwatch.span.type": "llm", "gen_ai.request.model": "claude-sonnet-4-5",
+                "langwatch.metrics": '{"prompt_tokens": 10, "completion_tokens": 5}'}  # fmt: skip
+        assert read(told, "langwatch").flags & Flag.USAGE_LOSSY
 
     def test_a_chain_that_repeats_usage_is_none(self) -> None:
         told = {"langwatch.span.type": "chain", "langwatch.metrics": '{"prompt_tokens": 10}'}

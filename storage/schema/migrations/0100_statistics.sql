@@ -1,5 +1,5 @@
--- No statistics of columns that are only summed or shown: no plan asks for them, and sampling all of them was two thirds of
--- what autovacuum's ANALYZE costs a ledger that grows (docs/benchmarks.md). Those of what queries filter and join by stay.
+-- No statistics of columns that are only summed or shown: no plan asks for them, and sampling them was half of what
+-- autovacuum's ANALYZE costs a ledger that grows. Those of what queries filter and join by stay.
 DO $$
 DECLARE
     v_table text;
