@@ -8,12 +8,16 @@ ON CONFLICT (sha256) DO UPDATE SET loaded_at = now()
 RETURNING id
 
 
--- add_price_vector --
--- One price of one model, as it was multiplied.
+-- add_price_vectors --
+-- Prices of models, each as it was multiplied; one that is there already stays as it is.
 INSERT INTO _genai.price_vector (id, map_id, provider, model, service_tier, valid_from, valid_to, threshold_tokens,
                                  coefficients, source, source_url, checked_at)
-VALUES (%(id)s, %(map_id)s, %(provider)s, %(model)s, %(service_tier)s, %(valid_from)s::timestamptz,
-        %(valid_to)s::timestamptz, %(threshold_tokens)s, %(coefficients)s, %(source)s, %(source_url)s, %(checked_at)s)
+SELECT v.id, %(map_id)s, v.provider, v.model, v.service_tier, v.valid_from, v.valid_to, v.threshold_tokens,
+       v.coefficients, v.source, v.source_url, v.checked_at
+FROM jsonb_to_recordset(%(vectors)s) AS v (
+    id bigint, provider text, model text, service_tier text, valid_from timestamptz, valid_to timestamptz,
+    threshold_tokens bigint, coefficients jsonb, source text, source_url text, checked_at date
+)
 ON CONFLICT (id) DO NOTHING
 
 

@@ -27,11 +27,10 @@ def register(connection: Connection, book: PriceBook) -> int:
     known = connection.execute(query, (book.map_hash,)).fetchone()
     if known:
         return int(known[0])
-    summary = book.summary()
     values = {
         "sha256": book.map_hash,
-        "base": summary.base,
-        "file_sha256": summary.file_sha256,
+        "base": book.base,
+        "file_sha256": book.file_sha256,
         "code_version": version(),
         "loaded_by": socket.gethostname(),
     }
@@ -45,8 +44,8 @@ def register(connection: Connection, book: PriceBook) -> int:
 
 def write_vectors(connection: Connection, map_id: int, vectors: Iterable[PriceVector]) -> None:
     """Write vectors that are not there yet; one that another map had already stays as it was written."""
-    with connection.cursor() as cursor:
-        cursor.executemany(ledger.query("add_price_vector"), [_values(map_id, vector) for vector in vectors])
+    rows = Jsonb([_values(vector) for vector in vectors])
+    connection.execute(ledger.query("add_price_vectors"), {"map_id": map_id, "vectors": rows})
 
 
 class VectorKeeper:
@@ -69,10 +68,9 @@ class VectorKeeper:
         self._written |= new.keys()
 
 
-def _values(map_id: int, vector: PriceVector) -> dict[str, object]:
+def _values(vector: PriceVector) -> dict[str, object]:
     return {
         "id": vector.id,
-        "map_id": map_id,
         "provider": vector.provider,
         "model": vector.model,
         "service_tier": vector.service_tier,
@@ -80,10 +78,10 @@ def _values(map_id: int, vector: PriceVector) -> dict[str, object]:
         "valid_to": _instant(vector.to_ns),
         # A tier is a vector of its own here: the count of input tokens above which this one holds.
         "threshold_tokens": vector.input_tokens_gt if vector.input_tokens_gt >= 0 else None,
-        "coefficients": Jsonb(vector.coefficients()),
+        "coefficients": vector.coefficients(),
         "source": vector.source,
         "source_url": vector.source_url,
-        "checked_at": vector.checked_at,
+        "checked_at": vector.checked_at and vector.checked_at.isoformat(),
     }
 
 

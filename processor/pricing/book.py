@@ -68,7 +68,9 @@ class PriceBook:
         "_summary",
         "_unknown",
         "_vectors",
+        "base",
         "checked_at",
+        "file_sha256",
         "map_hash",
     )
 
@@ -79,9 +81,13 @@ class PriceBook:
         summarise: Callable[[], MapSummary],
         map_hash: str,
         checked_at: date | None = None,
+        base: str = "",
+        file_sha256: str | None = None,
     ) -> None:
         self.checked_at = checked_at
         """The day the built-in list was last reviewed, where known."""
+        self.base, self.file_sha256 = base, file_sha256
+        """As in `MapSummary`, without the work of a summary."""
         self.map_hash = map_hash
         """SHA-256 over everything that decides a price; equal hashes give equal costs."""
         self._resolve = resolve

@@ -46,6 +46,8 @@ def load_price_book(path: Path | None = None, library: GenaiPrices | None = None
         _summary(price_map, listed, resolve, path, file_hash),
         sha256("\n".join(parts).encode()).hexdigest(),
         listed.checked_at,
+        listed.name,
+        file_hash,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import psycopg
 
@@ -23,14 +24,19 @@ from tests.operations.alert_documents import alert, grafana, milliseconds
 from tests.operations.ledger import ERROR_WITHOUT_USAGE, NO_USAGE, PRICED, UNPRICED, Call, fill
 
 ANCHOR = datetime(2026, 5, 20, 17, 30, tzinfo=UTC)
-PLAN: Plan = make_plan(ANCHOR, scale=0.25, days=1)
 HOSTILE_TENANT = """a&b #c+d/e "f" 'g' ü % \\ ${env} *"""
 """A tenant whose name holds everything that could break a link or a query."""
 
 
+@cache
+def plan() -> Plan:
+    """The day, drawn when it is first asked for."""
+    return make_plan(ANCHOR, scale=0.25, days=1)
+
+
 def fill_day(dsn: str) -> None:
     """Store the day: in prod and real data, with a trickle of staging and test data, and one hostile name."""
-    calls = list(calls_of(PLAN))
+    calls = list(calls_of(plan()))
     odd = calls[len(calls) // 10]  # some twenty hours ago: out of the windows that are compared
     extra = [
         Call(odd.time + timedelta(seconds=n), environment="staging", data_mode="test", prompt_version="v0")
@@ -170,7 +176,7 @@ def spend(start: datetime, end: datetime, wanted: Callable[[PlannedRequest], boo
     """Pico-USD of the plan's calls in [start, end)."""
     return sum(
         cost_of(request.model, call.usage) or 0
-        for request, call in PLAN.calls()
+        for request, call in plan().calls()
         if start <= _time(call) < end and wanted(request)
     )
 
@@ -180,7 +186,7 @@ def count(
 ) -> tuple[int, int]:
     """Calls and requests of the plan in [start, end)."""
     found = [
-        (request, call) for request, call in PLAN.calls() if start <= _time(call) < end and wanted(request)
+        (request, call) for request, call in plan().calls() if start <= _time(call) < end and wanted(request)
     ]
     return len(found), sum(call.attempt == 1 for _, call in found)
 

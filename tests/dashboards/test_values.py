@@ -18,7 +18,7 @@ from operations.web.parameters import question_of
 from tests.dashboards.browser import follow
 from tests.dashboards.files import DEFAULTS, dashboards, name_of, panels
 from tests.dashboards.macros import Range, Value, expand, fill
-from tests.dashboards.shop import ANCHOR, PAGES_AT, PLAN, count, spend
+from tests.dashboards.shop import ANCHOR, PAGES_AT, count, plan, spend
 
 Reader = psycopg.Connection[Any]
 DEPLOY = ANCHOR - timedelta(hours=6)
@@ -253,7 +253,7 @@ def test_incidents_and_the_alerts_in_none_are_marked_where_they_began(reader: Re
 
 def test_the_deploy_is_an_annotation_at_its_first_minute(reader: Reader) -> None:
     found = marks(reader, "Prompt versions first seen")
-    first = min(c.start_ns for r, c in PLAN.calls() if r.prompt.version == "answer_v8") // 60_000_000_000
+    first = min(c.start_ns for r, c in plan().calls() if r.prompt.version == "answer_v8") // 60_000_000_000
     at = {text: time for time, _, text, _ in found}
     assert at["Prompt version answer_v8 of support.answer first seen"].timestamp() == first * 60
     assert "Prompt version answer_v7 of support.answer first seen" not in at  # was there from the beginning

@@ -9,6 +9,7 @@ import urllib.request
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from rich.console import Console
 from demo import budgets, history, next_steps, questions, screen, shop, truth
 from demo import settings as files
 from demo.alerts import Alert
-from demo.plan import OK, make_plan
+from demo.plan import OK, Plan, make_plan
 from demo.stage import Process, telemetry
 from demo.traffic import Customers, requests_per_second
 from demo.truth import Totals
@@ -36,6 +37,14 @@ ANCHORS = [
     datetime(2026, 11, 24, 4, 17, tzinfo=UTC),
     datetime(2026, 11, 22, 23, 59, tzinfo=UTC),
 ]
+
+
+@cache
+def day_until(anchor: datetime, seed: int = 7) -> Plan:
+    """The day before a moment, drawn once for all tests: none changes it."""
+    return make_plan(anchor, seed, days=1)
+
+
 anchors = st.datetimes(datetime(2026, 1, 2), datetime(2030, 1, 1)).map(
     lambda moment: moment.replace(tzinfo=UTC)
 )
@@ -64,7 +73,7 @@ def test_every_call_lies_in_the_days_and_its_usage_adds_up(anchor: datetime, see
 @pytest.mark.parametrize("anchor", ANCHORS, ids=str)
 @pytest.mark.parametrize("seed", [7, 8])
 def test_the_findings_are_planted_at_any_hour(anchor: datetime, seed: int) -> None:
-    plan = make_plan(anchor, seed, days=1)
+    plan = day_until(anchor, seed)
     answers = questions.expected(plan)
     before, after = answers["before"]["answer_v7"], answers["after"]["answer_v8"]
     longer = (after.output_tokens / after.successes) / (before.output_tokens / before.successes)
@@ -153,7 +162,7 @@ def test_the_screen_cuts_nothing_off(width: int) -> None:
     with Path("/dev/null").open("w") as nowhere:
         console = Console(width=width, record=True, highlight=False, file=nowhere)
         for anchor in ANCHORS:
-            plan = make_plan(anchor, days=1)
+            plan = day_until(anchor)
             console.print(screen.report(plan, questions.expected(plan), screen.Delivery(20_163, 4.2, 333)))
         console.print(
             next_steps.alerts([Alert("Model without a price", LONG_SUMMARY)], "http://127.0.0.1:4319")
@@ -220,7 +229,7 @@ ABOVE_ZERO = {
 @pytest.mark.slow
 def test_history_writes_what_the_instrumentations_write(live_spans: tuple[list[Received], object]) -> None:
     live = _keys_by_kind(live_spans[0])
-    plan = make_plan(NOON_TUESDAY, days=1)
+    plan = day_until(NOON_TUESDAY)
     with otlp_sink() as sink:
         exporter = OTLPSpanExporter(f"{sink.url}/v1/traces")
         for service in history.SERVICES:

@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 
 from tests.operations.reference_decomposition import Cell, Terms, Window, decompose
+from tests.sizes import examples
 
 CELL = Cell(100, 100, 0, (10_000, 0, 0, 5_000), (20_000, 0, 0, 40_000, 0))
 """100 requests; 2 pico-USD per input token, 8 per output token."""
@@ -45,7 +46,7 @@ def flat(terms: Terms) -> list[int]:
 
 def test_terms_sum_to_the_change_with_no_rest() -> None:
     rng = random.Random(10)
-    for _ in range(3_000):
+    for _ in range(examples(3_000)):
         before, after = random_windows(rng)
         for per_call in (False, True):
             assert decompose(before, after, per_call=per_call).total == spend(after) - spend(before)
@@ -54,7 +55,7 @@ def test_terms_sum_to_the_change_with_no_rest() -> None:
 def test_swapping_the_windows_turns_the_signs() -> None:
     """Floors of odd sums lean one way, so a term may differ by one pico-dollar and never by more."""
     rng = random.Random(11)
-    for _ in range(1_500):
+    for _ in range(examples(1_500)):
         before, after = random_windows(rng)
         there, back = decompose(before, after), decompose(after, before)
         assert (there.new, there.gone) == (-back.gone, -back.new)

@@ -92,12 +92,9 @@ def test_a_commented_entry_becomes_an_entry_when_it_is_filled_in(tmp_path: Path)
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
-def test_a_snippet_of_any_name_loads(provider: str, model: str) -> None:
-    near = NEAREST.find("openai", "gpt-4o")
+def test_a_snippet_of_any_name_loads(nearest: NearestPrices, provider: str, model: str) -> None:
+    near = nearest.find("openai", "gpt-4o")
     text = snippet([UnpricedModel("acme", model or "m", SEEN, 1, near)])
     text += "".join(f"# {line}\n" for line in [provider] if line.isprintable())
     if model.strip():
         assert read_price_map(text.encode("utf-8", "replace"), "p.yaml", "", "").counts["own_models"] == 1
-
-
-NEAREST = NearestPrices(default_book())

@@ -168,6 +168,8 @@ class GenaiPrices:
         return self._sellers[record.id]
 
     def _interval(self, found: Found, tier: str | None, dated: Dated, factor: int) -> Interval | None:
+        if not says_something(dated.table):
+            return None
         origin: dict[str, Any] = {
             "source": self.name,
             "source_url": found.seller.url,
@@ -183,7 +185,7 @@ class GenaiPrices:
             price_vector(
                 found.provider,
                 found.record.id,
-                rates_above(dated.table, above).map(lambda rate: rate * factor),
+                rates_above(dated.table, above).times(factor),
                 service_tier=tier,
                 span=(dated.from_ns, dated.to_ns),
                 input_tokens_gt=above,
@@ -192,7 +194,7 @@ class GenaiPrices:
             )
             for above in sorted({*thresholds(dated.table), *lost})
         )
-        return Interval(dated.from_ns, dated.to_ns, vectors) if says_something(dated.table) else None
+        return Interval(dated.from_ns, dated.to_ns, vectors)
 
 
 class _Seller(NamedTuple):

@@ -37,6 +37,7 @@ _CLASSES: Final[dict[str, tuple[str, ...]]] = {
     "cache_read_image": ("cache_image_read_mtok",),
 }
 """Our classes of tokens → the list's price keys, the first present counts."""
+_OF_TEXT: Final = (*_CLASSES["input"], *_CLASSES["output"])
 _CALL_FEE: Final = "requests_kcount"
 _PICO_PER_CALL: Final = 10**9
 """Pico-USD per call of one USD per thousand calls."""
@@ -77,7 +78,9 @@ class Dated(NamedTuple):
 
     def lost_steps(self) -> list[int]:
         """Thresholds that the standard tier has, where the tier asked for has none."""
-        return thresholds(self.standard)[1:] if thresholds(self.table) == [-1] else []
+        if self.own is None or thresholds(self.table) != [-1]:
+            return []
+        return thresholds(self.standard)[1:]
 
 
 def timeline(record: ModelRecord, contexts: Sequence[tuple[str, str]]) -> Iterator[Dated]:
@@ -130,11 +133,16 @@ def _token_prices(table: PriceTable) -> Iterator[tuple[str, Price]]:
 
 
 def _key_of(keys: Sequence[str], table: PriceTable) -> str | None:
-    return next((key for key in keys if key in table), None)
+    for key in keys:
+        if key in table:
+            return key
+    return None
 
 
 def thresholds(table: PriceTable) -> list[int]:
     """Numbers of input tokens above which other rates hold, ascending from -1."""
+    if not any(isinstance(price, Tiered) for price in table.values()):
+        return [-1]
     tiered = (price for _, price in _token_prices(table) if isinstance(price, Tiered))
     return [-1, *sorted({start for price in tiered for start, _ in price.tiers})]
 
@@ -155,8 +163,9 @@ def rates_above(table: PriceTable, input_tokens_gt: int) -> Rates:
 
 def says_something(table: PriceTable) -> bool:
     """Whether the table prices tokens at all; a list's zero is a gap, only the pricing map says free."""
-    rates = rates_above(table, -1)
-    return bool(rates.input or rates.output) and not _is_timed(table)
+    return not _is_timed(table) and any(
+        pico_per_token(_above(table[key], -1)) for key in _OF_TEXT if key in table
+    )
 
 
 def _is_timed(table: PriceTable) -> bool:
