@@ -197,6 +197,8 @@ def _spans(request: ExportTraceServiceRequest) -> Sequence[Any]:
 
 def test_a_database_that_is_away(service: RunningService, server: EmbeddedPostgres) -> None:
     dsn, before, counted = server.dsn, len(breaches(server.dsn)), number(server.dsn, COUNTED)
+    # Who has never had the lease of the probe does not probe while nobody can give it.
+    until(lambda: number(dsn, "SELECT count(*) FROM genai.probe"), "the first probe")
     server.stop()
     try:
         seen(service, "database_away")
