@@ -12,6 +12,8 @@ FAST = not postgres and not timescale and not grafana and not browser and not sl
 
 # Some tests wait, for a timeout or a process that starts: one more than the two cores that are least expected.
 WORKERS ?= 3
+# A third of the time of the fast tests is waiting at sockets.
+FAST_WORKERS ?= 4
 
 # Compiling our modules anew would cost every process of the tests five seconds: keep their bytecode.
 export PYTHONDONTWRITEBYTECODE =
@@ -32,7 +34,7 @@ test: $(DEV) timescale ## the whole test suite, on PostgreSQL and TimescaleDB (A
 	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal --durations=25 $(ARGS)
 
 check: lint ## before a commit: style, types, imports and the tests that need no server
-	@$(RUN) -m pytest -q -n 2 --dist worksteal -m "$(FAST)" $(ARGS)
+	@$(RUN) -m pytest -q -n $(FAST_WORKERS) --dist worksteal -m "$(FAST)" $(ARGS)
 
 bench: $(DEV) ## measure every budget of the design and print it beside the figure (ARGS=--json)
 	@$(RUN) -m tests.benchmarks.run $(ARGS)
