@@ -103,7 +103,8 @@ def _template(name: str, digits: str | None, kind: str | None) -> str:
 def _queries(rule: Rule, place: Place, names: Names) -> list[Json]:
     """One query a figure, all with the same labels, and one whose further labels are the annotations.
 
-    Grafana refuses an answer with two numbers a row, so each rule asks its function seven times a minute.
+    Grafana refuses an answer with two numbers a row, so each rule asks its function seven times a minute
+    (docs/decisions/0015-seven-queries-a-rule.md).
     """
     columns = ("env", "data_mode", "owner", *rule.labels)
     rows = f"genai.alert_{rule.id}(now(), '{place.value}') a"

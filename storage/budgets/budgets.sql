@@ -196,7 +196,7 @@ ANALYZE _genai.budget_scope, _genai.budget, _genai.budget_threshold
 
 -- analyze_budget_days --
 -- The same of days that were summed for many scopes at once.
-ANALYZE _genai.budget_day
+ANALYZE _genai.budget_day, _genai.budget_month
 
 
 -- analyze_budget_spend --
@@ -371,14 +371,7 @@ FROM (
 CROSS JOIN LATERAL (SELECT date_trunc('month', o.month + interval '32 days', 'UTC') AS month_end) e
 JOIN _genai.budget_scope s ON (s.environment, s.data_mode, s.dimension) = (o.environment, o.data_mode, o.dimension)
 JOIN _genai.budget b ON b.scope_id = s.id
-LEFT JOIN (
-    SELECT d.scope_id, m.month, genai.total(d.calls) AS calls, genai.total(d.requests) AS requests,
-        genai.total(d.unpriced_calls) AS unpriced_calls, genai.total(d.uncertain_calls) AS uncertain_calls,
-        sum(d.cost_pico_usd) AS cost_pico_usd
-    FROM (SELECT DISTINCT date_trunc('month', o.day, 'UTC') AS month FROM budget_open_day o) m
-    JOIN _genai.budget_day d ON d.day >= m.month AND d.day < date_trunc('month', m.month + interval '32 days', 'UTC')
-    GROUP BY 1, 2
-) d ON d.scope_id = s.id AND d.month = o.month
+LEFT JOIN _genai.budget_month d ON d.scope_id = s.id AND d.month = o.month
 WHERE e.month_end > b.since
     AND EXISTS (SELECT FROM _genai.budget_threshold t WHERE t.budget = b.name AND t.period = 'month')
 
@@ -656,6 +649,8 @@ ON CONFLICT (one) DO UPDATE SET judged_at = excluded.judged_at, milliseconds = e
 -- Days that no period needs any more. Parameter: now.
 WITH old AS (SELECT date_trunc('month', %(now)s::timestamptz, 'UTC') - interval '70 days' AS day), unsealed AS (
     DELETE FROM _genai.budget_sealed z USING old o WHERE z.day < o.day
+), emptied AS (
+    DELETE FROM _genai.budget_month m USING old o WHERE m.month < date_trunc('month', o.day, 'UTC')
 )
 DELETE FROM _genai.budget_day d USING old o WHERE d.day < o.day
 

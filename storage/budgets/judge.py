@@ -2,7 +2,8 @@
 
 A scope's days are summed from the hours that windows are answered from, and kept while the sums of these days
 do not change (`_genai.budget_sealed`). So a pass reads the hours of today, and of a past day only after a
-late call, a correction or a new price changed it. Everything happens in one snapshot.
+late call, a correction or a new price changed it. Months follow their days (`_genai.budget_month`).
+Everything happens in one snapshot.
 """
 
 from __future__ import annotations

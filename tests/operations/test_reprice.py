@@ -20,13 +20,17 @@ from typer.testing import CliRunner
 
 from cli.__main__ import build
 from cli.reprice import _kept
+from operations.operator_files.model import OperatorFile, put_in_force
 from operations.reprice import model as reprice
 from operations.reprice.model import Cell, Difference, Report, Scope, apply, preview
+from processor.alerting.budgets_file import read_budgets
 from processor.calls.call import Batch, ModelCall
 from processor.calls.errors import BadData
+from processor.calls.strict_yaml import read_yaml
 from processor.pricing.book import PriceBook
 from processor.pricing.charge import price_call
 from processor.pricing.load import load_price_book
+from storage.budgets.judge import judge
 from storage.ingest.writer import Writer
 from storage.journal.amender import Amender, Amendment, retract, set_fields
 from storage.upkeep.retention import Periods, keep
@@ -115,6 +119,33 @@ def test_a_price_that_stands_changes_only_on_request_and_is_never_taken_away(
     )
     assert costs(migrated_database) == {"old": 60_000_000_000, "gone": 30_000_000_000}
     assert_the_book_adds_up(migrated_database)
+
+
+def test_a_repriced_call_moves_the_day_and_the_month_of_a_budget(
+    migrated_database: str, books: Callable[..., PriceBook]
+) -> None:
+    store(migrated_database, books(old="1"), [made("old", n) for n in range(30)])
+    with connect(migrated_database) as connection:
+        text = 'version: 1\nbudgets:\n- {name: all, daily: "0.05", monthly: "0.05"}'
+        root = read_yaml(text.encode(), "budgets.yaml")
+        assert root is not None
+        put_in_force(connection, OperatorFile("budgets", "1", text, read_budgets(root)))
+        connection.execute("UPDATE _genai.operator_file SET loaded_at = %s", (NOON - timedelta(days=1),))
+        judge(connection, NOON)
+        assert spent(migrated_database) == {("day", "ok", 30_000_000_000), ("month", "ok", 30_000_000_000)}
+
+        apply(migrated_database, books(old="2"), SCOPE._replace(restate=True), price_map_id=None)
+        judge(connection, NOON + timedelta(minutes=1))
+
+    assert spent(migrated_database) == {
+        ("day", "exceeded", 60_000_000_000), ("month", "exceeded", 60_000_000_000)
+    }  # fmt: skip
+
+
+def spent(dsn: str) -> set[tuple[Any, ...]]:
+    """Of each running period: what it is, its state and what it spent."""
+    query = "SELECT period, state, (cost_usd * 1e12)::bigint FROM genai.budget_state"
+    return set(rows(dsn, query))
 
 
 def test_a_price_that_the_map_would_not_give_any_more_stands_marked(
@@ -242,7 +273,8 @@ TAGGER = textwrap.dedent("""
 REPRICER = textwrap.dedent("""
     import sys, time
     from pathlib import Path
-    from operations.reprice import model as reprice
+    from operations.operator_files.model import OperatorFile, put_in_force
+from operations.reprice import model as reprice
     from processor.pricing.load import load_price_book
     from tests.operations.test_reprice import SCOPE
     reprice.BATCH = 10

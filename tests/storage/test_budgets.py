@@ -30,6 +30,17 @@ MONTH = datetime(2026, 5, 1, tzinfo=UTC)
 MINUTE, TICK = timedelta(minutes=1), timedelta(microseconds=1)
 CENT = 10**10
 USD_CENT = Decimal("0.01")
+MONTHS_UNLIKE_THEIR_DAYS = """
+SELECT * FROM (
+    SELECT scope_id, date_trunc('month', day, 'UTC') AS month, sum(calls) AS calls, sum(requests) AS requests,
+        sum(unpriced_calls) AS unpriced, sum(uncertain_calls) AS uncertain, sum(cost_pico_usd) AS cost
+    FROM _genai.budget_day GROUP BY 1, 2
+) d
+FULL JOIN _genai.budget_month m ON (m.scope_id, m.month) = (d.scope_id, d.month)
+WHERE (coalesce(d.calls, 0), coalesce(d.requests, 0), coalesce(d.unpriced, 0), coalesce(d.uncertain, 0),
+    coalesce(d.cost, 0))
+    IS DISTINCT FROM (m.calls, m.requests, m.unpriced_calls, m.uncertain_calls, m.cost_pico_usd)
+"""
 CALL = Call(NOON, tenant="acme", costs=(CENT, 0, 0, 0, 0))
 
 
@@ -73,6 +84,7 @@ class Ledger:
     def judge(self, now: datetime) -> Judged:
         judged = judge(self.connection, now)
         assert judged is not None
+        assert self._rows(MONTHS_UNLIKE_THEIR_DAYS) == []
         return judged
 
     def events(self) -> list[dict[str, Any]]:
