@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -15,7 +15,9 @@ from service.config import Config
 from service.housekeeping import Housekeeper, Task
 from service.watch import Trouble, Watch
 
-_JUDGE_SECONDS: Final = 5.0
+_SOONEST_SECONDS, _LATEST_SECONDS = 1.0, 5.0
+_LOOKS_AN_OBJECTIVE: Final = 3
+"""A delay as short as the objective is not to be over before anybody looked."""
 _FORGET_SECONDS: Final = 3600.0
 
 
@@ -50,17 +52,19 @@ def _known(trouble: Trouble) -> breach.Known:
     return breach.Known(trouble.cause, trouble.detail, datetime.fromtimestamp(trouble.since, UTC), until)
 
 
-def keeping_contract(dsn: str, watch: Watch, days: int) -> AbstractAsyncContextManager[None]:
-    """Judge the contract every few seconds while the block runs, in one process of all.
+def judge_seconds(objective: timedelta) -> float:
+    """The pause between two judgements, in seconds: shorter under a short objective."""
+    return min(_LATEST_SECONDS, max(_SOONEST_SECONDS, objective.total_seconds() / _LOOKS_AN_OBJECTIVE))
 
-    Args:
-        days: how long samples of senders are kept.
-    """
+
+def keeping_contract(dsn: str, watch: Watch, config: Config) -> AbstractAsyncContextManager[None]:
+    """Judge the contract every few seconds while the block runs, in one process of all."""
+    pause = judge_seconds(config.freshness.objective)
     work = [
-        Task("freshness", _JUDGE_SECONDS, BreachKeeper(watch).judge),
-        Task("sender lag", 60, partial(_sample_lag, days)),
+        Task("freshness", pause, BreachKeeper(watch).judge),
+        Task("sender lag", 60, partial(_sample_lag, config.retention.quarantine.days)),
     ]
-    return Housekeeper(dsn, work, job="freshness", look_seconds=_JUDGE_SECONDS).running()
+    return Housekeeper(dsn, work, job="freshness", look_seconds=pause).running()
 
 
 def _sample_lag(days: int, connection: psycopg.Connection[Any]) -> None:

@@ -216,8 +216,7 @@ async def _serve(
             Sources(pool.connection, running.states, running.restarts, running.prices_checked, ours)
         )
         await stack.enter_async_context(watch.running())
-        days = first.config.retention.quarantine.days
-        await stack.enter_async_context(keeping_contract(first.dsn, watch, days))
+        await stack.enter_async_context(keeping_contract(first.dsn, watch, first.config))
 
         def pages() -> Starlette:
             config, book, loaded = running.assignment.config, running.book, running.loaded

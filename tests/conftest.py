@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections import Counter
 from collections.abc import Generator, Iterator
 
@@ -15,6 +16,11 @@ from tests import machine, servers, sizes
 EVERY_SERVER = [pytest.param(kind, marks=getattr(pytest.mark, kind)) for kind in servers.KINDS]
 
 sizes.use_hypothesis_profile()
+for number in (signal.SIGINT, signal.SIGHUP):
+    # Started by a shell in the background, or under nohup, we ignore these, and so would each service that a
+    # test starts and signals. A handler, other than "ignore", is not inherited.
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 os.environ.pop(
     "COLUMNS", None
 )  # pytest-xdist sets one; tables of commands under test are as wide as they are
