@@ -273,8 +273,7 @@ TAGGER = textwrap.dedent("""
 REPRICER = textwrap.dedent("""
     import sys, time
     from pathlib import Path
-    from operations.operator_files.model import OperatorFile, put_in_force
-from operations.reprice import model as reprice
+    from operations.reprice import model as reprice
     from processor.pricing.load import load_price_book
     from tests.operations.test_reprice import SCOPE
     reprice.BATCH = 10
