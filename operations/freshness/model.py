@@ -51,7 +51,9 @@ def missed(answer: Answer, objective_seconds: float) -> str | None:
         return "no calls became visible in this window"
     if answer.whole.p95_seconds <= objective_seconds:
         return None
-    found = bound(answer.whole.p95_seconds)
+    seconds = answer.whole.p95_seconds
+    # A miss by little is not to be rounded to the objective.
+    found = bound(seconds) if seconds == float("inf") else f"{seconds:.4g} s"
     return f"95 of 100 calls were visible within {found}, not within {objective_seconds:g} s"
 
 
