@@ -63,7 +63,8 @@ def test_the_gate_fails_a_window_that_is_too_slow_or_empty(ledger: str) -> None:
 
     assert run("--last", "24h", "--gate", "--objective", "2s")[0] == 0
     code, shown = run("--last", "24h", "--gate", "--objective", "1s")
-    assert (code, "Missed: 95 of 100 calls were visible within 1.024 s, not within 1 s." in shown) == (1, True)
+    assert code == 1
+    assert "Missed: 95 of 100 calls were visible within 1.024 s, not within 1 s." in shown
     assert run("--last", "1h", "--gate")[0] == 1
     assert run("--last", "1h")[0] == 0
     slow = json.loads(run("--from", str(OLD.date()), "--by", "day", "--json")[1])["steps"]
