@@ -55,11 +55,23 @@ def imported(*rooms: str) -> dict[str, set[str]]:
     """Module of others → the files of these rooms that import it."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     for path in (path for room in rooms for path in (ROOT / room).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            for name in _names(node):
-                found[name].add(str(path.relative_to(ROOT)))
+        for name in _imported_by(path):
+            found[name].add(str(path.relative_to(ROOT)))
     ours = {*ROOMS, "demo", "spanledger"}
     return {name: files for name, files in found.items() if name not in sys.stdlib_module_names | ours}
+
+
+@cache
+def _imported_by(path: Path) -> set[str]:
+    return {name for node in _statements(ast.parse(path.read_text())) for name in _names(node)}
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Every statement below a node; expressions, which are most of a tree, hold none."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.expr):
+            yield child
+            yield from _statements(child)
 
 
 def _names(node: ast.AST) -> Iterator[str]:

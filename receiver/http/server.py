@@ -27,11 +27,12 @@ _PLAIN_REASONS: Final = frozenset({"HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "WRONG
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the process has its own."""
+    """uvicorn without its signal handlers (the process has its own), and stopped at once."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.is_listening = asyncio.Event()
+        self.is_told_to_stop = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -42,6 +43,16 @@ class _Server(uvicorn.Server):
         """Listen, and say so."""
         await super().startup(sockets)
         self.is_listening.set()
+
+    async def main_loop(self) -> None:
+        """Tick until told to stop: uvicorn's own loop looks only at its next tick, up to 0.1 s later."""
+        ticks = asyncio.create_task(super().main_loop())
+        told = asyncio.create_task(self.is_told_to_stop.wait())
+        try:
+            await asyncio.wait({ticks, told}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ticks.cancel()
+            told.cancel()
 
 
 class HttpServer:
@@ -57,6 +68,7 @@ class HttpServer:
         """Take no new requests, let those in flight end within `grace_seconds`, then cut them."""
         self._server.config.timeout_graceful_shutdown = max(1, round(grace_seconds))
         self._server.should_exit = True
+        self._server.is_told_to_stop.set()
         await self._task
 
 
