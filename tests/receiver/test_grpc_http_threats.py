@@ -91,7 +91,7 @@ async def target(served: tuple[psutil.Process, str, str]) -> AsyncIterator[Targe
     async with (
         grpc.aio.insecure_channel(grpc_address, options=options) as channel,
         httpx.AsyncClient(
-            base_url=f"http://{http_address}", timeout=PATIENCE_SECONDS, trust_env=False
+            base_url=f"http://{http_address}", timeout=PATIENCE_SECONDS, trust_env=False, verify=False
         ) as client,
     ):
         made = Target(process, channel, client)

@@ -57,7 +57,7 @@ async def test_http_at_the_silent_grpc_port_is_noted_and_told_where_to_go() -> N
 
         async def attempt() -> None:
             try:
-                async with httpx.AsyncClient(trust_env=False) as client:
+                async with httpx.AsyncClient(trust_env=False, verify=False) as client:
                     answers.append(await client.post(f"http://{doors.grpc.address}/v1/traces", content=b"x"))
             except httpx.TransportError:
                 pass  # gRPC itself met this one
@@ -91,7 +91,7 @@ async def test_tls_at_a_plain_grpc_port_is_noted() -> None:
 
         async def attempt() -> None:
             with pytest.raises(httpx.TransportError):
-                async with httpx.AsyncClient(trust_env=False) as client:
+                async with httpx.AsyncClient(trust_env=False, verify=False) as client:
                     await client.post(f"https://{doors.grpc.address}/v1/traces", content=b"x")
 
         await until(lambda: bool(doors.counts.notes), attempt)
