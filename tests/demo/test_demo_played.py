@@ -54,37 +54,7 @@ def surroundings() -> Iterator[dict[str, str]]:
         assert list(Path(temporary).iterdir()) == []
 
 
-def test_without_a_terminal_it_ends_by_itself_and_is_right(surroundings: dict[str, str]) -> None:
-    done = subprocess.run(
-        [*DEMO, *AS_IT_COMES],
-        cwd=ROOT,
-        env=surroundings,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE_SECONDS,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    for finding in (
-        "support.answer answer_v7 → answer_v8",
-        "gpt-oss-20b-catalog",
-        "northwind makes 1",
-        f"{8 if FULL_SIZE else 4} days of history",
-        "Steady. Requests barely changed",
-        "because answer_v8 writes",
-        "northwind reads",
-        "calls for one success went from",
-        "of the calls have no price",
-        "figures asked of the ledger equal the plan",
-        "Ledger and provider's bill agree",
-        "in the inbox Request burst with falling success product.qa",
-        "Cost per request drift by prompt version answer_v8 of support.answer: a request costs 1.",
-    ):
-        assert finding in " ".join(done.stdout.split()), done.stdout
-    assert done.stderr == ""
-
-
-def test_from_the_wheel_it_is_one_object_as_json_whose_costs_are_exact(
+def test_from_the_wheel_without_a_terminal_it_ends_by_itself_as_json_whose_costs_are_exact(
     surroundings: dict[str, str], tmp_path: Path
 ) -> None:
     programs = wheel.install(wheel.build(tmp_path), tmp_path / "environment", "demo")
@@ -92,6 +62,7 @@ def test_from_the_wheel_it_is_one_object_as_json_whose_costs_are_exact(
         [programs / "spanledger", "demo", "--json", "--seed", "11", *FEW_DAYS],
         cwd=tmp_path, env=surroundings, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
+    assert done.stderr == ""
     shown = json.loads(done.stdout)
     plan = make_plan(datetime.fromisoformat(shown["anchor"]), seed=11, days=4)
     wanted = questions.expected(plan)["tenants"]["globex"]
@@ -114,7 +85,7 @@ def test_a_ledger_that_counts_wrong_fails_the_demo(surroundings: dict[str, str],
         "    None if right(model, usage) is None else right(model, usage) + (model is shop.SONNET)\n"
         ")\n"
         "from cli.__main__ import main\n"
-        "sys.argv = ['spanledger', 'demo', '--once', '--days', '4']\n"
+        "sys.argv = ['spanledger', 'demo', '--days', '4']\n"
         "main()\n"
     )
     done = subprocess.run(
@@ -125,6 +96,21 @@ def test_a_ledger_that_counts_wrong_fails_the_demo(surroundings: dict[str, str],
     assert "endpoints support.agent_assist: cost is" in done.stdout
 
 
+FOUND = (
+    "support.answer answer_v7 → answer_v8",
+    "gpt-oss-20b-catalog",
+    "northwind makes 1",
+    f"{8 if FULL_SIZE else 4} days of history",
+    "Steady. Requests barely changed",
+    "because answer_v8 writes",
+    "northwind reads",
+    "calls for one success went from",
+    "of the calls have no price",
+    "figures asked of the ledger equal the plan",
+    "Ledger and provider's bill agree",
+    "in the inbox Request burst with falling success product.qa",
+    "Cost per request drift by prompt version answer_v8 of support.answer: a request costs 1.",
+)
 SUGGESTED = {
     "top": "northwind",
     "compare": "sentence",
@@ -137,9 +123,13 @@ MORE = {"tail": ["--count", "1"], "compare": ["--json"]}
 """At the shop's rate a call comes every quarter of a minute: one shows that they come."""
 
 
-def test_ctrl_c_leaves_nothing_behind_and_the_suggestions_work(surroundings: dict[str, str]) -> None:
-    with terminal(surroundings, *FEW_DAYS) as (demo, screen):
+def test_what_it_shows_is_right_what_it_suggests_works_and_ctrl_c_leaves_nothing_behind(
+    surroundings: dict[str, str],
+) -> None:
+    with terminal(surroundings, *AS_IT_COMES) as (demo, screen):
         shown = read_until(screen, "leaves nothing behind")
+        for finding in FOUND:
+            assert finding in " ".join(shown.split()), shown
         [directory] = re.findall(r"export SPANLEDGER_DATA_DIR=(\S+)", shown)
         environment = {**os.environ, "SPANLEDGER_DATA_DIR": directory}
         commands = re.findall(
