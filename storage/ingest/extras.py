@@ -72,8 +72,9 @@ def joined_spans(
         call = calls[index]
         if (call.trace_id, call.span_id) not in read:  # else what it says itself is among them
             rows.append(sighting_row(duplicate(call), call.received_ns, twin.spot))
-    for index, first in claims.further.items():
-        rows.append(sighting_row(further(calls[index]), calls[index].received_ns, first.spot))
+    for index, firsts in claims.further.items():
+        spots_of = (first.spot for first in firsts)
+        rows += [sighting_row(further(calls[index]), calls[index].received_ns, spot) for spot in spots_of]
     return rows
 
 

@@ -94,8 +94,8 @@ class KeyClaims:
         told_before: index of a resend → the counted call that its span came together with.
         known_spans: (trace id, span id) of resent spans of which nothing has to be kept again.
         repeated: indexes of calls whose response id was seen before without overlap.
-        further: index of an accepted call, or of a resend with a new span → the first counted call whose
-            response id it has as well.
+        further: index of an accepted call, of a duplicate, or of a resend with a new span → for each of its
+            response ids the first other counted call that has it.
         requests: 1 where the call counts a logical request, else 0.
     """
 
@@ -108,7 +108,7 @@ class KeyClaims:
         self.told_before: dict[int, Twin] = {}
         self.known_spans: set[tuple[bytes, bytes]] = set()
         self.repeated: set[int] = set()
-        self.further: dict[int, Twin] = {}
+        self.further: dict[int, list[Twin]] = {}
         self.requests = [1] * len(calls)
         self._keys: list[tuple[bytes, ...]] = []
         self._of_others: dict[int, tuple[bytes, ...]] = {}
@@ -252,7 +252,7 @@ class _Conflicts:
         if own in self.accepted_own or any(t.call == own for t in (*known, told) if t is not None):
             claims.is_accepted[index] = False
             if not self._note_known(index, stored, is_own=True):
-                self._note_further(index, [twin for twin in known if twin.call != own])
+                self._note_further(index, stored)
             return
         if told is not None:
             claims.is_accepted[index] = False
@@ -266,10 +266,13 @@ class _Conflicts:
             claims.is_accepted[index] = False
             claims.twins[index] = same
             self._stand_for(index, same)
+            self._note_further(index, stored, same)
+            for key in keys:  # its other ids lead there as well, for the calls that follow
+                self.accepted_by_key.setdefault(key, []).append(same)
             return
         if known:
             further.append(index)
-            claims.further[index] = min(known, key=lambda twin: (twin.time_us, twin.call))
+            self._note_further(index, stored)
             if is_strong(claims.calls[index].response_id or ""):
                 claims.repeated.add(index)
         self.accepted_own.add(own)
@@ -298,10 +301,19 @@ class _Conflicts:
             claims.known_spans |= known
         return are_all_known
 
-    def _note_further(self, index: int, known: list[Twin]) -> None:
-        """A resend that brings a new span: a call that has its response id may be the same one as well."""
-        if known:
-            self.claims.further[index] = min(known, key=lambda twin: (twin.time_us, twin.call))
+    def _note_further(self, index: int, stored: dict[bytes, Twin], same: Twin | None = None) -> None:
+        """Other calls that have one of its response ids may be one with it by what comes later."""
+        claims = self.claims
+        apart = {claims.own[index], same.call if same is not None else b""}
+        firsts: dict[bytes, Twin] = {}
+        for key in claims._keys[index]:
+            twins = [stored[key]] if key in stored else []
+            twins += self.accepted_by_key.get(key, ())
+            first = min(twins, key=lambda twin: (twin.time_us, twin.call), default=None)
+            if first is not None and first.call not in apart:
+                firsts[first.call] = first
+        if firsts:
+            claims.further[index] = list(firsts.values())
 
     def _stand_for(self, index: int, counted: Twin) -> None:
         for key in self.claims._of_others.get(index, ()):
@@ -343,7 +355,7 @@ class _Conflicts:
         if same is not None:
             claims.is_accepted[index] = False
             claims.repeated.discard(index)
-            claims.further.pop(index, None)
+            claims.further[index] = [twin for twin in claims.further[index] if twin.call != same.call]
             if same.call != claims.own[index]:
                 claims.twins[index] = same
 

@@ -216,7 +216,7 @@ class Binder:
         asked: set[RowKey] = set()
         for _ in range(MAX_REACH):
             found = [node for spans in nodes.values() for node in spans]
-            places = {place for node in found for place in (node.place, node.of) if place is not None}
+            places = {place for node in found for place in node.places}
             places |= alike.find(places)
             if places <= asked:
                 return

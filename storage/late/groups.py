@@ -91,8 +91,8 @@ class _Neighbours:
     def _add(self, seat: Seat) -> None:
         node = seat.node
         self._seats[id(node)] = seat
-        for place in {node.place, node.of} - {None}:
-            self._by_place.setdefault(place, []).append(seat)  # type: ignore[arg-type]
+        for place in node.places:
+            self._by_place.setdefault(place, []).append(seat)
         for above in seat.session.line(node):
             if above.is_call:
                 self._inside.setdefault(id(above), []).append(node)
@@ -114,9 +114,8 @@ class _Neighbours:
         return found
 
     def _places(self, node: TraceSpan) -> Iterable[RowKey]:
-        for place in {node.place, node.of}:
-            if place is not None:
-                yield from (place, *self._alike.get(place, ()))
+        for place in node.places:
+            yield from (place, *self._alike.get(place, ()))
 
 
 def _find_promoted(seats: Sequence[Seat], promoted: Mapping[Span, RowKey]) -> None:

@@ -125,7 +125,7 @@ def places_of(seats: Iterable[Seat]) -> list[RowKey]:
     """Where rows of these spans stand, or may stand."""
     found: set[RowKey] = set()
     for seat in seats:
-        found |= {place for place in (seat.node.place, seat.node.of, *seat.promoted) if place is not None}
+        found |= {*seat.node.places, *seat.promoted}
         if seat.node.place is None and seat.node.document is not None:
             found.add(place_of(call_of(seat.node.document)))
     return sorted(found)
@@ -147,9 +147,9 @@ def _members(seats: Sequence[Seat], rows: Mapping[RowKey, Row]) -> list[_Member]
             met.take(member)
             members[id(seat.node)] = met
     seated = {member.place for member in members.values()}
-    for place in {seat.node.of for seat in seats} - seated:
-        alone = None if place is None else rows.get(place)  # of a report or record without a trace
-        if place is not None and alone is not None and _stands(alone, keys):
+    for place in {place for seat in seats for place in seat.node.linked} - seated:
+        alone = rows.get(place)  # of a report or record without a trace
+        if alone is not None and _stands(alone, keys):
             members[id(alone)] = _Member(_reading(own_reading(alone)), place, alone)
     settled = {member.place for member in members.values() if member.reading.is_settled}
     for seat in seats:

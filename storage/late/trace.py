@@ -22,6 +22,7 @@ class TraceSpan(NamedTuple):
         parent: empty for a root.
         place: where it is counted, if it is.
         of: the counted call that it is a duplicate of.
+        further: counted calls that have one of its response ids at another time.
         document: the call that it would be (storage/ingest/uncounted.py), for a wrapper or a duplicate.
         is_settled: nothing but its row is left: the window of its trace has run out.
     """
@@ -37,6 +38,17 @@ class TraceSpan(NamedTuple):
     attributes: Mapping[str, str] = {}
     document: Mapping[str, Any] | None = None
     is_settled: bool = False
+    further: frozenset[RowKey] = frozenset()
+
+    @property
+    def linked(self) -> set[RowKey]:
+        """The calls of other spans that ingest found it to be one with, or to have a response id of."""
+        return {*self.further} if self.of is None else {self.of, *self.further}
+
+    @property
+    def places(self) -> set[RowKey]:
+        """Where it is counted, or what it leads to is."""
+        return self.linked if self.place is None else {self.place, *self.linked}
 
     @property
     def part(self) -> str:
@@ -165,8 +177,13 @@ def _merged(known: TraceSpan | None, node: TraceSpan) -> TraceSpan:
     if known is None:
         return node
     first, second = (known, node) if known.place is not None or node.place is None else (node, known)
+    said, other = (
+        (second, first) if first.document is None and second.document is not None else (first, second)
+    )
+    of = said.of or other.of  # what a duplicate is one with is said by the sighting that has its reading
     return first._replace(
-        of=first.of or second.of,
+        of=of,
+        further=frozenset((first.linked | second.linked) - {of}),
         wrapper=(first.wrapper or second.wrapper) and first.place is None and not (first.of or second.of),
         name=first.name or second.name,
         tags={**second.tags, **first.tags},

@@ -228,3 +228,17 @@ def test_the_first_call_with_one_of_its_ids_repeats_none(deliveries: Deliveries)
     outer = Made({**CHAT, "gen_ai.response.id": OTHER}, 5, trace=b"1", start=9_000, end=17_000)
     again = replace(outer, span_id=3, start=40_000, end=48_000, failed=True)
     assert ends(deliveries, [[again, between, outer], [inner]], bound=[1]) == []
+
+
+def test_a_duplicate_with_two_ids_leads_to_the_calls_of_both(deliveries: Deliveries) -> None:
+    """The plain call makes two answers one; by one of its ids that one is a duplicate of a third."""
+    answer = Made({**CHAT, "gen_ai.response.id": OTHER}, 1, trace=b"2", end=400)
+    again = Made({**CHAT, "gen_ai.response.id": OTHER}, 2, trace=b"1", start=40_000, end=40_400)
+    outer = Made({**CHAT, "gen_ai.response.id": STRONG}, 3, trace=b"1", start=9_000, end=9_400)
+    plain = Made(dict(CHAT), 4, 6, trace=b"2", end=400)
+    inner = Made({**CHAT, "gen_ai.response.id": STRONG}, 6, 1, trace=b"2", start=21_000, end=21_400)
+    spans = [answer, again, outer, plain, inner]
+    for first in range(len(spans)):
+        turned = spans[first:] + spans[:first]
+        assert ends(deliveries, [turned[:2], turned[2:4], turned[4:]], bound=[]) == []
+        assert ends(deliveries, [[span] for span in turned]) == []
