@@ -90,7 +90,10 @@ def _print(out: Console, month: Month, question: Question, answer: MonthAnswer, 
     if doubts:
         out.print(f"≥ means at least: {' and '.join(doubts)}.", style="yellow", markup=False)
     if len(answer.history) > 1:
-        months = [[name, usd(cost), number(calls)] for name, cost, calls in answer.history]
+        months = [
+            [each.name, usd(each.cost_usd, at_least=each.at_least), number(each.calls)]
+            for each in answer.history
+        ]
         heads = [Column("month"), Column("spend", figures=True), Column("calls", figures=True)]
         show_table(out, heads, months, title="Last twelve months")
 
@@ -168,7 +171,13 @@ def _document(month: Month, question: Question, answer: MonthAnswer, limit: int)
         "total": _measures(total, total)
         | {"monthBeforeAtLeast": answer.before_at_least, "unreadSpans": answer.unread_spans},
         "history": [
-            {"month": name, "costUsd": f"{cost:f}", "calls": calls} for name, cost, calls in answer.history
+            {
+                "month": each.name,
+                "costUsd": f"{each.cost_usd:f}",
+                "atLeast": each.at_least,
+                "calls": each.calls,
+            }
+            for each in answer.history
         ],
     }
 

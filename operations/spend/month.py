@@ -76,13 +76,22 @@ def sum_of(rows: Sequence[MonthRow]) -> MonthRow:
     )  # fmt: skip
 
 
+class PastMonth(NamedTuple):
+    """What one of the last months (`2026-05`) spent; `at_least`: it holds more than is known."""
+
+    name: str
+    cost_usd: Decimal
+    calls: int
+    at_least: bool
+
+
 class MonthAnswer(NamedTuple):
     """All of a month.
 
     Attributes:
         projected_usd: at the month's end; None for a month that is over, with filters, or before a full day.
         invoice_pico_usd: what providers bill: real and test calls of all environments.
-        history: the last twelve months with data, of all calls of the environment: name, USD, calls.
+        history: the last twelve months with data, of all calls of the environment.
     """
 
     rows: list[MonthRow]
@@ -91,7 +100,7 @@ class MonthAnswer(NamedTuple):
     projected_usd: Decimal | None
     invoice_pico_usd: int
     invoice_at_least: bool
-    history: list[tuple[str, Decimal, int]]
+    history: list[PastMonth]
 
     @property
     def total(self) -> MonthRow:
@@ -180,5 +189,5 @@ def ask(
         projected,
         int(invoice["cost_pico_usd"]),
         invoice["at_least"],
-        [(h["month"], h["cost_usd"], h["calls"]) for h in history],
+        [PastMonth(h["month"], h["cost_usd"], h["calls"], h["at_least"]) for h in history],
     )

@@ -26,9 +26,18 @@ ORDER BY 4 DESC, 6 DESC, 2, 3
 
 
 -- month_history --
--- Spend of each of the last twelve months with data.
-SELECT h.month, h.cost_usd, h.calls
+-- Spend of each of the last twelve months with data, and whether it holds more than is known.
+SELECT h.month, h.cost_usd, h.calls,
+    genai.at_least(s.unpriced, s.uncertain, genai.unread_spans(m.begun, m.until, %(environment)s, %(data_mode)s)) AS at_least
 FROM genai.month_history(%(now)s, %(environment)s, %(data_mode)s) h
+CROSS JOIN LATERAL (
+    SELECT to_timestamp(h.from_ms / 1000.0) AS begun, to_timestamp(h.until_ms / 1000.0) AS until
+) m
+CROSS JOIN LATERAL (
+    SELECT sum(u.unpriced_calls) AS unpriced, sum(u.uncertain_calls) AS uncertain
+    FROM genai.sums_of(m.begun, m.until, NULL, %(environment)s, %(data_mode)s, '', NULL, NULL, NULL, NULL, NULL, NULL,
+        NULL, 'series') u
+) s
 WHERE h.calls IS NOT NULL
 
 

@@ -147,6 +147,29 @@ def test_a_month_before_with_some_calls_without_a_price_is_a_lower_bound(migrate
     assert "≥ means at least: what the month before has without a price" in shown
 
 
+def test_months_of_the_past_are_unknown_or_lower_bounds_where_they_hold_calls_without_a_price(
+    migrated_database: str,
+) -> None:
+    unpriced = replace(CALL, costs=None, price_status=UNPRICED)
+    february = datetime(2026, 2, 10, tzinfo=UTC)
+    fill(
+        migrated_database,
+        [replace(CALL, time=february), replace(unpriced, time=MARCH), CALL, replace(unpriced, time=APRIL)],
+    )
+
+    told = json.loads(run("2026-04", "--database-url", migrated_database, "--json"))["history"]
+    past = run("2026-04", "--database-url", migrated_database).partition("Last twelve months")[2]
+
+    assert [(each["month"], each["atLeast"]) for each in told] == [
+        ("2026-02", False),
+        ("2026-03", True),
+        ("2026-04", True),
+    ]
+    assert line_of(past, "2026-02").startswith("$")
+    assert line_of(past, "2026-03").startswith("unknown")
+    assert line_of(past, "2026-04").startswith("≥ $")
+
+
 @pytest.mark.parametrize(
     ("text", "start", "end", "before_end", "is_over"),
     [
