@@ -43,3 +43,13 @@ def test_columns_that_are_only_summed_are_not_sampled(migrated_database: str) ->
     assert {"cost_pico_usd", "conversation_id", "unpriced_calls"} <= sampled
     assert not {name for name in sampled if name.endswith("_tokens") or name.startswith("latency_")}
     assert sampled.isdisjoint({"input_cost_pico_usd", "key", "call", "span_id", "response_id"})
+
+
+def test_brin_indexes_are_summarised_as_they_grow(migrated_database: str) -> None:
+    """What is not summarised is read by every search."""
+    query = (
+        "SELECT relname FROM pg_class c JOIN pg_am a ON a.oid = c.relam"
+        " WHERE amname = 'brin' AND relnamespace = '_genai'::regnamespace"
+        " AND NOT 'autosummarize=on' = ANY (coalesce(reloptions, '{}'))"
+    )
+    assert rows(migrated_database, query) == []
