@@ -131,7 +131,7 @@ def _play(
             ops = f"http://127.0.0.1:{stage.ports.ops}"
             lines = next_steps.suggestions(plan, told, stage.directory, _program(), ops)
             console.print(lines, soft_wrap=True)
-            _keep_flowing(console, customers, stage.keep)
+            _keep_flowing(console, customers, stage)
 
 
 def _start(console: Console, stage: Stage, draw: Draw) -> tuple[Plan, tuple[int, float]]:
@@ -239,11 +239,12 @@ def _counted(connection: psycopg.Connection[object], since: datetime) -> Totals:
 _AFTERWARDS = {False: " and leaves nothing behind", True: ", and the data stay"}
 
 
-def _keep_flowing(console: Console, customers: Customers, keep: bool) -> None:
+def _keep_flowing(console: Console, customers: Customers, stage: Stage) -> None:
+    """Until Ctrl-C; raises StageError when a process of the demo ends before."""
     rate = requests_per_second(datetime.now(UTC)) * 60
     console.print(
         f"Traffic keeps flowing at the shop's usual rate, about {rate:.0f} requests a minute. "
-        f"[bold]Ctrl-C[/bold] ends it{_AFTERWARDS[keep]}.",
+        f"[bold]Ctrl-C[/bold] ends it{_AFTERWARDS[stage.keep]}.",
         soft_wrap=True,
     )
     stop = threading.Event()
@@ -252,6 +253,7 @@ def _keep_flowing(console: Console, customers: Customers, keep: bool) -> None:
         trickle.start()
         while trickle.is_alive():
             trickle.join(0.2)  # a join without a limit would hold Ctrl-C back
+            stage.check()
     finally:
         stop.set()
         if trickle.is_alive():

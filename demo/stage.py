@@ -29,7 +29,7 @@ STOP_SECONDS = 35.0
 
 
 class StageError(RuntimeError):
-    """A process of the demo did not start; the text ends with what it printed."""
+    """A process of the demo did not start, or ended; the text ends with what it printed."""
 
 
 class Ports(NamedTuple):
@@ -51,7 +51,8 @@ class Process:
     def __init__(
         self, arguments: list[str], log: Path, environment: Mapping[str, str], listens: bool = True
     ) -> None:
-        self.name, self._log, self._listens = arguments[1], log, listens
+        self.name, self.title = arguments[1], " ".join(arguments[:2])
+        self._log, self._listens = log, listens
         with log.open("ab") as errors:
             # In a session of its own: Ctrl-C reaches only us, and we stop things in their order.
             self._child = subprocess.Popen(
@@ -116,6 +117,7 @@ class Stage:
             stop_signal=signal.SIGINT if keep else signal.SIGQUIT,
             report=lambda _: None,
         )
+        self._started: list[Process] = []
         self._services: list[Process] = []
         self.dsn = ""
         self.provider_port = 0
@@ -125,6 +127,14 @@ class Stage:
     def pages(self) -> str:
         """Where the service's pages are."""
         return f"http://127.0.0.1:{self.ports.ops}"
+
+    def check(self) -> None:
+        """Raise StageError when something ended that nobody asked to."""
+        if not self._postgres.is_running:
+            raise StageError("PostgreSQL ended.")
+        for process in self._started:
+            if not process.is_alive():
+                raise StageError(f"`{process.title}` ended. The last it printed:\n{process.last_words()}")
 
     def close(self) -> None:
         """Stop everything in the order of the data's way, and clean up."""
@@ -178,6 +188,7 @@ class Stage:
         log = self.directory / f"{arguments[1]}.log"
         process = Process(arguments, log, environment, listens)
         stack.callback(process.stop)
+        self._started.append(process)
         return process
 
 

@@ -116,6 +116,11 @@ class EmbeddedPostgres:
         """Process id of the postmaster; None when it does not run."""
         return self._server.pid if self._server else None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the postmaster that we started is alive."""
+        return self._server is not None and self._server.poll() is None
+
     def start(self) -> str:
         """Create the cluster if there is none, start the server, wait until it answers, return the DSN.
 
@@ -126,7 +131,7 @@ class EmbeddedPostgres:
         Raises:
             EmbeddedError: the data directory is in use, the port is taken, or the server refused to start.
         """
-        if self._server and self._server.poll() is None:
+        if self.is_running:
             return self.dsn
         if self.place.home.parent != self._data_dir:
             self._report(
