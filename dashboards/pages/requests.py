@@ -20,6 +20,7 @@ from dashboards.widths import column_width
 UID = "spanledger-requests"
 NO_ROWS = "No single calls in this selection. They are kept for a shorter time than totals; see the notice."
 BILL, TRACE = "${__data.fields.call_url:raw}", "${__data.fields.trace_url:raw}"
+INCIDENT = "${__data.fields.incident_url:raw}"
 LONGEST_LINE = "Calls 9,951 to 10,000 of over 10,000, the most expensive since 11-29 14:54 first"
 ORDERS = {
     "newest": "Newest",
@@ -76,8 +77,8 @@ LISTED = Table(
     empty=NO_ROWS,
     description=(
         "Fifty calls a page, in the order chosen above. A cost of `unknown` has no price: its bill says why. "
-        "Next: open the call's bill (needs `public_url`), which has every field, or its trace (needs "
-        "`trace_url`)."
+        "Next: open the call's bill (needs `public_url`), which has every field, its trace (needs "
+        "`trace_url`), or the open incident that it belongs to."
     ),
     columns={
         "time": Column("Time", "time:MM-DD HH:mm:ss", width=column_width("Time", "11-29 14:54:59")),
@@ -87,12 +88,13 @@ LISTED = Table(
         "model": named("model"),
         "tokens": Column("Tokens", width=column_width("Tokens", "99,999 → 1,234"), right=True),
         "latency_ms": milliseconds("Latency"),
-        "call_link": Column("Bill", width=62, link=data_link("Explain this call", BILL)),
-        "trace_link": Column("Trace", width=64, link=data_link("Open the trace", TRACE)),
+        "call_link": Column("Bill", width=44, link=data_link("Explain this call", BILL)),
+        "trace_link": Column("Trace", width=63, link=data_link("Open the trace", TRACE)),
+        "incident_link": Column("Open", width=67, link=data_link("Open the call's incident", INCIDENT)),
         **hidden(
             "status", "error", "price_status", "prompt_version", "tenant", "user", "cost_usd", "attempt",
             "input_tokens", "cache_read_tokens", "output_tokens", "request_id", "trace_id", "call_url",
-            "trace_url",
+            "trace_url", "incident_url",
         ),
     },
 )  # fmt: skip

@@ -87,12 +87,13 @@ def variables_of(uid: str) -> set[str]:
     return {variable["name"] for variable in dashboards()[uid]["templating"]["list"]}
 
 
-def test_there_are_links_and_only_those_to_a_calls_trace_and_bill_leave() -> None:
+def test_there_are_links_and_only_those_to_traces_and_own_pages_leave() -> None:
     assert len(internal()) > 80
     assert {link.url for link in links()} - {link.url for link in internal()} == {
         "${__data.fields.trace_url:raw}",
         "${__data.fields.call_url:raw}",
         "${__data.fields.page_url:raw}",
+        "${__data.fields.incident_url:raw}",
     }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -47,6 +49,23 @@ def test_the_row_of_an_endpoint_leads_to_its_incident(reader: Reader) -> None:
     shown = rows(reader, "endpoints", "Which endpoint?", FOCUSED)
     assert {row["endpoint"] for row in shown if row["page_link"] == "incident"} == {"support.answer"}
     assert {row["page_link"] for row in shown} == {"incident", "page"}
+
+
+def test_the_row_of_a_call_leads_to_the_incident_that_it_belongs_to(incident: int, reader: Reader) -> None:
+    """Calls of the incident's tenant since it began, and no others."""
+    address = f"{PAGES_AT}/incident/{incident}"
+
+    def calls(tenant: str) -> list[dict[str, Any]]:
+        around = DEPLOY - timedelta(minutes=20), DEPLOY + timedelta(minutes=20)
+        shown = rows(reader, "requests", "Which calls?", {**DEFAULTS, "tenant": tenant}, around)
+        return [call for call in shown if call["endpoint"] != "support.answer"]  # has an incident of its own
+
+    began = [call["time"] >= DEPLOY for call in calls(TENANT)]
+    assert any(began)
+    assert not all(began)
+    assert [call["incident_url"] == address for call in calls(TENANT)] == began
+    assert [call["incident_link"] == "incident" for call in calls(TENANT)] == began
+    assert {(call["incident_link"], call["incident_url"]) for call in calls("globex")} == {("", "")}
 
 
 def test_a_focus_with_an_open_incident_says_so_on_every_dashboard(incident: int, reader: Reader) -> None:

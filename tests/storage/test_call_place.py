@@ -74,4 +74,4 @@ def test_the_address_of_its_page_follows_the_setting(migrated_database: str, roo
         assert rows(migrated_database, query, at) == [("", "")]
         connection.execute("UPDATE _genai.setting SET value = %s", (root,))
     shown = "https://ledger.example/spend/call/k1?at=2026-09-21T13:33:20.000005Z"
-    assert rows(migrated_database, query, at) == [(shown, "explain")]
+    assert rows(migrated_database, query, at) == [(shown, "bill")]

@@ -60,7 +60,7 @@ CREATE FUNCTION genai.call_list(
     place bigint, "time" timestamptz, call_key text, ended text, status text, error text, endpoint text, prompt_version text,
     model text, tenant text, "user" text, cost text, cost_usd numeric, price_status text, tokens text, input_tokens bigint,
     cache_read_tokens bigint, output_tokens bigint, latency_ms double precision, attempt integer, request_id text,
-    trace_id text, trace_url text, trace_link text
+    trace_id text, trace_url text, trace_link text, environment text, data_mode text, service text
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH page AS MATERIALIZED (
         SELECT p.time, p.call_key, row_number() OVER () AS place
@@ -88,7 +88,8 @@ CREATE FUNCTION genai.call_list(
         m.price_status, genai.count_text(m.input_tokens) || ' → ' || genai.count_text(m.output_tokens),
         m.input_tokens, m.cache_read_tokens, m.output_tokens, m.latency_ms, m.attempt, coalesce(m.external_request_id, ''),
         coalesce(m.trace_id, ''), CASE WHEN m.trace_id IS NULL THEN '' ELSE t.url END,
-        CASE WHEN m.trace_id IS NULL OR t.url = '' THEN '' ELSE 'trace' END
+        CASE WHEN m.trace_id IS NULL OR t.url = '' THEN '' ELSE 'trace' END,
+        m.environment, m.data_mode, m.service_name
     FROM page p
     JOIN genai.model_call m ON m.time = p.time AND m.call_key = p.call_key
     CROSS JOIN LATERAL (

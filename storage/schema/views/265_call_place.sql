@@ -25,6 +25,6 @@ CREATE FUNCTION genai.call_page(p_call_key text, p_time timestamptz) RETURNS TAB
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT coalesce(rtrim(max(s.value), '/') || '/call/' || p_call_key || '?at='
             || to_char(p_time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), ''),
-        CASE WHEN max(s.value) IS NULL THEN '' ELSE 'explain' END
+        CASE WHEN max(s.value) IS NULL THEN '' ELSE 'bill' END
     FROM genai.setting s WHERE s.key = 'public_url' AND s.value <> ''
 $$;

@@ -50,3 +50,15 @@ CREATE FUNCTION genai.row_page(
         WHERE p.url <> ''
     ) i ON true
 $$;
+
+-- The open incident that a call belongs to: it began before the call did, and the call has all of its driver. Address and word
+-- are '' where there is none, or no configured address of the pages.
+CREATE FUNCTION genai.call_incident(
+    p_time timestamptz, p_env text, p_data_mode text, p_endpoint text, p_prompt_version text, p_user text, p_tenant text,
+    p_model text, p_service text
+) RETURNS TABLE (incident_url text, incident_link text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT coalesce(max(p.url), ''), CASE WHEN max(p.url) <> '' THEN 'incident' ELSE '' END
+    FROM genai.open_incident(p_time + interval '1 microsecond', p_env, p_data_mode, p_endpoint, p_prompt_version, p_user,
+        p_tenant, p_model, p_service) i
+    CROSS JOIN LATERAL genai.own_page('incident/' || i.id) p
+$$;
