@@ -14,7 +14,10 @@ from tests.timescale_root import why_unavailable
 NOT_HERE = "not tested on this machine"
 """Starts the reason of every skip for want of something; the run's summary collects them by it."""
 
-COLLECTOR = Path(__file__).parent.parent / ".cache/otelcol/otelcol-small"
+KEPT = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spanledger-tests"
+"""What is built or downloaded once for all clones on this machine; its names hold the versions."""
+COLLECTOR_VERSION = "v0.165.0"
+COLLECTOR = KEPT / f"otelcol-{COLLECTOR_VERSION}" / "otelcol-small"
 
 
 def chromium() -> str | None:
@@ -32,7 +35,7 @@ def _node() -> str | None:
 
 def _collector() -> str | None:
     has_one = COLLECTOR.exists() or shutil.which("go")
-    return None if has_one else "no Collector in .cache/otelcol, and Go is not installed to build one"
+    return None if has_one else f"no Collector in {COLLECTOR.parent}, and Go is not installed to build one"
 
 
 NEEDS: dict[str, Callable[[], str | None]] = {

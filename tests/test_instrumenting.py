@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from demo.stage import Process
 from receiver.dialects.table import ApplicationKeys
 from service import keys
 from tests import servers
-from tests.machine import COLLECTOR, NOT_HERE, require
+from tests.machine import COLLECTOR, COLLECTOR_VERSION, KEPT, NOT_HERE, require
 from tests.patience import PATIENCE_SECONDS
 from tests.receiver.spans import Made, request
 from tests.running import ROOT, RunningService
@@ -47,8 +48,8 @@ INVENTED = Made(
     name="llm answer",
     scope=("acme.llm.tracing", "3.1"),
 )
-NODE_MODULES = ROOT / ".cache" / "instrumenting-node"
-COLLECTOR_VERSION = "v0.165.0"
+INSTALL_NODE = BLOCKS["bash", "install_node.sh"]
+NODE_MODULES = KEPT / f"instrumenting-node-{sha256(INSTALL_NODE.encode()).hexdigest()[:12]}"
 
 
 @dataclass
@@ -233,14 +234,12 @@ def locked(path: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def node_modules(request: pytest.FixtureRequest) -> Path:
-    """The packages of the page, installed once into .cache."""
+    """The packages of the page, installed once on this machine."""
     require(request.config, "node")
     NODE_MODULES.mkdir(parents=True, exist_ok=True)
     with locked(NODE_MODULES / "lock"):
         if not (NODE_MODULES / "node_modules" / ".package-lock.json").exists():
-            command = BLOCKS["bash", "install_node.sh"].replace(
-                "npm install", "npm install --no-audit --no-fund"
-            )
+            command = INSTALL_NODE.replace("npm install", "npm install --no-audit --no-fund")
             done = subprocess.run(
                 ["bash", "-euc", command], cwd=NODE_MODULES, capture_output=True, text=True, check=False
             )
@@ -300,7 +299,7 @@ def test_the_collectors_configuration_names_what_it_uses() -> None:
 
 @pytest.fixture(scope="session")
 def collector(request: pytest.FixtureRequest) -> Path:
-    """A Collector with the parts of the page, built once into .cache from the Go modules."""
+    """A Collector with the parts of the page, built once on this machine from the Go modules."""
     require(request.config, "collector")
     COLLECTOR.parent.mkdir(parents=True, exist_ok=True)
     with locked(COLLECTOR.parent / "lock"):

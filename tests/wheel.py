@@ -100,9 +100,10 @@ def _holding(lines: Iterable[str], extras: set[str]) -> Iterator[Requirement]:
 
 def _link(distribution: metadata.Distribution, packages: Path) -> None:
     for file in distribution.files or ():
-        if ".." in file.parts or "__pycache__" in file.parts or file.suffix == ".pth":
+        if ".." in file.parts or file.suffix == ".pth":
             continue
         place = packages / file
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if not place.exists():
-            place.symlink_to(Path(str(distribution.locate_file(file))).resolve())
+        real = Path(str(distribution.locate_file(file))).resolve()
+        if not place.exists() and real.exists():  # bytecode too: compiling it anew would take seconds
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(real)
