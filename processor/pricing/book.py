@@ -127,6 +127,14 @@ class PriceBook:
         """Every price that every model of the map ever had, as `lookup` would find it."""
         return {key: self._resolve(*key) for key in self._every()}
 
+    def keys(self) -> list[PriceKey]:
+        """Every provider, model and tier of the map that has a price; quicker than what needs the prices."""
+        return list(self._every())
+
+    def timeline(self, key: PriceKey) -> Prices:
+        """Every price that one model of the map ever had."""
+        return self._resolve(*key)
+
     def summary(self) -> MapSummary:
         """Summary of the map; the first call reads the whole list, which takes half a second."""
         if self._summary is None:

@@ -14,7 +14,7 @@ from processor.calls.dates import ALWAYS, NEVER
 from processor.calls.model_ids import spellings, version_of
 from processor.calls.vocabulary import provider_of_model
 from processor.pricing.book import PriceBook
-from processor.pricing.vectors import PriceVector
+from processor.pricing.vectors import PriceKey, PriceVector
 
 _WORDS: Final = re.compile(r"[a-z]+|\d+(?:\.\d+)?b?")
 _LEAST_LIKENESS: Final = 0.5
@@ -45,14 +45,19 @@ class _Name(NamedTuple):
 
 
 class NearestPrices:
-    """The current standard prices of a book, searched by likeness of names. Built once: half a second."""
+    """The current standard prices of a book, searched by likeness of names.
+
+    Only names are read at first, which takes a tenth of a second; prices when a name is near enough.
+    """
 
     def __init__(self, book: PriceBook) -> None:
-        self._by_family: dict[str, list[tuple[_Name, PriceVector]]] = {}
-        for vector in book.every_vector().values():
-            name = _name(vector.provider, vector.model)
-            if name.words and _is_current(vector):
-                self._by_family.setdefault(name.words[0], []).append((name, vector))
+        self._book = book
+        self._by_family: dict[str, list[tuple[_Name, PriceKey]]] = {}
+        for key in book.keys():  # noqa: SIM118 - a book is no mapping
+            provider, model, tier = key
+            name = _name(provider, model)
+            if name.words and tier is None:
+                self._by_family.setdefault(name.words[0], []).append((name, key))
 
     def find(self, provider: str, model: str) -> Nearest | None:
         """The price of the model whose name is most alike, or None; the provider's own list is preferred."""
@@ -60,10 +65,14 @@ class NearestPrices:
         candidates = self._by_family.get(name.words[0], ()) if name.words else ()
         rated = [
             (_preference(name, other, vector, provider, model), Nearest(vector, likeness))
-            for other, vector in candidates
+            for other, key in candidates
             if (likeness := _likeness(name.words, other.words)) >= _LEAST_LIKENESS
+            for vector in self._current(key)
         ]
         return max(rated, key=lambda pair: pair[0])[1] if rated else None
+
+    def _current(self, key: PriceKey) -> list[PriceVector]:
+        return [v for prices in self._book.timeline(key) for v in prices.vectors if _is_current(v)]
 
 
 def missing_money(
