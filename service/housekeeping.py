@@ -27,6 +27,7 @@ from storage.upkeep.day_sums import sum_days
 from storage.upkeep.retention import Periods, end_long_reads, keep
 from storage.upkeep.rollup_check import Checker, Slice, count_differences
 from storage.upkeep.sizes import sample_size
+from storage.upkeep.week_sums import sum_weeks
 
 log = logging.getLogger("spanledger.housekeeping")
 
@@ -171,6 +172,7 @@ def _end_long_reads(connection: Connection) -> str | None:
 
 def _sum_days(connection: Connection) -> None:
     sum_days(connection)
+    sum_weeks(connection)
 
 
 def _judge(connection: Connection) -> str | None:

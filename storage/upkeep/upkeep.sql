@@ -31,23 +31,27 @@ FROM (
 
 
 -- compare_rollups --
--- How many buckets of a slice differ from their calls, or days that end with it from their hours, and the first that
--- does. Parameters: start, end.
+-- How many buckets of a slice differ from their calls, or days that end with it from their hours, or a week from its days,
+-- and the first that does. Parameters: start, end.
 SELECT count(*) OVER (), d.level, d.bucket, d.series_id, d.identity_id, d.difference
 FROM (
     SELECT * FROM _genai.rollup_difference(%(start)s, %(end)s)
     UNION ALL
     SELECT * FROM _genai.day_sum_difference(%(start)s, %(end)s)
+    UNION ALL
+    SELECT * FROM _genai.week_sum_difference(%(start)s, %(end)s)
 ) d
 ORDER BY d.bucket, d.level, d.series_id, d.identity_id
 LIMIT 1
 
 
 -- find_uneven --
--- Whether the sums of a slice, or of the day that ends with it, differ from their calls at all. Parameters: start, end.
+-- Whether the sums of a slice, or of the day or week that ends with it, differ at all. Parameters: start, end.
 SELECT d.level FROM _genai.rollup_uneven(%(start)s, %(end)s) d
 UNION ALL
 SELECT d.level FROM _genai.day_sum_difference(%(start)s, %(end)s) d
+UNION ALL
+SELECT d.level FROM _genai.week_sum_difference(%(start)s, %(end)s) d
 LIMIT 1
 
 
@@ -316,6 +320,105 @@ FROM _genai.usage_identity_hour u JOIN _genai.series s ON s.id = u.series_id
 WHERE u.bucket >= %(day)s AND u.bucket < %(day)s::timestamptz + interval '24 hours'
 GROUP BY u.identity_id, s.environment, s.data_mode
 ORDER BY u.identity_id, s.environment, s.data_mode
+
+
+-- stale_weeks --
+-- Weeks of which a day has changed.
+SELECT w.level, w.bucket FROM _genai.summed_week w WHERE w.stale ORDER BY w.bucket DESC, w.level
+
+
+-- forget_week --
+-- The week is not summed, unless somebody has summed it again. Parameters: level, week.
+DELETE FROM _genai.summed_week w WHERE w.level = %(level)s AND w.bucket = %(week)s AND w.stale
+
+
+-- due_weeks --
+-- Weeks to sum, the newest first, with days that may all be read. Days below the floor of the hours by
+-- identity are folded, and need no sums. Parameters: limit.
+WITH floor AS MATERIALIZED (
+    SELECT f.time FROM _genai.floor f WHERE f.level = 'identity_hour'
+), span AS (
+    SELECT 'hour' AS level, min(d.bucket) AS first, max(d.bucket) AS last FROM _genai.summed_day d WHERE d.level = 'hour'
+    UNION ALL
+    SELECT 'identity_hour', least(d.first, f.first), greatest(d.last, f.last)
+    FROM (SELECT min(d.bucket) AS first, max(d.bucket) AS last FROM _genai.summed_day d WHERE d.level = 'identity_hour') d,
+        (SELECT min(u.bucket) AS first, max(u.bucket) AS last FROM _genai.usage_identity_day u) f
+)
+SELECT s.level, w.week
+FROM span s
+CROSS JOIN LATERAL generate_series(
+    date_bin('168 hours', s.first, '1970-01-05 00:00:00+00'), s.last - interval '144 hours', interval '168 hours') w (week)
+WHERE NOT EXISTS (
+        SELECT FROM _genai.summed_week k WHERE k.level = s.level AND k.bucket = w.week)
+    AND 7 = (
+        SELECT count(*) FROM generate_series(w.week, w.week + interval '144 hours', interval '24 hours') g (day)
+        LEFT JOIN _genai.summed_day d ON d.level = s.level AND d.bucket = g.day AND NOT d.stale
+        WHERE d.bucket IS NOT NULL OR s.level = 'identity_hour' AND g.day < (SELECT f.time FROM floor f))
+ORDER BY w.week DESC, s.level
+LIMIT %(limit)s
+
+
+-- lock_week_sum --
+-- Wait for changes of the week's hours that are under way, and let further ones wait. Parameters: week.
+SELECT pg_advisory_xact_lock(
+    hashtext('spanledger.week_sum'), (extract(epoch FROM %(week)s::timestamptz) / 86400)::integer)
+
+
+-- delete_hour_week --
+-- Drop the week's sums by series, before it is summed again.
+DELETE FROM _genai.usage_week w WHERE w.bucket = %(week)s
+
+
+-- delete_identity_hour_week --
+-- Drop the week's sums by person, before it is summed again.
+DELETE FROM _genai.usage_person_week w WHERE w.bucket = %(week)s
+
+
+-- sum_hour_week --
+-- The week's days by series, and that it may be read; nothing where a day has become stale meanwhile. Parameters: week.
+WITH readable AS MATERIALIZED (
+    SELECT count(*) = 7 AS is_whole FROM _genai.summed_day d
+    WHERE d.level = 'hour' AND NOT d.stale
+        AND d.bucket >= %(week)s AND d.bucket < %(week)s::timestamptz + interval '168 hours'
+), summed AS (
+    INSERT INTO _genai.usage_week (bucket, series_id, {calls..latency_b23: #})
+    SELECT %(week)s, u.series_id, {calls..latency_b23: sum(u.#)}
+    FROM _genai.usage_day u
+    WHERE u.bucket >= %(week)s AND u.bucket < %(week)s::timestamptz + interval '168 hours'
+        AND (SELECT r.is_whole FROM readable r)
+    GROUP BY u.series_id
+    ORDER BY u.series_id
+)
+INSERT INTO _genai.summed_week (level, bucket, stale)
+SELECT 'hour', %(week)s, false FROM readable r WHERE r.is_whole
+ON CONFLICT (level, bucket) DO UPDATE SET stale = false
+
+
+-- sum_identity_hour_week --
+-- The week's days by person, folded ones among them, and that it may be read; nothing where a day has become stale
+-- meanwhile. Parameters: week.
+WITH floor AS MATERIALIZED (
+    SELECT f.time FROM _genai.floor f WHERE f.level = 'identity_hour'
+), readable AS MATERIALIZED (
+    SELECT count(*) = 7 AS is_whole
+    FROM generate_series(%(week)s::timestamptz, %(week)s::timestamptz + interval '144 hours', interval '24 hours') g (day)
+    LEFT JOIN _genai.summed_day d ON d.level = 'identity_hour' AND d.bucket = g.day AND NOT d.stale
+    WHERE d.bucket IS NOT NULL OR g.day < (SELECT f.time FROM floor f)
+), summed AS (
+    INSERT INTO _genai.usage_person_week (
+        bucket, identity_id, environment, data_mode, {calls..errors: #}, {input_tokens..output_tokens: #}, unpriced_calls,
+        cost_pico_usd)
+    SELECT %(week)s, u.identity_id, u.environment, u.data_mode, {calls..errors: sum(u.#)},
+        {input_tokens..output_tokens: sum(u.#)}, sum(u.unpriced_calls), sum(u.cost_pico_usd)
+    FROM _genai.person_day u
+    WHERE u.bucket >= %(week)s AND u.bucket < %(week)s::timestamptz + interval '168 hours'
+        AND (SELECT r.is_whole FROM readable r)
+    GROUP BY u.identity_id, u.environment, u.data_mode
+    ORDER BY u.identity_id, u.environment, u.data_mode
+)
+INSERT INTO _genai.summed_week (level, bucket, stale)
+SELECT 'identity_hour', %(week)s, false FROM readable r WHERE r.is_whole
+ON CONFLICT (level, bucket) DO UPDATE SET stale = false
 
 
 -- sample_size --

@@ -12,6 +12,7 @@ import psycopg
 from operations.compare.model import Focus, Question, compare
 from storage.schema.migrate import migrate
 from storage.upkeep.day_sums import sum_days
+from storage.upkeep.week_sums import sum_weeks
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.own_server import own_server
 
@@ -50,6 +51,8 @@ def measure_on(dsn: str) -> Iterator[Figure]:
     with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as connection:
         connection.execute(SEED)
         while sum_days(connection, before=END - timedelta(hours=6)):  # as housekeeping does it
+            pass
+        while sum_weeks(connection):
             pass
         connection.execute("VACUUM ANALYZE")
         asked = Question(END - WINDOW, END)

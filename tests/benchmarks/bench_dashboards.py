@@ -19,6 +19,7 @@ import psycopg
 from storage.schema.grafana_role import READER
 from storage.schema.migrate import migrate
 from storage.upkeep.day_sums import sum_days
+from storage.upkeep.week_sums import sum_weeks
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.own_server import own_server
 from tests.dashboards.files import DEFAULTS, Query, queries
@@ -145,6 +146,8 @@ def measure_on(dsn: str, scale: Scale) -> Iterator[Figure]:
     with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as connection:
         connection.execute(SEED.format(**scale._asdict()).encode())
         while sum_days(connection, before=END - SUMMED_AFTER):
+            pass
+        while sum_weeks(connection):
             pass
         connection.execute("VACUUM ANALYZE")
         _become_reader(connection)

@@ -17,6 +17,14 @@ SELECT d.level, d.bucket FROM _genai.summed_day d WHERE NOT d.stale;
 CREATE VIEW genai.measured_day AS
 SELECT u.bucket, u.series_id, NULL::bigint AS identity_id, {calls..latency_b23: u.#} FROM _genai.usage_day u;
 
+-- Weeks, Monday to Sunday UTC, whose sums hold, and these: of days (`hour`, measured_week), of days by person
+-- (`identity_hour`, measured_person_week).
+CREATE VIEW genai.summed_week AS
+SELECT w.level, w.bucket FROM _genai.summed_week w WHERE NOT w.stale;
+
+CREATE VIEW genai.measured_week AS
+SELECT u.bucket, u.series_id, NULL::bigint AS identity_id, {calls..latency_b23: u.#} FROM _genai.usage_week u;
+
 CREATE VIEW genai.measured_hour AS
 SELECT u.bucket, u.series_id, NULL::bigint AS identity_id, {calls..latency_b23: u.#} FROM _genai.usage_hour u;
 
@@ -30,6 +38,10 @@ SELECT u.bucket, u.identity_id, u.environment, u.data_mode, {calls..errors: u.#}
     u.cost_pico_usd AS other_cost_pico_usd, NULL::bigint AS wasted_cost_pico_usd, u.unpriced_calls,
     {uncertain_calls..latency_b23: NULL::bigint AS #}
 FROM _genai.usage_person_day u;
+
+CREATE VIEW genai.measured_person_week AS
+SELECT u.bucket, u.identity_id, u.environment, u.data_mode, {calls..errors: u.#}, u.unpriced_calls, u.cost_pico_usd
+FROM _genai.usage_person_week u;
 
 CREATE VIEW genai.measured_identity_hour AS
 SELECT u.bucket, u.series_id, u.identity_id, {calls..latency_b23: u.#} FROM _genai.usage_identity_hour u;

@@ -116,9 +116,11 @@ RETURNS TABLE (id bigint, tenant_id text, user_id text) LANGUAGE sql STABLE PARA
 $$;
 
 -- The pieces that answer a window (`side` 1) and its baseline (0; none where it is NULL), and the level that each is read
--- from: a whole day from its sums where these are not stale, else from its hours.
-CREATE FUNCTION genai.level_pieces(p_from timestamptz, p_to timestamptz, p_baseline text, p_source text)
-RETURNS TABLE (side integer, level text, from_time timestamptz, to_time timestamptz)
+-- from: a whole week from its sums where these are not stale, else a whole day, else hours; by identity below the floor of
+-- the hours the days that these were folded into. Without `p_weeks` no piece is a week.
+CREATE FUNCTION genai.level_pieces(
+    p_from timestamptz, p_to timestamptz, p_baseline text, p_source text, p_weeks boolean DEFAULT true
+) RETURNS TABLE (side integer, level text, from_time timestamptz, to_time timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT r.side, x.level, x.from_time, x.to_time
     FROM (
@@ -133,26 +135,33 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         SELECT v.* FROM (VALUES
             ('call', r.from_used, coalesce(r.minutes_from, r.days_from)),
             ('minute', r.minutes_from, r.hours_from),
-            ('folded', r.days_from, r.days_to),
             ('call', r.days_to, r.hours_from),
             ('minute', r.hours_to, r.minutes_to),
             ('call', coalesce(r.minutes_to, r.hours_to), r.to_used)
         ) v (level, from_time, to_time)
         UNION ALL
-        SELECT
-            CASE WHEN s.bucket IS NULL THEN 'hour' ELSE 'day' END, greatest(d.day, r.hours_from),
-            least(d.day + interval '24 hours', r.hours_to)
-        FROM generate_series(date_bin('24 hours', r.hours_from, 'epoch'), r.hours_to, interval '24 hours') d (day)
-        LEFT JOIN genai.summed_day s ON s.bucket = d.day AND d.day >= r.hours_from
-            AND d.day + interval '24 hours' <= r.hours_to
+        SELECT CASE WHEN w.bucket IS NOT NULL THEN 'week' WHEN f.is_folded THEN 'folded' WHEN s.bucket IS NOT NULL THEN 'day'
+                ELSE 'hour' END,
+            greatest(d.day, f.from_time), least(d.day + interval '24 hours', f.to_time)
+        FROM (VALUES (r.hours_from, r.hours_to, false), (r.days_from, r.days_to, true)) f (from_time, to_time, is_folded)
+        CROSS JOIN LATERAL generate_series(
+            date_bin('24 hours', f.from_time, 'epoch'), f.to_time, interval '24 hours') d (day)
+        LEFT JOIN genai.summed_day s ON s.bucket = d.day AND NOT f.is_folded AND d.day >= f.from_time
+            AND d.day + interval '24 hours' <= f.to_time
             AND s.level = CASE p_source WHEN 'series' THEN 'hour' WHEN 'person' THEN 'identity_hour' END
+        -- A week may begin among folded days and end among hours, where nothing lies between.
+        LEFT JOIN genai.summed_week w ON p_weeks AND w.bucket = date_bin('168 hours', d.day, '1970-01-05 00:00:00+00')
+            AND w.bucket >= CASE WHEN r.days_to = r.hours_from THEN r.days_from ELSE f.from_time END
+            AND w.bucket + interval '168 hours' <= CASE WHEN r.days_to = r.hours_from THEN r.hours_to ELSE f.to_time END
+            AND w.level = CASE p_source WHEN 'series' THEN 'hour' WHEN 'person' THEN 'identity_hour' END
     ) x (level, from_time, to_time)
     WHERE x.from_time < x.to_time
 $$;
 
 -- The same with neighbours of one level as one piece: each is a scan of its own.
-CREATE FUNCTION genai.window_pieces(p_from timestamptz, p_to timestamptz, p_baseline text, p_source text)
-RETURNS TABLE (side integer, level text, from_time timestamptz, to_time timestamptz)
+CREATE FUNCTION genai.window_pieces(
+    p_from timestamptz, p_to timestamptz, p_baseline text, p_source text, p_weeks boolean DEFAULT true
+) RETURNS TABLE (side integer, level text, from_time timestamptz, to_time timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT i.side, i.level, min(i.from_time), max(i.to_time)
     FROM (
@@ -160,7 +169,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
             PARTITION BY w.side, w.level ORDER BY w.from_time) AS island
         FROM (
             SELECT w.*, lag(w.to_time) OVER (PARTITION BY w.side, w.level ORDER BY w.from_time) AS reached
-            FROM genai.level_pieces(p_from, p_to, p_baseline, p_source) w
+            FROM genai.level_pieces(p_from, p_to, p_baseline, p_source, p_weeks) w
         ) w
     ) i
     GROUP BY i.side, i.level, i.island

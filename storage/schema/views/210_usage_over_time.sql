@@ -22,7 +22,7 @@ RETURNS TABLE (level text, from_time timestamptz, to_time timestamptz) LANGUAGE 
     SELECT w.level, w.from_time, w.to_time
     FROM asked a CROSS JOIN LATERAL genai.window_pieces(
         date_bin(p_step, p_from, 'epoch'), date_bin('1 hour', p_to + interval '3599.999999 seconds', 'epoch'), NULL,
-        p_source) w
+        p_source, false) w
     WHERE p_step >= interval '1 day' AND p_source <> 'calls' AND w.level IN ('day', 'hour', 'folded')
     UNION ALL
     SELECT CASE WHEN p_source = 'calls' THEN 'call' WHEN p_source <> 'series' OR a.coarse THEN 'hour' ELSE 'minute' END,

@@ -51,8 +51,65 @@ CREATE FUNCTION genai.usage_chart(
     ORDER BY b.time, s.segment
 $$;
 
+-- The `p_keep` most expensive users or tenants of a chart's time, of all of it at once: a month of people by days is too many
+-- groups.
+CREATE FUNCTION genai.most_expensive_people(
+    p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_dimension text, p_user text, p_tenant text,
+    p_keep integer
+) RETURNS TABLE (segment text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    WITH ranked AS MATERIALIZED (
+        SELECT w.* FROM genai.window_pieces(
+            date_bin(greatest(genai.panel_step(p_from, p_to), interval '1 hour'), p_from, 'epoch'),
+            date_bin('1 hour', p_to + interval '3599.999999 seconds', 'epoch'), NULL, 'person') w
+    ), wanted AS MATERIALIZED (
+        SELECT s.id FROM genai.series_of(p_env, p_data_mode, NULL, NULL, NULL, NULL, NULL) s
+    ), person AS MATERIALIZED (
+        SELECT i.id, CASE p_dimension WHEN 'user' THEN i.user_id ELSE i.tenant_id END AS segment
+        FROM genai.identity_of(p_user, p_tenant) i
+    )
+    SELECT i.segment
+    FROM (
+        SELECT t.identity_id, sum(t.cost) AS cost, genai.total(t.calls) AS calls
+        FROM (
+            SELECT m.* FROM ranked p CROSS JOIN LATERAL (
+                SELECT m.identity_id, m.calls, m.cost_pico_usd AS cost FROM genai.measured_person_week m
+                WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND ((SELECT coalesce(p_env, '*') = '*') OR m.environment = ANY ((SELECT string_to_array(p_env, ','))::text[]))
+                    AND (coalesce(p_data_mode, '*') = '*' OR m.data_mode = p_data_mode)
+                OFFSET 0
+            ) m
+            WHERE p.level = 'week'
+            UNION ALL
+            SELECT m.* FROM ranked p CROSS JOIN LATERAL (
+                SELECT m.identity_id, m.calls, m.other_cost_pico_usd AS cost FROM genai.measured_person_day m
+                WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND ((SELECT coalesce(p_env, '*') = '*') OR m.environment = ANY ((SELECT string_to_array(p_env, ','))::text[]))
+                    AND (coalesce(p_data_mode, '*') = '*' OR m.data_mode = p_data_mode)
+                OFFSET 0
+            ) m
+            WHERE p.level = 'day'
+            UNION ALL
+            SELECT m.* FROM ranked p CROSS JOIN LATERAL (
+                SELECT m.identity_id, m.calls, {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost FROM genai.measured_identity_hour m
+                WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND CASE WHEN m.series_id IS NOT NULL THEN m.series_id IN (SELECT w.id FROM wanted w) END
+                OFFSET 0
+            ) m
+            WHERE p.level = 'hour'
+            UNION ALL
+            SELECT m.* FROM ranked p CROSS JOIN LATERAL (
+                SELECT m.identity_id, m.calls, {input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)} AS cost FROM genai.measured_identity_day m
+                WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND CASE WHEN m.series_id IS NOT NULL THEN m.series_id IN (SELECT w.id FROM wanted w) END
+                OFFSET 0
+            ) m
+            WHERE p.level = 'folded'
+        ) t
+        GROUP BY t.identity_id
+    ) t
+    JOIN person i ON i.id = t.identity_id
+    GROUP BY i.segment
+    ORDER BY sum(t.cost) DESC, sum(t.calls) DESC, i.segment LIMIT p_keep
+$$;
+
 -- What people spent by steps, the `p_keep` most expensive by name; `p_dimension` is user or tenant. People are read twice,
--- first to find these: a month of people by days is too many groups.
+-- first to find these; only they are looked up by name then.
 CREATE FUNCTION genai.people_over_time(
     p_from timestamptz, p_to timestamptz, p_env text, p_data_mode text, p_dimension text, p_user text, p_tenant text,
     p_keep integer
@@ -66,57 +123,40 @@ CREATE FUNCTION genai.people_over_time(
     ), person AS MATERIALIZED (
         SELECT i.id, CASE p_dimension WHEN 'user' THEN i.user_id ELSE i.tenant_id END AS segment
         FROM genai.identity_of(p_user, p_tenant) i
-    ), kept AS MATERIALIZED (
-        SELECT i.segment
-        FROM (
-            SELECT m.* FROM span p CROSS JOIN LATERAL (
-                SELECT m.identity_id, sum(m.other_cost_pico_usd) AS cost, sum(m.calls) AS calls FROM genai.measured_person_day m
-                WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND ((SELECT coalesce(p_env, '*') = '*') OR m.environment = ANY ((SELECT string_to_array(p_env, ','))::text[]))
-                    AND (coalesce(p_data_mode, '*') = '*' OR m.data_mode = p_data_mode)
-                GROUP BY m.identity_id
-            ) m
-            WHERE p.level = 'day'
-            UNION ALL
-            SELECT m.* FROM span p CROSS JOIN LATERAL (
-                SELECT m.identity_id, sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)}) AS cost, sum(m.calls) AS calls FROM genai.measured_identity_hour m
-                WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND CASE WHEN m.series_id IS NOT NULL THEN m.series_id IN (SELECT w.id FROM wanted w) END
-                GROUP BY m.identity_id
-            ) m
-            WHERE p.level = 'hour'
-            UNION ALL
-            SELECT m.* FROM span p CROSS JOIN LATERAL (
-                SELECT m.identity_id, sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)}) AS cost, sum(m.calls) AS calls FROM genai.measured_identity_day m
-                WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND CASE WHEN m.series_id IS NOT NULL THEN m.series_id IN (SELECT w.id FROM wanted w) END
-                GROUP BY m.identity_id
-            ) m
-            WHERE p.level = 'folded'
-        ) t
-        JOIN person i ON i.id = t.identity_id
-        GROUP BY i.segment ORDER BY sum(t.cost) DESC, sum(t.calls) DESC, i.segment LIMIT p_keep
+    ), shown AS MATERIALIZED (
+        SELECT i.id, i.segment FROM person i
+        WHERE i.segment IN (SELECT k.segment FROM genai.most_expensive_people(
+            p_from, p_to, p_env, p_data_mode, p_dimension, p_user, p_tenant, p_keep) k)
     )
     SELECT u.time, coalesce(u.segment, '(others)'), sum(u.cost)
     FROM (
         SELECT m.* FROM span p CROSS JOIN LATERAL (
             SELECT date_bin(p.step, m.bucket, 'epoch') AS time, n.segment, sum(m.other_cost_pico_usd) AS cost
-            FROM genai.measured_person_day m JOIN person i ON i.id = m.identity_id LEFT JOIN kept n ON n.segment = i.segment
+            FROM genai.measured_person_day m LEFT JOIN shown n ON n.id = m.identity_id
             WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND ((SELECT coalesce(p_env, '*') = '*') OR m.environment = ANY ((SELECT string_to_array(p_env, ','))::text[]))
                 AND (coalesce(p_data_mode, '*') = '*' OR m.data_mode = p_data_mode)
+                AND CASE WHEN coalesce(p_user, '*') <> '*' OR coalesce(p_tenant, '*') <> '*'
+                    THEN m.identity_id IN (SELECT i.id FROM person i) ELSE true END
             GROUP BY 1, n.segment
         ) m
         WHERE p.level = 'day'
         UNION ALL
         SELECT m.* FROM span p CROSS JOIN LATERAL (
             SELECT date_bin(p.step, m.bucket, 'epoch') AS time, n.segment, sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)}) AS cost
-            FROM genai.measured_identity_hour m JOIN person i ON i.id = m.identity_id LEFT JOIN kept n ON n.segment = i.segment
+            FROM genai.measured_identity_hour m LEFT JOIN shown n ON n.id = m.identity_id
             WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND CASE WHEN m.series_id IS NOT NULL THEN m.series_id IN (SELECT w.id FROM wanted w) END
+                AND CASE WHEN coalesce(p_user, '*') <> '*' OR coalesce(p_tenant, '*') <> '*'
+                    THEN m.identity_id IN (SELECT i.id FROM person i) ELSE true END
             GROUP BY 1, n.segment
         ) m
         WHERE p.level = 'hour'
         UNION ALL
         SELECT m.* FROM span p CROSS JOIN LATERAL (
             SELECT date_bin(p.step, m.bucket, 'epoch') AS time, n.segment, sum({input_cost_pico_usd..other_cost_pico_usd+ coalesce(m.#, 0)}) AS cost
-            FROM genai.measured_identity_day m JOIN person i ON i.id = m.identity_id LEFT JOIN kept n ON n.segment = i.segment
+            FROM genai.measured_identity_day m LEFT JOIN shown n ON n.id = m.identity_id
             WHERE m.bucket >= p.from_time AND m.bucket < p.to_time AND CASE WHEN m.series_id IS NOT NULL THEN m.series_id IN (SELECT w.id FROM wanted w) END
+                AND CASE WHEN coalesce(p_user, '*') <> '*' OR coalesce(p_tenant, '*') <> '*'
+                    THEN m.identity_id IN (SELECT i.id FROM person i) ELSE true END
             GROUP BY 1, n.segment
         ) m
         WHERE p.level = 'folded'
