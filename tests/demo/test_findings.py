@@ -46,7 +46,8 @@ SENTENCES = {
     r"[34]\d% of the cost\. "
     + ALIKE
     + r"\d+% more \(\$U → \$U\), because northwind reads \d\.\d times as much\.",
-    "A retry storm": ALIKE
+    "A retry storm": r"Calls went from N to N while errors went from [01]% to [3-7]\d%\. "
+    + ALIKE
     + r"(\d\.\d times|twice) as much \(\$U → \$U\), because calls for one success went from "
     r"1\.0\d to [12]\.\d\d\.",
     "A prompt deploy": ALIKE

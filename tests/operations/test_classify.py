@@ -130,6 +130,16 @@ def incidents() -> dict[str, tuple[str, str | None, list[Call], list[Call]]]:
             traffic(BEFORE, 120) + traffic(BEFORE, 80, replace(CALL, status="error")),
             traffic(NOW) + traffic(NOW, 150, ONE) + traffic(NOW, 150, ONE_FAILING),
         ),
+        "each request tried four times where few were before": (
+            "retry_storm", None, traffic(BEFORE, 25), traffic(NOW, 25) + traffic(NOW, 75, RETRY),
+        ),
+        "one user's failing rush where few calls were before": (
+            "abuse", "h:abuser", traffic(BEFORE, 25), traffic(NOW, 25) + traffic(NOW, 100, ONE_FAILING),
+        ),
+        "everybody's failing rush where few calls were before": (
+            "too_little_data", None, traffic(BEFORE, 25),
+            traffic(NOW, 25) + traffic(NOW, 100, replace(CALL, status="error")),
+        ),
         "one user's dear calls": (
             "identity_concentration", "h:abuser", traffic(BEFORE) + traffic(BEFORE, 10, ONE),
             traffic(NOW) + traffic(NOW, 10, replace(ONE, costs=(10**8, 0, 0, 10**8, 0), input_tokens=10**5)),
@@ -207,8 +217,18 @@ def test_both_questions_are_told_as_a_person_would(all_incidents: psycopg.Connec
         "five percent more": "Steady. Requests barely changed (200 → 210). Each request costs what it did"
         " ($0.000002).",
         "too few calls before": "Too little data (49 of 50 requests in the baseline): no cause is named.",
-        "each request tried twice": "Requests barely changed (200 → 200). Each request costs twice as much"
+        "each request tried twice": "Calls went from 200 to 400 while errors went from 0% to 50%. Requests"
+        " barely changed (200 → 200). Each request costs twice as much"
         " ($0.000002 → $0.000004), because calls for one success went from 1.00 to 2.00.",
+        "retries that cost nothing": "Calls went from 200 to 400 while errors went from 0% to 50%, because a"
+        " request makes 2.00 calls instead of 1.00. Requests barely changed (200 → 200). Each request"
+        " costs what it did ($0.000002).",
+        "everybody's failing rush where few calls were before": "Calls went from 25 to 125 while errors"
+        " went from 0% to 80%; no single user or tenant made half of the added ones. Too little data"
+        " (25 of 50 requests in the baseline): no cause is named.",
+        "one user's failing rush where few calls were before": "User h:abuser made 100% of the added"
+        " calls (0 → 100) while errors went from 0% to 80%. Requests rose to 5.0 times as many (25 → 125),"
+        " adding $0.0002. Each request costs what it did ($0.000002).",
     }
     assert {name: classify(all_incidents, env=name)["sentence"] for name in told} == told
 

@@ -213,10 +213,32 @@ CREATE FUNCTION genai.unit_sentence(p_class text, e jsonb) RETURNS text LANGUAGE
     ) v
 $$;
 
+-- More calls of which more fail (`failing_burst` of the evidence), and what multiplies them: attempts, somebody, or no one in
+-- particular; '' where there is no such burst, or the sentence of the class says it all.
+CREATE FUNCTION genai.burst_sentence(p_class text, e jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN p_class = 'abuse' OR NOT coalesce((e ->> 'failing_burst')::boolean, false) THEN '' ELSE
+        'Calls went from ' || genai.count_text(v.c0) || ' to ' || genai.count_text(v.c1) || ' while errors went from '
+        || genai.percent_text((e ->> 'baseline_error_share')::numeric) || ' to ' || genai.percent_text((e ->> 'error_share')::numeric)
+        || CASE
+            WHEN p_class = 'retry_storm' AND (e ->> 'unit_moved')::boolean THEN ''
+            WHEN NOT (e ->> 'per_call')::boolean AND power(v.attempts / v.attempts_before, 2) >= v.c1 / v.c0
+                THEN ', because a request makes ' || to_char(v.attempts, 'FM9990.00') || ' calls instead of '
+                    || to_char(v.attempts_before, 'FM9990.00')
+            WHEN (e -> 'added_calls_by' ->> 'share')::numeric >= 0.5 AND (e -> 'added_calls_by' ->> 'moved')::boolean
+                THEN '; ' || (e -> 'added_calls_by' ->> 'kind') || ' ' || (e -> 'added_calls_by' ->> 'value') || ' made '
+                    || genai.percent_text((e -> 'added_calls_by' ->> 'share')::numeric) || ' of the added ones'
+            ELSE '; no single user or tenant made half of the added ones' END || '. ' END
+    FROM (
+        SELECT c.c0, c.c1, c.c1 / nullif((e ->> 'requests')::numeric, 0) AS attempts,
+            c.c0 / nullif((e ->> 'baseline_requests')::numeric, 0) AS attempts_before
+        FROM (SELECT nullif((e ->> 'baseline_calls')::numeric, 0) AS c0, (e ->> 'calls')::numeric AS c1) c
+    ) v
+$$;
+
 -- A class and its evidence as a person would say them.
 CREATE FUNCTION genai.spike_sentence(p_class text, p_subject text, e jsonb)
 RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE p_class
+    SELECT genai.burst_sentence(p_class, e) || CASE p_class
         WHEN 'no_baseline' THEN 'No data before ' || genai.moment_text(
             (e ->> 'data_from')::timestamptz AT TIME ZONE 'UTC', (e ->> 'baseline_to')::timestamptz AT TIME ZONE 'UTC')
             || ': no baseline.'
@@ -225,7 +247,7 @@ RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
             || genai.count_text((e ->> 'needed')::numeric) || ' requests'
             || CASE WHEN (e ->> 'requests')::numeric < (e ->> 'baseline_requests')::numeric THEN '' ELSE ' in the baseline' END
             || '): no cause is named.'
-        WHEN 'steady' THEN 'Steady. ' || genai.volume_sentence(p_class, e) || genai.unit_sentence(p_class, e)
+        WHEN 'steady' THEN CASE WHEN (e ->> 'failing_burst')::boolean THEN '' ELSE 'Steady. ' END || genai.volume_sentence(p_class, e) || genai.unit_sentence(p_class, e)
         ELSE CASE p_class
             WHEN 'unknown_model' THEN genai.percent_text((e ->> 'unpriced_share')::numeric) || ' of the calls have no price ('
                 || genai.percent_text((e ->> 'baseline_unpriced_share')::numeric) || ' before), most of them ' || p_subject

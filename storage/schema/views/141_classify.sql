@@ -12,6 +12,8 @@ CREATE FUNCTION genai.figures_of_change(
             'cost_per_request_usd', f.unit, 'baseline_cost_per_request_usd', f.unit_before,
             'tokens_per_request', (t.tokens / nullif(t.n1, 0))::float8,
             'baseline_tokens_per_request', (t.baseline_tokens / nullif(t.n0, 0))::float8,
+            'failing_burst', t.calls > t.baseline_calls AND t.baseline_calls > 0 AND genai.beyond_counts(t.baseline_calls, t.calls)
+                AND f.failing >= 0.1,
             'requests_moved', genai.beyond_counts(t.n0, t.n1) AND abs(t.n1 - t.n0) >= 0.03 * t.n0,
             'unit_moved', coalesce(abs(f.ratio - 1) >= p_min_change
                 OR abs(f.ratio - 1) >= 0.03 AND (p_drivers -> 'unit_drift' ->> 'strength')::float8 >= 4.5, false)
@@ -34,6 +36,8 @@ CREATE FUNCTION genai.figures_of_change(
         SELECT round(t.cost_usd / nullif(t.priced, 0), 12) AS unit,
             round(t.baseline_cost_usd / nullif(t.baseline_priced, 0), 12) AS unit_before,
             (t.cost_usd / nullif(t.priced, 0)) / nullif(t.baseline_cost_usd / nullif(t.baseline_priced, 0), 0) AS ratio,
+            coalesce(t.errors / nullif(t.successes + t.errors, 0), 0)
+                - coalesce(t.baseline_errors / nullif(t.baseline_successes + t.baseline_errors, 0), 0) AS failing,
             coalesce(t.estimate_usd / nullif(t.estimate_usd + t.cost_usd, 0), 0) AS weight,
             coalesce(t.baseline_estimate_usd / nullif(t.baseline_estimate_usd + t.baseline_cost_usd, 0), 0) AS weight_before
     ) f
@@ -69,7 +73,8 @@ BEGIN
         CROSS JOIN LATERAL genai.drivers_among(v_cells, v_judged, m.measure, 1, true) d;
     END IF;
     v_figures := genai.figures_of_change(t, v_per_call, v_drivers, p_min_calls, p_min_change);
-    IF v_figures @> '{"requests_moved": true}' OR v_figures @> '{"unit_moved": true}' OR v_drivers ? 'spend_driver' THEN
+    IF v_figures @> '{"requests_moved": true}' OR v_figures @> '{"unit_moved": true}' OR v_figures @> '{"failing_burst": true}'
+        OR v_drivers ? 'spend_driver' THEN
         EXECUTE 'SELECT to_jsonb(i) FROM genai.identities_of_change('
             '$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) i'
         INTO v_identities
@@ -91,7 +96,8 @@ $$;
 -- The first rule that holds. A deploy needs, beside its share in the change of the cost per request, that this change is
 -- `p_min_change` of what the requests would have cost, or that the new version is its first driver: else any version that
 -- is new on the day of a rush of requests would explain the rush. It is named on a falling evening, too, for it is judged
--- by the cost per request alone; and by the driver on a day most of which was before it.
+-- by the cost per request alone; and by the driver on a day most of which was before it. Too few calls before hide a cause of
+-- money, not one of calls: a failing burst on them can be a retry storm or abuse.
 CREATE FUNCTION genai.spike_class(
     e jsonb, p_cost numeric, p_delta numeric, p_min_calls numeric, p_min_change numeric, p_unpriced_share numeric,
     p_unpriced_growth numeric, p_share numeric, p_error_share numeric, p_error_growth numeric, p_identity_growth numeric
@@ -99,14 +105,15 @@ CREATE FUNCTION genai.spike_class(
     SELECT CASE
         WHEN f.baseline_calls = 0 AND f.data_from >= f.baseline_to
             OR f.data_from > f.baseline_from + (f.baseline_to - f.baseline_from) / 2 THEN 'no_baseline'
-        WHEN least(f.calls, f.baseline_calls) < p_min_calls THEN 'too_little_data'
-        WHEN f.unpriced > p_unpriced_share AND f.unpriced >= p_unpriced_growth * f.baseline_unpriced THEN 'unknown_model'
+        WHEN f.is_thin AND NOT (f.failing_burst AND f.calls >= p_min_calls) THEN 'too_little_data'
+        WHEN NOT f.is_thin AND f.unpriced > p_unpriced_share AND f.unpriced >= p_unpriced_growth * f.baseline_unpriced THEN 'unknown_model'
         WHEN f.attempts / nullif(p_delta, 0) >= p_share AND abs(f.attempts) >= p_min_change * (p_cost - p_delta)
             OR f.attempts / nullif(f.unit, 0) >= p_share AND abs(f.unit) > abs(f.more)
                 AND abs(f.attempts) >= p_min_change * (p_cost - f.attempts) THEN 'retry_storm'
-        WHEN NOT f.requests_moved AND NOT f.unit_moved AND e ->> 'spend_driver' IS NULL THEN 'steady'
+        WHEN NOT f.is_thin AND NOT f.requests_moved AND NOT f.unit_moved AND e ->> 'spend_driver' IS NULL THEN 'steady'
         WHEN (e -> 'added_calls_by' ->> 'share')::numeric >= p_share AND (e -> 'added_calls_by' ->> 'moved')::boolean AND f.errors >= p_error_share
             AND f.errors >= p_error_growth * f.baseline_errors THEN 'abuse'
+        WHEN f.is_thin THEN 'too_little_data'
         WHEN (e -> 'cost_by' ->> 'moved')::boolean AND (e -> 'cost_by' ->> 'share')::numeric >= p_share
             AND (e -> 'cost_by' ->> 'cost_share')::numeric
             >= p_identity_growth * coalesce((e -> 'cost_by' ->> 'baseline_cost_share')::numeric, 0)
@@ -128,6 +135,8 @@ CREATE FUNCTION genai.spike_class(
             (e ->> 'baseline_unpriced_weight')::numeric AS baseline_unpriced, (e ->> 'attempts_usd')::numeric AS attempts,
             (e ->> 'unit_usd')::numeric AS unit, (e ->> 'more_usd')::numeric AS more,
             (e ->> 'requests_moved')::boolean AS requests_moved, (e ->> 'unit_moved')::boolean AS unit_moved,
+            (e ->> 'failing_burst')::boolean AS failing_burst,
+            least((e ->> 'calls')::numeric, (e ->> 'baseline_calls')::numeric) < p_min_calls AS is_thin,
             (e ->> 'error_share')::numeric AS errors, (e ->> 'baseline_error_share')::numeric AS baseline_errors,
             (e -> 'deploy' ->> 'part')::numeric AS deployed
     ) f
