@@ -118,8 +118,8 @@ def _damage(connection: Connection, now: datetime) -> None:
 
 
 def _repair(connection: Connection, now: datetime) -> None:
-    damaged = connection.execute("SELECT from_time FROM _genai.rollup_check WHERE differences > 0").fetchall()
-    for (hour,) in damaged:
+    query = "SELECT from_time FROM _genai.rollup_check WHERE differences > 0 AND from_time < %s"
+    for (hour,) in connection.execute(query, (now - 20 * HOUR,)).fetchall():
         _change_hour(connection, hour, 1)
         compare(connection, Slice(hour, hour + HOUR))
 
@@ -156,22 +156,24 @@ def _hasten(connection: Connection, now: datetime) -> None:
 
 
 def _fall_silent(connection: Connection, now: datetime) -> None:
-    """`nightly` has sent nothing for forty minutes."""
+    """`nightly` has sent nothing for forty minutes; at once, for a service may be comparing calls and sums."""
     start = now - 40 * MINUTE
-    connection.execute("CREATE TABLE planted_silence AS TABLE _genai.model_call WITH NO DATA")
-    connection.execute(
-        "WITH gone AS (DELETE FROM _genai.model_call m USING _genai.series s WHERE s.id = m.series_id"
-        " AND s.service_name = 'nightly' AND m.time >= %s RETURNING m.*)"
-        " INSERT INTO planted_silence SELECT * FROM gone",
-        (start,),
-    )
-    _sum_again(connection, start)
+    with connection.transaction():
+        connection.execute("CREATE TABLE planted_silence AS TABLE _genai.model_call WITH NO DATA")
+        connection.execute(
+            "WITH gone AS (DELETE FROM _genai.model_call m USING _genai.series s WHERE s.id = m.series_id"
+            " AND s.service_name = 'nightly' AND m.time >= %s RETURNING m.*)"
+            " INSERT INTO planted_silence SELECT * FROM gone",
+            (start,),
+        )
+        _sum_again(connection, start)
 
 
 def _speak_again(connection: Connection, now: datetime) -> None:
-    connection.execute("INSERT INTO _genai.model_call SELECT * FROM planted_silence")
-    connection.execute("DROP TABLE planted_silence")
-    _sum_again(connection, now - 60 * MINUTE)
+    with connection.transaction():
+        connection.execute("INSERT INTO _genai.model_call SELECT * FROM planted_silence")
+        connection.execute("DROP TABLE planted_silence")
+        _sum_again(connection, now - 60 * MINUTE)
 
 
 def _sum_again(connection: Connection, start: datetime) -> None:
