@@ -156,7 +156,7 @@ def _hasten(connection: Connection, now: datetime) -> None:
 
 
 def _fall_silent(connection: Connection, now: datetime) -> None:
-    """`nightly` has sent nothing for forty minutes; at once, for a service may be comparing calls and sums."""
+    """`nightly` has sent nothing for forty minutes; in one go, beside a service that compares sums."""
     start = now - 40 * MINUTE
     with connection.transaction():
         connection.execute("CREATE TABLE planted_silence AS TABLE _genai.model_call WITH NO DATA")
