@@ -8,8 +8,10 @@ import hypothesis
 import pytest
 
 FULL_SIZE = os.environ.get("SPANLEDGER_TEST_FULL_SIZE") == "1"
-SPANS = 100_000 if FULL_SIZE else 8_000
-KILLS = 20 if FULL_SIZE else 3
+SPANS = 100_000 if FULL_SIZE else 4_000
+KILLS = 20 if FULL_SIZE else 2
+ROUNDS = 10 if FULL_SIZE else 4
+"""How often two receivers get the same batch in the same moment."""
 
 _SUITE_SHARE, _SUITE_LEAST = 5, 10
 """At full size properties are half of `make check`, and those with a database minutes of `make test`."""

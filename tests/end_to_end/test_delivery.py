@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from tests.end_to_end import books
 from tests.end_to_end.traffic import identity, make_spans, sums
 from tests.running import RunningService
-from tests.sizes import SPANS
+from tests.sizes import ROUNDS, SPANS
 
 pytestmark = pytest.mark.both_servers
 
@@ -71,7 +71,7 @@ def test_what_is_stored_is_what_was_sent_and_replays_add_nothing(migrated_databa
 @pytest.mark.slow
 def test_the_same_batch_at_two_receivers_in_the_same_moment_counts_once(migrated_database: str) -> None:
     with RunningService(migrated_database) as one, RunningService(migrated_database) as other:
-        for seed in range(10):
+        for seed in range(ROUNDS):
             spans = make_spans(200, seed=100 + seed)
             exporters = [make(service) for service in (one, other) for make in EXPORTERS]
             with ThreadPoolExecutor(len(exporters)) as pool:
@@ -79,5 +79,5 @@ def test_the_same_batch_at_two_receivers_in_the_same_moment_counts_once(migrated
             assert set(results) == {SpanExportResult.SUCCESS}
             for exporter in exporters:
                 exporter.shutdown()
-    assert books.stored_sums(migrated_database).calls == 10 * 200
+    assert books.stored_sums(migrated_database).calls == ROUNDS * 200
     assert books.imbalance(migrated_database) == []

@@ -61,7 +61,7 @@ def data_dir() -> Iterator[Path]:
 def test_the_service_is_killed_and_its_embedded_database_left_behind(data_dir: Path) -> None:
     with RunningService(None, data_dir=data_dir) as service:
         with RetryingSenders(service.grpc) as senders:
-            for _ in range(3):
+            for _ in range(KILLS):
                 senders.wait_for_more(500)
                 service.kill()
                 service.start()

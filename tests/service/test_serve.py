@@ -131,7 +131,6 @@ def test_the_documented_report_is_accepted_priced_and_counted_once(
     assert found == [("checkout.ai_summary", "summary_v3", 540, REPORT_COST_PICO_USD, "priced")]
 
 
-@pytest.mark.both_servers
 def test_a_restart_keeps_the_ledger_and_recognises_what_it_had(
     service: RunningService, migrated_database: str
 ) -> None:
@@ -184,7 +183,6 @@ def test_a_stop_during_a_database_that_hangs_ends_within_thirty_seconds(
 
 
 @pytest.mark.slow
-@pytest.mark.both_servers
 def test_two_workers_share_the_ports_and_are_counted_together(migrated_database: str) -> None:
     with RunningService(migrated_database, workers=2) as service:
         for seed in range(16):  # each on a connection of its own, so that the kernel spreads them

@@ -194,7 +194,7 @@ def one_database() -> object:
 PEOPLE = ("alice", "bob", "unknown")
 
 
-@settings(max_examples=examples(6), suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(6, suite=4), suppress_health_check=[HealthCheck.too_slow])
 @given(
     made=st.lists(
         st.tuples(

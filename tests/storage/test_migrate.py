@@ -17,7 +17,7 @@ from storage.schema.grafana_role import READER
 from storage.schema.migrate import migrate, migrations, view_checksum
 from tests.storage.ledger import call, rows, totals, value, write
 
-pytestmark = pytest.mark.both_servers
+both_servers = pytest.mark.both_servers  # not where only our own bookkeeping of migrations is at stake
 
 COLUMNS = """
     SELECT table_schema, table_name, column_name, data_type, collation_name, is_nullable
@@ -25,6 +25,7 @@ COLUMNS = """
 """
 
 
+@both_servers
 def test_a_fresh_database_has_every_migration_and_the_contract(database: str) -> None:
     migrate(database)
     applied = rows(database, "SELECT version FROM _genai.schema_version ORDER BY 1")
@@ -35,6 +36,7 @@ def test_a_fresh_database_has_every_migration_and_the_contract(database: str) ->
         assert value(database, "SELECT count(*) FROM timescaledb_information.hypertables") == 1
 
 
+@both_servers
 def test_migrating_again_touches_nothing(database: str) -> None:
     migrate(database)
     before = value(database, "SELECT applied_at FROM _genai.contract_version")
@@ -47,6 +49,7 @@ def test_migrating_again_touches_nothing(database: str) -> None:
     )
 
 
+@both_servers
 def test_a_database_migrated_step_by_step_equals_a_fresh_one(database: str, migrated_database: str) -> None:
     for step in migrations():
         migrate(database, up_to=step.version)
@@ -131,6 +134,7 @@ def test_a_migration_that_this_version_does_not_know_is_of_a_newer_one(database:
         migrate(database)
 
 
+@both_servers
 def test_a_migration_under_traffic_loses_nothing(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     migrate(database)
     stop, sent = threading.Event(), []
@@ -185,6 +189,7 @@ def test_a_user_who_may_not_create_schemas_is_told_so(database: str) -> None:
             admin.execute(f"DROP ROLE {role}".encode())
 
 
+@both_servers
 def test_an_owner_without_rights_on_roles_gets_a_warning_and_a_working_ledger(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +222,7 @@ def reader(migrated_database: str) -> str:
     return psycopg.conninfo.make_conninfo(migrated_database, user=READER, password="reads")
 
 
+@both_servers
 def test_the_reader_reads_the_contract_in_utc(reader: str) -> None:
     views = rows(reader, "SELECT viewname FROM pg_views WHERE schemaname = 'genai'")
     assert len(views) > 10
@@ -249,6 +255,7 @@ def test_the_reader_can_do_nothing_else(reader: str, statement: str) -> None:
             connection.execute(last.encode())
 
 
+@both_servers
 def test_nobody_else_may_use_the_database_or_a_function(reader: str) -> None:
     public = """
         SELECT count(*) FROM pg_database, aclexplode(datacl) a
@@ -267,6 +274,7 @@ def test_nobody_else_may_use_the_database_or_a_function(reader: str) -> None:
     assert limit == (20,)
 
 
+@both_servers
 def test_no_function_of_the_contract_runs_with_others_rights(migrated_database: str) -> None:
     # SET forbids inlining: only PL/pgSQL over arrays, never inlined, may pin how it is planned; and one
     # function, which from its sixth call on would be planned for all windows alike.
