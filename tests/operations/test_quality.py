@@ -90,6 +90,18 @@ def test_where_every_call_has_the_fault_its_whole_weight_is_gone(ledger: str, na
     assert found.score == 100 - next(item.weight for item in found.items if item.name == name)
 
 
+def test_calls_of_the_data_mode_that_is_asked_for_are_no_fault(ledger: str) -> None:
+    """The test run beside three real calls of prod."""
+    failed = {}
+    for data_mode in ("real", "test", "demo", "*"):
+        with psycopg.connect(ledger) as connection:
+            start = day("test_in_prod")
+            found = quality(connection, Selection(start, start + timedelta(days=1), data_mode=data_mode))
+        (item,) = (item for item in found.items if item.name == "test_in_prod")
+        failed[data_mode] = item.calls, item.failed
+    assert failed == {"real": (4, 1), "test": (4, 0), "demo": (4, 1), "*": (4, 1)}
+
+
 def test_an_empty_window_has_no_score(ledger: str) -> None:
     found = ask(ledger, DAY - timedelta(days=3))
 

@@ -56,8 +56,8 @@ RETURNS TABLE (kind text, within text, tag text, usual text) LANGUAGE sql STABLE
 $$;
 
 -- What the cells tell: a row for each item, service, endpoint and value, with its calls and those that fail. Items without a
--- value of their own have '' there.
-CREATE FUNCTION genai.quality_of_cells(p_cells genai.quality_cell[])
+-- value of their own have '' there. Who asks for a data mode does not hear that its calls are there.
+CREATE FUNCTION genai.quality_of_cells(p_cells genai.quality_cell[], p_data_mode text)
 RETURNS TABLE (item text, service text, endpoint text, value text, calls numeric, failed numeric)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH spelling AS MATERIALIZED (SELECT s.* FROM genai.spellings(p_cells) s)
@@ -74,7 +74,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                 'endpoint ' || e.tag || ' beside ' || e.usual, 'prompt version ' || v.tag || ' beside ' || v.usual),
             c.is_selected, CASE WHEN coalesce(s.tag, e.tag, v.tag) IS NOT NULL THEN c.calls ELSE 0 END),
         ('test_in_prod', CASE c.data_mode WHEN 'real' THEN '' ELSE c.data_mode END, c.environment = 'prod',
-            CASE c.data_mode WHEN 'real' THEN 0 ELSE c.calls END),
+            CASE WHEN c.data_mode IN ('real', p_data_mode) THEN 0 ELSE c.calls END),
         ('usage', '', c.is_selected, c.uncertain),
         ('model', CASE WHEN c.unpriced > 0 THEN c.provider || '/' || c.model ELSE '' END, c.is_selected, c.unpriced)
     ) i (item, value, is_of_item, failed)
@@ -193,7 +193,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     FROM genai.quality_item i
     LEFT JOIN (
         SELECT c.item, c.service, c.endpoint, c.value, c.calls, c.failed
-        FROM cell x CROSS JOIN LATERAL genai.quality_of_cells(x.cells) c
+        FROM cell x CROSS JOIN LATERAL genai.quality_of_cells(x.cells, p_data_mode) c
         UNION ALL
         SELECT 'identity', '', n.endpoint, '', n.calls, n.failed
         FROM person_cell x CROSS JOIN LATERAL genai.quality_of_identities(
