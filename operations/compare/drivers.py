@@ -65,6 +65,11 @@ class Driver:
     measure: str
 
     @property
+    def replaces(self) -> bool:
+        """It had no request before: the cost of a request before is that of what it took over from."""
+        return self.baseline_requests == 0 and self.baseline_cost_per_request_usd is not None
+
+    @property
     def focus(self) -> dict[str, str]:
         """The whole combination, as filters of `compare`."""
         names = ("endpoint", "prompt_version", "user", "tenant", "model", "provider", "service")

@@ -164,6 +164,7 @@ def _driver(each: Driver) -> Text:
         (signed(each.excess_usd), _colour(each.excess_usd)), part,
         f", requests {arrow(number(each.baseline_requests), number(each.requests))}",
         f", {arrow(unit_usd(each.baseline_cost_per_request_usd), unit_usd(each.cost_per_request_usd))} each",
+        " (before: what it replaced)" if each.replaces else "",
     )  # fmt: skip
     if each.top_term:
         line.append(f", mostly {each.top_term} ({MEANING[each.top_term]})")

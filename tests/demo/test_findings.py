@@ -185,8 +185,16 @@ def test_each_driver_of_the_deploy_has_a_name_and_a_past_of_its_own(
 ) -> None:
     connection, _, plan = played
     (deploy,) = (finding for finding in findings(plan) if finding.spike == "deploy")
-    drivers = compare(connection, deploy.question).drivers
+    answer = compare(connection, deploy.question)
+    drivers = answer.drivers
     assert len({driver.name for driver in drivers}) == len(drivers)
+    out = StringIO()
+    show(Console(file=out, width=200, highlight=False), deploy.question, answer)
+    page = compare_page(connection, deploy.question, Links(None))
+    assert any(driver.replaces for driver in drivers)
+    for text in (out.getvalue(), page):
+        told = " ".join(text.split()).count("each (before: what it replaced)")
+        assert told == sum(driver.replaces for driver in drivers)
     for driver in drivers:
         assert driver.baseline_cost_per_request_usd is not None
         assert driver.cost_per_request_usd is not None
