@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
-import sys
 import threading
 import time
 import urllib.request
@@ -42,7 +40,7 @@ from demo.truth import Totals
 from operations.diagnosis.database import lag
 from operations.dimensions import split
 from operations.spend import model as spend
-from operations.terminal import print_json
+from operations.terminal import print_json, program
 from storage.postings.folder import fold
 
 USUAL_PORTS = Ports(grpc=4317, http=4318, ops=4319)
@@ -71,8 +69,8 @@ def run(
     with _interruptible(), directory(keep) as place:
         stage = Stage(place, ports, keep)
         try:
-            program = find(grafana) if grafana else None
-            _play(console, stage, once, draw, as_json, program)
+            binary = find(grafana) if grafana else None
+            _play(console, stage, once, draw, as_json, binary)
         except KeyboardInterrupt:
             console.print("\nStopping.", style="dim")
         except (Wrong, StageError, history.HistoryLost) as error:
@@ -82,7 +80,7 @@ def run(
             _finish_undisturbed()
             stage.close()
     if keep:
-        console.print(next_steps.kept(place, _program(), USUAL_PORTS.ops), soft_wrap=True)
+        console.print(next_steps.kept(place, program(), USUAL_PORTS.ops), soft_wrap=True)
     return 0
 
 
@@ -115,7 +113,7 @@ def _play(
     if once and grafana is None:
         if stage.keep:
             console.print(
-                next_steps.suggestions(plan, told, stage.directory, _program(), None), soft_wrap=True
+                next_steps.suggestions(plan, told, stage.directory, program(), None), soft_wrap=True
             )
         return
     with ExitStack() as stack:
@@ -129,7 +127,7 @@ def _play(
             if grafana is None:
                 stack.enter_context(evaluating(stage.dsn, stage.pages))
             ops = f"http://127.0.0.1:{stage.ports.ops}"
-            lines = next_steps.suggestions(plan, told, stage.directory, _program(), ops)
+            lines = next_steps.suggestions(plan, told, stage.directory, program(), ops)
             console.print(lines, soft_wrap=True)
             _keep_flowing(console, customers, stage)
 
@@ -299,13 +297,3 @@ def _progress(console: Console) -> Progress:
         MofNCompleteColumn(), TimeElapsedColumn(), console=console, transient=True,
         disable=not console.is_terminal,
     )  # fmt: skip
-
-
-def _program() -> str:
-    """How the reader can call `spanledger`."""
-    script = Path(sys.executable).with_name("spanledger")
-    if shutil.which("spanledger") == str(script):
-        return "spanledger"
-    called, arguments = (script, "") if script.exists() else (Path(sys.executable), " -m spanledger")
-    here = Path.cwd()
-    return f"{called.relative_to(here) if called.is_relative_to(here) else called}{arguments}"

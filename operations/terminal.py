@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.box import SIMPLE_HEAD
@@ -227,3 +230,14 @@ def _json(value: Any) -> str:
     if isinstance(value, datetime):
         return words.iso(value)
     return str(value)
+
+
+def program() -> str:
+    """How whoever reads this calls us from where they are: `spanledger`, or `.venv/bin/spanledger`."""
+    script, found = Path(sys.executable).with_name("spanledger"), shutil.which("spanledger")
+    if found and Path(found).resolve() == script.resolve():
+        return "spanledger"
+    called, arguments = (script, "") if script.exists() else (Path(sys.executable), " -m spanledger")
+    here = Path.cwd()
+    shown = called.relative_to(here) if called.is_relative_to(here) else called
+    return f"{shlex.quote(str(shown))}{arguments}"

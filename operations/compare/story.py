@@ -35,7 +35,7 @@ from operations.format import (
     unit_usd,
     usd,
 )
-from operations.terminal import Column, show_table
+from operations.terminal import Column, program, show_table
 
 BAR_WIDTH = 32
 
@@ -220,7 +220,6 @@ def next_command(question: Question, answer: Comparison) -> str | None:
         return None
     dimension, focus = further
     words = [
-        "spanledger",
         "compare",
         "--by",
         dimension.replace("_", "-"),
@@ -240,4 +239,4 @@ def next_command(question: Question, answer: Comparison) -> str | None:
     for name, value in focus.items():
         if value is not None:
             words += [f"--{name.replace('_', '-')}={value}"]
-    return printable(shlex.join(words))
+    return printable(f"{program()} {shlex.join(words)}")

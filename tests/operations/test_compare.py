@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from cli.__main__ import build
 from operations.compare.model import DIMENSIONS, TERMS, TOKEN_CLASSES, Comparison, Focus, Question, compare
 from operations.compare.story import next_command, show
+from operations.terminal import program
 from tests.operations.ledger import ERROR_WITHOUT_USAGE, NO_USAGE, UNPRICED, fill
 from tests.operations.test_classify import BEFORE, CALL, NOW, V2, tokens, traffic
 
@@ -270,7 +271,7 @@ def test_the_story_says_what_changed_and_why(incident: tuple[str, psycopg.Connec
         "3 calls (0 before) without a price",
         "5 calls (0 before) is missing or estimated",
         "4 errors came without usage",
-        "Next: spanledger compare --by prompt-version",
+        f"Next: {program()} compare --by prompt-version",
         "--endpoint=checkout",
     ):
         assert part in text, part
