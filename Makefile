@@ -10,9 +10,8 @@ INSTALL = $(RUN) -m pip install --quiet --disable-pip-version-check --no-deps
 ARGS ?=
 FAST = not postgres and not timescale and not grafana and not browser and not slow
 
-# Some tests wait, for a timeout or a process that starts: one more than the two cores that are least expected.
-WORKERS ?= 3
-# A third of the time of the fast tests is waiting at sockets.
+# Many tests wait, for a timeout, a socket or a process that starts: twice the two cores that are least expected.
+WORKERS ?= 4
 FAST_WORKERS ?= 4
 
 # Compiling our modules anew would cost every process of the tests five seconds: keep their bytecode.
