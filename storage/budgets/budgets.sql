@@ -306,13 +306,16 @@ WITH used AS MATERIALIZED (
         AND (s.environment, s.data_mode, s.dimension) = (%(environment)s, %(data_mode)s, %(dimension)s)
         AND NOT EXISTS (SELECT FROM used u WHERE (u.scope_id, u.day) = (d.scope_id, d.day))
 )
+-- A conflict would lock the row, and write it, even where nothing of it changes.
 INSERT INTO _genai.budget_day AS d (scope_id, day, calls, requests, unpriced_calls, uncertain_calls, cost_pico_usd)
-SELECT u.scope_id, u.day, u.calls, u.requests, u.unpriced_calls, u.uncertain_calls, u.cost_pico_usd FROM used u
+SELECT u.scope_id, u.day, u.calls, u.requests, u.unpriced_calls, u.uncertain_calls, u.cost_pico_usd
+FROM used u
+LEFT JOIN _genai.budget_day k ON (k.scope_id, k.day) = (u.scope_id, u.day) AND k.day >= %(from)s AND k.day < %(to)s
+WHERE (k.calls, k.requests, k.unpriced_calls, k.uncertain_calls, k.cost_pico_usd) IS DISTINCT FROM
+    (u.calls, u.requests, u.unpriced_calls, u.uncertain_calls, u.cost_pico_usd)
 ON CONFLICT (scope_id, day) DO UPDATE SET calls = excluded.calls, requests = excluded.requests,
     unpriced_calls = excluded.unpriced_calls, uncertain_calls = excluded.uncertain_calls,
     cost_pico_usd = excluded.cost_pico_usd
-WHERE (d.calls, d.requests, d.unpriced_calls, d.uncertain_calls, d.cost_pico_usd) IS DISTINCT FROM
-    (excluded.calls, excluded.requests, excluded.unpriced_calls, excluded.uncertain_calls, excluded.cost_pico_usd)
 
 
 -- seal_budget_days --
@@ -488,38 +491,57 @@ WHERE (e.budget, e.scope_id, e.period, e.period_start) = (p.budget, p.scope_id, 
 
 -- keep_budget_states --
 -- The running period of every budget, with what a projection needs: the spend of its last full days, at most seven, from
--- the day after its first. Parameter: now.
-INSERT INTO _genai.budget_state AS o (
-    budget, scope_id, period, period_start, calls, requests, unpriced_calls, uncertain_calls, unread_spans, is_folded, cost_pico_usd,
-    week_pico_usd, full_days)
-SELECT p.budget, p.scope_id, p.period, p.period_start, p.calls, p.requests, p.unpriced_calls, p.uncertain_calls, p.unread_spans,
-    p.is_folded, p.cost_pico_usd, w.cost_pico_usd, w.full_days
-FROM budget_spent p
-LEFT JOIN (
+-- the day after its first. They are added up once a day, and when one of them may have changed. Parameter: now.
+WITH t AS (
+    SELECT date_bin('1 day', %(now)s::timestamptz, 'epoch') AS today
+), running AS MATERIALIZED (
+    SELECT p.*, o.week_pico_usd, o.full_days, p.period = 'month' AND (o.week_until IS DISTINCT FROM t.today OR EXISTS (
+        SELECT FROM budget_open_day d WHERE d.day < t.today AND d.day >= t.today - interval '14 days'
+            AND (d.environment, d.data_mode, d.dimension) = (s.environment, s.data_mode, s.dimension))) AS is_week_due
+    FROM budget_spent p
+    CROSS JOIN t
+    JOIN _genai.budget_scope s ON s.id = p.scope_id
+    LEFT JOIN _genai.budget_state o ON (o.budget, o.period, o.scope_id) = (p.budget, p.period, p.scope_id)
+    WHERE p.period_start <= %(now)s AND p.period_end > %(now)s
+), week AS (
     SELECT w.scope_id, w.cost_pico_usd - coalesce(f.cost_pico_usd, 0) AS cost_pico_usd,
         (extract(epoch FROM w.today - greatest(w.first + interval '24 hours', w.today - interval '7 days')) / 86400)::integer
             AS full_days
     FROM (
         SELECT d.scope_id, t.today, min(d.day) AS first, sum(d.cost_pico_usd) FILTER (WHERE d.day >= t.today - interval '7 days')
             AS cost_pico_usd
-        FROM (SELECT date_bin('1 day', %(now)s::timestamptz, 'epoch') AS today) t
+        FROM t
         JOIN _genai.budget_day d ON d.day < t.today AND d.day >= t.today - interval '14 days'
+        WHERE d.scope_id IN (SELECT r.scope_id FROM running r WHERE r.is_week_due)
         GROUP BY d.scope_id, t.today
     ) w
     -- The first day of a scope is seldom a full one.
     LEFT JOIN _genai.budget_day f ON f.scope_id = w.scope_id AND f.day = w.first AND w.first >= w.today - interval '7 days'
         AND f.day >= date_bin('1 day', %(now)s::timestamptz, 'epoch') - interval '7 days'
-) w ON w.scope_id = p.scope_id AND p.period = 'month'
-WHERE p.period_start <= %(now)s AND p.period_end > %(now)s
+), state AS (
+    SELECT r.budget, r.scope_id, r.period, r.period_start, r.calls, r.requests, r.unpriced_calls, r.uncertain_calls, r.unread_spans,
+        r.is_folded, r.cost_pico_usd, CASE WHEN r.is_week_due THEN w.cost_pico_usd ELSE r.week_pico_usd END AS week_pico_usd,
+        CASE WHEN r.is_week_due THEN w.full_days ELSE r.full_days END AS full_days,
+        CASE r.period WHEN 'month' THEN t.today END AS week_until
+    FROM running r
+    CROSS JOIN t
+    LEFT JOIN week w ON w.scope_id = r.scope_id AND r.is_week_due
+)
+INSERT INTO _genai.budget_state (
+    budget, scope_id, period, period_start, calls, requests, unpriced_calls, uncertain_calls, unread_spans, is_folded, cost_pico_usd,
+    week_pico_usd, full_days, week_until)
+SELECT n.budget, n.scope_id, n.period, n.period_start, n.calls, n.requests, n.unpriced_calls, n.uncertain_calls, n.unread_spans,
+    n.is_folded, n.cost_pico_usd, n.week_pico_usd, n.full_days, n.week_until
+FROM state n
+LEFT JOIN _genai.budget_state o ON (o.budget, o.period) = (n.budget, n.period)
+WHERE (o.scope_id, o.period_start, o.calls, o.requests, o.unpriced_calls, o.uncertain_calls, o.unread_spans, o.is_folded,
+        o.cost_pico_usd, o.week_pico_usd, o.full_days, o.week_until)
+    IS DISTINCT FROM (n.scope_id, n.period_start, n.calls, n.requests, n.unpriced_calls, n.uncertain_calls, n.unread_spans,
+        n.is_folded, n.cost_pico_usd, n.week_pico_usd, n.full_days, n.week_until)
 ON CONFLICT (budget, period) DO UPDATE SET scope_id = excluded.scope_id, period_start = excluded.period_start, calls = excluded.calls,
     requests = excluded.requests, unpriced_calls = excluded.unpriced_calls, uncertain_calls = excluded.uncertain_calls,
     unread_spans = excluded.unread_spans, is_folded = excluded.is_folded, cost_pico_usd = excluded.cost_pico_usd,
-    week_pico_usd = excluded.week_pico_usd, full_days = excluded.full_days
-WHERE (o.scope_id, o.period_start, o.calls, o.requests, o.unpriced_calls, o.uncertain_calls, o.unread_spans, o.is_folded,
-        o.cost_pico_usd, o.week_pico_usd, o.full_days)
-    IS DISTINCT FROM (excluded.scope_id, excluded.period_start, excluded.calls, excluded.requests, excluded.unpriced_calls,
-        excluded.uncertain_calls, excluded.unread_spans, excluded.is_folded, excluded.cost_pico_usd,
-        excluded.week_pico_usd, excluded.full_days)
+    week_pico_usd = excluded.week_pico_usd, full_days = excluded.full_days, week_until = excluded.week_until
 
 
 -- search_budget_days --

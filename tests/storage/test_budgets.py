@@ -87,6 +87,10 @@ class Ledger:
         assert self._rows(MONTHS_UNLIKE_THEIR_DAYS) == []
         return judged
 
+    def projections(self) -> dict[str, Decimal | None]:
+        """Of the month, by budget."""
+        return {row["budget"]: row["projected_usd"] for row in self.states() if row["period"] == "month"}
+
     def events(self) -> list[dict[str, Any]]:
         return self._rows("SELECT * FROM genai.budget_event ORDER BY at, id")
 
@@ -323,6 +327,27 @@ def test_a_projection_needs_three_full_days(ledger: Ledger) -> None:
     assert ledger.state("all", "month")["projected_usd"] == 16 * USD_CENT
 
 
+def test_a_projection_follows_a_late_call_of_a_day_that_was_summed_and_the_next_day(ledger: Ledger) -> None:
+    """Its week is added up once a day, and when a day of it changed."""
+    ledger.load('- {name: all, monthly: "10"}')
+    ledger.hold(*(replace(CALL, time=NOON - timedelta(days=back)) for back in range(1, 13)))
+    sum_days(ledger.connection, before=MORNING)
+    for _ in range(2):
+        ledger.judge(MORNING)
+        # Twelve cents, and one for each of the twelve days from the 20th on.
+        assert ledger.projections() == {"all": 24 * USD_CENT}
+
+    late = replace(CALL, time=NOON - timedelta(days=2), costs=(7 * CENT, 0, 0, 0, 0))
+    ledger.arrive(late)
+    ledger.judge(MORNING)
+    # Nineteen cents, and two for each of the twelve days: seven days had fourteen.
+    assert ledger.projections() == {"all": 43 * USD_CENT}
+
+    ledger.judge(MORNING + timedelta(days=1))
+    # The 20th was empty: thirteen cents in seven days.
+    assert ledger.projections() == {"all": round(19 * USD_CENT + 11 * 13 * USD_CENT / 7, 12)}
+
+
 moments = st.integers(0, 25 * 24 * 60).map(lambda minutes: NOON - timedelta(minutes=minutes))
 arrivals = st.lists(
     st.builds(
@@ -343,7 +368,7 @@ BUDGETS = """
 def test_any_order_of_arrival_ends_in_the_same_transitions(
     ledger: Ledger, calls: list[Call], order: random.Random, parts: int
 ) -> None:
-    ends = []
+    ends, projections = [], []
     for pieces in (1, parts):
         ledger.clear()
         ledger.load(BUDGETS, at=NOON - timedelta(days=60))
@@ -354,9 +379,12 @@ def test_any_order_of_arrival_ends_in_the_same_transitions(
                 sum_days(ledger.connection, before=NOON)
             ledger.judge(NOON + timedelta(seconds=piece))
         ends.append({tuple(row[name] for name in TRANSITION) for row in ledger.events()})
+        ledger.judge(NOON + MINUTE)
+        projections.append(ledger.projections())
         _sums_are_those_of_the_rows(ledger)
 
     assert ends[0] == ends[1]
+    assert projections[0] == projections[1]
 
 
 TRANSITION = ("budget", "period", "period_start", "transition", "limit_usd", "crossed_at")
