@@ -381,12 +381,12 @@ WHERE e.month_end > b.since
 
 -- sum_budget_hours --
 -- The hours of a day of a kind: of scopes whose hours are judged (`every`), or in which a crossing is searched.
--- Parameters: environment, data_mode, dimension, first, second, day, every.
+-- Parameters: environment, data_mode, dimension, first, second, day, every, firsts (values of the first dimension; NULL: all).
 INSERT INTO budget_hour
 SELECT s.id, u.time, sum(u.calls)::bigint, sum(u.requests)::bigint, sum(u.unpriced_calls)::bigint,
     sum(u.uncertain_calls)::bigint, sum(u.cost_pico_usd)
 FROM genai.scope_usage(%(day)s::timestamptz, %(day)s::timestamptz + interval '24 hours', interval '1 hour', %(environment)s, %(data_mode)s,
-    %(first)s, %(second)s) u
+    %(first)s, %(second)s, %(firsts)s::text[]) u
 JOIN _genai.budget_scope s ON s.first = u.first AND s.second = u.second
 WHERE s.in_use AND (s.environment, s.data_mode, s.dimension) = (%(environment)s, %(data_mode)s, %(dimension)s)
     AND CASE WHEN %(every)s
@@ -569,10 +569,11 @@ WHERE e.measure = 'spend' AND p.period <> 'hour' AND p.cost_pico_usd >= e.reache
 
 
 -- budget_search_days --
--- In which days of which kinds to look for the hour.
-SELECT DISTINCT s.environment, s.data_mode, s.dimension, x.day
+-- In which days of which kinds to look for the hour, and of whom.
+SELECT s.environment, s.data_mode, s.dimension, x.day, array_agg(DISTINCT s.first) AS firsts
 FROM budget_search x JOIN _genai.budget_scope s ON s.id = x.scope_id
 WHERE x.hour IS NULL
+GROUP BY 1, 2, 3, 4
 
 
 -- forget_budget_hours --

@@ -143,10 +143,14 @@ class _Pass:
         self._do("spend_of_budget_days")
         self._do("spend_of_budget_months")
         for row in self._rows("budget_hour_days"):
-            self._do("sum_budget_hours", self._kinds[_place(row)] | {"day": row["day"], "every": True})
+            self._sum_hours(row, every=True)
         self._do("spend_of_budget_hours", self._now)
         self._do("analyze_budget_spend")
         self._do("doubt_budget_spend")
+
+    def _sum_hours(self, row: Row, *, every: bool) -> None:
+        asked = {"day": row["day"], "every": every, "firsts": row.get("firsts")}
+        self._do("sum_budget_hours", dict(self._kinds[_place(row)]) | asked)
 
     def _cross(self) -> None:
         """Find when sums crossed: the day, its hour, the call."""
@@ -154,7 +158,7 @@ class _Pass:
         self._do("search_budget_days")
         self._do("forget_budget_hours")
         for row in self._rows("budget_search_days"):
-            self._do("sum_budget_hours", self._kinds[_place(row)] | {"day": row["day"], "every": False})
+            self._sum_hours(row, every=False)
         self._do("search_budget_hours")
         self._do("search_budget_rates")
         self._do("drop_known_searches")

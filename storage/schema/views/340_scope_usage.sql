@@ -13,9 +13,11 @@ $$;
 
 -- Usage of [p_from, p_to) by `p_step` and value: hours of the level that has the dimensions, or
 -- calls where `p_step` is NULL. Rows of `p_first` and `p_second` are values of the dimensions of these names ('' for none).
--- Grouped by ids before they are joined to text; the series only where a dimension needs it.
+-- Grouped by ids before they are joined to text; the series only where a dimension needs it. Who asks for a few users or tenants
+-- names them (`p_firsts`): of others nothing is added up.
 CREATE FUNCTION genai.scope_usage(
-    p_from timestamptz, p_to timestamptz, p_step interval, p_env text, p_data_mode text, p_first text, p_second text
+    p_from timestamptz, p_to timestamptz, p_step interval, p_env text, p_data_mode text, p_first text, p_second text,
+    p_firsts text[] DEFAULT NULL
 ) RETURNS TABLE (
     "time" timestamptz, first text, second text, calls bigint, requests bigint, unpriced_calls bigint,
     uncertain_calls bigint, cost_pico_usd numeric
@@ -53,6 +55,8 @@ CREATE FUNCTION genai.scope_usage(
                 AND (p_step IS NULL OR genai.scope_source(p_first, p_second) = 'calls')
         ) m
         WHERE m.series_id IN (SELECT s.id FROM genai.series_of(p_env, p_data_mode, NULL, NULL, NULL, NULL, NULL) s)
+            AND (p_firsts IS NULL OR p_first NOT IN ('user', 'tenant') OR m.identity_id IN (
+                SELECT i.id FROM genai.identity i WHERE CASE p_first WHEN 'user' THEN i.user_id ELSE i.tenant_id END = ANY (p_firsts)))
         GROUP BY 1, 2, 3
     ) u
     LEFT JOIN genai.series s ON s.id = u.series_id
