@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -15,7 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from operations.format import iso
 from operations.terminal import exact_usd
-from processor.calls.admission import Admission, admit
+from processor.calls.admission import YEAR_2015_NS, Admission, admit
 from processor.calls.call import Batch, Flag, ModelCall
 from processor.calls.errors import BadData
 from processor.pricing.book import PriceBook
@@ -140,8 +140,18 @@ def _promoted(batch: Batch, request: ExportTraceServiceRequest) -> Iterator[Mode
 
 
 def _received_ns(request: ExportTraceServiceRequest) -> int:
-    """Now, or a minute after the newest span of an old file: a file is inspected as if it came in time."""
-    newest = max((span.end_time_unix_nano for span in _spans(request)), default=0)
+    spans = _spans(request)
+    return received_after(ns for span in spans for ns in (span.start_time_unix_nano, span.end_time_unix_nano))
+
+
+def received_after(told_ns: Iterable[int]) -> int:
+    """Now, or a minute after the newest moment of an old file: a file is inspected as if it came in time.
+
+    Args:
+        told_ns: what its spans or records say, nanoseconds since 1970; a clock that counts from elsewhere
+            does not tell when the file was made.
+    """
+    newest = max((ns for ns in told_ns if ns >= YEAR_2015_NS), default=0)
     return min(time.time_ns(), newest + _MINUTE_NS) if newest else time.time_ns()
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-from cli.inspection import Counted, Inspection, Logs, NotCounted, Traces, inspect_payload
+from cli.inspection import (
+    Counted,
+    Inspection,
+    Logs,
+    NotCounted,
+    Traces,
+    inspect_payload,
+    received_after,
+)
 from processor.calls.admission import Admission, admit
 from processor.calls.call import Batch
 from processor.pricing.book import PriceBook
@@ -16,7 +23,6 @@ from processor.pricing.charge import price_call
 from receiver.otlp.decode import DEFAULT, DecodeOptions
 from receiver.otlp.logs import NAME, decode_logs
 
-_MINUTE_NS = 60_000_000_000
 NO_CALL = "tells of no model call"
 
 
@@ -39,7 +45,9 @@ def inspect_logs(
     """
     found = Inspection([], [])
     for record, alone in _alone(payload.message):
-        batch = decode_logs(alone, _received_ns(record), reading)
+        batch = decode_logs(
+            alone, received_after([record.time_unix_nano or record.observed_time_unix_nano]), reading
+        )
         _inspect(record, batch, book, rules, found)
     found.not_counted.extend(NotCounted("", r.name, f"{r.reason}: {r.detail}") for r in payload.refused)
     return found
@@ -68,12 +76,6 @@ def _alone(request: ExportLogsServiceRequest) -> Iterator[tuple[LogRecord, bytes
                 group = one.resource_logs.add(resource=resource.resource)
                 group.scope_logs.add(scope=scope.scope, log_records=[record])
                 yield record, one.SerializeToString()
-
-
-def _received_ns(record: LogRecord) -> int:
-    """Now, or a minute after an old record: a file is inspected as if it came in time."""
-    told = record.time_unix_nano or record.observed_time_unix_nano
-    return min(time.time_ns(), told + _MINUTE_NS) if told else time.time_ns()
 
 
 def _name(record: LogRecord) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,31 @@ def test_a_call_is_shown_under_its_public_names_with_price_and_sources() -> None
     assert call["sources"]["inputTokens"] == "gen_ai.usage.input_tokens"
     assert len(call["spanId"]) == 16
     assert len(call["traceId"]) == 32
+
+
+@pytest.mark.parametrize(
+    ("start_ns", "end_ns"),
+    [(123_456_789_000, 124_456_789_000), (1_764_500_000_000_000, 1_764_500_001_000_000), (T0, 0), (0, T0)],
+    ids=["monotonic", "microseconds", "no end", "no start"],
+)
+def test_a_clock_that_knows_no_day_is_shown_as_the_service_takes_it(
+    tmp_path: Path, start_ns: int, end_ns: int
+) -> None:
+    """At the moment of receipt, or at the end that is told; never in 1970."""
+    message = request(Made(dict(CHAT), 1))
+    span = message.resource_spans[0].scope_spans[0].spans[0]
+    span.start_time_unix_nano, span.end_time_unix_nano = start_ns, end_ns
+    file = tmp_path / "clock.pb"
+    file.write_bytes(message.SerializeToString())
+    before = datetime.now(UTC)
+    (call,) = json.loads(run("--json", str(file)))["calls"]
+    shown = datetime.fromisoformat(call["time"])
+    if T0 in (start_ns, end_ns):
+        assert shown == datetime.fromtimestamp(T0 / 1e9, UTC)
+        assert "latency_unknown" in call["flags"]
+    else:
+        assert before - timedelta(seconds=1) <= shown <= datetime.now(UTC)
+        assert "clock_moved" in call["flags"]
 
 
 def test_every_span_that_is_not_counted_has_a_name_and_a_reason() -> None:
