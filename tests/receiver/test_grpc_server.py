@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from processor.calls.call import Rejection
+from processor.calls.call import Batch, Outcome, Rejection
 from processor.calls.errors import ConfigError, Overloaded, StorageUnavailable
 from receiver.diagnosis.problems import told_to_sender
 from receiver.grpc import LOGS, METRICS, TELEMETRY, TRACES, serve_grpc
@@ -344,9 +344,16 @@ async def test_an_abandoned_call_gives_its_bytes_back() -> None:
 
 
 async def test_stopping_answers_what_is_in_flight() -> None:
-    async with open_doors(sink=Sink(delay_seconds=0.5)) as doors:
+    begun = asyncio.Event()
+
+    class Slow(Sink):
+        async def consume(self, batch: Batch) -> Outcome:
+            begun.set()
+            return await super().consume(batch)
+
+    async with open_doors(sink=Slow(delay_seconds=0.5)) as doors:
         call = asyncio.create_task(doors.export(request()))
-        await asyncio.sleep(0.2)
+        await begun.wait()
         await doors.grpc.stop(5)
         assert (await call).SerializeToString() == b""
 
