@@ -86,6 +86,7 @@ def test_beside_the_demo_every_dashboard_answers_and_nothing_stays(
 ) -> None:
     may_be_empty = {
         "Data outside this selection", "Prompt versions first seen", "When was the contract broken?",
+        "Which usage is unread?",
         # Of the first minute: what is sampled or sent every minute.
         "How long did the probe take?", "What came of its requests?", "How late do senders deliver?",
         "Which sender is late, or has a wrong clock?",
