@@ -115,7 +115,7 @@ SUGGESTED = {
     "top": "northwind",
     "compare": "sentence",
     "unpriced": "gpt-oss-20b-catalog",
-    "tail": "$0.",
+    "tail": "price status",  # the next call may be of the model without a price
 }
 
 
