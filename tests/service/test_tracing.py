@@ -50,8 +50,9 @@ def test_a_service_that_exports_to_itself_makes_no_loop(migrated_database: str) 
     with service:
         assert post(service.http, REPORT)[0] == 200
         until(lambda: requests_of(service) >= 2)
+        before = requests_of(service)  # a slow start has more batches of tasks behind it
         time.sleep(3)
-        assert requests_of(service) < 12, "the report, and batches of tasks; no export of an export"
+        assert requests_of(service) - before < 10, "batches of tasks; no export of an export"
 
 
 @pytest.mark.slow
