@@ -52,7 +52,7 @@ SENTENCES = {
     r"1\.0\d to [12]\.\d\d\.",
     "A prompt deploy": ALIKE
     + r"\d+% more \(\$U → \$U\), because answer_v8 writes (2\.[6-9]|3\.\d) times as much\.",
-    "A model without a price": r"\d\d% of the calls have no price \(0% before\), most of them "
+    "A model without a price": r"\d\d% of the calls have no price \(0% before\), all of them "
     r"openai/gpt-oss-20b-catalog: their cost is in no total \(about \$\d\.\d\d at the usual cost of "
     r"a call\)\. Requests rose \d\d% \(N → N\)"
     r"(, adding \$\d\.\d\d)?\.",

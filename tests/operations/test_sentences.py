@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from operations.compare.model import Question, Spike, compare
+from operations.compare.model import Focus, Question, Spike, compare
 from tests.operations.ledger import UNPRICED, Call, fill
 
 NOW = datetime(2026, 11, 4, 18, 0, tzinfo=UTC)
@@ -138,6 +138,49 @@ def test_calls_without_a_price_are_weighed_by_the_usual_cost_of_a_call(migrated_
     spike = told(migrated_database, [*priced_before, *calls], NOW)
     assert (spike.name, spike.subject) == ("unknown_model", "openai/own")
     assert spike.sentence == (
-        "100% of the calls have no price (25% before), most of them openai/own: their cost is in no total "
+        "100% of the calls have no price (25% before), all of them openai/own: their cost is in no total "
         "(about $1.83 at the usual cost of a call). Requests fell 25% (400 → 300)."
     )
+
+
+OWN = replace(V7, model="own", costs=None, price_status=UNPRICED)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "sentence"),
+    [
+        (0, 60, "100% of the calls have no price (no calls before), all of them openai/own: their cost is in"
+                " no total."),
+        (2, 3, "100% of the calls have no price (100% before), all of them openai/own: their cost is in"
+               " no total. Calls rose 50% (2 → 3)."),
+        (200, 200, "100% of the calls have no price (100% before), all of them openai/own: their cost is in"
+                   " no total. Calls barely changed (200 → 200)."),
+    ],
+    ids=["a new one", "few calls", "one of long ago"],
+)  # fmt: skip
+def test_a_model_without_a_price_is_its_own_cause(
+    migrated_database: str, before: int, now: int, sentence: str
+) -> None:
+    """Its alert asks for the model alone: nothing in its window has a cost."""
+    earlier = NOW - timedelta(hours=1)
+    calls = spread(V7, 300, earlier) + spread(OWN, before, earlier) + spread(V7, 300, NOW)
+    fill(migrated_database, calls + spread(OWN, now, NOW))
+    question = Question(NOW, NOW + timedelta(hours=1), focus=Focus(model="own"))
+    with psycopg.connect(migrated_database, autocommit=True) as connection:
+        connection.execute("ANALYZE")
+        answer = compare(connection, question)
+        lines = connection.execute(
+            "SELECT s.sentence FROM genai.story(%s, %s, 'previous', 'prod', 'real', NULL, NULL, NULL, NULL,"
+            " 'own', NULL) s ORDER BY s.place",
+            (question.start, question.end),
+        ).fetchall()
+    assert answer.spike is not None
+    assert (answer.spike.name, answer.spike.subject) == ("unknown_model", "openai/own")
+    assert answer.spike.sentence == sentence
+    assert " ".join(line for (line,) in lines) == sentence
+
+
+def test_calls_without_a_price_of_several_models(migrated_database: str) -> None:
+    calls = spread(V7, 300, NOW - timedelta(hours=1)) + spread(OWN, 60, NOW)
+    spike = told(migrated_database, calls + spread(replace(OWN, model="other"), 40, NOW), NOW)
+    assert spike.sentence.startswith("100% of the calls have no price (0% before), most of them openai/own: ")

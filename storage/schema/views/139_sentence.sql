@@ -89,9 +89,10 @@ CREATE FUNCTION genai.deploy_reason(p_deploy jsonb) RETURNS text LANGUAGE sql IM
     ) v
 $$;
 
--- How many: `Requests fell 53% (464 → 217), saving $1.67.`
+-- How many: `Requests fell 53% (464 → 217), saving $1.67.`; '' where there were none before.
 CREATE FUNCTION genai.volume_sentence(p_class text, e jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN NOT (e ->> 'requests_moved')::boolean THEN CASE
+    SELECT CASE WHEN v.n0 = 0 THEN ''
+        WHEN NOT (e ->> 'requests_moved')::boolean THEN CASE
             WHEN abs(v.n1 - v.n0) <= 0.1 * v.n0 THEN v.noun || ' barely changed ('
             ELSE v.noun || CASE WHEN v.n1 > v.n0 THEN ' rose ' ELSE ' fell ' END || genai.percent_text(abs(v.n1 / v.n0 - 1)) || ' ('
             END || genai.count_text(v.n0) || ' → ' || genai.count_text(v.n1) || ')'
@@ -235,10 +236,20 @@ CREATE FUNCTION genai.burst_sentence(p_class text, e jsonb) RETURNS text LANGUAG
     ) v
 $$;
 
+-- How many calls have no price, and whose they are: `100% of the calls have no price (25% before), all of them openai/own: …`
+CREATE FUNCTION genai.unpriced_sentence(p_model text, e jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT genai.percent_text((e ->> 'unpriced_share')::numeric) || ' of the calls have no price ('
+        || CASE WHEN (e ->> 'baseline_calls')::numeric = 0 THEN 'no calls'
+            ELSE genai.percent_text((e ->> 'baseline_unpriced_share')::numeric) END || ' before), '
+        || CASE WHEN (e ->> 'unpriced_models')::numeric = 1 THEN 'all' ELSE 'most' END || ' of them ' || p_model
+        || ': their cost is in no total' || coalesce(' (about '
+            || genai.sum_text(nullif((e ->> 'unpriced_estimate_usd')::numeric, 0)) || ' at the usual cost of a call)', '') || '. '
+$$;
+
 -- A class and its evidence as a person would say them.
 CREATE FUNCTION genai.spike_sentence(p_class text, p_subject text, e jsonb)
 RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT genai.burst_sentence(p_class, e) || CASE p_class
+    SELECT rtrim(genai.burst_sentence(p_class, e) || CASE p_class
         WHEN 'no_baseline' THEN 'No data before ' || genai.moment_text(
             (e ->> 'data_from')::timestamptz AT TIME ZONE 'UTC', (e ->> 'baseline_to')::timestamptz AT TIME ZONE 'UTC')
             || ': no baseline.'
@@ -249,10 +260,7 @@ RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
             || '): no cause is named.'
         WHEN 'steady' THEN CASE WHEN (e ->> 'failing_burst')::boolean THEN '' ELSE 'Steady. ' END || genai.volume_sentence(p_class, e) || genai.unit_sentence(p_class, e)
         ELSE CASE p_class
-            WHEN 'unknown_model' THEN genai.percent_text((e ->> 'unpriced_share')::numeric) || ' of the calls have no price ('
-                || genai.percent_text((e ->> 'baseline_unpriced_share')::numeric) || ' before), most of them ' || p_subject
-                || ': their cost is in no total' || coalesce(' (about '
-                    || genai.sum_text(nullif((e ->> 'unpriced_estimate_usd')::numeric, 0)) || ' at the usual cost of a call)', '') || '. '
+            WHEN 'unknown_model' THEN genai.unpriced_sentence(p_subject, e)
             WHEN 'abuse' THEN initcap(e -> 'added_calls_by' ->> 'kind') || ' ' || p_subject || ' made '
                 || genai.percent_text((e -> 'added_calls_by' ->> 'share')::numeric) || ' of the added calls ('
                 || genai.count_text((e -> 'added_calls_by' ->> 'c0')::numeric) || ' → '
@@ -264,5 +272,5 @@ RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
                 || genai.percent_text((e -> 'cost_by' ->> 'baseline_cost_share')::numeric) || ' to '
                 || genai.percent_text((e -> 'cost_by' ->> 'cost_share')::numeric) || ' of the cost. '
             ELSE '' END || genai.volume_sentence(p_class, e) || genai.unit_sentence(p_class, e)
-    END
+    END)
 $$;

@@ -87,7 +87,9 @@ BEGIN
             'data_from', CASE WHEN NOT genai.has_data_before(p_env, p_data_mode, v_before + (v_before_to - v_before) / 2)
                 THEN genai.data_from(p_env, p_data_mode) END,
             'added_calls_by', v_identities -> 'added_calls_by', 'cost_by', v_identities -> 'cost_by', 'deploy', v.deploy,
-            'model', v.model, 'unpriced_model', v.unpriced_model, 'source', v_cells[1].source),
+            'model', v.model, 'unpriced_model', v.unpriced_model, 'unpriced_models', (
+                SELECT count(DISTINCT (c.provider, c.model)) FROM unnest(v_cells) c WHERE c.unpriced1 > 0),
+            'source', v_cells[1].source),
         t.cost_usd, t.baseline_cost_usd, t.delta_usd
     FROM genai.versions_of_change(v_cells, v_per_call, t.delta_usd, p_new_share) v;
 END
@@ -97,12 +99,14 @@ $$;
 -- `p_min_change` of what the requests would have cost, or that the new version is its first driver: else any version that
 -- is new on the day of a rush of requests would explain the rush. It is named on a falling evening, too, for it is judged
 -- by the cost per request alone; and by the driver on a day most of which was before it. Too few calls before hide a cause of
--- money, not one of calls: a failing burst on them can be a retry storm or abuse.
+-- money, not one of calls: a failing burst on them can be a retry storm or abuse. Where nothing in the window has a cost, the
+-- model without a price is the cause, whatever was before: no other cost can be compared.
 CREATE FUNCTION genai.spike_class(
     e jsonb, p_cost numeric, p_delta numeric, p_min_calls numeric, p_min_change numeric, p_unpriced_share numeric,
     p_unpriced_growth numeric, p_share numeric, p_error_share numeric, p_error_growth numeric, p_identity_growth numeric
 ) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
+        WHEN p_cost = 0 AND f.unpriced_share > p_unpriced_share THEN 'unknown_model'
         WHEN f.baseline_calls = 0 AND f.data_from >= f.baseline_to
             OR f.data_from > f.baseline_from + (f.baseline_to - f.baseline_from) / 2 THEN 'no_baseline'
         WHEN f.is_thin AND NOT (f.failing_burst AND f.calls >= p_min_calls) THEN 'too_little_data'
@@ -132,7 +136,7 @@ CREATE FUNCTION genai.spike_class(
         SELECT (e ->> 'calls')::numeric AS calls, (e ->> 'baseline_calls')::numeric AS baseline_calls,
             (e ->> 'data_from')::timestamptz AS data_from, (e ->> 'baseline_from')::timestamptz AS baseline_from,
             (e ->> 'baseline_to')::timestamptz AS baseline_to, coalesce((e ->> 'unpriced_weight')::numeric, 0) AS unpriced,
-            (e ->> 'baseline_unpriced_weight')::numeric AS baseline_unpriced, (e ->> 'attempts_usd')::numeric AS attempts,
+            (e ->> 'baseline_unpriced_weight')::numeric AS baseline_unpriced, (e ->> 'unpriced_share')::numeric AS unpriced_share, (e ->> 'attempts_usd')::numeric AS attempts,
             (e ->> 'unit_usd')::numeric AS unit, (e ->> 'more_usd')::numeric AS more,
             (e ->> 'requests_moved')::boolean AS requests_moved, (e ->> 'unit_moved')::boolean AS unit_moved,
             (e ->> 'failing_burst')::boolean AS failing_burst,

@@ -60,7 +60,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
             CASE WHEN NOT (e ->> 'requests_moved')::boolean OR p_class IN ('steady', 'moved_alike') THEN NULL
                 WHEN e -> 'spend_driver' ->> 'top_term' IN ('volume', 'new', 'gone') THEN e -> 'spend_driver'
                 ELSE jsonb_build_object('endpoint', e ->> 'top_endpoint') END
-        WHERE p_class NOT IN ('no_baseline', 'too_little_data')
+        WHERE p_class NOT IN ('no_baseline', 'too_little_data') AND s.many <> ''
         UNION ALL
         SELECT 2, CASE WHEN s.is_deploy THEN 'deploy' WHEN s.is_about_each THEN p_class ELSE 'cost per request' END, s.each, s.unit_usd,
             CASE WHEN p_class = 'deploy' AND e -> 'unit_driver' ->> 'prompt_version' IS DISTINCT FROM p_subject
