@@ -20,7 +20,7 @@ from operations.web.parameters import Links
 from storage.budgets.judge import acknowledge, judge
 from storage.schema.grafana_role import READER
 from tests.operations.ledger import UNPRICED, Call, fill
-from tests.storage.test_budgets import CENT, Ledger
+from tests.storage.test_budgets import CALL, CENT, NOON, Ledger
 
 MINUTE = timedelta(minutes=1)
 BUDGETS = """
@@ -136,6 +136,30 @@ def test_what_is_not_prod_alone_pages_nobody(ledger: Today) -> None:
 
 def test_a_graver_state_supersedes_the_warning(ledger: Today) -> None:
     assert {row.scope for row in alerts(ledger, "budget_warning", place="elsewhere")} == set()
+
+
+def test_spend_alerts_of_a_day_a_month_and_a_request_are_one_rule(migrated_database: str) -> None:
+    budgets = """
+- {name: day, spend_alerts: [{daily: "0.02"}]}
+- {name: month, spend_alerts: [{monthly: "0.03"}]}
+- {name: request, spend_alerts: [{unit_cost: "0.009", min_requests: 2}]}
+- {name: kept, spend_alerts: [{daily: "0.04"}, {monthly: "0.04"}, {unit_cost: "0.01", min_requests: 2}]}
+- {name: hour, spend_alerts: [{hourly: "0.01"}]}
+"""
+    with psycopg.connect(migrated_database, autocommit=True) as connection:
+        ledger, later = Today(migrated_database, connection), NOON + timedelta(minutes=63)
+        ledger.load(budgets)
+        ledger.hold(CALL, replace(CALL, time=NOON + MINUTE), replace(CALL, time=NOON + 2 * MINUTE),
+                    replace(CALL, time=NOON + 3 * MINUTE))  # fmt: skip
+        ledger.judge(later)
+        rows = {row.scope: row for row in alerts(ledger, "spend_alert", later)}
+        assert {row.scope for row in alerts(ledger, "spend_rate", later)} == {"hour"}
+        assert alerts(ledger, "spend_alert", later, place="elsewhere") == []
+
+    assert {name: (row.value, row.threshold) for name, row in rows.items()} == {
+        "day": (0.04, 0.02), "month": (0.04, 0.03), "request": (0.01, 0.009),
+    }  # fmt: skip
+    assert all(row.score > 1 for row in rows.values())
 
 
 def test_an_acknowledged_event_is_quiet(ledger: Today) -> None:
