@@ -109,7 +109,7 @@ FOUND = (
     "figures asked of the ledger equal the plan",
     "Ledger and provider's bill agree",
     "in the inbox Request burst with falling success product.qa",
-    "Cost per request drift by prompt version answer_v8 of support.answer: a request costs 1.",
+    "Cost per request drift by prompt version answer_v8 of support.answer: a request costs",
 )
 SUGGESTED = {
     "top": "northwind",
