@@ -17,7 +17,7 @@ from operations.inbox.frozen import Story
 from operations.inbox.lifecycle import NotAllowed
 from operations.inbox.page import STATES, Filters
 from operations.inbox.receive import rows
-from operations.inbox.story import Today, question_of, stored, today
+from operations.inbox.story import Today, question_of, stored, today, told_of
 from operations.terminal import Column, console, print_json, public, show_table
 
 app = options.app(help="Alerts that were delivered, and what explains them.")
@@ -96,12 +96,12 @@ def _print(alert: dict[str, Any], night: Story | None, now: Today | None) -> Non
     out.print(f"{alert['title']} ({alert['severity']}, {alert['state']})", style="bold", markup=False)
     out.print(span(alert["window_from"], alert["window_to"]), markup=False)
     if night is None or night.answer.total is None:
-        text = alert["annotations"].get("sentence") or alert["annotations"].get("summary") or ""
-        out.print(text or "Not explained: no calls in its window, or not yet.", markup=False)
+        out.print(told_of(alert, None) or "Not explained: no calls in its window, or not yet.", markup=False)
         return
     total, spike = night.answer.total, night.answer.spike
     if spike:
-        out.print(f"{CLASSES.get(spike.name, spike.name)}: {spike.sentence}", markup=False)
+        said, name = told_of(alert, night), CLASSES.get(spike.name, spike.name)
+        out.print(f"{name}: {said}" if said == spike.sentence else said, markup=False)
     before = usd(total.baseline_cost_usd, 2, total.baseline_at_least)
     out.print(
         f"{before} → {usd(total.cost_usd, 2, total.at_least)} "

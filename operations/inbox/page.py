@@ -68,7 +68,7 @@ def alert_page(connection: Connection, number: int, links: Links, service: Servi
     is_pending = _is_pending(alert, night)
     return render(
         "inbox/alert.html", alert=alert, question=question, night=night, today=today,
-        told=_told(alert, night), grafana=GrafanaLinks.of(alert),
+        told=story.told_of(alert, night), grafana=GrafanaLinks.of(alert),
         possible=lifecycle.possible(alert["state"]), drawing=_drawing(night), steps=_steps(night),
         audit=rows(connection, "audit", subject="alert", id=number),
         deliveries=rows(connection, "deliveries", id=number), open_ones=_open_ones(connection, alert),
@@ -76,14 +76,6 @@ def alert_page(connection: Connection, number: int, links: Links, service: Servi
         doubts=_doubts(question, night), is_pending=is_pending, links=links, service=service,
         refresh=3 if is_pending else None, compare_then=_then_and_now(night, today),
     )  # fmt: skip
-
-
-def _told(alert: Mapping[str, Any], night: Story | None) -> str:
-    """The sentence: of the night's own classification, else what the alert said."""
-    if night and night.answer.spike:
-        return night.answer.spike.sentence
-    annotations = alert["annotations"]
-    return str(annotations.get("sentence") or annotations.get("summary") or "")
 
 
 def _is_pending(alert: Mapping[str, Any], night: Story | None) -> bool:

@@ -25,6 +25,7 @@ log = logging.getLogger("spanledger.inbox")
 
 SEGMENTS, EVIDENCE = 10, 10
 _CENT = Decimal("0.01")
+_UNJUDGED = ("too_little_data", "no_baseline")
 _AT_ONCE = 20
 """Stories of one run: each takes a fraction of a second, and the lease is renewed between runs."""
 
@@ -112,6 +113,18 @@ def stored(connection: Connection, episode_id: int) -> Story | None:
     if not found or "asOf" not in found[0]["document"]:
         return None
     return from_document(found[0]["document"])
+
+
+def told_of(alert: Mapping[str, Any], night: Story | None) -> str:
+    """The sentence of an alert: of the night's own classification, else what the alert said.
+
+    The night asks for what the alert names; where that alone cannot be judged (a user who was hardly there
+    before), the alert's own sentence, which is of the whole, says more. '' where nothing is said.
+    """
+    own, spike = alert["annotations"].get("sentence"), night.answer.spike if night else None
+    if spike and not (own and spike.name in _UNJUDGED):
+        return spike.sentence
+    return str(own or alert["annotations"].get("summary") or "")
 
 
 def tell(connection: Connection, question: Question) -> Story:

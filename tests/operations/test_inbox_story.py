@@ -13,8 +13,10 @@ import pytest
 from operations.compare.cause import cause_of, name_of, unlisted_cause
 from operations.compare.model import Comparison, Focus, Question, compare
 from operations.inbox.frozen import from_document, to_document
+from operations.inbox.page import alert_page
 from operations.inbox.receive import receive, rows
-from operations.inbox.story import explain_due, question_of, stored, tell, today, worth_telling
+from operations.inbox.story import explain_due, question_of, stored, tell, today, told_of, worth_telling
+from operations.web.parameters import Links
 from tests.operations.alert_documents import alert, alertmanager, button_alert, grafana, milliseconds
 from tests.operations.ledger import book, fill
 from tests.operations.test_classify import BEFORE, CALL, NOW, V2, tokens, traffic
@@ -173,6 +175,28 @@ def test_a_prompt_version_is_told_as_its_endpoint_for_only_there_a_new_one_has_a
     assert (story.answer.spike.name, story.answer.spike.subject) == ("deploy", "v2")
     assert story.answer.total is not None
     assert story.answer.total.baseline_requests == 200
+
+
+def test_who_was_hardly_there_before_is_told_in_the_words_of_the_alert(
+    connection: psycopg.Connection[Any],
+) -> None:
+    """The alert's own sentence is of the whole: of the user alone there is too little data."""
+    told = drifted(rule="concentration_user", endpoint="", user="user-0")
+    told["annotations"]["sentence"] = "User user-0 is 94% of the change."
+    (number,) = arrive(connection, told)
+    explain_due(connection)
+
+    night = stored(connection, number)
+    page = alert_page(connection, number, Links("./"), None)
+
+    assert night is not None
+    assert night.answer.spike is not None
+    assert night.answer.spike.name == "too_little_data"
+    assert page is not None
+    assert "User user-0 is 94% of the change." in page
+    assert "no cause is named" not in page
+    del told["annotations"]["sentence"]
+    assert told_of({"annotations": told["annotations"]}, night) == night.answer.spike.sentence
 
 
 def _book_late(connection: psycopg.Connection[Any], calls: list[Any]) -> None:
