@@ -22,10 +22,16 @@ RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT (p_env = 'prod' AND p_data_mode = 'real') = (p_place = 'prod') AND NOT genai.is_probe(p_env)
 $$;
 
--- The rows of a rule in their order, and the quiet row.
+-- The rows of a rule in their order, and the quiet row. Two rows with the same labels are an error in Grafana, which then
+-- evaluates nothing of the rule: of these, the one with the newest window is kept.
 CREATE FUNCTION genai.alert_rows(p_rows genai.alert_row[], p_from timestamptz, p_to timestamptz)
 RETURNS SETOF genai.alert_row LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    (SELECT r.* FROM unnest(p_rows) r ORDER BY r.score DESC, r.value DESC LIMIT 200)
+    (SELECT r.* FROM (
+        SELECT DISTINCT ON (u.env, u.data_mode, u.service, u.endpoint, u.prompt_version, u.tenant, u."user", u.model, u.scope, u.owner) u.*
+        FROM unnest(p_rows) u
+        ORDER BY u.env, u.data_mode, u.service, u.endpoint, u.prompt_version, u.tenant, u."user", u.model, u.scope, u.owner,
+            u.window_to DESC, u.score DESC
+    ) r ORDER BY r.score DESC, r.value DESC LIMIT 200)
     UNION ALL
     SELECT '', '', '', '', '', '', '', '', '', '', 0, 0, 0, -1, p_from, p_to
 $$;

@@ -162,6 +162,32 @@ def test_spend_alerts_of_a_day_a_month_and_a_request_are_one_rule(migrated_datab
     assert all(row.score > 1 for row in rows.values())
 
 
+def test_a_budget_that_calls_twice_within_a_day_is_one_instance_of_its_rule(migrated_database: str) -> None:
+    """Two rows with the same labels are an error in Grafana, which then evaluates nothing of the rule."""
+    budgets = """
+- {name: all, daily: "0.01", monthly: "0.01",
+   spend_alerts: [{hourly: "0.01"}, {daily: "0.01"}, {monthly: "0.01"}]}
+"""
+    with psycopg.connect(migrated_database, autocommit=True) as connection:
+        ledger = Today(migrated_database, connection)
+        ledger.load(budgets)
+        calls = [replace(CALL, time=NOON + n * timedelta(hours=9)) for n in (0, 0, 1, 1, 2, 2)]
+        for number in (2, 4, 6):
+            ledger.hold(*calls[:number])
+            ledger.judge(calls[number - 1].time + MINUTE)
+        now = calls[-1].time + 2 * MINUTE
+        found = {
+            rule: [(row.scope, row.window_from) for row in alerts(ledger, rule, now)]
+            for rule in ("budget_exceeded", "spend_alert", "spend_rate")
+        }
+
+    midnight = datetime(2026, 5, 21, tzinfo=UTC)
+    assert found == {
+        "budget_exceeded": [("all", midnight)], "spend_alert": [("all", midnight)],
+        "spend_rate": [("all", NOON + timedelta(hours=18))],
+    }  # fmt: skip
+
+
 def test_an_acknowledged_event_is_quiet(ledger: Today) -> None:
     (event,) = (row for row in ledger.events() if row["budget"] == "all")
     assert acknowledge(ledger.connection, event["id"], "ana", ledger.now)
