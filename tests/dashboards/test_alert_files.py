@@ -17,6 +17,7 @@ from dashboards.alerts.routing import CHANNELS, TEMPLATE, missing, routing_files
 from dashboards.alerts.rules import rule_files
 from dashboards.files import names
 from processor.alerting.catalogue import BY_ID, RULES
+from tests.dashboards import test_alerts_grafana
 from tests.dashboards.files import dashboards
 
 OURS = names()
@@ -41,6 +42,15 @@ def test_the_committed_files_are_those_of_the_catalogue() -> None:
 
 def test_every_rule_has_its_file() -> None:
     assert set(RULE_FILES) == {f"rule_{rule.id}.yaml" for rule in RULES}
+
+
+def test_every_rule_fires_in_a_real_grafana_in_one_of_its_tests() -> None:
+    """Those tests wait for what they expect; a new rule needs something planted there."""
+    told = test_alerts_grafana.EXPECTED | test_alerts_grafana.FAULTY | {test_alerts_grafana.UNREADABLE}
+    assert {rule for rule, _, _ in told} == set(BY_ID)
+    # What a rule tells of prod has its own severity; elsewhere it is told as information.
+    for rule, severity, environment in told:
+        assert severity == (BY_ID[rule].severity if environment in ("prod", "*") else "info")
 
 
 @pytest.mark.parametrize("name", RULE_FILES)
